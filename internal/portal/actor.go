@@ -1,0 +1,76 @@
+// Package portal holds the words of the product as types: actors, teams,
+// operations, requests and their state machine, and the kinds of error that
+// every other package speaks in. It imports the standard library only.
+package portal
+
+import "slices"
+
+// Role is something an Actor may be besides a member of a team.
+type Role string
+
+// The roles that hold for the whole portal. Membership and approval rights of
+// a single team follow from the team's groups.
+const (
+	RoleAdmin            Role = "admin"
+	RolePlatformApprover Role = "platform approver"
+	RoleAuditor          Role = "auditor"
+)
+
+// Identity names a person: the issuer that vouched for them and the subject it
+// gave them. An e-mail address is never an identity, because it can be
+// reassigned.
+type Identity struct {
+	Issuer  string
+	Subject string
+}
+
+// IsZero reports whether the identity names nobody.
+func (i Identity) IsZero() bool { return i.Issuer == "" || i.Subject == "" }
+
+// Actor is a person (or the portal itself, see System) with what is known of
+// them now.
+type Actor struct {
+	Identity
+	Name   string
+	Email  string
+	Groups []string
+	Roles  []Role
+}
+
+// SystemIssuer is the issuer of actors that are the portal's own jobs.
+const SystemIssuer = "portal"
+
+// System is the actor of work that the portal does by itself, such as the
+// inventory job. part names the part of the portal that acts.
+func System(part string) Actor {
+	return Actor{Identity: Identity{Issuer: SystemIssuer, Subject: part}, Name: "portal " + part}
+}
+
+// HasRole reports whether the actor holds the role.
+func (a Actor) HasRole(r Role) bool { return slices.Contains(a.Roles, r) }
+
+// InGroup reports whether the identity provider lists the actor in the group.
+// Nobody is in the empty group.
+func (a Actor) InGroup(group string) bool {
+	return group != "" && slices.Contains(a.Groups, group)
+}
+
+// MemberOf reports whether the actor may ask for operations on behalf of t.
+// Approvers of a team are not members by that alone.
+func (a Actor) MemberOf(t Team) bool { return a.InGroup(t.MemberGroup) }
+
+// ApproverOf reports whether the actor may review requests of t.
+func (a Actor) ApproverOf(t Team) bool {
+	return a.InGroup(t.ApproverGroup) || a.HasRole(RolePlatformApprover)
+}
+
+// SeesAll reports whether the actor may read the clusters and requests of
+// every team.
+func (a Actor) SeesAll() bool {
+	return a.HasRole(RoleAdmin) || a.HasRole(RoleAuditor) || a.HasRole(RolePlatformApprover)
+}
+
+// CanSee reports whether the actor may read what belongs to t.
+func (a Actor) CanSee(t Team) bool {
+	return a.SeesAll() || a.MemberOf(t) || a.ApproverOf(t)
+}

@@ -1,0 +1,77 @@
+package portal
+
+import (
+	"errors"
+	"strings"
+)
+
+// Kind sorts errors by what their reader can do about them.
+type Kind int
+
+// The kinds. Web maps each to one HTTP status.
+const (
+	KindUnknown      Kind = iota // a fault of ours; the reader sees a request id only
+	KindInvalid                  // the input is wrong, see Error.Fields
+	KindUnauthorized             // not signed in
+	KindForbidden                // signed in, not allowed
+	KindNotFound                 // does not exist, or is not the reader's to see
+	KindConflict                 // the thing changed meanwhile or is in the wrong state
+	KindUnavailable              // a part the portal depends on does not answer
+)
+
+// FieldError is a fault of one field of a form.
+type FieldError struct {
+	Field   string // name of the form field, e.g. "pools[0].count"
+	Message string // a sentence for the person who filled it in
+}
+
+// Error is an error with a kind and a message for people.
+type Error struct {
+	Kind    Kind
+	Message string
+	Fields  []FieldError
+	Err     error // the cause, for logs only
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Message)
+	for _, f := range e.Fields {
+		b.WriteString("; " + f.Field + ": " + f.Message)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// E makes an error of a kind with a message for people and an optional cause.
+func E(kind Kind, message string, cause ...error) *Error {
+	return &Error{Kind: kind, Message: message, Err: errors.Join(cause...)}
+}
+
+// Invalid makes an error that names the faulty fields.
+func Invalid(fields ...FieldError) *Error {
+	return &Error{Kind: KindInvalid, Message: "some answers need another look", Fields: fields}
+}
+
+// KindOf returns the kind of err, KindUnknown when it has none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return KindUnknown
+}
+
+// FieldErrors returns the faulty fields that err names, nil when it names none.
+func FieldErrors(err error) []FieldError {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fields
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package portal
+
+import (
+	"maps"
+	"time"
+)
+
+// Team owns clusters and has a quota. Who belongs to it and who approves for
+// it are groups of the identity provider.
+type Team struct {
+	ID            string // UUIDv7
+	Slug          string // DNS label, used in the tag team:<slug>
+	Name          string
+	MemberGroup   string
+	ApproverGroup string
+	Quota         Quota
+	Version       int // grows with each edit, to notice two people editing at once
+	UpdatedAt     time.Time
+}
+
+// Quota limits a team's nodes, in all and per size. A size that Sizes does not
+// list may not be used.
+type Quota struct {
+	Nodes int            `json:"nodes"`
+	Sizes map[string]int `json:"sizes"`
+}
+
+// Usage counts nodes per size. A pool counts max_nodes when it autoscales,
+// else its count.
+type Usage map[string]int
+
+// Total is the number of nodes of all sizes.
+func (u Usage) Total() int {
+	n := 0
+	for _, c := range u {
+		n += c
+	}
+	return n
+}
+
+// Plus returns the sum of both usages.
+func (u Usage) Plus(v Usage) Usage {
+	sum := maps.Clone(u)
+	if sum == nil {
+		sum = Usage{}
+	}
+	for size, n := range v {
+		sum[size] += n
+	}
+	return sum
+}
+
+// Environment of a cluster. It is the portal's own data: only an admin changes
+// it after creation, because policy depends on it.
+type Environment string
+
+// The environments.
+const (
+	Development Environment = "development"
+	Staging     Environment = "staging"
+	Production  Environment = "production"
+)
+
+// Environments lists all environments, least critical first.
+var Environments = []Environment{Development, Staging, Production}
