@@ -135,17 +135,20 @@ CREATE TABLE reviews (
     UNIQUE (request_id, issuer, subject)
 );
 
--- One row a call to DigitalOcean. The row is committed before the call, so a
--- request that has one never calls again.
+-- One row a call to DigitalOcean, committed before the call. Only a call that
+-- DigitalOcean certainly did not take ("deferred") may be followed by another.
 CREATE TABLE executions (
-    request_id    uuid PRIMARY KEY REFERENCES requests (id),
+    request_id    uuid NOT NULL REFERENCES requests (id),
+    attempt       integer NOT NULL,
     intent_at     timestamptz NOT NULL,
-    outcome       text NOT NULL DEFAULT '' CHECK (outcome IN ('', 'accepted', 'refused', 'unknown')),
+    outcome       text NOT NULL DEFAULT ''
+        CHECK (outcome IN ('', 'accepted', 'refused', 'unknown', 'deferred')),
     outcome_at    timestamptz,
     message       text NOT NULL DEFAULT '',
     do_request_id text NOT NULL DEFAULT '',
-    cluster_id    text NOT NULL DEFAULT ''
+    PRIMARY KEY (request_id, attempt)
 );
+CREATE UNIQUE INDEX executions_one_call ON executions (request_id) WHERE outcome <> 'deferred';
 
 -- The audit trail. Identifiers are UUIDv7, so their order is the order in time.
 CREATE TABLE events (

@@ -1,0 +1,63 @@
+package portal
+
+import "time"
+
+// EventKind sorts the entries of the audit trail.
+type EventKind string
+
+// The kinds of event.
+const (
+	EventSignIn          EventKind = "sign_in"
+	EventSignInRefused   EventKind = "sign_in_refused"
+	EventSignOut         EventKind = "sign_out"
+	EventAccessRefused   EventKind = "access_refused"
+	EventSubmitted       EventKind = "request_submitted"
+	EventRefused         EventKind = "request_refused"
+	EventApprovedBy      EventKind = "review_approved"
+	EventRejectedBy      EventKind = "review_rejected"
+	EventWithdrawn       EventKind = "request_withdrawn"
+	EventExpired         EventKind = "request_expired"
+	EventStale           EventKind = "request_stale"
+	EventIntent          EventKind = "execution_intent"
+	EventOutcome         EventKind = "execution_outcome"
+	EventSucceeded       EventKind = "request_succeeded"
+	EventFailed          EventKind = "request_failed"
+	EventTeamCreated     EventKind = "team_created"
+	EventTeamChanged     EventKind = "team_changed"
+	EventClusterAssigned EventKind = "cluster_assigned"
+	EventClusterGone     EventKind = "cluster_gone"
+)
+
+// EventKinds lists the kinds for people to choose from.
+var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, EventAccessRefused,
+	EventSubmitted, EventRefused, EventApprovedBy, EventRejectedBy, EventWithdrawn, EventExpired,
+	EventStale, EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated,
+	EventTeamChanged, EventClusterAssigned, EventClusterGone}
+
+// Event is one entry of the audit trail.
+type Event struct {
+	ID            string // UUIDv7; its order is the order in time
+	At            time.Time
+	Kind          EventKind
+	Actor         Person
+	TeamID        string // empty: concerns no team
+	TeamName      string // read only
+	RequestID     string // empty: concerns no request
+	RequestNumber int64  // read only
+	ClusterID     string // empty: concerns no cluster
+	Summary       string // one sentence for people
+	Data          map[string]any
+}
+
+// EventFilter narrows a search of the audit trail. Empty members match all.
+type EventFilter struct {
+	Kind    EventKind
+	Actor   string // the name of an actor
+	TeamID  string
+	Request int64
+	Cluster string    // id of a cluster
+	From    time.Time // inclusive
+	To      time.Time // exclusive
+	Before  string    // id of the event that the previous page ended with
+	Limit   int
+}

@@ -1,0 +1,100 @@
+package portal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Plan is what a request would do, worked out before anyone decides.
+type Plan struct {
+	Summary      string      `json:"summary"` // one line, e.g. "Create cluster web in fra1 with 3 nodes"
+	Changes      []Change    `json:"changes"`
+	Quota        QuotaEffect `json:"quota"`
+	MonthlyCents int64       `json:"monthly_cents"` // USD cents a month added (negative: saved) at list price
+	Losses       []string    `json:"losses"`        // what is destroyed and cannot be had back
+	Remains      []Resource  `json:"remains"`       // what stays behind at DigitalOcean and goes on costing
+	Verdict      Verdict     `json:"verdict"`
+}
+
+// Change is one line of a plan's before/after diff. Before is empty for
+// something new, After for something removed.
+type Change struct {
+	What   string `json:"what"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Resource is something at DigitalOcean that belongs to a cluster.
+type Resource struct {
+	Kind string `json:"kind"` // "volume", "volume snapshot" or "load balancer"
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// QuotaEffect compares a team's quota before and after a change.
+type QuotaEffect struct {
+	Lines []QuotaLine `json:"lines"`
+}
+
+// QuotaLine is one limit of a quota.
+type QuotaLine struct {
+	Size    string `json:"size"` // empty for the limit on nodes of all sizes
+	Limit   int    `json:"limit"`
+	Before  int    `json:"before"`
+	After   int    `json:"after"`
+	Allowed bool   `json:"allowed"` // false when the team may not use the size at all
+}
+
+// Over is by how many nodes the change exceeds the limit. Shrinking is never over.
+func (l QuotaLine) Over() int {
+	if l.After <= l.Before {
+		return 0
+	}
+	return max(0, l.After-l.Limit)
+}
+
+// Over reports whether any limit is exceeded.
+func (q QuotaEffect) Over() bool {
+	for _, l := range q.Lines {
+		if l.Over() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Decision is what the policy says about a request.
+type Decision string
+
+// The decisions.
+const (
+	Allow   Decision = "allow"
+	Approve Decision = "approve"
+	Deny    Decision = "deny"
+)
+
+// Verdict is the policy's answer to a request.
+type Verdict struct {
+	Decision       Decision `json:"decision"`
+	Reason         string   `json:"reason"`
+	Approvals      int      `json:"approvals"`       // how many are needed
+	ApproverGroups []string `json:"approver_groups"` // whose members may give them
+}
+
+// Digest binds approvals to what they were given for. Whatever changes what a
+// request would do to its target, or what the policy asks for it, changes the
+// digest.
+func Digest(op OperationID, params Params, v Verdict) (string, error) {
+	b, err := json.Marshal(struct {
+		Operation OperationID
+		Params    Params
+		Verdict   Verdict
+	}{op, params, v})
+	if err != nil {
+		return "", fmt.Errorf("digest of %s: %w", op, err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,111 @@
+package portal
+
+import (
+	"slices"
+	"time"
+)
+
+// Person is an actor as a record remembers them.
+type Person struct {
+	Identity
+	Name string
+}
+
+// Person returns what records keep of the actor.
+func (a Actor) Person() Person { return Person{Identity: a.Identity, Name: a.Name} }
+
+// Request is one actor asking for one operation on one target.
+type Request struct {
+	ID            string // UUIDv7
+	Number        int64  // short, for people
+	SubmitKey     string // made with the form, so that submitting it twice makes one request
+	Team          Team
+	Operation     OperationID
+	TargetID      string // id of the cluster; empty until a create was accepted
+	TargetName    string
+	Params        Params
+	Justification string
+	Plan          Plan
+	Digest        string
+	State         State
+	Reason        string // why it is in its state, in plain words or DigitalOcean's own
+	Requester     Person
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	Reviews       []Review
+	Attempts      []Attempt
+}
+
+// Review is an approver's decision on a request at a digest.
+type Review struct {
+	Reviewer  Person
+	Approve   bool
+	Comment   string
+	Digest    string
+	CreatedAt time.Time
+}
+
+// Outcome of a call to DigitalOcean.
+type Outcome string
+
+// The outcomes. An attempt without outcome is under way or was cut off.
+const (
+	OutcomeAccepted Outcome = "accepted"
+	OutcomeRefused  Outcome = "refused"
+	OutcomeUnknown  Outcome = "unknown"
+	OutcomeDeferred Outcome = "deferred" // certainly not taken, to be sent later
+)
+
+// Attempt is a call to DigitalOcean: its intent, committed before it was made,
+// and what came of it.
+type Attempt struct {
+	Number      int
+	IntentAt    time.Time
+	Outcome     Outcome
+	OutcomeAt   time.Time
+	Message     string
+	DORequestID string
+}
+
+// RequestTag is the tag that a create carries, by which its cluster is found
+// when DigitalOcean's answer was lost.
+func (r Request) RequestTag() string { return "portal-request:" + r.ID }
+
+// Approvals counts the people whose approval holds for the request as it is
+// now. Each person counts once, the requester never.
+func (r Request) Approvals() int { return len(r.Approvers()) }
+
+// Approvers are the people whose approval holds for the request as it is now.
+func (r Request) Approvers() []Person {
+	var people []Person
+	for _, v := range r.Reviews {
+		counted := slices.ContainsFunc(people, func(p Person) bool { return p.Identity == v.Reviewer.Identity })
+		if v.Approve && v.Digest == r.Digest && v.Reviewer.Identity != r.Requester.Identity && !counted {
+			people = append(people, v.Reviewer)
+		}
+	}
+	return people
+}
+
+// ReviewRefusal says why a may not review r, nil when they may. It is the one
+// check for four eyes: by identity, whatever groups or roles a holds.
+func (r Request) ReviewRefusal(a Actor) error {
+	switch {
+	case a.IsZero() || a.Issuer == SystemIssuer:
+		return E(KindForbidden, "only people can review requests")
+	case a.Identity == r.Requester.Identity:
+		return E(KindForbidden, "you asked for this yourself; somebody else has to decide")
+	case !a.ApproverOf(r.Team):
+		return E(KindForbidden, "only approvers of team "+r.Team.Name+" or platform approvers can decide on this")
+	case r.State != Pending:
+		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
+	case slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity }):
+		return E(KindConflict, "you have decided on this request already")
+	}
+	return nil
+}
+
+// CanWithdraw reports whether a may take r back now.
+func (r Request) CanWithdraw(a Actor) bool {
+	return a.Identity == r.Requester.Identity && r.State.CanBecome(Withdrawn)
+}
