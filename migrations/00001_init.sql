@@ -97,7 +97,6 @@ CREATE TABLE requests (
     digest          text NOT NULL,
     state           text NOT NULL,
     reason          text NOT NULL DEFAULT '',
-    approvals       integer NOT NULL,
     issuer          text NOT NULL,
     subject         text NOT NULL,
     requester_name  text NOT NULL,

@@ -1,0 +1,130 @@
+// Package events tells open pages, in every process, that something changed.
+// A change is announced with NOTIFY in its own transaction, so it is heard
+// only when it holds, by all replicas. Messages name what changed and carry no
+// data: who hears one reads the database.
+package events
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const channel = "portal_events"
+
+// Topic names what changed.
+type Topic string
+
+// Inventory is the topic of the clusters.
+const Inventory Topic = "inventory"
+
+// Requests is the topic of all requests.
+const Requests Topic = "requests"
+
+// Request is the topic of one request.
+func Request(id string) Topic { return Topic("request:" + id) }
+
+// Publish announces changes when tx commits.
+func Publish(ctx context.Context, tx pgx.Tx, topics ...Topic) error {
+	for _, topic := range topics {
+		if _, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, string(topic)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Hub hears announcements on one connection and wakes this process'
+// subscribers.
+type Hub struct {
+	pool   *pgxpool.Pool
+	logger *slog.Logger
+
+	mu   sync.Mutex
+	subs map[*subscriber]struct{}
+}
+
+type subscriber struct {
+	topics map[Topic]bool
+	wake   chan struct{}
+}
+
+// NewHub makes a hub; Run makes it work.
+func NewHub(pool *pgxpool.Pool, logger *slog.Logger) *Hub {
+	return &Hub{pool: pool, logger: logger, subs: map[*subscriber]struct{}{}}
+}
+
+// Subscribe returns a channel that receives whenever one of the topics may
+// have changed, several changes at once being one, and a function that ends
+// the subscription.
+func (h *Hub) Subscribe(topics ...Topic) (<-chan struct{}, func()) {
+	s := &subscriber{topics: map[Topic]bool{}, wake: make(chan struct{}, 1)}
+	for _, topic := range topics {
+		s.topics[topic] = true
+	}
+	h.mu.Lock()
+	h.subs[s] = struct{}{}
+	h.mu.Unlock()
+	return s.wake, func() {
+		h.mu.Lock()
+		delete(h.subs, s)
+		h.mu.Unlock()
+	}
+}
+
+// Run listens until ctx ends. When the connection is lost it connects again
+// and then wakes every subscriber, because something may have been missed.
+func (h *Hub) Run(ctx context.Context) {
+	const pause = time.Second
+	for ctx.Err() == nil {
+		err := h.listen(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		h.logger.Warn("live updates interrupted", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (h *Hub) listen(ctx context.Context) error {
+	// The connection is the hub's own: one of the pool's would be missing there.
+	conn, err := pgx.ConnectConfig(ctx, h.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return err
+	}
+	h.wake(nil)
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		h.wake(n)
+	}
+}
+
+// wake wakes the subscribers of n's topic, all of them when n is nil.
+func (h *Hub) wake(n *pgconn.Notification) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.subs {
+		if n != nil && !s.topics[Topic(n.Payload)] {
+			continue
+		}
+		select {
+		case s.wake <- struct{}{}:
+		default: // a wake-up is waiting already
+		}
+	}
+}

@@ -1,0 +1,91 @@
+// Package request holds the use cases of a request: plan, submit, review,
+// withdraw, expire. Each decides in one transaction and leaves an audit event
+// in it.
+package request
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/doapi"
+	"doksportal/internal/events"
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Enqueuer starts the execution of a request when tx commits.
+type Enqueuer interface {
+	Enqueue(ctx context.Context, tx pgx.Tx, requestID string) error
+}
+
+// Reader reads clusters from DigitalOcean, for plans that must not rest on a
+// copy.
+type Reader interface {
+	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
+	ListAssociatedResources(ctx context.Context, id string) (doapi.AssociatedResources, error)
+}
+
+// How long a request waits.
+const (
+	PendingFor  = 7 * 24 * time.Hour // for a decision, then it expires
+	ApprovedFor = 24 * time.Hour     // to be carried out, then it is stale
+)
+
+// Service carries out the use cases. All members must be set.
+type Service struct {
+	Pool   *pgxpool.Pool
+	DO     Reader
+	Jobs   Enqueuer
+	Policy policy.Policy
+	Now    func() time.Time
+}
+
+// Step is one move of a request through its states, with the event that tells
+// of it.
+type Step struct {
+	Next    portal.State
+	Reason  string // shown with the state
+	Actor   portal.Person
+	Kind    portal.EventKind
+	Summary string
+	Data    map[string]any
+	At      time.Time
+}
+
+// Move takes a locked request to its next state: state, quota, event and
+// announcement in tx. Callers are the use cases and the executor.
+func Move(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
+	if err := store.SetState(ctx, tx, r, s.Next, s.Reason, s.At); err != nil {
+		return err
+	}
+	if s.Next.Final() {
+		if err := store.Release(ctx, tx, r.ID); err != nil {
+			return err
+		}
+	}
+	return Record(ctx, tx, r, s)
+}
+
+// Record appends the step's event to the trail and announces that the request
+// changed, without moving it.
+func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
+	err := audit.Append(ctx, tx, portal.Event{
+		At: s.At, Kind: s.Kind, Actor: s.Actor, TeamID: r.Team.ID, RequestID: r.ID,
+		ClusterID: r.TargetID, Summary: s.Summary, Data: s.Data,
+	})
+	if err != nil {
+		return err
+	}
+	return events.Publish(ctx, tx, events.Request(r.ID), events.Requests)
+}
+
+// describe names the request for people, e.g. "#12 (Delete cluster web)".
+func describe(r portal.Request) string {
+	return fmt.Sprintf("#%d (%s %s)", r.Number, r.Operation.Title(), r.TargetName)
+}

@@ -1,0 +1,152 @@
+package request
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// ReviewInput is what an approver decided.
+type ReviewInput struct {
+	Number  int64
+	Approve bool
+	Comment string // required to reject
+	Digest  string // of the plan that the approver saw
+}
+
+// Review records an approver's decision. The request moves on when it has the
+// approvals it needs, or ends when it is rejected. The caller makes sure that
+// a's groups are fresh. It returns KindNotFound for a request that a may not
+// see, KindForbidden or KindConflict when a may not decide, KindConflict also
+// when the plan is not the one that was seen.
+func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		r, err := store.LockRequestByNumber(ctx, tx, in.Number)
+		if err != nil {
+			return err
+		}
+		if !a.CanSee(r.Team) {
+			return portal.E(portal.KindNotFound, "there is no such request")
+		}
+		if err := r.ReviewRefusal(a); err != nil {
+			return err
+		}
+		if in.Digest != r.Digest {
+			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
+		}
+		var f faults
+		f.checkText("comment", "why you reject it", in.Comment, maxComment, !in.Approve)
+		if err := f.err(); err != nil {
+			return err
+		}
+		return s.decide(ctx, tx, a, r, in)
+	})
+}
+
+func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) error {
+	if in.Approve {
+		drift, err := s.drift(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		if drift != "" {
+			return s.makeStale(ctx, tx, r, a.Person(), drift)
+		}
+	}
+	v := portal.Review{
+		Reviewer: a.Person(), Approve: in.Approve, Comment: strings.TrimSpace(in.Comment),
+		Digest: r.Digest, CreatedAt: s.Now(),
+	}
+	if err := store.InsertReview(ctx, tx, r.ID, v); err != nil {
+		return err
+	}
+	r.Reviews = append(r.Reviews, v)
+	if !in.Approve {
+		return Move(ctx, tx, r, s.reviewStep(r, v, portal.EventRejectedBy, portal.Rejected, "rejected"))
+	}
+	step := s.reviewStep(r, v, portal.EventApprovedBy, portal.Approved, "approved")
+	if r.Approvals() < r.Plan.Verdict.Approvals {
+		return Record(ctx, tx, r, step)
+	}
+	if err := Move(ctx, tx, r, step); err != nil {
+		return err
+	}
+	return s.Jobs.Enqueue(ctx, tx, r.ID)
+}
+
+func (s *Service) reviewStep(r portal.Request, v portal.Review, kind portal.EventKind, next portal.State, verb string) Step {
+	step := Step{
+		Next: next, At: v.CreatedAt, Actor: v.Reviewer, Kind: kind,
+		Summary: fmt.Sprintf("%s %s %s", v.Reviewer.Name, verb, describe(r)),
+		Data:    map[string]any{"comment": v.Comment, "digest": v.Digest},
+	}
+	if next == portal.Rejected {
+		step.Reason = v.Comment
+	}
+	return step
+}
+
+// drift says how the inventory differs from what a request was planned for,
+// empty when it does not.
+func (s *Service) drift(ctx context.Context, tx pgx.Tx, r portal.Request) (string, error) {
+	if r.Params.Delete == nil {
+		return "", nil
+	}
+	cluster, err := store.Cluster(ctx, tx, r.TargetID)
+	if err != nil {
+		return "", err
+	}
+	if !cluster.GoneAt.IsZero() {
+		return "The cluster is gone already.", nil
+	}
+	if cluster.TeamID != r.Team.ID {
+		return "The cluster belongs to another team now.", nil
+	}
+	return Drift(r.Params.Delete.Cluster, cluster.Shape()), nil
+}
+
+// Drift says in plain words how a cluster differs from what was planned, empty
+// when it does not.
+func Drift(planned, now portal.ClusterShape) string {
+	var differences []string
+	compare := func(what string, before, after any) {
+		if !reflect.DeepEqual(before, after) {
+			differences = append(differences, fmt.Sprintf("%s was %v and is %v", what, before, after))
+		}
+	}
+	compare("its id", planned.ID, now.ID)
+	compare("its name", planned.Name, now.Name)
+	compare("its region", planned.Region, now.Region)
+	compare("its version", planned.Version, now.Version)
+	compare("high availability", yesNo(planned.HA), yesNo(now.HA))
+	compare("its pools", pools(planned), pools(now))
+	if len(differences) == 0 {
+		return ""
+	}
+	return "The cluster has changed: " + strings.Join(differences, "; ") + "."
+}
+
+func pools(c portal.ClusterShape) string {
+	list := make([]string, len(c.Pools))
+	for i, p := range c.Pools {
+		list[i] = fmt.Sprintf("%s (%d × %s)", p.Name, p.Count, p.Size)
+		if p.AutoScale {
+			list[i] = fmt.Sprintf("%s (%d to %d × %s)", p.Name, p.MinNodes, p.MaxNodes, p.Size)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func (s *Service) makeStale(ctx context.Context, tx pgx.Tx, r portal.Request, actor portal.Person, why string) error {
+	return Move(ctx, tx, r, Step{
+		Next: portal.Stale, Reason: why, At: s.Now(), Actor: actor, Kind: portal.EventStale,
+		Summary: describe(r) + " is out of date: " + why,
+	})
+}

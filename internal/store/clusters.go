@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+const clusterColumns = `c.id, c.name, c.region, c.version, c.ha, c.state, c.state_message, c.tags,
+	c.endpoint, c.created_at, coalesce(c.team_id::text, ''), coalesce(t.name, ''),
+	coalesce(c.environment, ''), c.seen_at, c.gone_at`
+
+const clusterTables = ` FROM clusters c LEFT JOIN teams t ON t.id = c.team_id `
+
+func scanCluster(row pgx.CollectableRow) (portal.Cluster, error) {
+	var c portal.Cluster
+	var goneAt *time.Time
+	err := row.Scan(&c.ID, &c.Name, &c.Region, &c.Version, &c.HA, &c.State, &c.StateMessage, &c.Tags,
+		&c.Endpoint, &c.CreatedAt, &c.TeamID, &c.TeamName, &c.Environment, &c.SeenAt, &goneAt)
+	c.GoneAt = fromNull(goneAt)
+	return c, err
+}
+
+// ClusterFilter narrows a list of clusters.
+type ClusterFilter struct {
+	All       bool     // of every team and of none
+	TeamIDs   []string // of these teams, unless All
+	AfterName string   // with AfterID: the last cluster of the previous page
+	AfterID   string
+	Limit     int
+}
+
+// Clusters lists the clusters that exist, by name, with their pools.
+func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.Cluster, error) {
+	clusters, err := selectClusters(ctx, q, `SELECT `+clusterColumns+clusterTables+`
+		WHERE c.gone_at IS NULL AND ($1 OR c.team_id = ANY($2::uuid[])) AND (c.name, c.id) > ($3, $4)
+		ORDER BY c.name, c.id LIMIT $5`, f.All, f.TeamIDs, f.AfterName, f.AfterID, f.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return clusters, addPools(ctx, q, clusters)
+}
+
+// Cluster returns a cluster with its pools, also one that is gone, or an error
+// of KindNotFound.
+func Cluster(ctx context.Context, q Querier, id string) (portal.Cluster, error) {
+	clusters, err := selectClusters(ctx, q, `SELECT `+clusterColumns+clusterTables+`WHERE c.id = $1`, id)
+	if err != nil {
+		return portal.Cluster{}, err
+	}
+	if len(clusters) == 0 {
+		return portal.Cluster{}, portal.E(portal.KindNotFound, "there is no such cluster")
+	}
+	return clusters[0], addPools(ctx, q, clusters)
+}
+
+// ClusterNameTaken reports whether a cluster that exists, or one that is being
+// asked for, has the name. DigitalOcean allows a name once an account.
+func ClusterNameTaken(ctx context.Context, q Querier, name string) (bool, error) {
+	var taken bool
+	err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM clusters WHERE name = $1 AND gone_at IS NULL)
+		OR EXISTS (SELECT FROM requests WHERE operation = 'create_cluster' AND target_name = $1
+			AND state IN ('pending', 'approved', 'executing', 'settling', 'unknown'))`, name).Scan(&taken)
+	return taken, db.Wrap(err)
+}
+
+// ClusterIDs returns the ids of the clusters that exist as far as was last
+// heard before the given time.
+func ClusterIDs(ctx context.Context, q Querier, before time.Time) ([]string, error) {
+	rows, err := q.Query(ctx, `SELECT id FROM clusters WHERE gone_at IS NULL AND seen_at < $1`, before)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, db.Wrap(err)
+}
+
+// SeeCluster writes down what DigitalOcean says of a cluster at c.SeenAt,
+// unless something newer is known. Team and environment stay as they are.
+func SeeCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
+	tag, err := tx.Exec(ctx, `INSERT INTO clusters (id, name, region, version, ha, state, state_message,
+			tags, endpoint, created_at, seen_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (id) DO UPDATE SET name = $2, region = $3, version = $4, ha = $5, state = $6,
+			state_message = $7, tags = $8, endpoint = $9, created_at = $10, seen_at = $11, gone_at = NULL
+		WHERE clusters.seen_at <= $11`,
+		c.ID, c.Name, c.Region, c.Version, c.HA, c.State, c.StateMessage,
+		notNil(c.Tags), c.Endpoint, c.CreatedAt, c.SeenAt)
+	if err != nil {
+		return db.Wrap(err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil
+	}
+	return replacePools(ctx, tx, c)
+}
+
+func replacePools(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`DELETE FROM node_pools WHERE cluster_id = $1`, c.ID)
+	for _, p := range c.Pools {
+		batch.Queue(`INSERT INTO node_pools (cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			c.ID, p.ID, p.Name, p.Size, p.Count, p.AutoScale, p.MinNodes, p.MaxNodes, notNil(p.Nodes))
+	}
+	return db.Wrap(tx.SendBatch(ctx, batch).Close())
+}
+
+// AssignCluster gives a cluster to a team (or to nobody, when teamID is empty)
+// and an environment.
+func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal.Environment) error {
+	tag, err := tx.Exec(ctx, `UPDATE clusters SET team_id = $2, environment = $3 WHERE id = $1`,
+		id, orNull(teamID), orNull(env))
+	if err == nil && tag.RowsAffected() == 0 {
+		return portal.E(portal.KindNotFound, "there is no such cluster")
+	}
+	return db.Wrap(err)
+}
+
+// MarkClusterGone records that DigitalOcean no longer has the cluster. It
+// reports whether that is news.
+func MarkClusterGone(ctx context.Context, tx pgx.Tx, id string, now time.Time) (bool, error) {
+	tag, err := tx.Exec(ctx, `UPDATE clusters SET gone_at = $2, seen_at = $2
+		WHERE id = $1 AND gone_at IS NULL`, id, now)
+	return err == nil && tag.RowsAffected() > 0, db.Wrap(err)
+}
+
+func selectClusters(ctx context.Context, q Querier, sql string, args ...any) ([]portal.Cluster, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	clusters, err := pgx.CollectRows(rows, scanCluster)
+	return clusters, db.Wrap(err)
+}
+
+// addPools reads the pools of all clusters at once.
+func addPools(ctx context.Context, q Querier, clusters []portal.Cluster) error {
+	at := make(map[string]int, len(clusters))
+	ids := make([]string, len(clusters))
+	for i, c := range clusters {
+		at[c.ID], ids[i] = i, c.ID
+	}
+	rows, err := q.Query(ctx, `SELECT cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes
+		FROM node_pools WHERE cluster_id = ANY($1) ORDER BY cluster_id, name, id`, ids)
+	if err != nil {
+		return db.Wrap(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var clusterID string
+		var p portal.Pool
+		if err := rows.Scan(&clusterID, &p.ID, &p.Name, &p.Size, &p.Count, &p.AutoScale,
+			&p.MinNodes, &p.MaxNodes, &p.Nodes); err != nil {
+			return db.Wrap(err)
+		}
+		pools := &clusters[at[clusterID]].Pools
+		*pools = append(*pools, p)
+	}
+	return db.Wrap(rows.Err())
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

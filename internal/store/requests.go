@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_name, r.params,
+	r.justification, r.plan, r.digest, r.state, r.reason, r.issuer, r.subject, r.requester_name,
+	r.created_at, r.updated_at, ` + teamColumns
+
+const requestTables = ` FROM requests r JOIN teams ON teams.id = r.team_id `
+
+func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
+	var r portal.Request
+	fields := []any{&r.ID, &r.Number, &r.SubmitKey, &r.Operation, &r.TargetID, &r.TargetName, &r.Params,
+		&r.Justification, &r.Plan, &r.Digest, &r.State, &r.Reason,
+		&r.Requester.Issuer, &r.Requester.Subject, &r.Requester.Name, &r.CreatedAt, &r.UpdatedAt}
+	return r, row.Scan(append(fields, teamFields(&r.Team)...)...)
+}
+
+// InsertRequest keeps a new request and returns its number. A second deletion
+// of the same cluster, or a second request with the same key, gives an error
+// of KindConflict.
+func InsertRequest(ctx context.Context, tx pgx.Tx, r portal.Request) (int64, error) {
+	var number int64
+	err := tx.QueryRow(ctx, `INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name,
+			params, justification, plan, digest, state, reason, issuer, subject, requester_name, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)
+		RETURNING number`,
+		r.ID, r.SubmitKey, r.Team.ID, r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
+		r.Digest, r.State, r.Reason, r.Requester.Issuer, r.Requester.Subject, r.Requester.Name, r.CreatedAt).Scan(&number)
+	if db.IsUnique(err, "requests_one_deletion") {
+		return 0, portal.E(portal.KindConflict, "a deletion of this cluster is under way already", err)
+	}
+	return number, db.Wrap(err)
+}
+
+// RequestByNumber returns a request with its reviews and attempts, or an error
+// of KindNotFound.
+func RequestByNumber(ctx context.Context, q Querier, number int64) (portal.Request, error) {
+	return oneRequest(ctx, q, `WHERE r.number = $1`, number)
+}
+
+// RequestByID is RequestByNumber for the UUID.
+func RequestByID(ctx context.Context, q Querier, id string) (portal.Request, error) {
+	return oneRequest(ctx, q, `WHERE r.id = $1`, id)
+}
+
+// RequestBySubmitKey returns the request that a person submitted with a form
+// made with key, or an error of KindNotFound.
+func RequestBySubmitKey(ctx context.Context, q Querier, who portal.Identity, key string) (portal.Request, error) {
+	return oneRequest(ctx, q, `WHERE r.issuer = $1 AND r.subject = $2 AND r.submit_key = $3`, who.Issuer, who.Subject, key)
+}
+
+// LockRequest returns a request and keeps others from changing it until tx ends.
+func LockRequest(ctx context.Context, tx pgx.Tx, id string) (portal.Request, error) {
+	return oneRequest(ctx, tx, `WHERE r.id = $1 FOR UPDATE OF r`, id)
+}
+
+// LockRequestByNumber is LockRequest for the number.
+func LockRequestByNumber(ctx context.Context, tx pgx.Tx, number int64) (portal.Request, error) {
+	return oneRequest(ctx, tx, `WHERE r.number = $1 FOR UPDATE OF r`, number)
+}
+
+func oneRequest(ctx context.Context, q Querier, where string, args ...any) (portal.Request, error) {
+	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+where, args...)
+	if err != nil {
+		return portal.Request{}, db.Wrap(err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, scanRequest)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, portal.E(portal.KindNotFound, "there is no such request", err)
+	}
+	if err != nil {
+		return r, db.Wrap(err)
+	}
+	if r.Reviews, err = reviews(ctx, q, r.ID); err != nil {
+		return r, err
+	}
+	r.Attempts, err = attempts(ctx, q, r.ID)
+	return r, err
+}
+
+// RequestFilter narrows a list of requests. Empty members match all.
+type RequestFilter struct {
+	All       bool     // of every team
+	TeamIDs   []string // of these teams, unless All
+	State     portal.State
+	Requester portal.Identity
+	TargetID  string
+	Before    int64 // number of the last request of the previous page
+	Limit     int
+}
+
+// Requests lists requests, newest first, without reviews and attempts.
+func Requests(ctx context.Context, q Querier, f RequestFilter) ([]portal.Request, error) {
+	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`
+		WHERE ($1 OR r.team_id = ANY($2::uuid[])) AND ($3 = '' OR r.state = $3)
+			AND ($4 = '' OR (r.issuer = $4 AND r.subject = $5)) AND ($6 = '' OR r.target_id = $6)
+			AND ($7 = 0 OR r.number < $7)
+		ORDER BY r.number DESC LIMIT $8`,
+		f.All, f.TeamIDs, f.State, f.Requester.Issuer, f.Requester.Subject, f.TargetID, f.Before, f.Limit)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	requests, err := pgx.CollectRows(rows, scanRequest)
+	return requests, db.Wrap(err)
+}
+
+// RequestIDsSince returns the ids of requests in a state since before the
+// given time, oldest first.
+func RequestIDsSince(ctx context.Context, q Querier, s portal.State, before time.Time, limit int) ([]string, error) {
+	rows, err := q.Query(ctx, `SELECT id::text FROM requests WHERE state = $1 AND updated_at < $2
+		ORDER BY number LIMIT $3`, s, before, limit)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, db.Wrap(err)
+}
+
+// SetState moves a request, as it was read, to its next state. It refuses a
+// move that the state machine does not know and one from a state that the
+// request has left meanwhile (KindConflict).
+func SetState(ctx context.Context, tx pgx.Tx, r portal.Request, next portal.State, reason string, now time.Time) error {
+	if !r.State.CanBecome(next) {
+		return portal.E(portal.KindConflict, "a request that is "+string(r.State)+" cannot become "+string(next))
+	}
+	tag, err := tx.Exec(ctx, `UPDATE requests SET state = $3, reason = $4, updated_at = $5
+		WHERE id = $1 AND state = $2`, r.ID, r.State, next, reason, now)
+	return expectOne(tag.RowsAffected(), err)
+}
+
+// SetReason says more about the state that a request stays in.
+func SetReason(ctx context.Context, tx pgx.Tx, r portal.Request, reason string) error {
+	tag, err := tx.Exec(ctx, `UPDATE requests SET reason = $3 WHERE id = $1 AND state = $2`, r.ID, r.State, reason)
+	return expectOne(tag.RowsAffected(), err)
+}
+
+// SetTarget records the id of the cluster that a create made.
+func SetTarget(ctx context.Context, tx pgx.Tx, requestID, clusterID string) error {
+	_, err := tx.Exec(ctx, `UPDATE requests SET target_id = $2 WHERE id = $1`, requestID, clusterID)
+	return db.Wrap(err)
+}
+
+func expectOne(affected int64, err error) error {
+	if err == nil && affected != 1 {
+		return portal.E(portal.KindConflict, "this request has moved on meanwhile")
+	}
+	return db.Wrap(err)
+}
