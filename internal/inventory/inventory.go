@@ -1,0 +1,146 @@
+// Package inventory keeps the portal's copy of what DigitalOcean has.
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/doapi"
+	"doksportal/internal/events"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Reader is what of DigitalOcean's API the inventory needs.
+type Reader interface {
+	ListClusters(ctx context.Context) ([]doapi.Cluster, error)
+	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
+	Options(ctx context.Context) (doapi.Options, error)
+	Sizes(ctx context.Context) ([]doapi.Size, error)
+}
+
+// optionsFor is how long the options are good for; they change with
+// DigitalOcean's releases.
+const optionsFor = 5 * time.Minute
+
+// Syncer brings the inventory up to date. All members must be set.
+type Syncer struct {
+	Pool *pgxpool.Pool
+	DO   Reader
+	Now  func() time.Time
+}
+
+// Sync reads everything from DigitalOcean. When something cannot be read the
+// inventory stays as it is and says since when.
+func (s *Syncer) Sync(ctx context.Context) error {
+	err := s.sync(ctx)
+	if err == nil {
+		return nil
+	}
+	recordErr := store.SetInventoryFailure(ctx, s.Pool, s.Now(), inWords(err))
+	return errors.Join(err, recordErr)
+}
+
+func (s *Syncer) sync(ctx context.Context) error {
+	if err := s.syncOptions(ctx); err != nil {
+		return fmt.Errorf("read options: %w", err)
+	}
+	asOf := s.Now()
+	listed, err := s.DO.ListClusters(ctx)
+	if err != nil {
+		return fmt.Errorf("list clusters: %w", err)
+	}
+	gone, err := s.gone(ctx, listed, asOf)
+	if err != nil {
+		return err
+	}
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error { return s.write(ctx, tx, listed, gone, asOf) })
+}
+
+func (s *Syncer) write(ctx context.Context, tx pgx.Tx, listed []doapi.Cluster, gone []string, asOf time.Time) error {
+	for _, c := range listed {
+		if err := store.SeeCluster(ctx, tx, c.Portal(asOf)); err != nil {
+			return err
+		}
+	}
+	for _, id := range gone {
+		if err := s.markGone(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	if err := store.SetInventoryComplete(ctx, tx, asOf); err != nil {
+		return err
+	}
+	return events.Publish(ctx, tx, events.Inventory)
+}
+
+// gone returns the clusters that DigitalOcean no longer has. A list can be
+// stale, so a cluster that is missing there is asked for by its id.
+func (s *Syncer) gone(ctx context.Context, listed []doapi.Cluster, asOf time.Time) ([]string, error) {
+	known, err := store.ClusterIDs(ctx, s.Pool, asOf)
+	if err != nil {
+		return nil, err
+	}
+	missing := slices.DeleteFunc(known, func(id string) bool {
+		return slices.ContainsFunc(listed, func(c doapi.Cluster) bool { return c.ID == id })
+	})
+	var gone []string
+	for _, id := range missing {
+		_, err := s.DO.GetCluster(ctx, id)
+		switch {
+		case doapi.IsNotFound(err):
+			gone = append(gone, id)
+		case err != nil:
+			return nil, fmt.Errorf("look for cluster %s: %w", id, err)
+		}
+	}
+	return gone, nil
+}
+
+func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) error {
+	c, err := store.Cluster(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	news, err := store.MarkClusterGone(ctx, tx, id, s.Now())
+	if err != nil || !news {
+		return err
+	}
+	return audit.Append(ctx, tx, portal.Event{
+		At: s.Now(), Kind: portal.EventClusterGone, Actor: portal.System("inventory").Person(),
+		TeamID: c.TeamID, ClusterID: id, Summary: fmt.Sprintf("Cluster %s is no longer at DigitalOcean", c.Name),
+	})
+}
+
+func (s *Syncer) syncOptions(ctx context.Context) error {
+	state, err := store.InventoryState(ctx, s.Pool)
+	if err != nil || s.Now().Sub(state.OptionsAt) < optionsFor {
+		return err
+	}
+	options, err := s.DO.Options(ctx)
+	if err != nil {
+		return err
+	}
+	sizes, err := s.DO.Sizes(ctx)
+	if err != nil {
+		return err
+	}
+	return store.SetOptions(ctx, s.Pool, options.Portal(sizes), s.Now())
+}
+
+// inWords is an error as people may read it.
+func inWords(err error) string {
+	var answer *doapi.Error
+	if errors.As(err, &answer) && answer.Message != "" {
+		return answer.Message
+	}
+	return "DigitalOcean could not be reached."
+}
