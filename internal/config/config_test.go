@@ -1,0 +1,96 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"doksportal/internal/config"
+)
+
+var complete = []string{
+	"PORTAL_BASE_URL=https://portal.example",
+	"PORTAL_DATABASE_URL=postgres://db/portal",
+	"PORTAL_OIDC_ISSUER=https://idp.example",
+	"PORTAL_OIDC_CLIENT_ID=portal",
+	"PORTAL_OIDC_CLIENT_SECRET=canary-client-secret",
+	"PORTAL_DO_TOKEN=canary-token",
+	"PORTAL_ADMIN_GROUP=admins",
+}
+
+func TestLoadDefaults(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(complete)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != ":8080" || cfg.OIDCGroupsClaim != "groups" || cfg.DOAPIURL != "https://api.digitalocean.com" {
+		t.Errorf("defaults: %+v", cfg)
+	}
+	if got := strings.Join(cfg.OIDCScopes, " "); got != "openid profile email" {
+		t.Errorf("scopes %q", got)
+	}
+}
+
+func TestLoadReportsEveryFaultAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load([]string{
+		"PORTAL_LISTEN=nonsense", "PORTAL_BASE_URL=http://portal.example", "PORTAL_OIDC_ISSUER=x",
+		"PORTAL_DATABASE_URL=mysql://db", "PORTAL_OIDC_SCOPES=profile", "PORTAL_LOG_LEVEL=loud",
+		"PORTAL_DO_TOKEN_FILE=/does/not/exist",
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, name := range []string{"PORTAL_LISTEN", "PORTAL_BASE_URL", "PORTAL_OIDC_ISSUER", "PORTAL_DATABASE_URL",
+		"PORTAL_OIDC_SCOPES", "PORTAL_LOG_LEVEL", "PORTAL_DO_TOKEN_FILE", "PORTAL_OIDC_CLIENT_ID", "PORTAL_OIDC_CLIENT_SECRET",
+		"PORTAL_ADMIN_GROUP"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named in:\n%v", name, err)
+		}
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environ := append([]string{"PORTAL_DO_TOKEN_FILE=" + path}, without(complete, "PORTAL_DO_TOKEN")...)
+	cfg, err := config.Load(environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cfg.DOToken.Reveal(); got != "from-file" {
+		t.Errorf("token %q", got)
+	}
+	if _, err := config.Load(append(environ, "PORTAL_DO_TOKEN=other")); err == nil {
+		t.Error("a secret given twice is taken")
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(complete)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{fmt.Sprintf("%v", cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg), fmt.Sprint(cfg.DOToken)} {
+		if strings.Contains(shown, "canary") {
+			t.Errorf("a secret is shown in %s", shown)
+		}
+	}
+}
+
+func without(environ []string, name string) []string {
+	var rest []string
+	for _, v := range environ {
+		if !strings.HasPrefix(v, name+"=") {
+			rest = append(rest, v)
+		}
+	}
+	return rest
+}
