@@ -1,0 +1,51 @@
+// Small helps on top of pages that work without them.
+
+// Times are written in UTC by the server; readers see their own zone, with UTC
+// in the tooltip.
+function localTimes(root) {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  for (const el of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    const at = new Date(el.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    el.title = el.textContent.trim();
+    el.textContent = format.format(at);
+    el.dataset.local = "true";
+  }
+}
+
+// A form that is under way is not sent again by an impatient second click. The
+// server would make one request of it anyway.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  if (form.method === "post") form.dataset.sent = "true";
+});
+
+// Coming back by the back button shows the form as it was left, usable again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(copy.dataset.copy);
+    copy.textContent = "Copied";
+  }
+  const theme = event.target.closest("[data-set-theme]");
+  if (theme) {
+    const value = theme.dataset.setTheme;
+    document.cookie = `theme=${value}; Path=/; Max-Age=31536000; SameSite=Lax`;
+    if (value === "system") document.documentElement.removeAttribute("data-theme");
+    else document.documentElement.dataset.theme = value;
+    for (const button of document.querySelectorAll("[data-set-theme]")) {
+      button.setAttribute("aria-pressed", String(button === theme));
+    }
+  }
+});
+
+document.addEventListener("DOMContentLoaded", () => localTimes(document));
+document.addEventListener("htmx:after:swap", () => localTimes(document));

@@ -1,0 +1,94 @@
+package views
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"doksportal/internal/portal"
+)
+
+// ago says how long ago something was, roughly, as people speak.
+func ago(d time.Duration) string {
+	switch {
+	case d < 5*time.Second:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d seconds ago", int(d.Seconds()))
+	case d < 2*time.Minute:
+		return "a minute ago"
+	case d < time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	case d < 2*time.Hour:
+		return "an hour ago"
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// money shows USD cents a month with their sign.
+func money(cents int64) string {
+	sign := ""
+	if cents < 0 {
+		sign, cents = "−", -cents
+	}
+	return fmt.Sprintf("%s$%d.%02d", sign, cents/100, cents%100)
+}
+
+// count shows a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// words turns an identifier into words: execution_intent → execution intent.
+func words(id string) string { return strings.ReplaceAll(id, "_", " ") }
+
+// colour is the dot's colour for a state of a request.
+func colour(s portal.State) string {
+	switch s {
+	case portal.Succeeded:
+		return "bg-success"
+	case portal.Failed, portal.Rejected:
+		return "bg-error"
+	case portal.Pending, portal.Unknown, portal.Stale:
+		return "bg-warning"
+	case portal.Approved, portal.Executing, portal.Settling:
+		return "bg-primary"
+	}
+	return "bg-neutral"
+}
+
+// clusterColour is the dot's colour for a state of a cluster.
+func clusterColour(state string) string {
+	switch state {
+	case portal.ClusterRunning:
+		return "bg-success"
+	case portal.ClusterError, "degraded":
+		return "bg-error"
+	case portal.ClusterDeleting, portal.ClusterDeleted:
+		return "bg-neutral"
+	}
+	return "bg-primary"
+}
+
+// fault returns what is wrong with a field, empty when nothing is.
+func fault(faults []portal.FieldError, field string) string {
+	var messages []string
+	for _, f := range faults {
+		if f.Field == field {
+			messages = append(messages, f.Message)
+		}
+	}
+	return strings.Join(messages, " ")
+}
+
+// clusterPath is the page of a cluster.
+func clusterPath(id string) string { return "/clusters/" + id }
+
+// requestPath is the page of a request.
+func requestPath(number int64) string { return "/requests/" + strconv.FormatInt(number, 10) }

@@ -1,0 +1,36 @@
+// Package views renders the pages. Each has one props struct, which the
+// handlers fill in; nothing is decided here.
+package views
+
+import (
+	"doksportal/internal/portal"
+)
+
+// Page is what every page shows around its content.
+type Page struct {
+	Title    string
+	Path     string // of the page itself, for the navigation and live updates
+	Actor    portal.Actor
+	SignedIn bool
+	Member   bool   // of some team
+	Theme    string // "light", "dark" or empty for the system's
+	Notice   string // shown on every page
+	Nonce    string // of the content security policy
+	Assets   Assets
+	Live     []string // topics whose changes make the page refresh itself
+	WithHTMX bool     // the page needs htmx besides Live
+}
+
+// Assets maps the names of built files to their URLs.
+type Assets map[string]string
+
+// CanAudit reports whether the reader may see the whole trail.
+func (p Page) CanAudit() bool {
+	return p.Actor.HasRole(portal.RoleAuditor) || p.Actor.HasRole(portal.RoleAdmin)
+}
+
+// IsAdmin reports whether the reader may administer the portal.
+func (p Page) IsAdmin() bool { return p.Actor.HasRole(portal.RoleAdmin) }
+
+// Welcome reports whether the reader belongs to anything in the portal.
+func (p Page) Welcome() bool { return p.Member || len(p.Actor.Roles) > 0 }
