@@ -142,3 +142,6 @@ type InventoryState struct {
 	Options     Options
 	OptionsAt   time.Time // zero: DigitalOcean has not yet been asked
 }
+
+// Empty reports whether nothing is known about the offer.
+func (o Options) Empty() bool { return len(o.Sizes) == 0 }

@@ -1,0 +1,246 @@
+// Package teams holds the use cases of admins: teams with their quotas, and
+// which team owns a cluster.
+package teams
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/events"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Service carries out the use cases. All members must be set.
+type Service struct {
+	Pool *pgxpool.Pool
+	Now  func() time.Time
+}
+
+// Input is a team as an admin typed it.
+type Input struct {
+	Slug          string
+	Name          string
+	MemberGroup   string
+	ApproverGroup string
+	Nodes         string
+	Sizes         string // a size and a number a line
+	Version       string // of the team that was edited
+}
+
+// FormOf returns what an admin would have typed to get t.
+func FormOf(t portal.Team) Input {
+	var sizes strings.Builder
+	for _, size := range slices.Sorted(maps.Keys(t.Quota.Sizes)) {
+		fmt.Fprintf(&sizes, "%s %d\n", size, t.Quota.Sizes[size])
+	}
+	return Input{
+		Slug: t.Slug, Name: t.Name, MemberGroup: t.MemberGroup, ApproverGroup: t.ApproverGroup,
+		Nodes: strconv.Itoa(t.Quota.Nodes), Sizes: sizes.String(), Version: strconv.Itoa(t.Version),
+	}
+}
+
+// Create makes a team. Only admins may; faults are named by field.
+func (s *Service) Create(ctx context.Context, a portal.Actor, in Input) error {
+	if err := onlyAdmin(a); err != nil {
+		return err
+	}
+	t, err := s.parse(ctx, in, true)
+	if err != nil {
+		return err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	t.ID = id.String()
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := store.InsertTeam(ctx, tx, t, s.Now()); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventTeamCreated, Actor: a.Person(), TeamID: t.ID,
+			Summary: fmt.Sprintf("%s created team %s", a.Name, t.Name), Data: map[string]any{"after": record(t)},
+		})
+	})
+}
+
+// Update changes the team called slug, unless somebody has changed it since it
+// was read (KindConflict). Only admins may; faults are named by field.
+func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in Input) error {
+	if err := onlyAdmin(a); err != nil {
+		return err
+	}
+	before, err := store.TeamBySlug(ctx, s.Pool, slug)
+	if err != nil {
+		return err
+	}
+	t, err := s.parse(ctx, in, false)
+	if err != nil {
+		return err
+	}
+	t.ID, t.Slug = before.ID, before.Slug
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := store.UpdateTeam(ctx, tx, t, s.Now()); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventTeamChanged, Actor: a.Person(), TeamID: t.ID,
+			Summary: fmt.Sprintf("%s changed team %s", a.Name, t.Name),
+			Data:    map[string]any{"before": record(before), "after": record(t)},
+		})
+	})
+}
+
+// Assign gives a cluster to the team called slug (nobody, when it is empty)
+// and an environment, and returns the cluster's name. Only admins may.
+func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID, slug string, env portal.Environment) (string, error) {
+	if err := onlyAdmin(a); err != nil {
+		return "", err
+	}
+	if env != "" && !slices.Contains(portal.Environments, env) {
+		return "", portal.Invalid(portal.FieldError{Field: "environment", Message: "There is no such environment."})
+	}
+	if slug != "" && env == "" {
+		return "", portal.Invalid(portal.FieldError{Field: "environment", Message: "A cluster of a team needs an environment."})
+	}
+	var team portal.Team
+	if slug != "" {
+		var err error
+		if team, err = store.TeamBySlug(ctx, s.Pool, slug); err != nil {
+			return "", err
+		}
+	}
+	var name string
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		before, err := store.Cluster(ctx, tx, clusterID)
+		if err != nil {
+			return err
+		}
+		name = before.Name
+		if err := store.AssignCluster(ctx, tx, clusterID, team.ID, env); err != nil {
+			return err
+		}
+		return s.recordAssigned(ctx, tx, a, before, team, env)
+	})
+	return name, err
+}
+
+func (s *Service) recordAssigned(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Cluster, team portal.Team, env portal.Environment) error {
+	err := audit.Append(ctx, tx, portal.Event{
+		At: s.Now(), Kind: portal.EventClusterAssigned, Actor: a.Person(), TeamID: cmp.Or(team.ID, c.TeamID), ClusterID: c.ID,
+		Summary: fmt.Sprintf("%s gave cluster %s to %s (%s), before %s (%s)", a.Name, c.Name,
+			cmp.Or(team.Name, "nobody"), cmp.Or(env, "no environment"), cmp.Or(c.TeamName, "nobody"), cmp.Or(c.Environment, "no environment")),
+	})
+	if err != nil {
+		return err
+	}
+	return events.Publish(ctx, tx, events.Inventory)
+}
+
+// record is what the trail keeps of a team.
+func record(t portal.Team) map[string]any {
+	return map[string]any{
+		"slug": t.Slug, "name": t.Name, "member_group": t.MemberGroup,
+		"approver_group": t.ApproverGroup, "quota": t.Quota,
+	}
+}
+
+func onlyAdmin(a portal.Actor) error {
+	if !a.HasRole(portal.RoleAdmin) {
+		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
+	}
+	return nil
+}
+
+var slugForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// maxQuota keeps typing errors from becoming quotas; it is far above what an
+// account can have.
+const maxQuota = 100_000
+
+func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team, error) {
+	var f faults
+	t := portal.Team{
+		Slug: strings.TrimSpace(in.Slug), Name: strings.TrimSpace(in.Name),
+		MemberGroup: strings.TrimSpace(in.MemberGroup), ApproverGroup: strings.TrimSpace(in.ApproverGroup),
+	}
+	t.Version, _ = strconv.Atoi(in.Version) // a wrong one matches no team
+	if isNew && !slugForm.MatchString(t.Slug) {
+		f.add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
+	}
+	f.checkName("name", "a name", t.Name, 60)
+	f.checkName("member_group", "the group of the members", t.MemberGroup, 200)
+	f.checkName("approver_group", "the group of the approvers", t.ApproverGroup, 200)
+	t.Quota.Nodes = f.number("nodes", in.Nodes)
+	inventory, err := store.InventoryState(ctx, s.Pool)
+	if err != nil {
+		return t, err
+	}
+	t.Quota.Sizes = f.sizes(in.Sizes, inventory.Options)
+	if len(f) > 0 {
+		return t, portal.Invalid(f...)
+	}
+	return t, nil
+}
+
+type faults []portal.FieldError
+
+func (f *faults) add(field, format string, args ...any) {
+	*f = append(*f, portal.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (f *faults) checkName(field, what, s string, limit int) {
+	if s == "" {
+		f.add(field, "Enter %s.", what)
+	} else if n := utf8.RuneCountInString(s); n > limit {
+		f.add(field, "This has %d characters; at most %d are allowed.", n, limit)
+	}
+}
+
+func (f *faults) number(field, typed string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(typed))
+	if err != nil || n < 0 || n > maxQuota {
+		f.add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
+		return 0
+	}
+	return n
+}
+
+// sizes parses lines of a size and a number. A size that DigitalOcean does not
+// offer is most likely misspelt; while its offer is not known all are taken.
+func (f *faults) sizes(typed string, o portal.Options) map[string]int {
+	sizes := map[string]int{}
+	for line := range strings.Lines(typed) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if len(words) != 2 {
+			f.add("sizes", "The line “%.60s” is not a size and a number.", strings.TrimSpace(line))
+			continue
+		}
+		if _, known := o.Size(words[0]); !known && !o.Empty() {
+			f.add("sizes", "DigitalOcean does not offer the size “%.40s”.", words[0])
+		}
+		if _, twice := sizes[words[0]]; twice {
+			f.add("sizes", "The size “%.40s” is there twice.", words[0])
+		}
+		sizes[words[0]] = f.number("sizes", words[1])
+	}
+	return sizes
+}
