@@ -4,6 +4,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,4 +75,13 @@ func orNull(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// OfRequest returns the events of a request, oldest first. Whoever may see the
+// request may see them.
+func OfRequest(ctx context.Context, q querier, number int64) ([]portal.Event, error) {
+	const most = 200
+	list, err := Search(ctx, q, portal.EventFilter{Request: number, Limit: most})
+	slices.Reverse(list)
+	return list, err
 }

@@ -1,0 +1,95 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/portal"
+	"doksportal/views"
+)
+
+func (s *Server) audit(c *gin.Context, v viewer) error {
+	p := views.AuditPage{Page: s.page(c, v, "Audit"), Teams: v.teams}
+	if !p.CanAudit() {
+		return portal.E(portal.KindForbidden, "only auditors and admins can read the trail")
+	}
+	p.Form = views.AuditForm{
+		Kind: query(c, "kind"), Actor: strings.TrimSpace(query(c, "actor")), Team: query(c, "team"), Request: strings.TrimSpace(query(c, "request")),
+		Cluster: strings.TrimSpace(query(c, "cluster")), From: strings.TrimSpace(query(c, "from")), To: strings.TrimSpace(query(c, "to")),
+	}
+	filter, faults := eventFilter(p.Form, v.teams)
+	p.Faults = faults
+	filter.Before, filter.Limit = query(c, "before"), pageSize+1
+	if len(faults) > 0 {
+		s.render(c, http.StatusUnprocessableEntity, views.Audit(p))
+		return nil
+	}
+	var err error
+	if p.Events, err = audit.Search(c.Request.Context(), s.Pool, filter); err != nil {
+		return err
+	}
+	if len(p.Events) > pageSize {
+		p.Events = p.Events[:pageSize]
+		p.Next = nextEvents(c.Request.URL, p.Events[pageSize-1].ID)
+	}
+	s.render(c, http.StatusOK, views.Audit(p))
+	return nil
+}
+
+func eventFilter(form views.AuditForm, teams []portal.Team) (portal.EventFilter, []portal.FieldError) {
+	var faults []portal.FieldError
+	fault := func(field, message string) {
+		faults = append(faults, portal.FieldError{Field: field, Message: message})
+	}
+	f := portal.EventFilter{Kind: portal.EventKind(form.Kind), Actor: form.Actor, Cluster: form.Cluster}
+	if f.Kind != "" && !slices.Contains(portal.EventKinds, f.Kind) {
+		fault("kind", "There is no such kind of event.")
+	}
+	if form.Team != "" {
+		i := slices.IndexFunc(teams, func(t portal.Team) bool { return t.Slug == form.Team })
+		if i < 0 {
+			fault("team", "There is no such team.")
+		} else {
+			f.TeamID = teams[i].ID
+		}
+	}
+	if form.Request != "" {
+		n, err := strconv.ParseInt(strings.TrimPrefix(form.Request, "#"), 10, 64)
+		if err != nil || n < 1 {
+			fault("request", "Enter the number of a request, like 12.")
+		}
+		f.Request = n
+	}
+	var ok bool
+	if f.From, ok = day(form.From); !ok {
+		fault("from", "Enter a day like 2026-01-31.")
+	}
+	if f.To, ok = day(form.To); !ok {
+		fault("to", "Enter a day like 2026-01-31.")
+	} else if !f.To.IsZero() {
+		f.To = f.To.AddDate(0, 0, 1)
+	}
+	return f, faults
+}
+
+// day parses a day; empty is the zero time.
+func day(typed string) (time.Time, bool) {
+	if typed == "" {
+		return time.Time{}, true
+	}
+	t, err := time.Parse(time.DateOnly, typed)
+	return t, err == nil
+}
+
+func nextEvents(u *url.URL, last string) string {
+	q := u.Query()
+	q.Set("before", last)
+	return u.Path + "?" + q.Encode()
+}

@@ -1,0 +1,115 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/auth"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/views"
+)
+
+// answers is the one table of what an error's kind means on the wire.
+var answers = map[portal.Kind]struct {
+	status  int
+	heading string
+}{
+	portal.KindUnknown:      {http.StatusInternalServerError, "Something went wrong"},
+	portal.KindInvalid:      {http.StatusUnprocessableEntity, "That does not work"},
+	portal.KindUnauthorized: {http.StatusUnauthorized, "You are not signed in"},
+	portal.KindForbidden:    {http.StatusForbidden, "You may not do this"},
+	portal.KindNotFound:     {http.StatusNotFound, "There is nothing here"},
+	portal.KindConflict:     {http.StatusConflict, "That is not possible now"},
+	portal.KindUnavailable:  {http.StatusServiceUnavailable, "Not available right now"},
+}
+
+func status(err error) int {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return answers[portal.KindOf(err)].status
+}
+
+// message is what of an error people may read.
+func message(err error) string {
+	var e *portal.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return "What you sent is too large."
+	case errors.As(err, &e) && e.Kind != portal.KindUnknown:
+		return sentence(e.Message)
+	}
+	return "The portal could not do this because of a fault of its own."
+}
+
+// handler is a page: it writes an answer, or returns why it cannot.
+type handler func(c *gin.Context) error
+
+func (s *Server) handle(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// fail answers with the page of an error.
+func (s *Server) fail(c *gin.Context, err error) {
+	kind := portal.KindOf(err)
+	id := c.GetString(keyRequestID)
+	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
+		s.Logger.Error("request failed", "request", id, "path", c.Request.URL.Path, "error", err)
+	}
+	if kind == portal.KindForbidden {
+		s.recordRefusal(c, err)
+	}
+	if c.Writer.Written() {
+		return
+	}
+	p := views.ErrorPage{Page: s.bare(c, answers[kind].heading), Heading: answers[kind].heading, Message: message(err)}
+	p.SignIn = kind == portal.KindUnauthorized
+	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
+		p.RequestID = id
+	}
+	s.render(c, status(err), views.Error(p))
+}
+
+// recordRefusal puts on the trail that somebody tried what they may not.
+func (s *Server) recordRefusal(c *gin.Context, refusal error) {
+	actor, ok := auth.ActorFrom(c.Request.Context())
+	if !ok {
+		return
+	}
+	const writeFor = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), writeFor)
+	defer cancel()
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventAccessRefused, Actor: actor.Person(),
+			Summary: actor.Name + " was refused " + c.Request.Method + " " + c.Request.URL.Path + ": " + message(refusal),
+		})
+	})
+	if err != nil {
+		s.Logger.Error("a refusal is missing on the trail", "request", c.GetString(keyRequestID), "error", err)
+	}
+}
+
+func (s *Server) notFound(*gin.Context) error {
+	return portal.E(portal.KindNotFound, "this page does not exist, or is not yours to see")
+}
+
+func (s *Server) notAllowed(c *gin.Context) error {
+	s.render(c, http.StatusMethodNotAllowed, views.Error(views.ErrorPage{
+		Page: s.bare(c, "That does not work"), Heading: "That does not work", Message: "This address cannot be used like that.",
+	}))
+	return nil
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/events"
+	"doksportal/internal/portal"
+)
+
+// Stream times. A session that ends takes its streams with it within recheck.
+const (
+	recheck  = 15 * time.Second
+	writeFor = 10 * time.Second
+)
+
+// maxTopics bounds what one page may follow.
+const maxTopics = 10
+
+// events tells an open page that what it shows may have changed. It sends no
+// data: the page fetches itself anew, with all checks.
+func (s *Server) events(c *gin.Context, v viewer) error {
+	topics, err := s.topics(c, v)
+	if err != nil {
+		return err
+	}
+	wake, unsubscribe := s.Hub.Subscribe(topics...)
+	defer unsubscribe()
+	h := c.Writer.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies must not hold back what is live
+	// What changed between the page's rendering and the subscription would be
+	// missed without this first word.
+	message := "event: changed\n\n"
+	tick := time.NewTicker(recheck)
+	defer tick.Stop()
+	for {
+		if s.Auth.Valid(c.Request) != nil || s.send(c, message) != nil {
+			return nil
+		}
+		select {
+		case <-c.Request.Context().Done():
+			return nil
+		case <-wake:
+			message = "event: changed\n\n"
+		case <-tick.C:
+			message = ": still here\n\n"
+		}
+	}
+}
+
+func (s *Server) send(c *gin.Context, message string) error {
+	stream := http.NewResponseController(c.Writer)
+	if err := stream.SetWriteDeadline(time.Now().Add(writeFor)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(c.Writer, message); err != nil {
+		return err
+	}
+	return stream.Flush()
+}
+
+// topics returns what the page asks to follow, as far as the viewer may.
+func (s *Server) topics(c *gin.Context, v viewer) ([]events.Topic, error) {
+	asked := c.QueryArray("topic")
+	if len(asked) == 0 || len(asked) > maxTopics {
+		return nil, portal.E(portal.KindNotFound, "there is nothing to follow")
+	}
+	topics := make([]events.Topic, len(asked))
+	for i, name := range asked {
+		topics[i] = events.Topic(clean(name))
+		if slices.Contains([]events.Topic{events.Inventory, events.Requests}, topics[i]) {
+			continue
+		}
+		id, ok := strings.CutPrefix(name, string(events.Request("")))
+		if !ok {
+			return nil, portal.E(portal.KindNotFound, "there is nothing to follow")
+		}
+		if _, err := s.Requests.VisibleRequestID(c.Request.Context(), v.actor, id); err != nil {
+			return nil, err
+		}
+	}
+	return topics, nil
+}

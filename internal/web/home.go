@@ -1,0 +1,83 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/auth"
+	"doksportal/internal/events"
+	"doksportal/internal/portal"
+	"doksportal/internal/quota"
+	"doksportal/internal/store"
+	"doksportal/views"
+)
+
+func (s *Server) home(c *gin.Context, v viewer) error {
+	if len(v.teams) == 0 && len(v.actor.Roles) == 0 {
+		return s.noAccess(c, v)
+	}
+	ctx := c.Request.Context()
+	const few = 10
+	p := views.HomePage{Page: s.page(c, v, "Home")}
+	p.Live = []string{string(events.Requests)}
+	pending, err := store.Requests(ctx, s.Pool, store.RequestFilter{
+		All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), State: portal.Pending, Limit: pageSize})
+	if err != nil {
+		return err
+	}
+	p.Waiting = slices.DeleteFunc(pending, func(r portal.Request) bool { return r.ReviewRefusal(v.actor) != nil })
+	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Requester: v.actor.Identity, Limit: few}); err != nil {
+		return err
+	}
+	if p.Teams, err = s.standings(ctx, v.memberTeams()); err != nil {
+		return err
+	}
+	s.render(c, http.StatusOK, views.Home(p))
+	return nil
+}
+
+func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.TeamStanding, error) {
+	standings := make([]views.TeamStanding, len(list))
+	for i, t := range list {
+		used, err := store.TeamUsage(ctx, s.Pool, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, used)}
+	}
+	return standings, nil
+}
+
+func (s *Server) me(c *gin.Context, v viewer) error {
+	p := s.mePage(c, v)
+	p.Title = v.actor.Name
+	s.render(c, http.StatusOK, views.Me(p))
+	return nil
+}
+
+// noAccess tells readers who belong to nothing which groups were received and
+// whom to ask.
+func (s *Server) noAccess(c *gin.Context, v viewer) error {
+	p := s.mePage(c, v)
+	p.Title, p.NoAccess = "No access yet", true
+	s.render(c, http.StatusForbidden, views.Me(p))
+	return nil
+}
+
+func (s *Server) mePage(c *gin.Context, v viewer) views.MePage {
+	p := views.MePage{Page: s.page(c, v, ""), GroupsKey: s.Groups}
+	p.AskWhom = "a member of the group " + s.AdminGroup
+	p.Problem = auth.GroupsProblem(c.Request.Context())
+	for _, t := range v.teams {
+		if v.actor.MemberOf(t) {
+			p.Teams = append(p.Teams, "member of "+t.Name)
+		}
+		if v.actor.InGroup(t.ApproverGroup) {
+			p.Teams = append(p.Teams, "approver of "+t.Name)
+		}
+	}
+	return p
+}

@@ -1,0 +1,100 @@
+package web
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"doksportal/internal/portal"
+)
+
+// maxBody is how much a form may be, in bytes.
+const maxBody = 1 << 20
+
+// Keys of what handlers find in gin's context.
+const (
+	keyRequestID = "request id"
+	keyNonce     = "nonce"
+)
+
+// observe gives each request an id, logs it and survives panics. The log has
+// the path, never the query, which may hold what people typed.
+func (s *Server) observe(c *gin.Context) {
+	start := time.Now()
+	id := uuid.Must(uuid.NewV7()).String()
+	c.Set(keyRequestID, id)
+	c.Header("X-Request-Id", id)
+	defer func() {
+		if v := recover(); v != nil {
+			s.Logger.Error("panic", "request", id, "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+			s.fail(c, fmt.Errorf("panic: %v", v))
+		}
+		level := slog.LevelInfo
+		if strings.HasPrefix(c.Request.URL.Path, "/static/") || c.FullPath() == "/healthz" || c.FullPath() == "/readyz" {
+			level = slog.LevelDebug
+		}
+		s.Logger.Log(c.Request.Context(), level, "http", "request", id, "method", c.Request.Method,
+			"path", c.Request.URL.Path, "status", c.Writer.Status(), "ms", time.Since(start).Milliseconds())
+	}()
+	c.Next()
+}
+
+// secure sets what tells browsers to trust nothing but what the portal sends.
+func (s *Server) secure(c *gin.Context) {
+	nonce := rand.Text()
+	c.Set(keyNonce, nonce)
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'self'; "+
+		"img-src 'self' data:; connect-src 'self'; form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("Cache-Control", "private, no-cache")
+	if s.BaseURL.Scheme == "https" {
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+	c.Next()
+}
+
+// protect keeps other sites from acting in a reader's name, and bodies small.
+func (s *Server) protect(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+	if err := s.checkOrigin(c.Request); err != nil {
+		s.fail(c, portal.E(portal.KindForbidden, "this form was not sent by one of the portal's own pages", err))
+		c.Abort()
+		return
+	}
+	c.Next()
+}
+
+// checkOrigin refuses unsafe requests of other origins. Go's own check takes
+// a request with neither header for a command-line tool's; here only browsers
+// have business.
+func (s *Server) checkOrigin(r *http.Request) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return fmt.Errorf("neither Sec-Fetch-Site nor Origin is set")
+	}
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(s.BaseURL.Scheme + "://" + s.BaseURL.Host); err != nil {
+		return err
+	}
+	return protection.Check(r)
+}
+
+// immutable lets browsers keep files whose names change with their content.
+func immutable(c *gin.Context) {
+	c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	c.Next()
+}

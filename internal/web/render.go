@@ -1,0 +1,64 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/a-h/templ"
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/auth"
+	"doksportal/views"
+)
+
+// render writes a page, once all of it is there.
+func (s *Server) render(c *gin.Context, status int, page templ.Component) {
+	var b bytes.Buffer
+	if err := page.Render(c.Request.Context(), &b); err != nil {
+		s.Logger.Error("render", "request", c.GetString(keyRequestID), "error", err)
+		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
+		return
+	}
+	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+}
+
+// bare is what a page shows around its content when nothing is known of the
+// reader but perhaps who they are.
+func (s *Server) bare(c *gin.Context, title string) views.Page {
+	actor, signedIn := auth.ActorFrom(c.Request.Context())
+	return views.Page{
+		Title: title, Path: c.Request.URL.RequestURI(), Actor: actor, SignedIn: signedIn,
+		Theme: theme(c.Request), Notice: s.Notice, Nonce: c.GetString(keyNonce), Assets: s.assets,
+	}
+}
+
+// page is what a page shows around its content.
+func (s *Server) page(c *gin.Context, v viewer, title string) views.Page {
+	p := s.bare(c, title)
+	p.Member = len(v.teams) > 0
+	return p
+}
+
+// theme is the colours that the reader has chosen, empty for their system's.
+func theme(r *http.Request) string {
+	cookie, err := r.Cookie("theme")
+	if err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
+		return cookie.Value
+	}
+	return ""
+}
+
+// sentence turns an error's message into a sentence.
+func sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if last, _ := utf8.DecodeLastRuneInString(s); !unicode.IsPunct(last) {
+		s += "."
+	}
+	return s
+}

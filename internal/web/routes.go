@@ -1,0 +1,51 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// routes lists every page.
+func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
+	e.Use(s.observe, s.secure)
+	e.NoRoute(s.handle(s.notFound))
+	e.NoMethod(s.handle(s.notAllowed))
+
+	e.GET("/healthz", s.healthz)
+	e.GET("/readyz", s.readyz)
+	e.GET("/static/*file", immutable, gin.WrapH(http.StripPrefix("/static", http.FileServer(assets))))
+
+	e.Use(s.protect)
+	e.GET("/login", s.handle(s.login))
+	e.GET("/auth/callback", s.handle(s.callback))
+	e.POST("/logout", s.handle(s.logout))
+	e.GET("/signed-out", s.handle(s.signedOut))
+
+	e.GET("/", s.signedIn(s.home))
+	e.GET("/me", s.signedIn(s.me))
+	e.GET("/events", s.signedIn(s.events))
+
+	e.GET("/clusters", s.welcome(s.clusters))
+	e.GET("/clusters/new", s.welcome(s.newCluster))
+	e.POST("/clusters/new", s.welcome(s.createCluster))
+	e.POST("/clusters/new/plan", s.welcome(s.planCluster))
+	e.GET("/clusters/:id", s.welcome(s.cluster))
+	e.GET("/clusters/:id/delete", s.welcome(s.confirmDelete))
+	e.POST("/clusters/:id/delete", s.welcome(s.deleteCluster))
+
+	e.GET("/requests", s.welcome(s.requests))
+	e.GET("/requests/:number", s.welcome(s.request))
+	e.POST("/requests/:number/review", s.welcome(s.review))
+	e.POST("/requests/:number/withdraw", s.welcome(s.withdraw))
+
+	e.GET("/audit", s.welcome(s.audit))
+
+	e.GET("/admin/teams", s.admin(s.teams))
+	e.GET("/admin/teams/new", s.admin(s.newTeam))
+	e.POST("/admin/teams/new", s.admin(s.createTeam))
+	e.GET("/admin/teams/:slug", s.admin(s.team))
+	e.POST("/admin/teams/:slug", s.admin(s.updateTeam))
+	e.GET("/admin/clusters", s.admin(s.ownership))
+	e.POST("/admin/clusters", s.admin(s.assign))
+}

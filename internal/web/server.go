@@ -1,0 +1,80 @@
+// Package web serves the pages: it parses what browsers send, calls one use
+// case, and renders. It decides nothing.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/auth"
+	"doksportal/internal/events"
+	"doksportal/internal/request"
+	"doksportal/internal/teams"
+	"doksportal/static"
+	"doksportal/views"
+)
+
+// Config is what the pages need. All members but Notice must be set.
+type Config struct {
+	Pool       *pgxpool.Pool
+	Auth       *auth.Auth
+	Requests   *request.Service
+	Teams      *teams.Service
+	Hub        *events.Hub
+	BaseURL    *url.URL
+	AdminGroup string // whose members people without access should ask
+	Groups     string // name of the groups claim
+	Notice     string // shown on every page
+	Logger     *slog.Logger
+	Now        func() time.Time
+}
+
+// Server answers browsers.
+type Server struct {
+	Config
+	assets  views.Assets
+	handler http.Handler
+}
+
+// New makes the pages' handler. It fails when the browser assets are missing.
+func New(cfg Config) (*Server, error) {
+	files, names, err := static.Dist()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Config: cfg, assets: views.Assets{}}
+	for name, built := range names {
+		s.assets[name] = "/static/" + built
+	}
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	// gin believes X-Forwarded-For of everybody unless told otherwise.
+	if err := engine.SetTrustedProxies(nil); err != nil {
+		return nil, err
+	}
+	s.routes(engine, http.FS(files))
+	s.handler = cfg.Auth.Middleware(engine)
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// NewHTTPServer returns a server for h with limits on time and size, so that
+// slow or greedy clients harm themselves only.
+func NewHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/views"
+)
+
+func (s *Server) login(c *gin.Context) error    { return s.Auth.Login(c.Writer, c.Request) }
+func (s *Server) callback(c *gin.Context) error { return s.Auth.Callback(c.Writer, c.Request) }
+
+// logout also has the browser forget the pages that its back button would show.
+func (s *Server) logout(c *gin.Context) error {
+	c.Header("Clear-Site-Data", `"cache"`)
+	return s.Auth.Logout(c.Writer, c.Request)
+}
+
+func (s *Server) signedOut(c *gin.Context) error {
+	s.render(c, http.StatusOK, views.Error(views.ErrorPage{
+		Page: s.bare(c, "Signed out"), Heading: "You are signed out", Message: "Your session has ended on all servers of the portal.", SignIn: true,
+	}))
+	return nil
+}
+
+func (s *Server) healthz(c *gin.Context) { c.String(http.StatusOK, "ok\n") }
+
+// readyz says whether the portal can serve, which it cannot without database.
+func (s *Server) readyz(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.Pool.Ping(ctx); err != nil {
+		s.Logger.Error("not ready", "error", err)
+		c.String(http.StatusServiceUnavailable, "the database does not answer\n")
+		return
+	}
+	c.String(http.StatusOK, "ready\n")
+}

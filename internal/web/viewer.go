@@ -1,0 +1,135 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/auth"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// viewer is the signed-in reader of a page.
+type viewer struct {
+	actor portal.Actor
+	teams []portal.Team // that the reader may see by a group of their own or by a role
+}
+
+// teamIDs are the ids of the viewer's teams.
+func (v viewer) teamIDs() []string {
+	ids := make([]string, len(v.teams))
+	for i, t := range v.teams {
+		ids[i] = t.ID
+	}
+	return ids
+}
+
+// memberTeams are the teams that the viewer may ask on behalf of.
+func (v viewer) memberTeams() []portal.Team {
+	var list []portal.Team
+	for _, t := range v.teams {
+		if v.actor.MemberOf(t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// personal is a page for a signed-in reader.
+type personal func(c *gin.Context, v viewer) error
+
+// signedIn sends everybody else to sign in. Readers who are about to change
+// something must have fresh groups.
+func (s *Server) signedIn(h personal) gin.HandlerFunc {
+	return s.handle(func(c *gin.Context) error {
+		actor, ok := auth.ActorFrom(c.Request.Context())
+		if !ok {
+			return s.askToSignIn(c)
+		}
+		if c.Request.Method == http.MethodPost {
+			var err error
+			if actor, err = s.Auth.Fresh(c.Request); err != nil {
+				return err
+			}
+			if err := parseForm(c.Request); err != nil {
+				return err
+			}
+		}
+		teams, err := store.Teams(c.Request.Context(), s.Pool)
+		if err != nil {
+			return err
+		}
+		v := viewer{actor: actor}
+		for _, t := range teams {
+			if actor.CanSee(t) {
+				v.teams = append(v.teams, t)
+			}
+		}
+		return h(c, v)
+	})
+}
+
+// welcome keeps out readers who belong to nothing, and tells them why.
+func (s *Server) welcome(h personal) gin.HandlerFunc {
+	return s.signedIn(func(c *gin.Context, v viewer) error {
+		if len(v.teams) == 0 && len(v.actor.Roles) == 0 {
+			return s.noAccess(c, v)
+		}
+		return h(c, v)
+	})
+}
+
+// admin keeps out everybody but admins.
+func (s *Server) admin(h personal) gin.HandlerFunc {
+	return s.welcome(func(c *gin.Context, v viewer) error {
+		if !v.actor.HasRole(portal.RoleAdmin) {
+			return portal.E(portal.KindForbidden, "only admins of the portal can see this page")
+		}
+		return h(c, v)
+	})
+}
+
+func (s *Server) askToSignIn(c *gin.Context) error {
+	if c.Request.Method != http.MethodGet || c.GetHeader("HX-Request") != "" || c.FullPath() == "/events" {
+		return portal.E(portal.KindUnauthorized, "your session has ended; sign in and try again")
+	}
+	c.Redirect(http.StatusSeeOther, "/login?return="+url.QueryEscape(c.Request.URL.RequestURI()))
+	return nil
+}
+
+// parseForm reads a form and replaces what Postgres cannot keep.
+func parseForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		if status(err) == http.StatusRequestEntityTooLarge {
+			return err
+		}
+		return portal.E(portal.KindInvalid, "this form could not be read", err)
+	}
+	for _, values := range r.PostForm {
+		for i, value := range values {
+			values[i] = clean(value)
+		}
+	}
+	return nil
+}
+
+// query returns a parameter of the address.
+func query(c *gin.Context, name string) string { return clean(c.Query(name)) }
+
+func clean(s string) string {
+	const unknown = "\uFFFD"
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", unknown), unknown)
+}
+
+// number returns the number in the path, KindNotFound when there is none.
+func number(c *gin.Context) (int64, error) {
+	n, err := strconv.ParseInt(c.Param("number"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, portal.E(portal.KindNotFound, "there is no such request", err)
+	}
+	return n, nil
+}

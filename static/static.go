@@ -1,0 +1,42 @@
+// Package static holds the built CSS and JavaScript. They are not kept in the
+// repository; `make assets` builds them.
+package static
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+//go:embed all:dist
+var dist embed.FS
+
+// Required are the files that the pages need.
+var Required = []string{"app.css", "app.js", "htmx.js", "hx-sse.js"}
+
+// Dist returns the built files and the names that they have: the name of each
+// carries a hash of its content, so that it can be cached for ever.
+func Dist() (files fs.FS, names map[string]string, err error) {
+	files, err = fs.Sub(dist, "dist")
+	if err != nil {
+		return nil, nil, err
+	}
+	manifest, err := fs.ReadFile(files, "manifest.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, errors.New("this program was built without its browser assets: run `make build`")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := json.Unmarshal(manifest, &names); err != nil {
+		return nil, nil, fmt.Errorf("browser assets: manifest.json: %w", err)
+	}
+	for _, name := range Required {
+		if _, err := fs.Stat(files, names[name]); names[name] == "" || err != nil {
+			return nil, nil, fmt.Errorf("the browser asset %s is missing: run `make build`", name)
+		}
+	}
+	return files, names, nil
+}
