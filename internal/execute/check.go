@@ -76,7 +76,7 @@ func (e *Executor) checkTarget(ctx context.Context, r portal.Request) obstacle {
 		return obstacle{stale: "The cluster is gone already."}
 	}
 	if err != nil {
-		return obstacle{wait: "Waiting for DigitalOcean: " + inWords(err)}
+		return obstacle{wait: "Waiting for DigitalOcean: " + doapi.Words(err)}
 	}
 	cluster := live.Portal(e.Now())
 	if cluster.State == portal.ClusterDeleting || cluster.State == portal.ClusterDeleted {

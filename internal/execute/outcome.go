@@ -80,7 +80,7 @@ func (e *Executor) after(o portal.Outcome, err error) time.Duration {
 func (e *Executor) attempt(number int, o portal.Outcome, err error) portal.Attempt {
 	a := portal.Attempt{Number: number, Outcome: o, OutcomeAt: e.Now()}
 	if err != nil {
-		a.Message = inWords(err)
+		a.Message = doapi.Words(err)
 	}
 	var answer *doapi.Error
 	if errors.As(err, &answer) {
@@ -99,15 +99,15 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 		step.Next, step.Summary = portal.Settling, fmt.Sprintf("DigitalOcean accepted request #%d", r.Number)
 		return step
 	case portal.OutcomeUnknown:
-		step.Next, step.Summary = portal.Unknown, fmt.Sprintf("DigitalOcean's answer to request #%d was lost: %s", r.Number, inWords(err))
+		step.Next, step.Summary = portal.Unknown, fmt.Sprintf("DigitalOcean's answer to request #%d was lost: %s", r.Number, doapi.Words(err))
 	case portal.OutcomeDeferred:
-		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not take request #%d, it will be sent later: %s", r.Number, inWords(err))
-		step.Reason = "Waiting for DigitalOcean: " + inWords(err)
+		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not take request #%d, it will be sent later: %s", r.Number, doapi.Words(err))
+		step.Reason = "Waiting for DigitalOcean: " + doapi.Words(err)
 	default:
-		step.Next, step.Summary = portal.Failed, fmt.Sprintf("DigitalOcean refused request #%d: %s", r.Number, inWords(err))
-		step.Reason = "DigitalOcean refused it: " + inWords(err)
+		step.Next, step.Summary = portal.Failed, fmt.Sprintf("DigitalOcean refused request #%d: %s", r.Number, doapi.Words(err))
+		step.Reason = "DigitalOcean refused it: " + doapi.Words(err)
 	}
-	step.Data["message"] = inWords(err)
+	step.Data["message"] = doapi.Words(err)
 	return step
 }
 
@@ -143,24 +143,4 @@ func (e *Executor) explain(ctx context.Context, r portal.Request, why string) er
 		}
 		return events.Publish(ctx, tx, events.Request(r.ID), events.Requests)
 	})
-}
-
-// inWords is an error as people may read it: DigitalOcean's own words, or what
-// happened on the way there.
-func inWords(err error) string {
-	var answer *doapi.Error
-	if errors.As(err, &answer) {
-		switch {
-		case answer.Status == http.StatusUnauthorized:
-			return answer.Message + " (The portal's DigitalOcean token is not accepted; its operator has to replace it.)"
-		case answer.Message != "":
-			return answer.Message
-		case answer.Status != 0:
-			return fmt.Sprintf("it answered with status %d.", answer.Status)
-		}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "it did not answer in time."
-	}
-	return "it could not be reached, or the answer was cut off."
 }

@@ -40,7 +40,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.Duration, error) {
 	all, err := e.DO.ListClusters(ctx)
 	if err != nil {
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+inWords(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.Words(err))
 	}
 	ours := slices.DeleteFunc(all, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
 	switch {
@@ -61,7 +61,7 @@ func (e *Executor) reconcileDelete(ctx context.Context, r portal.Request) (time.
 	case doapi.IsNotFound(err):
 		return e.Pace.Settle, e.found(ctx, r, nil)
 	case err != nil:
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+inWords(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.Words(err))
 	case live.Status.State == portal.ClusterDeleting, live.Status.State == portal.ClusterDeleted:
 		return e.Pace.Settle, e.found(ctx, r, nil)
 	case e.graceOver(r):
@@ -97,7 +97,7 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 	live, err := e.DO.GetCluster(ctx, r.TargetID)
 	gone := doapi.IsNotFound(err)
 	if err != nil && !gone {
-		return e.Pace.Wait, e.explain(ctx, r, "Waiting for DigitalOcean: "+inWords(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Waiting for DigitalOcean: "+doapi.Words(err))
 	}
 	cluster := live.Portal(asOf)
 	gone = gone || cluster.State == portal.ClusterDeleted

@@ -45,7 +45,7 @@ func (s *Syncer) Sync(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	recordErr := store.SetInventoryFailure(ctx, s.Pool, s.Now(), inWords(err))
+	recordErr := store.SetInventoryFailure(ctx, s.Pool, s.Now(), doapi.Words(err))
 	return errors.Join(err, recordErr)
 }
 
@@ -134,13 +134,4 @@ func (s *Syncer) syncOptions(ctx context.Context) error {
 		return err
 	}
 	return store.SetOptions(ctx, s.Pool, options.Portal(sizes), s.Now())
-}
-
-// inWords is an error as people may read it.
-func inWords(err error) string {
-	var answer *doapi.Error
-	if errors.As(err, &answer) && answer.Message != "" {
-		return answer.Message
-	}
-	return "DigitalOcean could not be reached."
 }

@@ -1,0 +1,110 @@
+// Package db connects to Postgres, runs transactions and turns Postgres'
+// errors into kinds that people can act on.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/portal"
+)
+
+// maxConns is the size of a process' pool, unless the URL says otherwise.
+const maxConns = 20
+
+// Open returns a pool of connections. It does not connect yet.
+func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the database's URL cannot be read") // err would show the password
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = maxConns
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	params := cfg.ConnConfig.RuntimeParams
+	params["timezone"] = "UTC"
+	params["application_name"] = "doks-portal"
+	params["statement_timeout"] = "30s"
+	params["idle_in_transaction_session_timeout"] = "60s"
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+// txWait is how long a transaction waits for a free connection.
+const txWait = 5 * time.Second
+
+// WithTx runs fn in a transaction at READ COMMITTED and commits, or rolls back
+// when fn fails or panics. It waits for a connection for a few seconds only.
+func WithTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error {
+	wait, cancel := context.WithTimeout(ctx, txWait)
+	conn, err := pool.Acquire(wait)
+	cancel()
+	if err != nil {
+		return portal.E(portal.KindUnavailable, unavailable, err)
+	}
+	defer conn.Release()
+	return Wrap(pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, fn))
+}
+
+const unavailable = "the portal's database does not answer; try again in a moment"
+
+// Wrap gives an error of Postgres the kind that people can act on. Errors that
+// have a kind, and those that people can do nothing about, stay as they are.
+func Wrap(err error) error {
+	if err == nil || portal.KindOf(err) != portal.KindUnknown {
+		return err
+	}
+	var pgErr *pgconn.PgError
+	var netErr net.Error
+	var connectErr *pgconn.ConnectError
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return portal.E(portal.KindNotFound, "there is no such thing", err)
+	case errors.As(err, &pgErr):
+		return wrapPg(pgErr, err)
+	case errors.As(err, &connectErr), errors.As(err, &netErr), pgconn.SafeToRetry(err):
+		return portal.E(portal.KindUnavailable, unavailable, err)
+	}
+	return err
+}
+
+// wrapPg goes by SQLSTATE. See "PostgreSQL Error Codes" in its manual.
+func wrapPg(pgErr *pgconn.PgError, err error) error {
+	switch pgErr.Code {
+	case "23505": // unique_violation
+		return portal.E(portal.KindConflict, "this exists already", err)
+	case "40001", "40P01": // serialization_failure, deadlock_detected
+		return portal.E(portal.KindConflict, "somebody else changed this at the same time; try again", err)
+	case "22P02": // invalid_text_representation: an identifier of the wrong form names nothing
+		return portal.E(portal.KindNotFound, "there is no such thing", err)
+	case "53300", "57P01", "57P02", "57P03", "57014": // too many connections, shutting down, starting up, cancelled
+		return portal.E(portal.KindUnavailable, unavailable, err)
+	}
+	if strings.HasPrefix(pgErr.Code, "08") { // connection_exception
+		return portal.E(portal.KindUnavailable, unavailable, err)
+	}
+	return err
+}
+
+// IsUnique reports whether err says that a unique constraint or index was
+// violated.
+func IsUnique(err error, constraint string) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "23505" && pgErr.ConstraintName == constraint
+}
+
+// Ping reports whether the database answers, in plain words if not.
+func Ping(ctx context.Context, pool *pgxpool.Pool) error {
+	if err := pool.Ping(ctx); err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	return nil
+}
