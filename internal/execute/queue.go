@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // Task is work that one of all replicas does at a time, again and again.
@@ -77,6 +78,24 @@ func (q *Queue) Stop(ctx context.Context) error {
 func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, requestID string) error {
 	_, err := q.client.InsertTx(ctx, tx, requestArgs{RequestID: requestID}, nil)
 	return err
+}
+
+// Requeue adds the requests that are not finished and have no job, whatever
+// became of it. A task calls it.
+func (q *Queue) Requeue(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
+	const atOnce = 100
+	for _, state := range []portal.State{portal.Approved, portal.Executing, portal.Unknown, portal.Settling} {
+		ids, err := store.RequestIDsSince(ctx, pool, state, now, atOnce)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := q.client.Insert(ctx, requestArgs{RequestID: id}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // onlyOnce keeps a second job from being added while the first is not done.

@@ -41,7 +41,7 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	tick := time.NewTicker(recheck)
 	defer tick.Stop()
 	for {
-		if s.Auth.Valid(c.Request) != nil || s.send(c, message) != nil {
+		if !s.Auth.Valid(c.Request) || s.send(c, message) != nil {
 			return nil
 		}
 		select {

@@ -10,6 +10,18 @@ import (
 	"doksportal/views"
 )
 
+// session finds out who a request comes from.
+func (s *Server) session(c *gin.Context) {
+	r, err := s.Auth.Load(c.Request)
+	if err != nil {
+		s.fail(c, err)
+		c.Abort()
+		return
+	}
+	c.Request = r
+	c.Next()
+}
+
 func (s *Server) login(c *gin.Context) error    { return s.Auth.Login(c.Writer, c.Request) }
 func (s *Server) callback(c *gin.Context) error { return s.Auth.Callback(c.Writer, c.Request) }
 

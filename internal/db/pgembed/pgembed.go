@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Dir      string            // keeps the data; made when missing
 	Settings map[string]string // of postgresql.conf, on top of pgembed's own
+	Fresh    bool              // forget the data and begin anew
 }
 
 // Server is a Postgres that runs.
@@ -33,7 +34,7 @@ type Server struct {
 }
 
 const (
-	user      = "portal"
+	role      = "portal"
 	database  = "portal"
 	startFor  = 60 * time.Second
 	stopFor   = 4 * time.Second
@@ -67,6 +68,11 @@ func (s *Server) start(ctx context.Context, bin Binaries, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Fresh {
+		if err := os.RemoveAll(data); err != nil {
+			return err
+		}
+	}
 	if err := initialise(ctx, run, bin, data); err != nil {
 		return err
 	}
@@ -84,7 +90,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, cfg Config) error {
 	if s.process, err = run.background(bin.command(context.Background(), "postgres", args...)); err != nil {
 		return fmt.Errorf("start Postgres: %w", err)
 	}
-	s.url = fmt.Sprintf("postgres:///%s?host=%s&user=%s", database, s.sockets, user)
+	s.url = fmt.Sprintf("postgres:///%s?host=%s&user=%s", database, s.sockets, role)
 	return s.await(ctx)
 }
 
@@ -171,7 +177,7 @@ func initialise(ctx context.Context, run *runner, bin Binaries, data string) err
 		return err
 	}
 	// Whoever reaches the socket may come in; its directory keeps others out.
-	cmd := bin.command(ctx, "initdb", "-D", unfinished, "-U", user, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+	cmd := bin.command(ctx, "initdb", "-D", unfinished, "-U", role, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 	if output, err := run.foreground(cmd); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(output))
 	}

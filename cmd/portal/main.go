@@ -1,0 +1,31 @@
+// Command portal is a self-service portal for DigitalOcean Kubernetes.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are what the program can do.
+type commands struct {
+	Serve   serveCmd   `cmd:"" help:"Serve the portal, configured by PORTAL_* variables."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database schema up to date, or look at it."`
+	Demo    demoCmd    `cmd:"" help:"Run the portal with a private Postgres, a simulated DigitalOcean and a local sign-in."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	command := kong.Parse(&c, kong.Name("portal"), kong.Description("A self-service portal for DigitalOcean Kubernetes."),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "portal:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"doksportal/internal/config"
+	"doksportal/internal/db"
+	"doksportal/internal/execute"
+)
+
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" help:"Bring the schema up to date. Of many at once, one does it."`
+	Status migrateStatusCmd `cmd:"" help:"Show the schema's version and the program's."`
+}
+
+type migrateUpCmd struct{}
+
+// Run migrates.
+func (migrateUpCmd) Run(ctx context.Context) error {
+	url, err := config.DatabaseURL(os.Environ())
+	if err != nil {
+		return err
+	}
+	if err := db.Migrate(ctx, url.Reveal(), execute.MigrateJobs); err != nil {
+		return err
+	}
+	fmt.Println("the database schema is up to date")
+	return nil
+}
+
+type migrateStatusCmd struct{}
+
+// Run shows the versions.
+func (migrateStatusCmd) Run(ctx context.Context) error {
+	url, err := config.DatabaseURL(os.Environ())
+	if err != nil {
+		return err
+	}
+	pool, err := db.Open(ctx, url.Reveal())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	schema, err := db.SchemaOf(ctx, pool)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("database: version %d\nprogram:  version %d\n", schema.Have, schema.Want)
+	return schema.Check()
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/auth"
+	"doksportal/internal/config"
+	"doksportal/internal/db"
+	"doksportal/internal/doapi"
+	"doksportal/internal/events"
+	"doksportal/internal/execute"
+	"doksportal/internal/inventory"
+	"doksportal/internal/policy"
+	"doksportal/internal/request"
+	"doksportal/internal/teams"
+	"doksportal/internal/web"
+)
+
+type serveCmd struct{}
+
+// Run serves until ctx ends.
+func (serveCmd) Run(ctx context.Context) error {
+	cfg, err := config.Load(os.Environ())
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("PORTAL_LISTEN: %w", err)
+	}
+	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	return serve(ctx, cfg, listener, logger, func() { logger.Info("ready", "url", cfg.BaseURL) })
+}
+
+// serve runs the portal on listener until ctx ends. It calls ready once it
+// answers.
+func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger *slog.Logger, ready func()) error {
+	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	schema, err := db.SchemaOf(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if err := schema.Check(); err != nil {
+		return err
+	}
+	p, err := assemble(cfg, pool, logger)
+	if err != nil {
+		return err
+	}
+	return p.run(ctx, listener, ready)
+}
+
+// parts are what the portal consists of while it runs.
+type parts struct {
+	pages  *web.Server
+	hub    *events.Hub
+	queue  *execute.Queue
+	logger *slog.Logger
+}
+
+// assemble puts the parts together.
+func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*parts, error) {
+	baseURL, err := url.Parse(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("PORTAL_BASE_URL: %w", err)
+	}
+	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	signIn, err := auth.New(auth.Config{
+		BaseURL: baseURL, Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: cfg.OIDCClientSecret.Reveal(),
+		GroupsClaim: cfg.OIDCGroupsClaim, Scopes: cfg.OIDCScopes,
+		AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
+		Pool: pool, Now: time.Now, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rules := policy.Policy{PlatformApprovers: cfg.ApproverGroup}
+	requests := &request.Service{Pool: pool, DO: client, Policy: rules, Now: time.Now}
+	pace := execute.DefaultPace
+	pace.Settle = cfg.SettleEvery
+	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Policy: rules, Now: time.Now, Logger: logger, Pace: pace}
+	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
+	var queue *execute.Queue
+	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{
+		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
+		{Name: "expire", Every: time.Minute, Run: requests.Expire},
+		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
+		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
+	})
+	if err != nil {
+		return nil, err
+	}
+	requests.Jobs = queue
+	hub := events.NewHub(pool, logger)
+	pages, err := web.New(web.Config{
+		Pool: pool, Auth: signIn, Requests: requests, Teams: &teams.Service{Pool: pool, Now: time.Now}, Hub: hub,
+		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Logger: logger, Now: time.Now,
+	})
+	return &parts{pages: pages, hub: hub, queue: queue, logger: logger}, err
+}
+
+// shutdownFor is how long open answers may take to end.
+const shutdownFor = time.Second
+
+func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) error {
+	if err := p.queue.Start(ctx); err != nil {
+		return fmt.Errorf("start the job queue: %w", err)
+	}
+	hubCtx, stopHub := context.WithCancel(ctx)
+	defer stopHub()
+	go p.hub.Run(hubCtx)
+	server := web.NewHTTPServer(p.pages)
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // ends live streams with the program
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	go func() {
+		if awaitReady(ctx, listener.Addr()) {
+			ready()
+		}
+	}()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	}
+	return errors.Join(err, p.stop(server))
+}
+
+func (p *parts) stop(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownFor)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		_ = server.Close() // whoever is left has had their time
+	}
+	return p.queue.Stop(context.Background())
+}
+
+// awaitReady asks until the portal answers that it can serve. It reports false
+// when ctx ends before.
+func awaitReady(ctx context.Context, addr net.Addr) bool {
+	_, port, _ := net.SplitHostPort(addr.String())
+	host, _, _ := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	for ctx.Err() == nil {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+		if err != nil {
+			return false
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return true
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return false
+}

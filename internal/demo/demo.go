@@ -1,0 +1,238 @@
+// Package demo starts what the portal needs around it on one machine: a
+// private Postgres, a simulated DigitalOcean, and a local identity provider,
+// with teams and clusters to begin with.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"doksportal/internal/auth/devidp"
+	"doksportal/internal/config"
+	"doksportal/internal/db"
+	"doksportal/internal/db/pgembed"
+	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/execute"
+)
+
+// Token is what the simulated DigitalOcean takes.
+const Token = "dop_v1_demo"
+
+const (
+	clientID     = "doks-portal"
+	clientSecret = "demo-client-secret"
+	// speed makes five minutes of provisioning take six seconds.
+	speed = 50
+)
+
+// Options say where the demo listens and keeps its data.
+type Options struct {
+	Listen    string // host:port of the portal
+	Simulator string
+	Issuer    string
+	Data      string // directory
+	Fresh     bool   // begin anew
+}
+
+// Demo is what runs around the portal.
+type Demo struct {
+	Config   config.Config
+	Listener net.Listener // of the portal
+
+	postgres *pgembed.Server
+	servers  []*http.Server
+}
+
+// DefaultData is the directory that the data is kept in unless told otherwise.
+func DefaultData() (string, error) {
+	if state := os.Getenv("XDG_STATE_HOME"); state != "" {
+		return filepath.Join(state, "doks-portal", "demo"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", errors.New("there is no home directory; choose one for the data with --data DIR")
+	}
+	return filepath.Join(home, ".local", "state", "doks-portal", "demo"), nil
+}
+
+// Start starts everything but the portal. When that fails nothing is left
+// running.
+func Start(ctx context.Context, o Options) (*Demo, error) {
+	d := &Demo{}
+	if err := d.start(ctx, o); err != nil {
+		return nil, errors.Join(err, d.Stop())
+	}
+	return d, nil
+}
+
+func (d *Demo) start(ctx context.Context, o Options) error {
+	simulator, issuer, err := d.listen(o)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return fmt.Errorf("the directory %s cannot be made (%w): choose another one with --data DIR", o.Data, err)
+	}
+	if d.postgres, err = pgembed.Start(ctx, pgembed.Config{Dir: o.Data, Fresh: o.Fresh}); err != nil {
+		return err
+	}
+	if o.Fresh {
+		if err := forget(o.Data); err != nil {
+			return err
+		}
+	}
+	if err := d.serveSimulator(simulator, o.Data); err != nil {
+		return err
+	}
+	d.Config = configuration(o, d.postgres.URL())
+	if err := d.serveIssuer(issuer, o.Data); err != nil {
+		return err
+	}
+	if err := db.Migrate(ctx, d.postgres.URL(), execute.MigrateJobs); err != nil {
+		return err
+	}
+	return seed(ctx, d.Config)
+}
+
+// listen takes all three ports before anything is started.
+func (d *Demo) listen(o Options) (simulator, issuer net.Listener, err error) {
+	listeners := make([]net.Listener, 3)
+	for i, at := range []struct{ flag, address string }{{"--listen", o.Listen}, {"--simulator", o.Simulator}, {"--issuer", o.Issuer}} {
+		if listeners[i], err = net.Listen("tcp", at.address); err != nil {
+			for _, open := range listeners[:i] {
+				_ = open.Close()
+			}
+			return nil, nil, fmt.Errorf("cannot listen on %s (%w): choose another address with %s", at.address, cause(err), at.flag)
+		}
+	}
+	d.Listener = listeners[0]
+	return listeners[1], listeners[2], nil
+}
+
+// cause is the operating system's word on a failed call.
+func cause(err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	return err
+}
+
+const (
+	simulatorFile = "digitalocean.json"
+	keyFile       = "issuer.pem"
+)
+
+// forget removes what the demo keeps besides the database.
+func forget(dir string) error {
+	for _, name := range []string{simulatorFile, keyFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func configuration(o Options, databaseURL string) config.Config {
+	return config.Config{
+		Listen: o.Listen, BaseURL: "http://" + hostPort(o.Listen), DatabaseURL: config.Secret(databaseURL),
+		OIDCIssuer: "http://" + hostPort(o.Issuer), OIDCClientID: clientID, OIDCClientSecret: clientSecret,
+		OIDCGroupsClaim: "groups", OIDCScopes: []string{"openid", "profile", "email"},
+		DOToken: Token, DOAPIURL: "http://" + hostPort(o.Simulator),
+		AdminGroup: "portal-admins", ApproverGroup: "platform-approvers", AuditorGroup: "auditors",
+		SyncEvery: 5 * time.Second, SettleEvery: 500 * time.Millisecond,
+		Notice: "Demo: simulated DigitalOcean",
+	}
+}
+
+// hostPort is how a browser on this machine names a listening address.
+func hostPort(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || (ip != nil && (ip.IsLoopback() || ip.IsUnspecified()))) {
+		return "localhost:" + port
+	}
+	return listen
+}
+
+func (d *Demo) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	d.servers = append(d.servers, server)
+	go func() { _ = server.Serve(l) }() // until Stop closes it
+}
+
+func (d *Demo) serveSimulator(l net.Listener, dir string) error {
+	path := filepath.Join(dir, simulatorFile)
+	sim := dosim.New(dosim.Config{Token: Token, Speed: speed, Admin: true, OnChange: func(state []byte) { _ = replace(path, state) }})
+	state, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		for _, cluster := range clusters {
+			sim.Add(cluster.Seed)
+		}
+	case err != nil:
+		return err
+	default:
+		if err := sim.Restore(state); err != nil {
+			return err
+		}
+	}
+	d.serve(l, sim)
+	return nil
+}
+
+func (d *Demo) serveIssuer(l net.Listener, dir string) error {
+	path := filepath.Join(dir, keyFile)
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if key, err = devidp.NewKey(); err == nil {
+			err = replace(path, key)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	issuer, err := devidp.New(devidp.Config{
+		Issuer: d.Config.OIDCIssuer, ClientID: clientID, ClientSecret: clientSecret,
+		RedirectURI: d.Config.BaseURL + "/auth/callback", Accounts: Accounts, Key: key,
+	})
+	if err != nil {
+		return err
+	}
+	d.serve(l, issuer)
+	return nil
+}
+
+// replace writes a file so that it is either the old one or the new one.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Stop ends everything, within a few seconds.
+func (d *Demo) Stop() error {
+	var errs []error
+	for _, server := range d.servers {
+		errs = append(errs, server.Close())
+	}
+	if d.Listener != nil {
+		_ = d.Listener.Close() // the portal has closed it, if it came to serve
+	}
+	if d.postgres != nil {
+		errs = append(errs, d.postgres.Stop())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,108 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/auth/devidp"
+	"doksportal/internal/config"
+	"doksportal/internal/db"
+	"doksportal/internal/doapi"
+	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/inventory"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Accounts are those of the local issuer, named after what they may do.
+var Accounts = []devidp.Account{
+	{Username: "payments-member", Name: "Paula Payments", Groups: []string{"payments"}, About: "asks for clusters of team payments"},
+	{Username: "payments-approver", Name: "Percy Payments", Groups: []string{"payments", "payments-approvers"}, About: "asks too, and decides on what others of team payments ask for"},
+	{Username: "search-member", Name: "Sam Search", Groups: []string{"search"}, About: "asks for clusters of team search"},
+	{Username: "platform-approver", Name: "Petra Platform", Groups: []string{"platform-approvers"}, About: "decides on requests of every team"},
+	{Username: "admin", Name: "Ada Admin", Groups: []string{"portal-admins"}, About: "sets teams, quotas and who owns a cluster"},
+	{Username: "auditor", Name: "Otto Auditor", Groups: []string{"auditors"}, About: "reads everything, and the trail"},
+	{Username: "outsider", Name: "Olga Outsider", About: "belongs to nothing"},
+}
+
+var teams = []portal.Team{
+	{
+		Slug: "payments", Name: "payments", MemberGroup: "payments", ApproverGroup: "payments-approvers",
+		Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10, "s-4vcpu-8gb": 4}},
+	},
+	{
+		Slug: "search", Name: "search", MemberGroup: "search", ApproverGroup: "search-approvers",
+		Quota: portal.Quota{Nodes: 8, Sizes: map[string]int{"s-4vcpu-8gb": 6, "m-2vcpu-16gb": 2}},
+	},
+}
+
+// clusters are there at the start. The last is nobody's.
+var clusters = []struct {
+	dosim.Seed
+	team        string
+	environment portal.Environment
+}{
+	{dosim.Seed{
+		ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a01", Name: "payments-prod", Region: "fra1", HA: true, Size: "s-2vcpu-4gb", Count: 3,
+		Tags: []string{"team:payments", "env:production"},
+		Resources: dosim.Resources{
+			LoadBalancers: []dosim.Resource{{ID: "4de7ac8b-495b-4884-9a69-1050c6793cd6", Name: "payments-ingress"}},
+			Volumes:       []dosim.Resource{{ID: "ba49449a-7435-11ea-b89e-0a58ac14480f", Name: "pvc-ledger"}},
+		},
+	}, "payments", portal.Production},
+	{dosim.Seed{
+		ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a02", Name: "search-staging", Region: "ams3", Size: "s-4vcpu-8gb", Count: 2,
+		Tags: []string{"team:search", "env:staging"},
+	}, "search", portal.Staging},
+	{Seed: dosim.Seed{ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a03", Name: "legacy", Region: "nyc1", Size: "s-2vcpu-2gb", Count: 1}},
+}
+
+// seed makes the teams and gives them their clusters, the first time.
+func seed(ctx context.Context, cfg config.Config) error {
+	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	existing, err := store.Teams(ctx, pool)
+	if err != nil || len(existing) > 0 {
+		return err
+	}
+	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal())
+	if err != nil {
+		return err
+	}
+	if err := (&inventory.Syncer{Pool: pool, DO: client, Now: time.Now}).Sync(ctx); err != nil {
+		return fmt.Errorf("read the simulated clusters: %w", err)
+	}
+	return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return seedTeams(ctx, tx) })
+}
+
+func seedTeams(ctx context.Context, tx pgx.Tx) error {
+	for _, t := range teams {
+		t.ID = uuid.Must(uuid.NewV7()).String()
+		if err := store.InsertTeam(ctx, tx, t, time.Now()); err != nil {
+			return err
+		}
+		err := audit.Append(ctx, tx, portal.Event{
+			At: time.Now(), Kind: portal.EventTeamCreated, Actor: portal.System("demo").Person(), TeamID: t.ID,
+			Summary: "The demo created team " + t.Name})
+		if err != nil {
+			return err
+		}
+		for _, c := range clusters {
+			if c.team != t.Slug {
+				continue
+			}
+			if err := store.AssignCluster(ctx, tx, c.ID, t.ID, c.environment); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
