@@ -1,0 +1,54 @@
+# `make demo` and `make test` work on a fresh machine with Go and Node.
+# `make help` lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export CGO_ENABLED = 0
+
+VIEWS := $(shell find views -name '*.templ')
+GO_SOURCES := $(shell find cmd internal migrations static views -name '*.go' -o -name '*.sql' -o -name '*.html' | grep -v '^static/dist') go.mod go.sum
+ASSET_SOURCES := static/src/app.css static/src/app.js scripts/assets.mjs $(VIEWS)
+
+.PHONY: help demo build test check bench generate need-go need-node chromium
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## run the portal with everything around it; flags: make demo ARGS="--listen 127.0.0.1:9090"
+	@exec bin/portal demo $(ARGS)
+
+build: bin/portal ## make bin/portal with its browser assets
+
+test: check chromium bin/portal ## run every check and every test, browser tests included
+	go test -timeout 10m ./...
+
+check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of generated files
+	@unformatted=$$(gofmt -l cmd internal migrations static views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+	@scripts/drift.sh
+
+bench: need-go static/dist/manifest.json node_modules/.package-lock.json ## run the benchmarks
+	go test -run '^$$' -bench . -benchtime 3s ./internal/web/...
+
+generate: need-go ## make the Go files of the pages
+	go tool templ generate
+
+bin/portal: $(GO_SOURCES) static/dist/manifest.json | need-go
+	go build -trimpath -ldflags '-s -w' -o bin/portal ./cmd/portal
+
+static/dist/manifest.json: $(ASSET_SOURCES) node_modules/.package-lock.json
+	node scripts/assets.mjs
+
+node_modules/.package-lock.json: package.json package-lock.json | need-node
+	npm ci --ignore-scripts --no-progress --loglevel=error
+	@touch $@
+
+chromium:
+	@scripts/chromium.sh
+
+need-go:
+	@command -v go >/dev/null 2>&1 || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }
+
+need-node:
+	@command -v npm >/dev/null 2>&1 || { echo "Node with npm is missing: install it, for instance Debian's packages nodejs and npm" >&2; exit 1; }

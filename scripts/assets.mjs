@@ -1,0 +1,39 @@
+// Builds static/dist: the CSS, our own script and htmx, each under a name that
+// carries a hash of its content, and manifest.json with those names.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const dist = "static/dist";
+const scratch = join(tmpdir(), `portal-assets-${process.pid}.css`);
+
+execFileSync("node_modules/.bin/tailwindcss", ["--input", "static/src/app.css", "--output", scratch, "--minify"], {
+  stdio: ["ignore", "ignore", "inherit"],
+});
+
+const sources = {
+  "app.css": scratch,
+  "app.js": "static/src/app.js",
+  "htmx.js": "node_modules/htmx.org/dist/htmx.min.js",
+  "hx-sse.js": "node_modules/htmx.org/dist/ext/hx-sse.min.js",
+};
+
+mkdirSync(dist, { recursive: true });
+const manifest = {};
+for (const [name, source] of Object.entries(sources)) {
+  const content = readFileSync(source, "utf8").replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
+  manifest[name] = name.replace(".", `-${hash}.`);
+  writeFileSync(join(dist, manifest[name]), content);
+}
+rmSync(scratch);
+
+// The manifest comes last: until it is there, the assets are not complete.
+writeFileSync(join(dist, "manifest.new"), JSON.stringify(manifest, null, 2));
+renameSync(join(dist, "manifest.new"), join(dist, "manifest.json"));
+const current = new Set([...Object.values(manifest), "manifest.json", ".gitkeep"]);
+for (const file of readdirSync(dist)) {
+  if (!current.has(file)) rmSync(join(dist, file));
+}
