@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,7 @@ import (
 
 // patience is how long something may take that takes no time on a machine at
 // rest.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // The demo that all tests share, and the browser.
 var (
@@ -68,10 +69,12 @@ func run(m *testing.M) int {
 // startDemo runs the demo of bin/portal on free ports and waits until it says
 // that it is ready.
 func startDemo(dir string) (stop func(), err error) {
+	runtime.LockOSThread() // the demo ends with the thread that started it
 	listen, sim, issuer := freeAddress(), freeAddress(), freeAddress()
 	cmd := exec.Command(filepath.Join(root(), "bin", "portal"), "demo", "--data", filepath.Join(dir, "data"),
 		"--listen", listen, "--simulator", sim, "--issuer", issuer)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -123,6 +126,11 @@ func newTab(t *testing.T) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
+	// The page lives as long as the context that it is first used with, so
+	// that must not be one that ends after a while.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return &tab{t: t, ctx: ctx}
 }
 
@@ -145,8 +153,11 @@ func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func (p *tab) open(path string)       { p.t.Helper(); p.do(chromedp.Navigate(base + path)) }
-func (p *tab) wait(css string)        { p.t.Helper(); p.until("document.querySelector(" + quote(css) + ") !== null") }
+func (p *tab) open(path string) { p.t.Helper(); p.do(chromedp.Navigate(base + path)) }
+func (p *tab) wait(css string) {
+	p.t.Helper()
+	p.until("document.querySelector(" + quote(css) + ") !== null")
+}
 func (p *tab) click(css string)       { p.t.Helper(); p.do(chromedp.Click(chromedp.CSS(css))) }
 func (p *tab) fill(css, value string) { p.t.Helper(); p.set(css, value) }
 
