@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -25,46 +24,76 @@ type provider struct {
 // make everybody an issuer who knows the client secret, "none" everybody.
 var asymmetric = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
 
-// discover returns the provider, asking it about itself the first time.
+// metadata are the parts of a provider's description that go-oidc leaves out.
+type metadata struct {
+	Algorithms  []string `json:"id_token_signing_alg_values_supported"`
+	Scopes      []string `json:"scopes_supported"`
+	ClientAuth  []string `json:"token_endpoint_auth_methods_supported"`
+	SendsIssuer bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+// discover returns the provider, asking it about itself until it has answered
+// once.
 func (a *Auth) discover(ctx context.Context) (*provider, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.provider != nil {
-		return a.provider, nil
+	if p := a.provider.Load(); p != nil {
+		return p, nil
 	}
 	// The provider keeps this context for fetching keys later on.
 	p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), a.http), a.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("discover the identity provider: %w", err)
 	}
-	var says struct {
-		Algorithms  []string `json:"id_token_signing_alg_values_supported"`
-		Scopes      []string `json:"scopes_supported"`
-		SendsIssuer bool     `json:"authorization_response_iss_parameter_supported"`
-	}
+	var says metadata
 	if err := p.Claims(&says); err != nil {
 		return nil, fmt.Errorf("discover the identity provider: %w", err)
 	}
-	algorithms := slices.DeleteFunc(slices.Clone(asymmetric), func(alg string) bool { return !slices.Contains(says.Algorithms, alg) })
-	if len(algorithms) == 0 {
-		algorithms = []string{oidc.RS256} // which every provider has to support
-	}
-	scopes := slices.Clone(a.Scopes)
-	if slices.Contains(says.Scopes, oidc.ScopeOfflineAccess) && !slices.Contains(scopes, oidc.ScopeOfflineAccess) {
-		// With a refresh token the groups can be renewed without the browser.
-		scopes = append(scopes, oidc.ScopeOfflineAccess)
-	}
-	a.provider = &provider{
+	endpoint := p.Endpoint()
+	endpoint.AuthStyle = says.authStyle()
+	found := &provider{
 		Provider:    p,
-		verifier:    p.Verifier(&oidc.Config{ClientID: a.ClientID, SupportedSigningAlgs: algorithms, Now: a.Now}),
+		verifier:    p.Verifier(&oidc.Config{ClientID: a.ClientID, SupportedSigningAlgs: says.algorithms(), Now: a.Now}),
 		sendsIssuer: says.SendsIssuer,
 		hasUserInfo: p.UserInfoEndpoint() != "",
 		oauth: oauth2.Config{
-			ClientID: a.ClientID, ClientSecret: a.ClientSecret, Endpoint: p.Endpoint(),
-			RedirectURL: strings.TrimSuffix(a.BaseURL.String(), "/") + "/auth/callback", Scopes: scopes,
+			ClientID: a.ClientID, ClientSecret: a.ClientSecret, Endpoint: endpoint,
+			RedirectURL: strings.TrimSuffix(a.BaseURL.String(), "/") + "/auth/callback", Scopes: says.scopes(a.Scopes),
 		},
 	}
-	return a.provider, nil
+	a.provider.Store(found)
+	return found, nil
+}
+
+// algorithms are those by which ID tokens may be signed.
+func (m metadata) algorithms() []string {
+	list := slices.DeleteFunc(slices.Clone(asymmetric), func(alg string) bool { return !slices.Contains(m.Algorithms, alg) })
+	if len(list) == 0 {
+		return []string{oidc.RS256} // which every provider has to support
+	}
+	return list
+}
+
+// authStyle is how the portal proves who it is. Where the provider offers
+// several ways, the one that works is found by trying: it need not allow this
+// client all of them.
+func (m metadata) authStyle() oauth2.AuthStyle {
+	basic := slices.Contains(m.ClientAuth, "client_secret_basic")
+	post := slices.Contains(m.ClientAuth, "client_secret_post")
+	switch {
+	case len(m.ClientAuth) == 0, basic && !post:
+		return oauth2.AuthStyleInHeader
+	case post && !basic:
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleAutoDetect
+}
+
+// scopes adds to those wished for the one that gives a refresh token, by which
+// groups can be renewed without the browser.
+func (m metadata) scopes(wished []string) []string {
+	if !slices.Contains(m.Scopes, oidc.ScopeOfflineAccess) || slices.Contains(wished, oidc.ScopeOfflineAccess) {
+		return wished
+	}
+	return append(slices.Clone(wished), oidc.ScopeOfflineAccess)
 }
 
 // profile is what the provider says of a person.
@@ -77,7 +106,22 @@ type profile struct {
 // claims are the parts of an ID token or of userinfo that matter.
 type claims map[string]any
 
-func (c claims) text(name string) string { s, _ := c[name].(string); return s }
+func (c claims) text(name string) string { s, _ := c[name].(string); return clean(s) }
+
+// fill adds the claims of more that c lacks.
+func (c claims) fill(more claims) {
+	for name, value := range more {
+		if _, ok := c[name]; !ok {
+			c[name] = value
+		}
+	}
+}
+
+// clean replaces what Postgres cannot keep.
+func clean(s string) string {
+	const unknown = "\uFFFD"
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", unknown), unknown)
+}
 
 // profile reads a person's claims.
 func (a *Auth) profile(c claims) profile {
@@ -97,11 +141,11 @@ func (a *Auth) profile(c claims) profile {
 func (a *Auth) groups(c claims) (groups []string, problem string) {
 	switch v := c[a.GroupsClaim].(type) {
 	case string:
-		return []string{v}, ""
+		return []string{clean(v)}, ""
 	case []any:
 		for _, g := range v {
 			if name, ok := g.(string); ok {
-				groups = append(groups, name)
+				groups = append(groups, clean(name))
 			}
 		}
 		return groups, ""
@@ -122,16 +166,9 @@ func (a *Auth) complete(ctx context.Context, p *provider, c claims, token *oauth
 	if err != nil {
 		return err
 	}
-	for name, value := range more {
-		if _, ok := c[name]; !ok {
-			c[name] = value
-		}
-	}
+	c.fill(more)
 	return nil
 }
-
-// errEnded says that the provider no longer vouches for a session.
-var errEnded = errors.New("the session has ended")
 
 // userInfo asks the provider about the owner of a token, who must be subject.
 func (a *Auth) userInfo(ctx context.Context, p *provider, token *oauth2.Token, subject string) (claims, error) {

@@ -1,11 +1,13 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/jackc/pgx/v5"
@@ -21,22 +23,16 @@ const providerAway = "the identity provider does not answer; try to sign in agai
 // Login sends the browser of a loaded request to the provider. The address may
 // say in "return" where to go afterwards.
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	p, err := a.discover(ctx)
+	p, err := a.discover(r.Context())
 	if err != nil {
 		return portal.E(portal.KindUnavailable, providerAway, err)
 	}
 	state := randomText()
 	signIn := pending{
 		Nonce: randomText(), Verifier: oauth2.GenerateVerifier(),
-		Return: LocalPath(r.URL.Query().Get("return")), At: a.Now(),
+		Return: LocalPath(r.URL.Query().Get("return")),
 	}
-	all := a.pendings(ctx)
-	all[state] = signIn
-	if err := a.setPendings(ctx, all); err != nil {
-		return err
-	}
-	if err := a.save(ctx, w); err != nil {
+	if err := a.keep(w, r, state, signIn); err != nil {
 		return err
 	}
 	http.Redirect(w, r, p.oauth.AuthCodeURL(state, oidc.Nonce(signIn.Nonce), oauth2.S256ChallengeOption(signIn.Verifier)), http.StatusSeeOther)
@@ -48,24 +44,18 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request) error {
 func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	query := r.URL.Query()
-	all := a.pendings(ctx)
-	signIn, ok := all[query.Get("state")]
+	signIn, ok, err := a.take(w, r, query.Get("state"))
+	if err != nil {
+		return err
+	}
 	if !ok {
 		return portal.E(portal.KindForbidden, "this sign-in was not started in this browser, or has expired; start again")
-	}
-	// A state is good for one answer, whatever that is.
-	delete(all, query.Get("state"))
-	if err := a.setPendings(ctx, all); err != nil {
-		return err
-	}
-	if err := a.save(ctx, w); err != nil {
-		return err
 	}
 	p, err := a.discover(ctx)
 	if err != nil {
 		return portal.E(portal.KindUnavailable, providerAway, err)
 	}
-	if err := a.checkAnswer(p, r); err != nil {
+	if err := a.checkAnswer(p, query); err != nil {
 		return a.refuse(ctx, err)
 	}
 	who, token, err := a.exchange(ctx, p, query.Get("code"), signIn)
@@ -80,16 +70,16 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) error {
 }
 
 // checkAnswer checks the parts of the provider's answer that are no token.
-func (a *Auth) checkAnswer(p *provider, r *http.Request) error {
-	query := r.URL.Query()
-	if query.Get("error") == "access_denied" {
-		return errors.New("the identity provider refused the sign-in")
-	}
-	if query.Has("error") {
-		return errors.New("the identity provider reported an error")
-	}
-	if iss := query.Get("iss"); iss != a.Issuer && (iss != "" || p.sendsIssuer) {
+func (a *Auth) checkAnswer(p *provider, answer url.Values) error {
+	// An answer of another issuer may not even report an error.
+	if iss := answer.Get("iss"); iss != a.Issuer && (iss != "" || p.sendsIssuer) {
 		return errors.New("the answer came from another issuer")
+	}
+	if answer.Get("error") == "access_denied" {
+		return portal.E(portal.KindForbidden, "the identity provider did not let you sign in to the portal")
+	}
+	if answer.Has("error") {
+		return errors.New("the identity provider reported an error")
 	}
 	return nil
 }
@@ -98,75 +88,108 @@ func (a *Auth) checkAnswer(p *provider, r *http.Request) error {
 func (a *Auth) exchange(ctx context.Context, p *provider, code string, signIn pending) (profile, *oauth2.Token, error) {
 	ctx = oidc.ClientContext(ctx, a.http)
 	token, err := p.oauth.Exchange(ctx, code, oauth2.VerifierOption(signIn.Verifier))
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError {
+		return profile{}, nil, errors.New("the identity provider did not take the code") // err may hold its answer
+	}
 	if err != nil {
-		return profile{}, nil, errors.New("the identity provider did not take the code") // err may hold the answer's tokens
+		return profile{}, nil, portal.E(portal.KindUnavailable, providerAway)
 	}
-	raw, _ := token.Extra("id_token").(string)
-	idToken, err := p.verifier.Verify(ctx, raw)
+	c, err := a.verify(ctx, p, token, signIn)
 	if err != nil {
-		return profile{}, nil, fmt.Errorf("the ID token is not valid: %w", err)
-	}
-	// go-oidc leaves the nonce to its callers.
-	if subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(signIn.Nonce)) != 1 {
-		return profile{}, nil, errors.New("the ID token belongs to another sign-in")
-	}
-	c := claims{}
-	if err := idToken.Claims(&c); err != nil {
-		return profile{}, nil, fmt.Errorf("the ID token cannot be read: %w", err)
+		return profile{}, nil, err
 	}
 	if err := a.complete(ctx, p, c, token); err != nil {
 		return profile{}, nil, fmt.Errorf("userinfo cannot be read: %w", err)
 	}
-	who := a.profile(c)
-	if who.Subject == "" {
-		return profile{}, nil, errors.New("the ID token names nobody")
+	return a.profile(c), token, nil
+}
+
+// verify returns the claims of the ID token, which must be meant for this
+// sign-in.
+func (a *Auth) verify(ctx context.Context, p *provider, token *oauth2.Token, signIn pending) (claims, error) {
+	raw, _ := token.Extra("id_token").(string)
+	idToken, err := p.verifier.Verify(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("the ID token is not valid: %w", err)
 	}
-	return who, token, nil
+	// go-oidc leaves the nonce and the authorized party to its callers.
+	if subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(signIn.Nonce)) != 1 {
+		return nil, errors.New("the ID token belongs to another sign-in")
+	}
+	c := claims{}
+	if err := idToken.Claims(&c); err != nil {
+		return nil, fmt.Errorf("the ID token cannot be read: %w", err)
+	}
+	if party := c.text("azp"); party != "" && party != a.ClientID {
+		return nil, errors.New("the ID token was given to another application")
+	}
+	if c.text("sub") == "" {
+		return nil, errors.New("the ID token names nobody")
+	}
+	return c, nil
 }
 
 // unknownPerson is the actor of a sign-in that failed: nobody knows who it was.
 var unknownPerson = portal.Person{Identity: portal.Identity{Issuer: portal.SystemIssuer, Subject: "sign-in"}, Name: "somebody unknown"}
 
-// refuse records that a sign-in failed.
+// refuse records that a sign-in failed, and returns what to tell its browser.
+// A provider that is away has refused nobody.
 func (a *Auth) refuse(ctx context.Context, why error) error {
+	if portal.KindOf(why) == portal.KindUnavailable {
+		return why
+	}
 	err := db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		return audit.Append(ctx, tx, portal.Event{
-			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + why.Error()})
+			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + clean(why.Error())})
 	})
-	if err != nil {
-		return err
+	if err != nil || portal.KindOf(why) != portal.KindUnknown {
+		return cmp.Or(err, why)
 	}
 	return portal.E(portal.KindForbidden, "the sign-in did not work; start again, and if it keeps failing ask your administrator", why)
 }
 
 // start begins the session of a person under a new id.
 func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, who profile, token *oauth2.Token) error {
-	return db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
-		ctx := inTx(ctx, tx)
-		if err := a.sessions.RenewToken(ctx); err != nil {
-			return db.Wrap(err)
-		}
-		if err := a.sessions.Clear(ctx); err != nil {
-			return err
-		}
-		a.sessions.Put(ctx, keyIssuer, who.Issuer)
-		a.sessions.Put(ctx, keySubject, who.Subject)
-		a.sessions.Put(ctx, keyAgent, agent)
-		a.sessions.Put(ctx, keyProblem, who.Problem)
-		if err := a.putTokens(ctx, token); err != nil {
-			return err
-		}
+	box, err := a.sealed(tokensOf(token), who.Subject)
+	if err != nil {
+		return err
+	}
+	id := ""
+	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
+		// In the order in which refresh locks: the person, then the session.
 		if err := a.meet(ctx, tx, who); err != nil {
 			return err
 		}
-		err := audit.Append(ctx, tx, portal.Event{
+		id, err = a.renewSession(inTx(ctx, tx), map[string]any{
+			keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent), keyProblem: who.Problem, keyTokens: box})
+		if err != nil {
+			return db.Wrap(err)
+		}
+		return audit.Append(ctx, tx, portal.Event{
 			At: a.Now(), Kind: portal.EventSignIn, Actor: person(who),
 			Summary: who.Name + " signed in", Data: map[string]any{"groups": who.Groups}})
-		if err != nil {
-			return err
-		}
-		return a.save(ctx, w)
 	})
+	if err == nil {
+		a.giveCookie(w, a.cookie.Name, id, Lifetime)
+	}
+	return err
+}
+
+// renewSession replaces the session of ctx by one with a new id and values.
+func (a *Auth) renewSession(ctx context.Context, values map[string]any) (string, error) {
+	if err := a.sessions.RenewToken(ctx); err != nil {
+		return "", err
+	}
+	if err := a.sessions.Clear(ctx); err != nil {
+		return "", err
+	}
+	for key, value := range values {
+		a.sessions.Put(ctx, key, value)
+	}
+	a.sessions.SetDeadline(ctx, a.Now().Add(Lifetime))
+	id, _, err := a.sessions.Commit(ctx)
+	return id, err
 }
 
 func person(who profile) portal.Person {
@@ -190,7 +213,7 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.forgetCookie(w)
+	a.forgetCookie(w, a.cookie.Name)
 	http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
 	return nil
 }

@@ -1,0 +1,94 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+)
+
+// pending is a sign-in that has been sent to the provider and not come back.
+// Each has a row and a cookie of its own, so that several tabs can sign in at
+// the same time, and so that one answer can be taken once, by one browser.
+type pending struct {
+	Nonce    string `json:"nonce"`
+	Verifier string `json:"verifier"`
+	Return   string `json:"return"`
+}
+
+// maxPending bounds the sign-ins under way of one browser, because all their
+// cookies go into each of its requests.
+const maxPending = 5
+
+// randomText is at least 256 random bits as text.
+func randomText() string { return rand.Text() + rand.Text() }
+
+// cookieOf names the cookie of the sign-in with this state.
+func (a *Auth) cookieOf(state string) string {
+	const enough = 12 // characters to tell a browser's sign-ins apart
+	return a.cookie.Name + "-in-" + state[:min(enough, len(state))]
+}
+
+// keep remembers a sign-in for the browser of r.
+func (a *Auth) keep(w http.ResponseWriter, r *http.Request, state string, p pending) error {
+	secret := randomText()
+	data, err := a.sealed(p, state)
+	if err != nil {
+		return err
+	}
+	_, err = a.Pool.Exec(r.Context(), `INSERT INTO sessions (token_hash, data, created_at, last_used_at, expires_at)
+		VALUES ($1, $2, $3, $3, $4)`, hashOf(state+secret), data, a.Now(), a.Now().Add(pendingFor))
+	if err != nil {
+		return db.Wrap(err)
+	}
+	a.dropOldest(w, r)
+	a.giveCookie(w, a.cookieOf(state), secret, pendingFor)
+	return nil
+}
+
+// dropOldest makes room for one more sign-in. Browsers send their oldest
+// cookies first.
+func (a *Auth) dropOldest(w http.ResponseWriter, r *http.Request) {
+	var names []string
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, a.cookieOf("")) {
+			names = append(names, c.Name)
+		}
+	}
+	for len(names) >= maxPending {
+		a.forgetCookie(w, names[0])
+		names = names[1:]
+	}
+}
+
+// take returns the sign-in that the browser of r began with this state, false
+// when there is none. Nobody gets it a second time.
+func (a *Auth) take(w http.ResponseWriter, r *http.Request, state string) (pending, bool, error) {
+	cookie, err := r.Cookie(a.cookieOf(state))
+	if err != nil {
+		return pending{}, false, nil
+	}
+	a.forgetCookie(w, cookie.Name)
+	data, err := a.deletePending(r.Context(), hashOf(state+cookie.Value))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return pending{}, false, nil
+	}
+	if err != nil {
+		return pending{}, false, db.Wrap(err)
+	}
+	var p pending
+	err = a.open(data, state, &p)
+	return p, err == nil, err
+}
+
+func (a *Auth) deletePending(ctx context.Context, hash []byte) ([]byte, error) {
+	var data []byte
+	err := a.Pool.QueryRow(ctx, `DELETE FROM sessions WHERE token_hash = $1 AND issuer = '' AND expires_at > $2
+		RETURNING data`, hash, a.Now()).Scan(&data)
+	return data, err
+}

@@ -1,0 +1,166 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/oauth2"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+const (
+	askFor  = 8 * time.Second  // how long the provider may take to confirm somebody's groups
+	restFor = 15 * time.Second // how long it is left alone after it failed
+)
+
+var (
+	// errEnded says that the provider no longer vouches for a session.
+	errEnded = errors.New("the session has ended")
+
+	errAway = errors.New("the identity provider failed a moment ago and is left alone")
+)
+
+// refresh has the provider asked anew about the owner of the session in ctx.
+// Readers wait for it, so a provider that has just failed is not asked again
+// at once. It returns errEnded when the session is over.
+func (a *Auth) refresh(ctx context.Context, id portal.Identity) error {
+	_, err, _ := a.refreshes.Do(a.sessions.Token(ctx), func() (any, error) {
+		// A reader who leaves must not cut off the exchange of a refresh token
+		// that is good for one use only: its successor would be lost.
+		ctx := context.WithoutCancel(ctx)
+		a.asking <- struct{}{}
+		defer func() { <-a.asking }()
+		if a.Now().UnixNano() < a.awayUntil.Load() {
+			return nil, errAway
+		}
+		err := a.refreshOnce(ctx, id)
+		var unreachable *url.Error
+		if errors.As(err, &unreachable) {
+			a.awayUntil.Store(a.Now().Add(restFor).UnixNano())
+		}
+		return nil, err
+	})
+	return err
+}
+
+// refreshOnce asks unless another replica has done so meanwhile. The new
+// tokens are kept even if the provider then fails to say whose they are.
+func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
+	p, err := a.discover(ctx)
+	if err != nil {
+		return err
+	}
+	var asked error
+	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
+		if stale, err := a.lockStale(ctx, tx, id); err != nil || !stale {
+			return err
+		}
+		s, err := a.lockSession(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var who profile
+		if who, asked = a.ask(ctx, p, s, id); asked == nil {
+			if err := a.meet(ctx, tx, who); err != nil {
+				return err
+			}
+		}
+		return s.save(ctx, tx)
+	})
+	return errors.Join(err, asked)
+}
+
+// ask gets the claims of a person by the tokens of their session, and puts
+// renewed tokens into it.
+func (a *Auth) ask(ctx context.Context, p *provider, s *lockedSession, id portal.Identity) (profile, error) {
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, a.http), askFor)
+	defer cancel()
+	token, err := a.renew(ctx, p, s, id)
+	if err != nil {
+		return profile{}, err
+	}
+	c, err := a.claimsNow(ctx, p, token, id)
+	if err != nil {
+		return profile{}, err
+	}
+	if _, ok := c[a.GroupsClaim]; !ok && s.values[keyProblem] == "" {
+		// The groups came in an ID token and there is no newer one: only a
+		// sign-in can tell which they are now.
+		return profile{}, fmt.Errorf("%w: the provider no longer tells the groups", errEnded)
+	}
+	c["iss"], c["sub"] = id.Issuer, id.Subject
+	who := a.profile(c)
+	s.values[keyProblem] = who.Problem
+	return who, nil
+}
+
+// renew returns a token that is good now. A refresh token is used whenever
+// there is one, because its refusal is how a provider ends a session.
+func (a *Auth) renew(ctx context.Context, p *provider, s *lockedSession, id portal.Identity) (*oauth2.Token, error) {
+	var old tokens
+	box, _ := s.values[keyTokens].([]byte)
+	if err := a.open(box, id.Subject, &old); err != nil {
+		return nil, fmt.Errorf("%w: its tokens cannot be read: %w", errEnded, err)
+	}
+	if old.Refresh == "" {
+		return &oauth2.Token{AccessToken: old.Access, TokenType: old.Type}, nil
+	}
+	token, err := p.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: old.Refresh}).Token()
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.ErrorCode == "invalid_grant" {
+		return nil, fmt.Errorf("%w: the refresh token is no longer good", errEnded)
+	}
+	if refused != nil {
+		return nil, errors.New("the identity provider did not renew the token") // err may hold its answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.values[keyTokens], err = a.sealed(tokensOf(token), id.Subject)
+	return token, err
+}
+
+// claimsNow gets what the provider says of a token's owner: userinfo, and what
+// that lacks from the ID token that may have come with the token.
+func (a *Auth) claimsNow(ctx context.Context, p *provider, token *oauth2.Token, id portal.Identity) (claims, error) {
+	c := claims{}
+	if p.hasUserInfo {
+		var err error
+		if c, err = a.userInfo(ctx, p, token, id.Subject); err != nil {
+			return nil, err
+		}
+	}
+	raw, ok := token.Extra("id_token").(string)
+	if !ok {
+		return c, nil
+	}
+	idToken, err := p.verifier.Verify(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("the renewed ID token is not valid: %w", err)
+	}
+	if idToken.Subject != id.Subject {
+		return nil, fmt.Errorf("%w: the renewed ID token speaks of somebody else", errEnded)
+	}
+	more := claims{}
+	err = idToken.Claims(&more)
+	c.fill(more)
+	return c, err
+}
+
+// tokens are what a session keeps of the provider's tokens.
+type tokens struct {
+	Access  string `json:"access"`
+	Type    string `json:"type"`
+	Refresh string `json:"refresh"`
+}
+
+func tokensOf(t *oauth2.Token) tokens {
+	return tokens{Access: t.AccessToken, Type: t.TokenType, Refresh: t.RefreshToken}
+}

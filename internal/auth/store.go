@@ -1,0 +1,104 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/db"
+)
+
+// sessionStore keeps sessions in Postgres for scs, under the hashes of their
+// tokens. Reading one notes its use, at most once a minute.
+type sessionStore struct {
+	pool *pgxpool.Pool
+	now  func() time.Time
+}
+
+var _ scs.CtxStore = (*sessionStore)(nil)
+
+// hashOf is what is stored of a token.
+func hashOf(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+type txKey struct{}
+
+// inTx makes the store write in tx.
+func inTx(ctx context.Context, tx pgx.Tx) context.Context { return context.WithValue(ctx, txKey{}, tx) }
+
+// FindCtx returns the data of a session that has not expired or been idle for
+// too long.
+func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	var data []byte
+	var usedAt time.Time
+	now := s.now()
+	err := s.pool.QueryRow(ctx, `SELECT data, last_used_at FROM sessions
+		WHERE token_hash = $1 AND issuer <> '' AND expires_at > $2 AND last_used_at > $3`,
+		hashOf(token), now, now.Add(-IdleFor)).Scan(&data, &usedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, false, nil
+	}
+	if err == nil && now.Sub(usedAt) > time.Minute {
+		_, err = s.pool.Exec(ctx, `UPDATE sessions SET last_used_at = $2 WHERE token_hash = $1`, hashOf(token), now)
+	}
+	return data, err == nil, err
+}
+
+// lives reports whether a session could be found now, without using it.
+func (s *sessionStore) lives(ctx context.Context, token string) (bool, error) {
+	var lives bool
+	now := s.now()
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sessions
+		WHERE token_hash = $1 AND issuer <> '' AND expires_at > $2 AND last_used_at > $3)`,
+		hashOf(token), now, now.Add(-IdleFor)).Scan(&lives)
+	return lives, db.Wrap(err)
+}
+
+// CommitCtx keeps a new session. It replaces none: writing what was read some
+// time ago would bring a session back that has ended meanwhile.
+func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	_, values, err := scs.GobCodec{}.Decode(data)
+	if err != nil {
+		return err
+	}
+	text := func(key string) string { v, _ := values[key].(string); return v }
+	_, err = s.exec(ctx, `INSERT INTO sessions (token_hash, data, issuer, subject, user_agent, created_at, last_used_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
+		hashOf(token), data, text(keyIssuer), text(keySubject), text(keyAgent), s.now(), expiry)
+	return err
+}
+
+// DeleteCtx ends a session.
+func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
+	_, err := s.exec(ctx, `DELETE FROM sessions WHERE token_hash = $1`, hashOf(token))
+	return err
+}
+
+func (s *sessionStore) exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
+		return tx.Exec(ctx, sql, args...)
+	}
+	return s.pool.Exec(ctx, sql, args...)
+}
+
+// Find, Commit and Delete are what scs calls where it has no context, which
+// the portal never makes it do.
+func (s *sessionStore) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+// Commit is CommitCtx without a context.
+func (s *sessionStore) Commit(token string, data []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, data, expiry)
+}
+
+// Delete is DeleteCtx without a context.
+func (s *sessionStore) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
