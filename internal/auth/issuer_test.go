@@ -32,6 +32,7 @@ type issuer struct {
 	sign     func(claims []byte) string // replaces the signature
 	userinfo map[string]any             // nil: there is none
 	refresh  bool                       // whether it gives refresh tokens
+	formOnly bool                       // takes the client's secret in the form only
 	broken   map[string]int             // path → status to answer with
 	hang     chan struct{}              // not nil: all but the description wait for it
 
@@ -82,7 +83,7 @@ func (i *issuer) faults(next http.Handler) http.Handler {
 			}
 		}
 		if status != 0 {
-			w.WriteHeader(status)
+			http.Error(w, "canary-answer", status)
 			return
 		}
 		i.mu.Lock()
@@ -116,7 +117,20 @@ func (i *issuer) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, i.asked.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
 }
 
+// knows reports whether the client has proved who it is.
+func (i *issuer) knows(r *http.Request) bool {
+	id, secret, ok := r.BasicAuth()
+	if i.formOnly {
+		id, secret, ok = r.FormValue("client_id"), r.FormValue("client_secret"), !ok
+	}
+	return ok && id == clientID && secret == clientSecret
+}
+
 func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
+	if !i.knows(r) {
+		writeJSON(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
+		return
+	}
 	asked, ok := i.codes[r.FormValue("code")]
 	delete(i.codes, r.FormValue("code"))
 	if r.FormValue("grant_type") == "refresh_token" {

@@ -62,7 +62,7 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 		if stale, err := a.lockStale(ctx, tx, id); err != nil || !stale {
 			return err
 		}
-		s, err := a.lockSession(ctx, tx)
+		s, err := a.reread(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 
 // ask gets the claims of a person by the tokens of their session, and puts
 // renewed tokens into it.
-func (a *Auth) ask(ctx context.Context, p *provider, s *lockedSession, id portal.Identity) (profile, error) {
+func (a *Auth) ask(ctx context.Context, p *provider, s *record, id portal.Identity) (profile, error) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, a.http), askFor)
 	defer cancel()
 	token, err := a.renew(ctx, p, s, id)
@@ -103,7 +103,7 @@ func (a *Auth) ask(ctx context.Context, p *provider, s *lockedSession, id portal
 
 // renew returns a token that is good now. A refresh token is used whenever
 // there is one, because its refusal is how a provider ends a session.
-func (a *Auth) renew(ctx context.Context, p *provider, s *lockedSession, id portal.Identity) (*oauth2.Token, error) {
+func (a *Auth) renew(ctx context.Context, p *provider, s *record, id portal.Identity) (*oauth2.Token, error) {
 	var old tokens
 	box, _ := s.values[keyTokens].([]byte)
 	if err := a.open(box, id.Subject, &old); err != nil {

@@ -39,20 +39,19 @@ func (a *Auth) forgetCookie(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &cookie)
 }
 
-// lockedSession is a session as it is in the database, where it stays so until
-// the end of the transaction.
-type lockedSession struct {
+// record is a session as it is in the database.
+type record struct {
 	token    string
 	deadline time.Time
 	values   map[string]any
 }
 
-// lockSession returns the session of ctx as it is now, errEnded when it is
-// gone. What ctx itself carries may be older.
-func (a *Auth) lockSession(ctx context.Context, tx pgx.Tx) (*lockedSession, error) {
-	s := &lockedSession{token: a.sessions.Token(ctx)}
+// reread returns the session of ctx as it is now, errEnded when it is gone.
+// What ctx itself carries may be older.
+func (a *Auth) reread(ctx context.Context, tx pgx.Tx) (*record, error) {
+	s := &record{token: a.sessions.Token(ctx)}
 	var data []byte
-	err := tx.QueryRow(ctx, `SELECT data FROM sessions WHERE token_hash = $1 FOR UPDATE`, hashOf(s.token)).Scan(&data)
+	err := tx.QueryRow(ctx, `SELECT data FROM sessions WHERE token_hash = $1`, hashOf(s.token)).Scan(&data)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, errEnded
 	}
@@ -63,7 +62,8 @@ func (a *Auth) lockSession(ctx context.Context, tx pgx.Tx) (*lockedSession, erro
 	return s, err
 }
 
-func (s *lockedSession) save(ctx context.Context, tx pgx.Tx) error {
+// save keeps the session's values, unless it has ended meanwhile.
+func (s *record) save(ctx context.Context, tx pgx.Tx) error {
 	data, err := scs.GobCodec{}.Encode(s.deadline, s.values)
 	if err != nil {
 		return err

@@ -134,8 +134,12 @@ func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	t.Run("when idle", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, newIssuer(t).URL)
+		i := newIssuer(t)
+		i.userinfo = map[string]any{"sub": "eve", "groups": []string{}}
+		b := setup(t, i.URL)
 		eve := signIn(t, b)
+		b.clock.advance(auth.IdleFor - time.Second)
+		wantStatus(t, eve.get(b.URL+"/"), http.StatusOK)
 		b.clock.advance(auth.IdleFor + time.Second)
 		wantStatus(t, eve.get(b.URL+"/"), http.StatusUnauthorized)
 	})

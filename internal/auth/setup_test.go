@@ -38,6 +38,7 @@ type replica struct {
 	*httptest.Server
 	auth *auth.Auth
 	log  *strings.Builder
+	left chan struct{} // receives when a browser leaves before it is answered
 }
 
 // testBundle is a portal with a provider.
@@ -64,7 +65,7 @@ func setup(t *testing.T, issuer string, adjust ...func(*auth.Config)) *testBundl
 // startReplica starts another process over the same database.
 func (b *testBundle) startReplica(t *testing.T) *replica {
 	t.Helper()
-	r := &replica{log: &strings.Builder{}}
+	r := &replica{log: &strings.Builder{}, left: make(chan struct{}, 10)}
 	r.Server = httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: r.Listener.Addr().String()}
 	cfg := auth.Config{
@@ -87,6 +88,7 @@ func (r *replica) pages() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(w http.ResponseWriter, req *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+			defer context.AfterFunc(req.Context(), func() { r.left <- struct{}{} })()
 			req, err := r.auth.Load(req)
 			if err == nil {
 				err = h(w, req)

@@ -259,9 +259,16 @@ func TestProvidersThatConform(t *testing.T) {
 		"several audiences": func(i *issuer) {
 			i.claims = func(c map[string]any) { c["aud"], c["azp"] = []string{"api", clientID}, clientID }
 		},
-		"secret in the form only": func(i *issuer) { i.metadata["token_endpoint_auth_methods_supported"] = []string{"client_secret_post"} },
-		"secret in either": func(i *issuer) {
+		"secret in the form only": func(i *issuer) {
+			i.formOnly = true
+			i.metadata["token_endpoint_auth_methods_supported"] = []string{"client_secret_post", "private_key_jwt"}
+		},
+		"secret in either, for others": func(i *issuer) {
+			i.formOnly = true
 			i.metadata["token_endpoint_auth_methods_supported"] = []string{"client_secret_post", "client_secret_basic"}
+		},
+		"secret in the header only": func(i *issuer) {
+			i.metadata["token_endpoint_auth_methods_supported"] = []string{"client_secret_basic"}
 		},
 		"text that no table keeps": func(i *issuer) { i.claims = func(c map[string]any) { c["name"] = "E\x00ve" } },
 	} {
