@@ -25,6 +25,10 @@ func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt 
 	defer cancel()
 	outcome := classify(callErr)
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
+		// Everybody locks the team before the request, so that nobody waits in a circle.
+		if _, err := store.LockTeam(ctx, tx, r.Team.ID); err != nil {
+			return err
+		}
 		if err := store.FinishAttempt(ctx, tx, r.ID, e.attempt(attempt, outcome, callErr)); err != nil {
 			return err
 		}

@@ -78,6 +78,9 @@ func (e *Executor) graceOver(r portal.Request) bool {
 // is the cluster that a create made.
 func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
+		if _, err := store.LockTeam(ctx, tx, r.Team.ID); err != nil {
+			return err
+		}
 		if created != nil {
 			if err := e.adopt(ctx, tx, &r, *created); err != nil {
 				return err

@@ -42,14 +42,8 @@ type Sim struct {
 	mu       sync.Mutex
 	clusters []*cluster
 	faults   []Fault
-	calls    []Call
-	requests []time.Time // of the last hour, for the rate limits
-}
-
-// Call is a request that the simulator has received.
-type Call struct {
-	Operation string // e.g. "create_cluster"
-	Path      string
+	calls    map[string]int // how often each operation was asked for
+	requests []time.Time    // of the last hour, for the rate limits
 }
 
 // cluster is what the simulator knows of a cluster. Its state follows from the
@@ -100,7 +94,7 @@ func New(cfg Config) *Sim {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Sim{cfg: cfg, mux: http.NewServeMux()}
+	s := &Sim{cfg: cfg, mux: http.NewServeMux(), calls: map[string]int{}}
 	s.routes()
 	return s
 }
@@ -174,17 +168,11 @@ func (s *Sim) Resize(id string, count int) {
 	}
 }
 
-// CallCount is how often an operation has been asked for.
+// CallCount is how often an operation, e.g. "create_cluster", has been asked for.
 func (s *Sim) CallCount(operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for _, call := range s.calls {
-		if call.Operation == operation {
-			n++
-		}
-	}
-	return n
+	return s.calls[operation]
 }
 
 // find returns the cluster called id that is there now. The caller holds mu.

@@ -57,7 +57,7 @@ func (s *Sim) Heal() {
 func (s *Sim) receive(operation string, r *http.Request) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls = append(s.calls, Call{Operation: operation, Path: r.URL.Path})
+	s.calls[operation]++
 	i := slices.IndexFunc(s.faults, func(f Fault) bool {
 		return f.Operation == operation && (f.Page == "" || f.Page == r.URL.Query().Get("page"))
 	})
@@ -131,10 +131,6 @@ func (s *Sim) addFault(w http.ResponseWriter, r *http.Request) {
 func (s *Sim) showCalls(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counts := map[string]int{}
-	for _, call := range s.calls {
-		counts[call.Operation]++
-	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(counts)
+	_ = json.NewEncoder(w).Encode(s.calls)
 }

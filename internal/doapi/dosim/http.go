@@ -1,8 +1,10 @@
 package dosim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -73,10 +75,19 @@ func (a answer) write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(a.body) // the client is gone
 }
 
+const maxBody = 1 << 20 // bytes of a request
+
 // handle registers an operation: its limits and faults come first.
 func (s *Sim) handle(pattern, operation string, h func(*http.Request) answer) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("x-request-id", uuid.NewString())
+		// net/http notices that a client has gone only once the body is read.
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			refused(http.StatusBadRequest, "bad_request", "The request body cannot be read.").write(w)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		fault := s.receive(operation, r)
 		fault.wait(r.Context())
 		if fault.before(w) {
