@@ -106,9 +106,9 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.process.done:
-			return fmt.Errorf("Postgres ended at once: %s", s.process.lastWords())
+			return fmt.Errorf("the private Postgres ended at once: %s", s.process.lastWords())
 		case <-ctx.Done():
-			return fmt.Errorf("Postgres did not answer within %s: %w", startFor, err)
+			return fmt.Errorf("the private Postgres did not answer within %s: %w", startFor, err)
 		case <-time.After(probeWait):
 		}
 	}

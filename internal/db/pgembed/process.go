@@ -28,7 +28,7 @@ func newRunner(dir string) (*runner, error) {
 	}
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
-		return nil, fmt.Errorf("Postgres does not run as root, and there is no user nobody: run this as an ordinary user: %w", err)
+		return nil, fmt.Errorf("as root Postgres does not run, and there is no user nobody: run this as an ordinary user: %w", err)
 	}
 	uid, err1 := strconv.Atoi(nobody.Uid)
 	gid, err2 := strconv.Atoi(nobody.Gid)
@@ -128,7 +128,7 @@ func (p *process) stop() error {
 		case <-time.After(stopFor):
 		}
 	}
-	return fmt.Errorf("Postgres (process %d) does not end", p.cmd.Process.Pid)
+	return fmt.Errorf("the private Postgres (process %d) does not end", p.cmd.Process.Pid)
 }
 
 // lastWords is the end of what the program said.
