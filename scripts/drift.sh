@@ -5,7 +5,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cp -r views go.mod go.sum "$scratch/"
 find "$scratch/views" -name '*_templ.go' -delete
-go tool templ generate -path "$scratch/views" >/dev/null 2>&1
+(cd "$scratch" && go tool templ generate >/dev/null 2>&1)
 if ! diff -r views "$scratch/views" >/dev/null; then
 	echo "generated files have drifted: run 'make generate' and commit" >&2
 	diff -rq views "$scratch/views" >&2 || true
