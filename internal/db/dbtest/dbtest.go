@@ -1,15 +1,19 @@
 // Package dbtest gives each test a database of its own: a copy of a migrated
-// template in a private Postgres that lives as long as the test program.
+// template in a private Postgres that lives as long as the test program, whose
+// TestMain calls Main.
 package dbtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,27 +23,59 @@ import (
 	"doksportal/internal/execute"
 )
 
-// server is the test program's Postgres. It ends with the program.
+// server starts the test program's Postgres, without the safety that tests do
+// not need.
 var server = sync.OnceValues(func() (*pgembed.Server, error) {
-	dir, err := os.MkdirTemp(memory(), "portal-test-")
-	if err != nil {
-		return nil, err
+	if directory == "" {
+		return nil, errors.New("the test program has no TestMain that calls dbtest.Main")
 	}
-	s, err := Start(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(context.Background(), s.URL(), execute.MigrateJobs); err != nil {
-		return nil, err
-	}
-	return s, nil
-})
-
-// Start starts a Postgres without the safety that tests do not need.
-func Start(dir string) (*pgembed.Server, error) {
-	return pgembed.Start(context.Background(), pgembed.Config{Dir: dir, Settings: map[string]string{
+	s, err := pgembed.Start(context.Background(), pgembed.Config{Dir: directory, Settings: map[string]string{
 		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB",
 	}})
+	if err != nil {
+		return nil, err
+	}
+	started = s
+	return s, db.Migrate(context.Background(), s.URL(), execute.MigrateJobs)
+})
+
+// started is what Main has to stop.
+var started *pgembed.Server
+
+// directory is where the test program's Postgres keeps its data.
+var directory string
+
+// Main runs the tests of a program and then removes their Postgres.
+func Main(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	forget()
+	var err error
+	if directory, err = os.MkdirTemp(memory(), prefix); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(directory) }()
+	code := m.Run()
+	if started != nil {
+		_ = started.Stop()
+	}
+	return code
+}
+
+const prefix = "portal-test-"
+
+// forget removes what test programs that were killed an hour ago or more have
+// left in memory.
+func forget() {
+	left, _ := filepath.Glob(filepath.Join(memory(), prefix+"*"))
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(dir) // somebody else's stays
+		}
+	}
 }
 
 // memory is a directory in memory, where there is one.

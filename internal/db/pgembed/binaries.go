@@ -43,7 +43,7 @@ func FindBinaries() (Binaries, error) {
 			return b, nil
 		}
 	}
-	return Binaries{}, fmt.Errorf("no Postgres %d or newer is there: run `make setup`, or install Debian's package postgresql", oldest)
+	return Binaries{}, fmt.Errorf("no Postgres %d or newer is there: run `npm ci` in the project, or install Debian's package postgresql", oldest)
 }
 
 func roots() []string {

@@ -53,7 +53,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("the directory %s cannot be made: %w", cfg.Dir, err)
 	}
 	s := &Server{}
-	if s.lock, err = lock(cfg.Dir); err != nil {
+	if s.lock, err = lock(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx, bin, cfg); err != nil {
@@ -64,7 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 
 func (s *Server) start(ctx context.Context, bin Binaries, cfg Config) error {
 	data := filepath.Join(cfg.Dir, "pg"+bin.Major)
-	run, err := newRunner(cfg.Dir)
+	run, err := newRunner(ctx, bin, cfg.Dir)
 	if err != nil {
 		return err
 	}
@@ -76,18 +76,21 @@ func (s *Server) start(ctx context.Context, bin Binaries, cfg Config) error {
 	if err := initialise(ctx, run, bin, data); err != nil {
 		return err
 	}
-	// A socket's path may have 107 characters at most, so it cannot be in Dir.
-	if s.sockets, err = os.MkdirTemp("", "portal-pg-"); err != nil {
+	if s.sockets, err = socketDir(cfg.Dir); err != nil {
 		return err
 	}
-	if err := run.own(s.sockets); err != nil {
-		return err
+	for _, dir := range []string{data, s.sockets} {
+		if err := run.own(dir); err != nil {
+			return err
+		}
 	}
 	args := []string{"-D", data, "-k", s.sockets, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "logging_collector=off"}
 	for name, value := range cfg.Settings {
 		args = append(args, "-c", name+"="+value)
 	}
-	if s.process, err = run.background(bin.command(context.Background(), "postgres", args...)); err != nil {
+	cmd := bin.command(context.Background(), "postgres", args...)
+	cmd.ExtraFiles = []*os.File{s.lock} // holds the lock until the last process is gone
+	if s.process, err = run.background(cmd); err != nil {
 		return fmt.Errorf("start Postgres: %w", err)
 	}
 	s.url = fmt.Sprintf("postgres:///%s?host=%s&user=%s", database, s.sockets, role)
@@ -146,16 +149,44 @@ func (s *Server) Stop() error {
 	return err
 }
 
+// maxSocketDir is how long the directory's path may be: a socket's path may
+// have 107 characters, and its name has 18 with the slash.
+const maxSocketDir = 107 - 18
+
+// socketDir makes the directory of the sockets, in dir unless its path is too
+// long for that.
+func socketDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	sockets := filepath.Join(abs, "run")
+	if len(sockets) > maxSocketDir {
+		return os.MkdirTemp("", "portal-pg-")
+	}
+	// What a killed server has left there is of no use.
+	return sockets, errors.Join(os.RemoveAll(sockets), os.Mkdir(sockets, 0o700))
+}
+
+// lockFor is how long the server of a portal that was killed may take to end.
+const lockFor = 3 * time.Second
+
 // lock makes sure that one program uses dir. The kernel gives the lock free
-// when the program ends, however it does.
-func lock(dir string) (*os.File, error) {
+// when the program and its server have ended, however they do.
+func lock(ctx context.Context, dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the directory %s is not writable: %w", dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("the directory %s is in use by another portal: stop that one, or choose another directory", dir)
+	ctx, cancel := context.WithTimeout(ctx, lockFor)
+	defer cancel()
+	for syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		select {
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, fmt.Errorf("the directory %s is in use by another portal: stop that one, or choose another directory", dir)
+		case <-time.After(probeWait):
+		}
 	}
 	return f, nil
 }

@@ -3,90 +3,12 @@ package pgembed
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
-	"os/user"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
 )
-
-// runner starts programs of Postgres, which refuses to work as root: as root
-// they run as the user nobody, who then owns the data.
-type runner struct {
-	credential *syscall.Credential // nil: as this user
-	uid, gid   int
-}
-
-func newRunner(dir string) (*runner, error) {
-	if os.Geteuid() != 0 {
-		return &runner{}, nil
-	}
-	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		return nil, fmt.Errorf("as root Postgres does not run, and there is no user nobody: run this as an ordinary user: %w", err)
-	}
-	uid, err1 := strconv.Atoi(nobody.Uid)
-	gid, err2 := strconv.Atoi(nobody.Gid)
-	if err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("the user nobody has no numeric id")
-	}
-	r := &runner{uid: uid, gid: gid, credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	return r, r.open(dir)
-}
-
-// open lets nobody pass through the directories above the data, which are
-// closed to others in root's home.
-func (r *runner) open(dir string) error {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	for at := abs; at != "/"; at = filepath.Dir(at) {
-		info, err := os.Stat(at)
-		if err != nil {
-			return err
-		}
-		if info.Mode().Perm()&0o001 != 0 {
-			continue
-		}
-		if err := os.Chmod(at, info.Mode().Perm()|0o001); err != nil {
-			return fmt.Errorf("the directory %s is closed to the user nobody, as whom Postgres runs: %w", at, err)
-		}
-	}
-	return nil
-}
-
-// own gives a directory and what is in it to the user of the programs.
-func (r *runner) own(dir string) error {
-	if r.credential == nil {
-		return nil
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, r.uid, r.gid)
-	})
-}
-
-func (r *runner) prepare(cmd *exec.Cmd) {
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential: r.credential,
-		Setpgid:    true, // Ctrl-C is for the portal, which then stops Postgres
-		Pdeathsig:  syscall.SIGINT,
-	}
-}
-
-func (r *runner) foreground(cmd *exec.Cmd) ([]byte, error) {
-	r.prepare(cmd)
-	return cmd.CombinedOutput()
-}
 
 // process is a program in the background.
 type process struct {
