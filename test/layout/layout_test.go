@@ -1,0 +1,114 @@
+// Package layout holds the packages to the directions in which they may
+// import each other.
+package layout
+
+import (
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "doksportal/"
+
+// arrows are the project's packages that each package may import, tests aside.
+// Whoever adds a package decides here what it may know.
+var arrows = map[string]string{
+	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/events internal/execute " +
+		"internal/inventory internal/policy internal/request internal/teams internal/web static",
+	"internal/portal":      "",
+	"internal/quota":       "internal/portal",
+	"internal/policy":      "internal/portal",
+	"internal/db":          "internal/portal migrations",
+	"internal/db/pgembed":  "",
+	"internal/db/dbtest":   "internal/db internal/db/pgembed internal/execute",
+	"internal/store":       "internal/db internal/portal",
+	"internal/audit":       "internal/db internal/portal",
+	"internal/events":      "internal/db internal/portal",
+	"internal/doapi":       "internal/portal",
+	"internal/doapi/dosim": "",
+	"internal/config":      "",
+	"internal/auth":        "internal/audit internal/db internal/portal",
+	"internal/auth/devidp": "",
+	"internal/teams":       "internal/audit internal/db internal/events internal/portal internal/store",
+	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/store",
+	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/request internal/store",
+	"internal/inventory":   "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
+	"views":                "internal/portal views/ui",
+	"views/ui":             "internal/portal",
+	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/portal internal/quota internal/request internal/store internal/teams static views views/ui",
+	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/portal internal/store",
+	"migrations":           "",
+	"static":               "",
+	"test/browser":         "",
+	"test/layout":          "",
+}
+
+// only says who alone may import a package of others.
+var only = map[string][]string{
+	"github.com/riverqueue/river":       {"internal/execute"},
+	"github.com/gin-gonic/gin":          {"internal/web"},
+	"github.com/alecthomas/kong":        {"cmd/portal"},
+	"github.com/caarlos0/env/v11":       {"internal/config"},
+	"github.com/zitadel/oidc/v3/pkg/op": {"internal/auth/devidp"},
+	"github.com/coreos/go-oidc/v3/oidc": {"internal/auth"},
+	"github.com/pressly/goose/v3":       {"internal/db"},
+	"github.com/a-h/templ":              {"internal/web", "views", "views/ui"},
+	"github.com/alexedwards/scs/v2":     {"internal/auth"},
+	"testing":                           {"internal/db/dbtest"},
+}
+
+// imports lists what each package of the project imports.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = "../.."
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := map[string][]string{}
+	for line := range strings.Lines(string(output)) {
+		words := strings.Fields(line)
+		packages[strings.TrimPrefix(words[0], module)] = words[1:]
+	}
+	return packages
+}
+
+func TestArrows(t *testing.T) {
+	for name, list := range imports(t) {
+		allowed, listed := arrows[name]
+		if !listed {
+			t.Errorf("package %s is not in the table of arrows", name)
+		}
+		for _, imported := range list {
+			inner, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.Contains(strings.Fields(allowed), inner) {
+				t.Errorf("%s imports %s", name, inner)
+			}
+			if name == "internal/portal" && strings.Contains(imported, ".") {
+				t.Errorf("%s imports %s, and may import the standard library only", name, imported)
+			}
+			if who, restricted := only[imported]; restricted && !slices.Contains(who, name) {
+				t.Errorf("%s imports %s, which is for %v", name, imported, who)
+			}
+		}
+	}
+}
+
+// An entry that nothing matches any more would protect nothing.
+func TestTablesAreTrue(t *testing.T) {
+	packages := imports(t)
+	for name := range arrows {
+		if _, ok := packages[name]; !ok {
+			t.Errorf("there is no package %s", name)
+		}
+	}
+	all := slices.Concat(slices.Collect(maps.Values(packages))...)
+	for name := range only {
+		if !slices.Contains(all, name) {
+			t.Errorf("nobody imports %s", name)
+		}
+	}
+}
