@@ -183,6 +183,9 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	if isNew && !slugForm.MatchString(t.Slug) {
 		f.add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
 	}
+	if isNew && t.Slug == "new" { // its page would be the one for new teams
+		f.add("slug", "The portal uses the short name “new” itself; choose another one.")
+	}
 	f.checkName("name", "a name", t.Name, 60)
 	f.checkName("member_group", "the group of the members", t.MemberGroup, 200)
 	f.checkName("approver_group", "the group of the approvers", t.ApproverGroup, 200)

@@ -48,7 +48,7 @@ func (s *Server) planCluster(c *gin.Context, v viewer) error {
 	plan, err := s.Requests.PlanCreate(c.Request.Context(), v.actor, createInput(createForm(c.Request.PostForm)))
 	problem := ""
 	if err != nil && plan.Verdict.Decision == "" {
-		if portal.KindOf(err) == portal.KindUnknown {
+		if kind := portal.KindOf(err); kind == portal.KindUnknown || kind == portal.KindForbidden {
 			return err
 		}
 		problem = planProblem(err)

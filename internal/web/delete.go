@@ -22,6 +22,9 @@ func (s *Server) deleteCluster(c *gin.Context, v viewer) error {
 		Justification: c.Request.PostForm.Get("justification"),
 		SubmitKey:     c.Request.PostForm.Get("submit_key"),
 	}
+	if c.Request.PostForm.Get("action") == "look" { // the plan could not be shown before
+		return s.showDelete(c, v, http.StatusOK, in, nil)
+	}
 	r, err := s.Requests.SubmitDelete(c.Request.Context(), v.actor, in)
 	if err == nil {
 		return seeRequest(c, r.Number)

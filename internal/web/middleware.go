@@ -77,17 +77,18 @@ func (s *Server) protect(c *gin.Context) {
 }
 
 // checkOrigin refuses unsafe requests of other origins. Go's own check takes
-// a request with neither header for a command-line tool's; here only browsers
-// have business.
+// a request with neither header for a command-line tool's, and compares an
+// Origin by host alone; here only browsers have business, at one address.
 func (s *Server) checkOrigin(r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
-		return fmt.Errorf("neither Sec-Fetch-Site nor Origin is set")
+	own := s.BaseURL.Scheme + "://" + s.BaseURL.Host
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") != own {
+		return fmt.Errorf("no Sec-Fetch-Site, and the origin is %q", r.Header.Get("Origin"))
 	}
 	protection := http.NewCrossOriginProtection()
-	if err := protection.AddTrustedOrigin(s.BaseURL.Scheme + "://" + s.BaseURL.Host); err != nil {
+	if err := protection.AddTrustedOrigin(own); err != nil {
 		return err
 	}
 	return protection.Check(r)

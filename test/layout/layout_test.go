@@ -37,6 +37,7 @@ var arrows = map[string]string{
 	"internal/inventory":   "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
 	"views":                "internal/portal views/ui",
 	"views/ui":             "internal/portal",
+	"internal/web/webtest": "internal/auth/devidp",
 	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/portal internal/quota internal/request internal/store internal/teams static views views/ui",
 	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/portal internal/store",
 	"migrations":           "",
@@ -56,7 +57,7 @@ var only = map[string][]string{
 	"github.com/pressly/goose/v3":       {"internal/db"},
 	"github.com/a-h/templ":              {"internal/web", "views", "views/ui"},
 	"github.com/alexedwards/scs/v2":     {"internal/auth"},
-	"testing":                           {"internal/db/dbtest"},
+	"testing":                           {"internal/db/dbtest", "internal/web/webtest"},
 }
 
 // imports lists what each package of the project imports.

@@ -1,0 +1,139 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"doksportal/internal/web/webtest"
+)
+
+// readers are the columns of the table below.
+var readers = []string{"nobody", "member", "approver", "other", "platform", "admin", "auditor", "outsider"}
+
+// access says how each route answers each reader: 2 it works, 4 the form is
+// taken and found incomplete, L to the sign-in, F forbidden, N not found, U not
+// signed in. Ids are those of team pay, of which only member and approver are
+// members.
+var access = map[string]string{
+	//                                  nobody member approver other platform admin auditor outsider
+	"GET /":                           "L 2 2 2 2 2 2 F",
+	"GET /me":                         "L 2 2 2 2 2 2 2",
+	"GET /events":                     "U N N N N N N N",
+	"GET /login":                      "2 2 2 2 2 2 2 2",
+	"GET /signed-out":                 "2 2 2 2 2 2 2 2",
+	"GET /auth/callback":              "F F F F F F F F",
+	"POST /logout":                    "- - - - - - - -",
+	"GET /healthz":                    "2 2 2 2 2 2 2 2",
+	"GET /readyz":                     "2 2 2 2 2 2 2 2",
+	"GET /static/*file":               "N N N N N N N N",
+	"GET /clusters":                   "L 2 2 2 2 2 2 F",
+	"GET /clusters/new":               "L 2 2 2 F F F F",
+	"POST /clusters/new":              "U 4 4 4 F F F F",
+	"POST /clusters/new/plan":         "U 2 2 2 F F F F",
+	"GET /clusters/:id":               "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/delete":        "L 2 2 N F F F F",
+	"POST /clusters/:id/delete":       "U 4 4 N F F F F",
+	"GET /requests":                   "L 2 2 2 2 2 2 F",
+	"GET /requests/:number":           "L 2 2 N 2 2 2 F",
+	"POST /requests/:number/review":   "U F 4 N 4 F F F",
+	"POST /requests/:number/withdraw": "U - F N F F F F",
+	"GET /audit":                      "L F F F F 2 2 F",
+	"GET /admin/teams":                "L F F F F 2 F F",
+	"GET /admin/teams/new":            "L F F F F 2 F F",
+	"POST /admin/teams/new":           "U F F F F 4 F F",
+	"GET /admin/teams/:slug":          "L F F F F 2 F F",
+	"POST /admin/teams/:slug":         "U F F F F 4 F F",
+	"GET /admin/clusters":             "L F F F F 2 F F",
+	"POST /admin/clusters":            "U F F F F N F F",
+}
+
+// TestAccess walks every route as every reader.
+func TestAccess(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	for _, r := range b.pages.Routes() {
+		if r.Method == http.MethodHead {
+			continue
+		}
+		route := r.Method + " " + r.Path
+		row := strings.Fields(access[route])
+		if len(row) != len(readers) {
+			t.Errorf("%s is not in the table", route)
+			continue
+		}
+		path := strings.NewReplacer(":id", b.ledger, ":number", number, ":slug", "pay", "*file", "none").Replace(r.Path)
+		for i, reader := range readers {
+			if row[i] == "-" { // would spoil what follows
+				continue
+			}
+			if got := b.access(r.Method, path, reader); got != row[i] {
+				t.Errorf("%s as %s: %s, want %s", route, reader, got, row[i])
+			}
+		}
+	}
+	for route := range access {
+		if !b.served(route) {
+			t.Errorf("%s is in the table but not served", route)
+		}
+	}
+}
+
+func (b *bundle) served(route string) bool {
+	for _, r := range b.pages.Routes() {
+		if r.Method+" "+r.Path == route {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *bundle) access(method, path, reader string) string {
+	b.t.Helper()
+	browser := b.as(reader)
+	page := browser.Get
+	if method == http.MethodPost {
+		// A rejection without a reason passes every check but the last.
+		page = func(path string) webtest.Page { return browser.Post(path, url.Values{"decision": {"reject"}}) }
+	}
+	p := page(path)
+	switch {
+	case !strings.HasPrefix(p.URL.String(), b.url) && path != "/login":
+		return "L"
+	case p.Status == http.StatusOK:
+		return "2"
+	case p.Status == http.StatusUnprocessableEntity, p.Status == http.StatusConflict:
+		return "4"
+	case p.Status == http.StatusUnauthorized:
+		return "U"
+	case p.Status == http.StatusForbidden:
+		return "F"
+	case p.Status == http.StatusNotFound:
+		return "N"
+	}
+	return http.StatusText(p.Status)
+}
+
+// What is another team's looks exactly like what does not exist.
+func TestForeignLooksLikeNothing(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	for foreign, nothing := range map[string]string{
+		"/clusters/" + b.ledger:             "/clusters/00000000-0000-4000-8000-000000000000",
+		"/clusters/" + b.legacy:             "/clusters/no-id-at-all",
+		"/clusters/" + b.ledger + "/delete": "/clusters/00000000-0000-4000-8000-000000000000/delete",
+		"/requests/" + number:               "/requests/999999",
+	} {
+		got, want := b.as("other").Get(foreign).WantStatus(http.StatusNotFound), b.as("other").Get(nothing).WantStatus(http.StatusNotFound)
+		if got.Text("main") != want.Text("main") {
+			t.Errorf("%s says %q, and what does not exist %q", foreign, got.Text("main"), want.Text("main"))
+		}
+	}
+	var id string
+	b.must(b.pool.QueryRow(t.Context(), "SELECT id FROM requests").Scan(&id))
+	b.as("other").Get("/events?topic=request:" + id).WantStatus(http.StatusNotFound)
+	for _, number := range []string{"0", "-1", "1.5", "99999999999999999999", "x", "%00"} {
+		b.as("member").Get("/requests/" + number).WantStatus(http.StatusNotFound)
+	}
+}

@@ -1,0 +1,197 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/auth"
+	"doksportal/internal/auth/devidp"
+	"doksportal/internal/db"
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/doapi"
+	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/events"
+	"doksportal/internal/inventory"
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+	"doksportal/internal/store"
+	"doksportal/internal/teams"
+	"doksportal/internal/web"
+	"doksportal/internal/web/webtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+const doToken = "dop_v1_canary-token"
+
+// accounts are named after what they may do. Teams pay and find are those of
+// the clusters "ledger" and "index"; "legacy" is nobody's.
+var accounts = []devidp.Account{
+	{Username: "member", Name: "Mia Member", Groups: []string{"pay"}},
+	{Username: "approver", Name: "Abe Approver", Groups: []string{"pay", "pay-approvers"}},
+	{Username: "other", Name: "Oda Other", Groups: []string{"find"}},
+	{Username: "platform", Name: "Pia Platform", Groups: []string{"platform"}},
+	{Username: "admin", Name: "Ada Admin", Groups: []string{"admins"}},
+	{Username: "auditor", Name: "Otto Auditor", Groups: []string{"auditors"}},
+	{Username: "outsider", Name: "Olga Outsider"},
+}
+
+// jobs notes what is enqueued; no test of the pages carries it out.
+type jobs struct{}
+
+func (jobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
+
+// log is what the portal logs.
+type log struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *log) Write(b []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(b) }
+func (l *log) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+// bundle is a portal that answers browsers, before a simulated DigitalOcean.
+type bundle struct {
+	t                     *testing.T
+	url                   string
+	pool                  *pgxpool.Pool
+	sim                   *dosim.Sim
+	pages                 *web.Server
+	requests              *request.Service
+	syncer                *inventory.Syncer
+	log                   *log
+	ledger, index, legacy string // ids of clusters
+	browsers              map[string]*webtest.Browser
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	b := &bundle{t: t, pool: dbtest.New(t), log: &log{}, browsers: map[string]*webtest.Browser{}}
+	b.sim = dosim.New(dosim.Config{Token: doToken})
+	do := httptest.NewServer(b.sim)
+	t.Cleanup(do.Close)
+	b.seed(do.URL)
+	b.serve()
+	return b
+}
+
+func (b *bundle) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bundle) seed(doURL string) {
+	b.t.Helper()
+	client, err := doapi.New(doURL, doToken)
+	b.must(err)
+	b.ledger = b.sim.Add(dosim.Seed{Name: "ledger", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
+	b.index = b.sim.Add(dosim.Seed{Name: "index", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
+	b.legacy = b.sim.Add(dosim.Seed{Name: "legacy", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
+	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: time.Now}
+	b.must(b.syncer.Sync(context.Background()))
+	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Policy: policy.Policy{PlatformApprovers: "platform"}, Now: time.Now}
+	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
+		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
+			Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10}}}
+		b.must(db.WithTx(context.Background(), b.pool, func(tx pgx.Tx) error {
+			return errors.Join(store.InsertTeam(context.Background(), tx, team, time.Now()),
+				store.AssignCluster(context.Background(), tx, cluster, team.ID, portal.Production))
+		}))
+	}
+}
+
+func (b *bundle) serve() {
+	b.t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	b.url = "http://" + server.Listener.Addr().String()
+	base, err := url.Parse(b.url)
+	b.must(err)
+	logger := slog.New(slog.NewTextHandler(io.MultiWriter(b.log), nil))
+	signIn, err := auth.New(auth.Config{
+		BaseURL: base, Issuer: webtest.Issuer(b.t, b.url, accounts), ClientID: webtest.ClientID, ClientSecret: webtest.ClientSecret,
+		GroupsClaim: "groups", Scopes: []string{"openid", "profile", "email"},
+		AdminGroup: "admins", ApproverGroup: "platform", AuditorGroup: "auditors",
+		Pool: b.pool, Now: time.Now, Logger: logger,
+	})
+	b.must(err)
+	hub := events.NewHub(b.pool, logger)
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan struct{})
+	go func() { hub.Run(ctx); close(stopped) }()
+	b.t.Cleanup(func() { stop(); <-stopped })
+	b.pages, err = web.New(web.Config{
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Teams: &teams.Service{Pool: b.pool, Now: time.Now}, Hub: hub,
+		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
+	})
+	b.must(err)
+	server.Config = web.NewHTTPServer(b.pages)
+	server.Start()
+	b.t.Cleanup(func() { stop(); server.CloseClientConnections(); server.Close() })
+}
+
+// as returns the browser of an account, "nobody" for one that has not signed in.
+func (b *bundle) as(account string) *webtest.Browser {
+	b.t.Helper()
+	browser := b.browsers[account]
+	switch {
+	case browser != nil:
+	case account == "nobody":
+		browser = webtest.NewBrowser(b.t, b.url)
+	case slices.ContainsFunc(accounts, func(a devidp.Account) bool { return a.Username == account }):
+		browser = webtest.SignIn(b.t, b.url, account)
+	default:
+		b.t.Fatalf("there is no account %q", account)
+	}
+	b.browsers[account] = browser
+	return browser
+}
+
+// createForm is the form of a cluster that team pay may have. Pairs of names
+// and values replace what it has.
+func createForm(changes ...string) url.Values {
+	form := url.Values{
+		"submit_key": {uuid.NewString()}, "team": {"pay"}, "name": {"shop"}, "region": {"fra1"}, "version": {"1.35.1-do.0"},
+		"environment": {"development"}, "pools[0].name": {"pool"}, "pools[0].size": {"s-2vcpu-4gb"}, "pools[0].count": {"1"},
+		"justification": {"for a test"}, "action": {"submit"},
+	}
+	for i := 0; i+1 < len(changes); i += 2 {
+		form.Set(changes[i], changes[i+1])
+	}
+	return form
+}
+
+// pending is the number of a new request of the member's that waits for a
+// decision.
+func (b *bundle) pending() string {
+	b.t.Helper()
+	page := b.as("member").Post("/clusters/new", createForm("name", "shop-"+strconv.Itoa(b.count("SELECT count(*) FROM requests")), "environment", "production"))
+	number, ok := strings.CutPrefix(page.URL.Path, "/requests/")
+	if !ok {
+		b.t.Fatalf("%d: %s", page.Status, page.Text("main"))
+	}
+	return number
+}
+
+func (b *bundle) count(sql string, args ...any) int {
+	b.t.Helper()
+	var n int
+	b.must(b.pool.QueryRow(context.Background(), sql, args...).Scan(&n))
+	return n
+}
