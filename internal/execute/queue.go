@@ -31,8 +31,8 @@ type Queue struct {
 
 // Job times. A job that its worker left is taken over after rescueAfter.
 const (
-	jobFor      = 90 * time.Second
-	rescueAfter = 2 * time.Minute
+	jobFor      = 60 * time.Second
+	rescueAfter = 65 * time.Second
 	stopFor     = 3 * time.Second
 )
 

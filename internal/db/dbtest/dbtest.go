@@ -91,12 +91,23 @@ var count atomic.Int64
 // URL returns the address of a migrated database that only this test uses.
 func URL(t testing.TB) string {
 	t.Helper()
+	return create(t, " TEMPLATE portal STRATEGY file_copy")
+}
+
+// Empty returns the address of a database that nobody has migrated yet.
+func Empty(t testing.TB) string {
+	t.Helper()
+	return create(t, "")
+}
+
+func create(t testing.TB, options string) string {
+	t.Helper()
 	s, err := server()
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("test_%d", count.Add(1))
-	exec(t, s, "CREATE DATABASE "+name+" TEMPLATE portal STRATEGY file_copy")
+	exec(t, s, "CREATE DATABASE "+name+options)
 	t.Cleanup(func() { exec(t, s, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	return strings.Replace(s.URL(), "/portal?", "/"+name+"?", 1)
 }
