@@ -42,8 +42,8 @@ func New(baseURL, token string) (*Client, error) {
 }
 
 // httpClient returns a client that follows no redirect, which would carry the
-// token elsewhere. A connection for writes is used once: on one that was used
-// before, net/http may send a request a second time when the server closes it.
+// token elsewhere. A connection for writes is used once: whether a request was
+// heard on one that the server was just closing cannot be told.
 func httpClient(once bool) *http.Client {
 	return &http.Client{
 		Timeout: answerFor,

@@ -321,10 +321,10 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
-// net/http sends a request again when the server has closed a connection that
-// was kept from an earlier one. A write must not be among them, so each has a
-// connection of its own.
-func TestWritesAreNotReplayed(t *testing.T) {
+// A write that meets a connection which the server is just closing may or may
+// not have been heard. Each has a connection of its own, so that no outcome is
+// unknown for that reason.
+func TestWritesHaveTheirOwnConnection(t *testing.T) {
 	t.Parallel()
 	var writes atomic.Int64
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -342,15 +342,11 @@ func TestWritesAreNotReplayed(t *testing.T) {
 		}
 	}()
 	c := client(t, "http://"+l.Addr().String(), token)
-	for i := range 4 {
+	for i := range 3 {
 		before := writes.Load()
-		if i%2 == 0 {
-			_ = c.DeleteCluster(t.Context(), "a")
-		} else {
-			_, _ = c.CreateCluster(t.Context(), params("shop"))
-		}
-		if sent := writes.Load() - before; sent != 1 {
-			t.Fatalf("write %d was sent %d times", i, sent)
+		err := c.DeleteCluster(t.Context(), "a")
+		if sent := writes.Load() - before; err != nil || sent != 1 {
+			t.Fatalf("write %d was sent %d times: %v", i, sent, err)
 		}
 	}
 }
