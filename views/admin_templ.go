@@ -327,7 +327,7 @@ func Team(p TeamPage) templ.Component {
 type OwnershipPage struct {
 	Page
 	Freshness
-	Clusters []portal.Cluster
+	Clusters []portal.ClusterSummary
 	Teams    []portal.Team
 	Next     string
 	Saved    string // name of the cluster that was just changed
@@ -441,7 +441,7 @@ func Ownership(p OwnershipPage) templ.Component {
 	})
 }
 
-func ownershipForm(i int, c portal.Cluster, teams []portal.Team) templ.Component {
+func ownershipForm(i int, c portal.ClusterSummary, teams []portal.Team) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -492,7 +492,7 @@ func TestInventoryTakesNothingForGoneByMistake(t *testing.T) {
 	if err := b.syncer.Sync(ctx); err == nil {
 		t.Error("half a list is taken for the whole")
 	}
-	state, err := store.InventoryState(ctx, b.pool)
+	state, err := store.Freshness(ctx, b.pool)
 	b.must(err)
 	if state.Failure == "" || !state.CompleteAt.Before(b.clock.Now()) {
 		t.Errorf("the inventory does not say that it is old: %+v", state)

@@ -121,8 +121,8 @@ func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) error {
 }
 
 func (s *Syncer) syncOptions(ctx context.Context) error {
-	state, err := store.InventoryState(ctx, s.Pool)
-	if err != nil || s.Now().Sub(state.OptionsAt) < optionsFor {
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil || s.Now().Sub(offer.AsOf) < optionsFor {
 		return err
 	}
 	options, err := s.DO.Options(ctx)

@@ -37,6 +37,19 @@ type Cluster struct {
 	GoneAt      time.Time   // zero while it exists
 }
 
+// ClusterSummary is a row of a list of clusters.
+type ClusterSummary struct {
+	ID          string
+	Name        string
+	Region      string
+	Version     string
+	State       string
+	TeamID      string      // empty: owned by nobody
+	TeamName    string      // of the team, for display
+	Environment Environment // empty: not set
+	Nodes       int         // that the pools should have now
+}
+
 // Pool is a node pool of a cluster.
 type Pool struct {
 	ID        string
@@ -134,13 +147,17 @@ func Has(choices []Choice, slug string) bool {
 	return slices.ContainsFunc(choices, func(c Choice) bool { return c.Slug == slug })
 }
 
-// InventoryState tells how fresh the inventory is.
-type InventoryState struct {
+// Freshness tells how old the inventory is.
+type Freshness struct {
 	CompleteAt  time.Time // when all of DigitalOcean's clusters were last read; zero: never
 	AttemptedAt time.Time
 	Failure     string // of the last attempt, in plain words; empty when it succeeded
-	Options     Options
-	OptionsAt   time.Time // zero: DigitalOcean has not yet been asked
+}
+
+// Offer is what DigitalOcean offered when it was last asked.
+type Offer struct {
+	Options Options
+	AsOf    time.Time // zero: it has not been asked yet
 }
 
 // Empty reports whether nothing is known about the offer.

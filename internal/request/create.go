@@ -62,14 +62,14 @@ type draft struct {
 }
 
 func (s *Service) draftCreate(ctx context.Context, q store.Querier, team portal.Team, in CreateInput) (draft, error) {
-	inventory, err := store.InventoryState(ctx, q)
+	offer, err := store.Offer(ctx, q)
 	if err != nil {
 		return draft{}, err
 	}
-	if inventory.OptionsAt.IsZero() {
+	if offer.AsOf.IsZero() {
 		return draft{}, portal.E(portal.KindUnavailable, "the portal has not yet heard from DigitalOcean what can be created; try again in a minute")
 	}
-	params, f := in.parse(inventory.Options)
+	params, f := in.parse(offer.Options)
 	taken, err := store.ClusterNameTaken(ctx, q, params.Name)
 	if err != nil {
 		return draft{}, err
@@ -81,7 +81,7 @@ func (s *Service) draftCreate(ctx context.Context, q store.Querier, team portal.
 	if err != nil {
 		return draft{}, err
 	}
-	plan := s.planCreate(team, params, used, inventory.Options)
+	plan := s.planCreate(team, params, used, offer.Options)
 	f.addQuota(team, params, plan.Quota)
 	return draft{
 		request: portal.Request{Operation: portal.CreateCluster, TargetName: params.Name, Params: portal.Params{Create: &params}},

@@ -130,7 +130,7 @@ func unreadable(err error) error {
 }
 
 func (s *Service) draftDelete(ctx context.Context, q store.Querier, team portal.Team, c portal.Cluster, remains []portal.Resource) (draft, error) {
-	inventory, err := store.InventoryState(ctx, q)
+	offer, err := store.Offer(ctx, q)
 	if err != nil {
 		return draft{}, err
 	}
@@ -149,7 +149,7 @@ func (s *Service) draftDelete(ctx context.Context, q store.Querier, team portal.
 		Remains: remains,
 		Verdict: s.Policy.Judge(policy.Input{Operation: portal.DeleteCluster, Team: team, Environment: c.Environment, Quota: effect}),
 	}
-	addLosses(&plan, c, inventory.Options)
+	addLosses(&plan, c, offer.Options)
 	return draft{
 		request: portal.Request{
 			Operation: portal.DeleteCluster, TargetID: c.ID, TargetName: c.Name,

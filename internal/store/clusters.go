@@ -34,15 +34,18 @@ type ClusterFilter struct {
 	Limit     int
 }
 
-// Clusters lists the clusters that exist, by name, with their pools.
-func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.Cluster, error) {
-	clusters, err := selectClusters(ctx, q, `SELECT `+clusterColumns+clusterTables+`
+// Clusters lists the clusters that exist, by name.
+func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.ClusterSummary, error) {
+	rows, err := q.Query(ctx, `SELECT c.id, c.name, c.region, c.version, c.state,
+			coalesce(c.team_id::text, ''), coalesce(t.name, ''), coalesce(c.environment, ''),
+			(SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id)`+clusterTables+`
 		WHERE c.gone_at IS NULL AND ($1 OR c.team_id = ANY($2::uuid[])) AND (c.name, c.id) > ($3, $4)
 		ORDER BY c.name, c.id LIMIT $5`, f.All, f.TeamIDs, f.AfterName, f.AfterID, f.Limit)
 	if err != nil {
-		return nil, err
+		return nil, db.Wrap(err)
 	}
-	return clusters, addPools(ctx, q, clusters)
+	clusters, err := pgx.CollectRows(rows, pgx.RowToStructByPos[portal.ClusterSummary])
+	return clusters, db.Wrap(err)
 }
 
 // Cluster returns a cluster with its pools, also one that is gone, or an error

@@ -8,18 +8,27 @@ import (
 	"doksportal/internal/portal"
 )
 
-// InventoryState returns how fresh the inventory is.
-func InventoryState(ctx context.Context, q Querier) (portal.InventoryState, error) {
-	var s portal.InventoryState
-	var completeAt, attemptedAt, optionsAt *time.Time
+// Freshness returns how old the inventory is.
+func Freshness(ctx context.Context, q Querier) (portal.Freshness, error) {
+	var f portal.Freshness
+	var completeAt, attemptedAt *time.Time
+	err := q.QueryRow(ctx, `SELECT complete_at, attempted_at, failure FROM inventory_state`).
+		Scan(&completeAt, &attemptedAt, &f.Failure)
+	f.CompleteAt, f.AttemptedAt = fromNull(completeAt), fromNull(attemptedAt)
+	return f, db.Wrap(err)
+}
+
+// Offer returns what DigitalOcean offered when it was last asked.
+func Offer(ctx context.Context, q Querier) (portal.Offer, error) {
+	var o portal.Offer
 	var options *portal.Options
-	err := q.QueryRow(ctx, `SELECT complete_at, attempted_at, failure, options, options_at FROM inventory_state`).
-		Scan(&completeAt, &attemptedAt, &s.Failure, &options, &optionsAt)
+	var asOf *time.Time
+	err := q.QueryRow(ctx, `SELECT options, options_at FROM inventory_state`).Scan(&options, &asOf)
 	if options != nil {
-		s.Options = *options
+		o.Options = *options
 	}
-	s.CompleteAt, s.AttemptedAt, s.OptionsAt = fromNull(completeAt), fromNull(attemptedAt), fromNull(optionsAt)
-	return s, db.Wrap(err)
+	o.AsOf = fromNull(asOf)
+	return o, db.Wrap(err)
 }
 
 // SetInventoryComplete records that the inventory is what DigitalOcean had at

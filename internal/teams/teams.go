@@ -190,11 +190,11 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	f.checkName("member_group", "the group of the members", t.MemberGroup, 200)
 	f.checkName("approver_group", "the group of the approvers", t.ApproverGroup, 200)
 	t.Quota.Nodes = f.number("nodes", in.Nodes)
-	inventory, err := store.InventoryState(ctx, s.Pool)
+	offer, err := store.Offer(ctx, s.Pool)
 	if err != nil {
 		return t, err
 	}
-	t.Quota.Sizes = f.sizes(in.Sizes, inventory.Options)
+	t.Quota.Sizes = f.sizes(in.Sizes, offer.Options)
 	if len(f) > 0 {
 		return t, portal.Invalid(f...)
 	}

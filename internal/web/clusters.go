@@ -31,7 +31,7 @@ func (s *Server) clusters(c *gin.Context, v viewer) error {
 
 // listClusters returns the page of clusters that the address asks for, and the
 // address of the next one.
-func (s *Server) listClusters(c *gin.Context, v viewer) ([]portal.Cluster, string, error) {
+func (s *Server) listClusters(c *gin.Context, v viewer) ([]portal.ClusterSummary, string, error) {
 	list, err := store.Clusters(c.Request.Context(), s.Pool, store.ClusterFilter{
 		All: v.actor.SeesAll(), TeamIDs: v.teamIDs(),
 		AfterName: query(c, "after"), AfterID: query(c, "id"), Limit: pageSize + 1,
@@ -45,7 +45,7 @@ func (s *Server) listClusters(c *gin.Context, v viewer) ([]portal.Cluster, strin
 }
 
 func (s *Server) freshness(c *gin.Context) (views.Freshness, error) {
-	state, err := store.InventoryState(c.Request.Context(), s.Pool)
+	state, err := store.Freshness(c.Request.Context(), s.Pool)
 	return views.Freshness{State: state, Now: s.Now()}, err
 }
 

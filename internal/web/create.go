@@ -66,11 +66,11 @@ func planProblem(err error) string {
 }
 
 func (s *Server) showCreate(c *gin.Context, v viewer, status int, form views.CreateForm, problem error) error {
-	inventory, err := store.InventoryState(c.Request.Context(), s.Pool)
+	offer, err := store.Offer(c.Request.Context(), s.Pool)
 	if err != nil {
 		return err
 	}
-	p := views.CreatePage{Page: s.page(c, v, "Create cluster"), Teams: v.memberTeams(), Options: inventory.Options, Form: form}
+	p := views.CreatePage{Page: s.page(c, v, "Create cluster"), Teams: v.memberTeams(), Options: offer.Options, Form: form}
 	p.WithHTMX = true
 	if len(p.Teams) == 0 {
 		return portal.E(portal.KindForbidden, "only members of a team can ask for clusters")

@@ -67,7 +67,7 @@ func (l *log) String() string              { l.mu.Lock(); defer l.mu.Unlock(); r
 
 // bundle is a portal that answers browsers, before a simulated DigitalOcean.
 type bundle struct {
-	t                     *testing.T
+	t                     testing.TB
 	url                   string
 	pool                  *pgxpool.Pool
 	sim                   *dosim.Sim
@@ -79,7 +79,7 @@ type bundle struct {
 	browsers              map[string]*webtest.Browser
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: dbtest.New(t), log: &log{}, browsers: map[string]*webtest.Browser{}}
 	b.sim = dosim.New(dosim.Config{Token: doToken})
