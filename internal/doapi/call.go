@@ -3,7 +3,6 @@ package doapi
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,104 +10,138 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
-// get reads path into answer. It tries again a few times, because reading
-// changes nothing.
-func (c *Client) get(ctx context.Context, path string, query url.Values, answer any) error {
+// call is one call of the API.
+type call struct {
+	method string             // for writes; a read is a GET
+	path   []string           // segments below /v2, not yet escaped
+	query  url.Values         // nil for none
+	body   any                // becomes JSON; nil for none
+	access bool               // use the token for access to clusters
+	read   func([]byte) error // takes in the body of a success; nil when there is none
+}
+
+// clusters are the segments of a path to clusters, or to what is below one.
+func clusters(below ...string) []string {
+	return append([]string{"kubernetes", "clusters"}, below...)
+}
+
+// get sends a call that changes nothing, and therefore tries again a few times.
+func (c *Client) get(ctx context.Context, k call) error {
 	const attempts = 3
-	var err error
-	for attempt := range attempts {
-		if err = c.once(ctx, c.reads, http.MethodGet, path, query, nil, answer); err == nil || IsRefused(err) {
+	k.method = http.MethodGet
+	for attempt := 0; ; attempt++ {
+		if err := c.admit(ctx, k); err != nil {
 			return err
 		}
-		if attempt == attempts-1 || !pause(ctx, attempt, err) {
+		err := c.once(ctx, c.reads, k)
+		if err == nil || IsRefused(err) || attempt == attempts-1 || !c.pause(ctx, attempt, err) {
 			return err
 		}
 	}
-	return err
 }
 
 // pause waits before the next attempt. It reports false when that would take
 // too long or ctx ends.
-func pause(ctx context.Context, attempt int, err error) bool {
+func (c *Client) pause(ctx context.Context, attempt int, err error) bool {
 	const base, most = 200 * time.Millisecond, 5 * time.Second
 	wait := base<<attempt + rand.N(base)
 	var e *Error
 	if errors.As(err, &e) && e.RetryAfter > 0 {
 		wait = e.RetryAfter
 	}
-	if wait > most {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(wait):
-		return true
-	}
+	return wait <= most && c.sleep(ctx, wait) == nil
 }
 
-// write sends a call that changes something, exactly once.
-func (c *Client) write(ctx context.Context, method, path string, body, answer any) error {
-	return c.once(ctx, c.writes, method, path, nil, body, answer)
+// write sends a call that changes something, exactly once. After a 429 too the
+// caller decides: a call that is sent must have been recorded before.
+func (c *Client) write(ctx context.Context, k call) error {
+	if err := c.admit(ctx, k); err != nil {
+		return err
+	}
+	return c.once(ctx, c.writes, k)
 }
 
-func (c *Client) once(ctx context.Context, client *http.Client, method, path string, query url.Values, body, answer any) error {
-	call := &Error{Write: method != http.MethodGet}
+func (c *Client) once(ctx context.Context, client *http.Client, k call) error {
+	result := &Error{Write: k.method != http.MethodGet}
 	var sent atomic.Bool
-	req, err := c.request(ctx, method, path, query, body, &sent)
+	req, err := c.request(ctx, k, &sent)
 	if err != nil {
-		call.Err = err
-		return call
+		return invalid("%w", err)
 	}
 	resp, err := client.Do(req)
-	call.Sent = sent.Load()
+	result.Sent = sent.Load()
 	if err != nil {
-		call.Err = withoutURL(err)
-		return call
+		result.Err = withoutURL(err)
+		return result
 	}
 	defer func() { _ = resp.Body.Close() }()
-	call.Sent = true
-	return call.read(resp, answer)
+	result.Sent = true
+	err = c.answer(result, resp, k)
+	c.report(ctx, k, resp, result)
+	return err
 }
 
-func (c *Client) request(ctx context.Context, method, path string, query url.Values, body any, sent *atomic.Bool) (*http.Request, error) {
-	u := *c.base
-	u.RawPath, u.Path = u.EscapedPath()+path, ""
-	var err error
-	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+func (c *Client) request(ctx context.Context, k call, sent *atomic.Bool) (*http.Request, error) {
+	u, err := c.url(k)
+	if err != nil {
 		return nil, err
-	}
-	u.RawQuery = query.Encode()
-	var content io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		// A reader of no known type cannot be rewound, so it cannot be sent twice.
-		content = io.MultiReader(bytes.NewReader(encoded))
 	}
 	// From the first connection on, the request may have been sent.
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	req, err := http.NewRequestWithContext(ctx, k.method, u, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Authorization", "Bearer "+c.credential(k).token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "doks-portal")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if k.body == nil {
+		return req, nil
 	}
+	body, err := json.Marshal(k.body, json.Deterministic(true))
+	if err != nil {
+		return nil, err
+	}
+	// Without GetBody it cannot be rewound, so it cannot be sent twice.
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	req.Header.Set("Content-Type", "application/json")
 	return req, nil
+}
+
+func (c *Client) url(k call) (string, error) {
+	path := strings.TrimSuffix(c.base.EscapedPath(), "/") + "/v2"
+	for _, segment := range k.path {
+		if !fitsPath(segment) {
+			return "", fmt.Errorf("%q is no identifier", segment)
+		}
+		path += "/" + url.PathEscape(segment)
+	}
+	u := url.URL{Scheme: c.base.Scheme, User: c.base.User, Host: c.base.Host, RawPath: path, RawQuery: k.query.Encode()}
+	var err error
+	u.Path, err = url.PathUnescape(path)
+	return u.String(), err
+}
+
+// fitsPath reports whether an identifier can name nothing but a segment of a path.
+func fitsPath(id string) bool {
+	return id != "" && id != "." && id != ".." && !strings.ContainsAny(id, `/\?#%`)
+}
+
+// credential is what a call is sent with.
+func (c *Client) credential(k call) *credential {
+	if k.access {
+		return c.access
+	}
+	return c.main
 }
 
 // withoutURL leaves out the URL, which says nothing that the caller does not know.
@@ -118,57 +151,4 @@ func withoutURL(err error) error {
 		return urlErr.Err
 	}
 	return err
-}
-
-// read takes in an answer. It returns nil when that is a success that could be
-// read in full.
-func (e *Error) read(resp *http.Response, answer any) error {
-	e.Status = resp.StatusCode
-	e.RequestID = plain(resp.Header.Get("x-request-id"))
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
-	}
-	if err != nil {
-		e.Err = err
-		return e
-	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return e.refusal(resp, body)
-	}
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		e.Err = fmt.Errorf("the answer cannot be read: %w", err)
-		return e
-	}
-	return nil
-}
-
-func (e *Error) refusal(resp *http.Response, body []byte) error {
-	var words struct {
-		ID        string `json:"id"`
-		Message   string `json:"message"`
-		RequestID string `json:"request_id"`
-	}
-	if json.Unmarshal(body, &words) == nil {
-		e.ID, e.Message = plain(words.ID), plain(words.Message)
-		if words.RequestID != "" {
-			e.RequestID = plain(words.RequestID)
-		}
-	}
-	if seconds, err := strconv.Atoi(resp.Header.Get("retry-after")); err == nil && seconds > 0 {
-		e.RetryAfter = time.Duration(seconds) * time.Second
-	}
-	return e
-}
-
-// segment escapes an identifier for a path. One that could name something else
-// is refused before anything is sent.
-func segment(id string) (string, error) {
-	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, "/\\?#%") {
-		return "", &Error{Err: fmt.Errorf("%q is no identifier", id)}
-	}
-	return url.PathEscape(id), nil
 }

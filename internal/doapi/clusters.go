@@ -2,96 +2,140 @@ package doapi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
-)
 
-const clustersPath = "/v2/kubernetes/clusters"
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Cluster is a Kubernetes cluster. Source: API reference, "Retrieve an
 // Existing Kubernetes Cluster".
 type Cluster struct {
-	ID        string     `json:"id"`
-	Name      string     `json:"name"`
-	Region    string     `json:"region"`
-	Version   string     `json:"version"`
-	HA        bool       `json:"ha"`
-	Endpoint  string     `json:"endpoint"`
-	IPv4      string     `json:"ipv4"`
-	Tags      []string   `json:"tags"`
-	NodePools []NodePool `json:"node_pools"`
-	Status    Status     `json:"status"`
-	CreatedAt time.Time  `json:"created_at"`
-	UpdatedAt time.Time  `json:"updated_at"`
+	ID            string     `json:"id"`
+	Name          string     `json:"name"`
+	Region        string     `json:"region"`
+	Version       string     `json:"version"`
+	ClusterSubnet string     `json:"cluster_subnet"` // CIDR, of pods
+	ServiceSubnet string     `json:"service_subnet"` // CIDR
+	VPCUUID       string     `json:"vpc_uuid"`
+	IPv4          string     `json:"ipv4"`     // empty while it is made, and with HA
+	Endpoint      string     `json:"endpoint"` // empty while it is made
+	Tags          []string   `json:"tags"`
+	NodePools     []NodePool `json:"node_pools"`
+	Status        Status     `json:"status"`
+	CreatedAt     time.Time  `json:"created_at"`
+	UpdatedAt     time.Time  `json:"updated_at"`
+
+	HA                bool               `json:"ha"`
+	AutoUpgrade       bool               `json:"auto_upgrade"`
+	SurgeUpgrade      bool               `json:"surge_upgrade"`
+	MaintenancePolicy *MaintenancePolicy `json:"maintenance_policy"`
+	RegistryEnabled   bool               `json:"registry_enabled"`
+	Registries        []string           `json:"registries"`
+
+	ControlPlaneFirewall           *ControlPlaneFirewall    `json:"control_plane_firewall"`
+	ClusterAutoscalerConfiguration *AutoscalerConfiguration `json:"cluster_autoscaler_configuration"`
+
+	RoutingAgent                      *Plugin `json:"routing_agent"`
+	AMDGPUDevicePlugin                *Plugin `json:"amd_gpu_device_plugin"`
+	AMDGPUDeviceMetricsExporterPlugin *Plugin `json:"amd_gpu_device_metrics_exporter_plugin"`
+	NvidiaGPUDevicePlugin             *Plugin `json:"nvidia_gpu_device_plugin"`
+	RDMASharedDevPlugin               *Plugin `json:"rdma_shared_dev_plugin"`
+
+	Extra jsontext.Value `json:",unknown"`
 }
 
 // Status is the state of a cluster or node. States that the reference does not
 // list occur; they are kept as they are.
 type Status struct {
-	State   string `json:"state"`
-	Message string `json:"message"`
+	State   string         `json:"state"`
+	Message string         `json:"message"`
+	Extra   jsontext.Value `json:",unknown"`
 }
 
-// NodePool is a pool of a cluster.
-type NodePool struct {
-	ID        string   `json:"id"`
-	Name      string   `json:"name"`
-	Size      string   `json:"size"`
-	Count     int      `json:"count"`
-	Tags      []string `json:"tags"`
-	AutoScale bool     `json:"auto_scale"`
-	MinNodes  int      `json:"min_nodes"`
-	MaxNodes  int      `json:"max_nodes"`
-	Nodes     []Node   `json:"nodes"`
+// The objects below are written whole: each member becomes what it is here. To
+// keep a member, say again what it is, with the Extra that came with it.
+
+// MaintenancePolicy is when a cluster may be maintained.
+type MaintenancePolicy struct {
+	Day       string         `json:"day"`               // monday to sunday, or any
+	StartTime string         `json:"start_time"`        // HH:MM, UTC
+	Duration  string         `json:"duration,omitzero"` // e.g. 4h0m0s; read only
+	Extra     jsontext.Value `json:",unknown"`
 }
 
-// Node is a node of a pool. Name and DropletID are empty while it is made.
-type Node struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Status    Status `json:"status"`
-	DropletID string `json:"droplet_id"`
+// ControlPlaneFirewall is who may reach the control plane.
+type ControlPlaneFirewall struct {
+	Enabled          bool           `json:"enabled"`
+	AllowedAddresses []string       `json:"allowed_addresses"` // IPv4 addresses or CIDRs
+	Extra            jsontext.Value `json:",unknown"`
 }
 
-// CreateCluster are the parameters of a new cluster. Source: API reference,
+// AutoscalerConfiguration is how a cluster's autoscaler works. A zero member
+// leaves it to the autoscaler's own default.
+type AutoscalerConfiguration struct {
+	Expanders                     []string       `json:"expanders"`                        // random, priority, least_waste; applied in order
+	ScaleDownUnneededTime         string         `json:"scale_down_unneeded_time"`         // e.g. 1m0s
+	ScaleDownUtilizationThreshold float64        `json:"scale_down_utilization_threshold"` // 0 to 1
+	Extra                         jsontext.Value `json:",unknown"`
+}
+
+// Plugin is a part of a cluster that can be switched on.
+type Plugin struct {
+	Enabled bool           `json:"enabled"`
+	Extra   jsontext.Value `json:",unknown"`
+}
+
+// CreateCluster are the parameters of a new cluster. What is nil or empty is
+// left to DigitalOcean; what can be on or off is said. Source: API reference,
 // "Create a New Kubernetes Cluster".
 type CreateCluster struct {
-	Name      string           `json:"name"`
-	Region    string           `json:"region"`
-	Version   string           `json:"version"` // a slug, a minor, or "latest"
-	HA        bool             `json:"ha"`
-	Tags      []string         `json:"tags"`
-	NodePools []CreateNodePool `json:"node_pools"`
+	Name          string           `json:"name"`
+	Region        string           `json:"region"`
+	Version       string           `json:"version"` // a slug, a minor, or "latest"
+	HA            bool             `json:"ha"`
+	AutoUpgrade   bool             `json:"auto_upgrade"`
+	SurgeUpgrade  bool             `json:"surge_upgrade"`
+	Tags          []string         `json:"tags,omitzero"`
+	VPCUUID       string           `json:"vpc_uuid,omitzero"`
+	ClusterSubnet string           `json:"cluster_subnet,omitzero"` // CIDR
+	ServiceSubnet string           `json:"service_subnet,omitzero"` // CIDR
+	NodePools     []CreateNodePool `json:"node_pools"`              // at least one
+
+	MaintenancePolicy              *MaintenancePolicy       `json:"maintenance_policy,omitzero"`
+	ControlPlaneFirewall           *ControlPlaneFirewall    `json:"control_plane_firewall,omitzero"`
+	ClusterAutoscalerConfiguration *AutoscalerConfiguration `json:"cluster_autoscaler_configuration,omitzero"`
+
+	RoutingAgent                      *Plugin `json:"routing_agent,omitzero"`
+	AMDGPUDevicePlugin                *Plugin `json:"amd_gpu_device_plugin,omitzero"`
+	AMDGPUDeviceMetricsExporterPlugin *Plugin `json:"amd_gpu_device_metrics_exporter_plugin,omitzero"`
+	NvidiaGPUDevicePlugin             *Plugin `json:"nvidia_gpu_device_plugin,omitzero"`
+	RDMASharedDevPlugin               *Plugin `json:"rdma_shared_dev_plugin,omitzero"`
 }
 
-// CreateNodePool are the parameters of a pool of a new cluster.
-type CreateNodePool struct {
-	Name  string `json:"name"`
-	Size  string `json:"size"`
-	Count int    `json:"count"`
+// UpdateCluster is what is to change of a cluster: nil keeps a field, a
+// pointer sets it, and a pointer to an empty list clears it. Source: API
+// reference, "Update a Kubernetes Cluster".
+type UpdateCluster struct {
+	Name         *string   `json:"name,omitzero"`
+	Tags         *[]string `json:"tags,omitzero"`
+	HA           *bool     `json:"ha,omitzero"` // can be switched on, never off
+	AutoUpgrade  *bool     `json:"auto_upgrade,omitzero"`
+	SurgeUpgrade *bool     `json:"surge_upgrade,omitzero"`
+
+	MaintenancePolicy              *MaintenancePolicy       `json:"maintenance_policy,omitzero"`
+	ControlPlaneFirewall           *ControlPlaneFirewall    `json:"control_plane_firewall,omitzero"`
+	ClusterAutoscalerConfiguration *AutoscalerConfiguration `json:"cluster_autoscaler_configuration,omitzero"`
+
+	RoutingAgent                      *Plugin `json:"routing_agent,omitzero"`
+	AMDGPUDevicePlugin                *Plugin `json:"amd_gpu_device_plugin,omitzero"`
+	AMDGPUDeviceMetricsExporterPlugin *Plugin `json:"amd_gpu_device_metrics_exporter_plugin,omitzero"`
+	NvidiaGPUDevicePlugin             *Plugin `json:"nvidia_gpu_device_plugin,omitzero"`
+	RDMASharedDevPlugin               *Plugin `json:"rdma_shared_dev_plugin,omitzero"`
 }
 
-// AssociatedResources are what a cluster has made outside of itself. Source:
-// API reference, "List Associated Resources for Cluster Deletion".
-type AssociatedResources struct {
-	LoadBalancers   []AssociatedResource `json:"load_balancers"`
-	Volumes         []AssociatedResource `json:"volumes"`
-	VolumeSnapshots []AssociatedResource `json:"volume_snapshots"`
-}
-
-// AssociatedResource is one of them.
-type AssociatedResource struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-}
-
-// ListClusters reads all clusters, every page of the list, or fails. It needs
-// the scope kubernetes:read.
-func (c *Client) ListClusters(ctx context.Context) ([]Cluster, error) {
-	return list(ctx, c, clustersPath, func(p clusterPage) ([]Cluster, meta) { return p.Clusters, p.Meta })
+type clusterAnswer struct {
+	Cluster Cluster `json:"kubernetes_cluster"`
 }
 
 type clusterPage struct {
@@ -99,85 +143,58 @@ type clusterPage struct {
 	Meta     meta      `json:"meta"`
 }
 
-type meta struct {
-	Total int `json:"total"`
+// ListClusters reads all clusters, every page of the list, or fails.
+//
+// GET /v2/kubernetes/clusters, scope kubernetes:read.
+func (c *Client) ListClusters(ctx context.Context) ([]Cluster, error) {
+	return list(ctx, c, clusters(), func(p clusterPage) ([]Cluster, meta) { return p.Clusters, p.Meta })
 }
 
-// list reads all pages of a list. Pages that do not add up to the total mean
-// that the list changed while it was read; nothing could be concluded from it.
-func list[Page, Item any](ctx context.Context, c *Client, path string, items func(Page) ([]Item, meta)) ([]Item, error) {
-	const perPage, maxPages = 200, 100
-	var all []Item
-	for page := 1; page <= maxPages; page++ {
-		var answer Page
-		query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
-		if err := c.get(ctx, path, query, &answer); err != nil {
-			return nil, err
-		}
-		some, meta := items(answer)
-		all = append(all, some...)
-		if len(all) == meta.Total {
-			return all, nil
-		}
-		if len(some) == 0 || len(all) > meta.Total {
-			return nil, &Error{Err: fmt.Errorf("the list changed while it was read: %d of %d entries", len(all), meta.Total)}
-		}
-	}
-	return nil, &Error{Err: fmt.Errorf("the list has more than %d pages", maxPages)}
-}
-
-// GetCluster reads a cluster. It needs the scope kubernetes:read.
-func (c *Client) GetCluster(ctx context.Context, id string) (Cluster, error) {
-	var answer struct {
-		Cluster Cluster `json:"kubernetes_cluster"`
-	}
-	part, err := segment(id)
-	if err != nil {
-		return Cluster{}, err
-	}
-	if err := c.get(ctx, clustersPath+"/"+part, nil, &answer); err != nil {
-		return Cluster{}, err
-	}
-	if answer.Cluster.ID != id {
-		return Cluster{}, &Error{Err: fmt.Errorf("asked for cluster %q, got %q", id, answer.Cluster.ID)}
-	}
-	return answer.Cluster, nil
-}
-
-// CreateCluster makes a cluster and returns it as it is provisioned. It needs
-// the scope kubernetes:create. See OutcomeUnknown for its errors.
+// CreateCluster makes a cluster and returns it as it is provisioned, which
+// takes minutes. When the outcome is unknown, only a tag among the parameters
+// finds the cluster in the list.
+//
+// POST /v2/kubernetes/clusters, scope kubernetes:create; with tags
+// tag:read and tag:create, with a VPC vpc:read.
 func (c *Client) CreateCluster(ctx context.Context, params CreateCluster) (Cluster, error) {
-	var answer struct {
-		Cluster Cluster `json:"kubernetes_cluster"`
+	var answer clusterAnswer
+	err := c.write(ctx, call{method: http.MethodPost, path: clusters(), body: params, read: into(&answer)})
+	if err == nil && answer.Cluster.ID == "" {
+		err = wrong(true, "the answer names no cluster")
 	}
-	if err := c.write(ctx, http.MethodPost, clustersPath, params, &answer); err != nil {
+	if err != nil {
 		return Cluster{}, err
-	}
-	if answer.Cluster.ID == "" {
-		return Cluster{}, &Error{Write: true, Sent: true, Err: fmt.Errorf("the answer names no cluster")}
 	}
 	return answer.Cluster, nil
 }
 
-// DeleteCluster deletes a cluster with its nodes; what else it has made stays.
-// Deletion goes on after it returns. It needs the scope kubernetes:delete. See
-// OutcomeUnknown for its errors.
-func (c *Client) DeleteCluster(ctx context.Context, id string) error {
-	part, err := segment(id)
-	if err != nil {
-		return err
-	}
-	return c.write(ctx, http.MethodDelete, clustersPath+"/"+part, nil, nil)
+// GetCluster reads a cluster.
+//
+// GET /v2/kubernetes/clusters/{cluster_id}, scope kubernetes:read.
+func (c *Client) GetCluster(ctx context.Context, id string) (Cluster, error) {
+	var answer clusterAnswer
+	err := c.get(ctx, call{path: clusters(id), read: into(&answer)})
+	return answer.of(id, false, err)
 }
 
-// ListAssociatedResources lists what a cluster has made outside of itself. It
-// needs the scope kubernetes:read.
-func (c *Client) ListAssociatedResources(ctx context.Context, id string) (AssociatedResources, error) {
-	var answer AssociatedResources
-	part, err := segment(id)
-	if err != nil {
-		return answer, err
+// UpdateCluster changes a cluster and returns it. It is refused while the
+// cluster is provisioned, upgraded or deleted.
+//
+// PUT /v2/kubernetes/clusters/{cluster_id}, scope kubernetes:update; with tags
+// tag:read, tag:create and tag:delete.
+func (c *Client) UpdateCluster(ctx context.Context, id string, params UpdateCluster) (Cluster, error) {
+	var answer clusterAnswer
+	err := c.write(ctx, call{method: http.MethodPut, path: clusters(id), body: params, read: into(&answer)})
+	return answer.of(id, true, err)
+}
+
+// of returns the cluster that was asked for, or fails.
+func (a clusterAnswer) of(id string, write bool, err error) (Cluster, error) {
+	if err == nil && a.Cluster.ID != id {
+		err = wrong(write, "the call was about cluster %q, the answer is about %q", id, plain(a.Cluster.ID))
 	}
-	err = c.get(ctx, clustersPath+"/"+part+"/destroy_with_associated_resources", nil, &answer)
-	return answer, err
+	if err != nil {
+		return Cluster{}, err
+	}
+	return a.Cluster, nil
 }

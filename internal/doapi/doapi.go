@@ -1,10 +1,19 @@
 // Package doapi is a client of DigitalOcean's Kubernetes API, written for
-// callers who must know what a call that failed has done. It sends no write
-// twice, and tells apart: refused, not found, rate limited, unavailable
-// (nothing happened), and unknown (it may have happened).
+// callers who must know what a call that failed has done. There is one method
+// an operation, named after it in DigitalOcean's reference.
+//
+// Every error is an *Error. OutcomeUnknown, IsRefused, IsNotFound,
+// IsRateLimited and IsUnavailable sort them: refused, not found, rate limited
+// and unavailable mean that nothing happened; unknown means that it may have.
+// A write is sent exactly once, whatever becomes of it. A read is tried again
+// a few times.
+//
+// Fields that this package does not know yet are kept in the Extra of the
+// object they belong to. States are strings, because new ones turn up.
 package doapi
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,6 +21,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Limits of one answer.
@@ -20,25 +30,81 @@ const (
 	answerFor = 30 * time.Second
 )
 
-// Client calls the API with one token. It is safe for concurrent use.
+// Client calls the API. It is safe for concurrent use.
 type Client struct {
 	base   *url.URL
-	token  string
+	main   *credential
+	access *credential // for kubeconfigs and credentials
 	reads  *http.Client
 	writes *http.Client
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
+
+	options cached[Options]
+	sizes   cached[[]Size]
+}
+
+// credential is a token and what paces its use. It is only ever pointed to, so
+// that formatting what points to it does not show the token.
+type credential struct {
+	token   string
+	limiter Limiter // nil for none
+}
+
+// AccessToken is a setting of New: kubeconfigs and credentials are asked for
+// with a token of their own. When it is empty they use the first one.
+func AccessToken(token string) func(*Client) {
+	return func(c *Client) { c.access.token = token }
+}
+
+// Limits is a setting of New: what paces the calls of the first token, and
+// those of the one given by AccessToken, if any.
+func Limits(first, access Limiter) func(*Client) {
+	return func(c *Client) { c.main.limiter, c.access.limiter = first, access }
+}
+
+// Clock is a setting of New: the time, and what waits between attempts.
+func Clock(now func() time.Time, sleep func(context.Context, time.Duration) error) func(*Client) {
+	return func(c *Client) { c.now, c.sleep = now, sleep }
 }
 
 // New returns a client for the API at baseURL, for instance
 // https://api.digitalocean.com.
-func New(baseURL, token string) (*Client, error) {
+func New(baseURL, token string, settings ...func(*Client)) (*Client, error) {
 	base, err := url.Parse(strings.TrimSuffix(baseURL, "/"))
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("DigitalOcean's address %q is no URL", baseURL)
 	}
-	if strings.TrimSpace(token) == "" || strings.ContainsAny(token, "\r\n") {
-		return nil, fmt.Errorf("DigitalOcean's token is empty or has line breaks")
+	c := &Client{
+		base: base, main: &credential{token: token}, access: &credential{},
+		reads: httpClient(false), writes: httpClient(true), now: time.Now, sleep: sleep,
 	}
-	return &Client{base: base, token: token, reads: httpClient(false), writes: httpClient(true)}, nil
+	for _, set := range settings {
+		set(c)
+	}
+	if c.access.token == "" {
+		c.access = c.main
+	}
+	for _, credential := range []*credential{c.main, c.access} {
+		if credential.token == "" || strings.ContainsFunc(credential.token, unfit) {
+			return nil, fmt.Errorf("DigitalOcean's token is empty or has spaces or line breaks")
+		}
+	}
+	return c, nil
+}
+
+// unfit reports whether a token cannot have r, which would end up in a header.
+func unfit(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // httpClient returns a client that follows no redirect, which would carry the

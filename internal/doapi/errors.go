@@ -12,6 +12,7 @@ import (
 )
 
 // Error is why a call failed: an answer of DigitalOcean, or the lack of one.
+// Status 429 without Sent is a call that the client's Limiter held back.
 type Error struct {
 	Status     int           // of the answer; 0 when there was none that could be read
 	ID         string        // DigitalOcean's name of the error, e.g. "unprocessable_entity"
@@ -20,6 +21,7 @@ type Error struct {
 	RetryAfter time.Duration // how long to wait after a 429; 0 when it does not say
 	Write      bool          // the call would have changed something
 	Sent       bool          // the request may have reached DigitalOcean
+	Invalid    bool          // the client saw that the call was wrong and did not send it
 	Err        error         // what happened on the way, when there was no answer
 }
 
@@ -32,6 +34,17 @@ func (e *Error) Error() string {
 
 // Unwrap returns what happened on the way.
 func (e *Error) Unwrap() error { return e.Err }
+
+// invalid is the error of a call that must not be sent as it is.
+func invalid(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Invalid: true, Message: plain(err.Error()), Err: err}
+}
+
+// wrong is the error of a call that was answered by something that cannot be.
+func wrong(write bool, format string, args ...any) error {
+	return &Error{Write: write, Sent: true, Err: fmt.Errorf(format, args...)}
+}
 
 // OutcomeUnknown reports whether the call may have taken effect although it
 // failed. Whatever is not certain is unknown.
@@ -53,18 +66,19 @@ func IsNotFound(err error) bool { return answered(err, http.StatusNotFound) }
 // and did nothing. Error.RetryAfter says when to come back.
 func IsRateLimited(err error) bool { return answered(err, http.StatusTooManyRequests) }
 
-// IsRefused reports whether DigitalOcean said no and did nothing.
+// IsRefused reports whether DigitalOcean, or the client on its behalf, said no
+// and nothing was done. The same call would be refused again.
 func IsRefused(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500 &&
-		e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout
+	return errors.As(err, &e) && (e.Invalid || e.Status >= 400 && e.Status < 500 &&
+		e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout)
 }
 
 // IsUnavailable reports whether DigitalOcean could not be reached or failed,
 // and nothing happened.
 func IsUnavailable(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && !OutcomeUnknown(err) && (e.Status < 400 || e.Status >= 500)
+	return errors.As(err, &e) && !OutcomeUnknown(err) && !e.Invalid && (e.Status < 400 || e.Status >= 500)
 }
 
 func answered(err error, status int) bool {
@@ -84,6 +98,9 @@ func Words(err error) string {
 			return e.Message
 		}
 		return fmt.Sprintf("it answered with status %d.", e.Status)
+	}
+	if e != nil && e.Message != "" {
+		return e.Message
 	}
 	var netErr net.Error
 	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &netErr) && netErr.Timeout()) {

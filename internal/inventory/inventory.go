@@ -23,8 +23,8 @@ import (
 type Reader interface {
 	ListClusters(ctx context.Context) ([]doapi.Cluster, error)
 	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
-	Options(ctx context.Context) (doapi.Options, error)
-	Sizes(ctx context.Context) ([]doapi.Size, error)
+	ListOptions(ctx context.Context) (doapi.Options, error)
+	ListSizes(ctx context.Context) ([]doapi.Size, error)
 }
 
 // optionsFor is how long the options are good for; they change with
@@ -125,11 +125,11 @@ func (s *Syncer) syncOptions(ctx context.Context) error {
 	if err != nil || s.Now().Sub(offer.AsOf) < optionsFor {
 		return err
 	}
-	options, err := s.DO.Options(ctx)
+	options, err := s.DO.ListOptions(ctx)
 	if err != nil {
 		return err
 	}
-	sizes, err := s.DO.Sizes(ctx)
+	sizes, err := s.DO.ListSizes(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,78 @@
+package doapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Limiter paces the calls of everybody who shares a token.
+type Limiter interface {
+	// Take asks to send one call. It returns 0 when it may be sent now, else
+	// how long to wait before asking again. After an error nothing is sent.
+	Take(ctx context.Context, background bool) (time.Duration, error)
+	// Saw tells how many calls an answer said are left until reset.
+	Saw(ctx context.Context, remaining int, reset time.Time)
+	// Pause holds back all calls until then.
+	Pause(ctx context.Context, until time.Time)
+}
+
+type backgroundKey struct{}
+
+// Background marks the calls made with the context it returns as work that
+// nobody waits for. It leaves people a part of the calls that are left.
+func Background(ctx context.Context) context.Context {
+	return context.WithValue(ctx, backgroundKey{}, true)
+}
+
+func isBackground(ctx context.Context) bool {
+	is, _ := ctx.Value(backgroundKey{}).(bool)
+	return is
+}
+
+// admit waits until a call may be sent, but not for long: whoever waits longer
+// holds back others, and can come back instead.
+func (c *Client) admit(ctx context.Context, k call) error {
+	const most = 5 * time.Second
+	limiter := c.credential(k).limiter
+	if limiter == nil {
+		return nil
+	}
+	held := &Error{Write: k.method != http.MethodGet}
+	for waited := time.Duration(0); ; {
+		wait, err := limiter.Take(ctx, isBackground(ctx))
+		if err != nil {
+			held.Err, held.Message = err, "the portal's database, which counts its calls, does not answer."
+			return held
+		}
+		if wait <= 0 {
+			return nil
+		}
+		if waited += wait; waited > most {
+			held.Status, held.ID, held.RetryAfter = http.StatusTooManyRequests, "too_many_requests", wait
+			held.Message = "the portal has used up its calls for now."
+			return held
+		}
+		if held.Err = c.sleep(ctx, wait); held.Err != nil {
+			return held
+		}
+	}
+}
+
+// report tells the limiter what an answer says about the calls that are left.
+func (c *Client) report(ctx context.Context, k call, resp *http.Response, e *Error) {
+	limiter := c.credential(k).limiter
+	if limiter == nil {
+		return
+	}
+	ctx = context.WithoutCancel(ctx) // it matters to everybody, not to this call
+	if at, ok := reset(resp); ok {
+		if remaining, err := strconv.Atoi(resp.Header.Get("ratelimit-remaining")); err == nil {
+			limiter.Saw(ctx, remaining, at)
+		}
+	}
+	if e.Status == http.StatusTooManyRequests && e.RetryAfter > 0 {
+		limiter.Pause(ctx, c.now().Add(e.RetryAfter))
+	}
+}

@@ -1,0 +1,287 @@
+package store_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/doapi"
+	"doksportal/internal/store"
+)
+
+var _ doapi.Limiter = (*store.Budget)(nil)
+
+// clock is a time that only tests move.
+type clock struct{ now atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.now.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) Now() time.Time          { return time.Unix(0, c.now.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.now.Add(int64(d)) }
+
+type budgetBundle struct {
+	clock   *clock
+	budgets [2]*store.Budget // of two replicas, for one token
+}
+
+func setupBudgets(t *testing.T) *budgetBundle {
+	t.Helper()
+	b := &budgetBundle{clock: newClock()}
+	pool := dbtest.New(t)
+	for i := range b.budgets {
+		b.budgets[i] = store.NewBudget(pool, "main", b.clock.Now)
+	}
+	return b
+}
+
+// take asks once and returns how long to wait.
+func take(t *testing.T, b *store.Budget, background bool) time.Duration {
+	t.Helper()
+	wait, err := b.Take(t.Context(), background)
+	if err != nil {
+		t.Error(err)
+	}
+	return wait
+}
+
+// drain has eight goroutines of both replicas ask for twenty-five calls each,
+// and returns how many they got.
+func (b *budgetBundle) drain(t *testing.T, background bool) int {
+	t.Helper()
+	var got atomic.Int64
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for range 25 {
+				if take(t, b.budgets[i%2], background) == 0 {
+					got.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return int(got.Load())
+}
+
+// Whatever the replicas do at once, DigitalOcean's limits hold.
+func TestBudgetIsShared(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	if got := b.drain(t, false); got != 150 {
+		t.Errorf("%d calls at once, want 150", got)
+	}
+	b.clock.advance(time.Minute)
+	if got := b.drain(t, false); got != 77 {
+		t.Errorf("%d calls a minute later, want 77", got)
+	}
+	b.clock.advance(time.Hour)
+	if got := b.drain(t, false); got != 150 {
+		t.Errorf("%d calls an hour later, want 150", got)
+	}
+}
+
+// In no minute of two busy hours are there 250 calls, and in no hour 5,000.
+func TestBudgetStaysBelowTheLimits(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	const step = 20 * time.Second
+	var calls []int // in each step
+	for range 2 * time.Hour / step {
+		got := 0
+		for take(t, b.budgets[got%2], false) == 0 {
+			got++
+		}
+		calls = append(calls, got)
+		b.clock.advance(step)
+	}
+	if most := busiest(calls, int(time.Minute/step)); most > 230 || most < 200 {
+		t.Errorf("%d calls in a minute", most)
+	}
+	if most := busiest(calls, int(time.Hour/step)); most > 4800 || most < 4500 {
+		t.Errorf("%d calls in an hour", most)
+	}
+}
+
+// busiest is the largest sum of n neighbours.
+func busiest(calls []int, n int) int {
+	most := 0
+	for i := range len(calls) - n + 1 {
+		sum := 0
+		for _, c := range calls[i : i+n] {
+			sum += c
+		}
+		most = max(most, sum)
+	}
+	return most
+}
+
+// Background work leaves half of a burst to people.
+func TestPeopleComeFirst(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	if got := b.drain(t, true); got != 75 {
+		t.Errorf("background work took %d calls, want 75", got)
+	}
+	if got := b.drain(t, false); got != 75 {
+		t.Errorf("people took %d calls, want 75", got)
+	}
+	b.clock.advance(30 * time.Second)
+	if wait := take(t, b.budgets[0], true); wait <= 0 {
+		t.Error("background work goes on although people have just used everything")
+	}
+	if wait := take(t, b.budgets[1], false); wait != 0 {
+		t.Errorf("people wait %s", wait)
+	}
+}
+
+// The wait is as long as is needed, and not longer.
+func TestBudgetSaysHowLongToWait(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	b.drain(t, false)
+	wait := take(t, b.budgets[0], false)
+	if wait <= 0 || wait > time.Second {
+		t.Fatalf("wait %s", wait)
+	}
+	b.clock.advance(wait)
+	if again := take(t, b.budgets[1], false); again != 0 {
+		t.Errorf("after %s, wait another %s", wait, again)
+	}
+}
+
+// A pause that one replica was told holds for all, and for their token only.
+func TestPauseIsShared(t *testing.T) {
+	t.Parallel()
+	clock, pool := newClock(), dbtest.New(t)
+	one, two := store.NewBudget(pool, "main", clock.Now), store.NewBudget(pool, "main", clock.Now)
+	access := store.NewBudget(pool, "access", clock.Now)
+	one.Pause(t.Context(), clock.Now().Add(time.Minute))
+	one.Pause(t.Context(), clock.Now().Add(time.Second)) // shortens nothing
+	for name, b := range map[string]*store.Budget{"the same": one, "another": two} {
+		if wait := take(t, b, false); wait != time.Minute {
+			t.Errorf("%s replica waits %s", name, wait)
+		}
+	}
+	if wait := take(t, access, false); wait != 0 {
+		t.Errorf("the other token waits %s", wait)
+	}
+	clock.advance(time.Minute)
+	for _, b := range []*store.Budget{one, two} {
+		if wait := take(t, b, false); wait != 0 {
+			t.Errorf("after the pause, wait %s", wait)
+		}
+	}
+}
+
+// What DigitalOcean says is left is not exceeded, although the budget knows of
+// no other calls.
+func TestRemainingIsObeyed(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	one := b.budgets[0]
+	reset := b.clock.Now().Add(time.Hour)
+	one.Saw(t.Context(), 20, reset)
+	one.Saw(t.Context(), 30, reset) // an older answer
+	got := 0
+	for b.clock.Now().Before(reset) {
+		if take(t, one, false) == 0 {
+			got++
+		}
+		b.clock.advance(10 * time.Second)
+		if minute := 10 * time.Minute; got > 8 && reset.Sub(b.clock.Now()) > time.Hour-minute {
+			t.Fatalf("%d calls of 20 in the first %s", got, minute)
+		}
+	}
+	if got != 20 {
+		t.Errorf("%d calls, want 20", got)
+	}
+	if wait := take(t, one, false); wait != 0 {
+		t.Errorf("after the reset, wait %s", wait)
+	}
+}
+
+// When nothing is left, all replicas wait for the reset; the last calls are
+// for people.
+func TestNothingRemains(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	b.budgets[0].Saw(t.Context(), 100, b.clock.Now().Add(time.Minute))
+	if wait := take(t, b.budgets[0], true); wait != time.Minute {
+		t.Errorf("background work waits %s", wait)
+	}
+	if wait := take(t, b.budgets[0], false); wait != 0 {
+		t.Errorf("people wait %s", wait)
+	}
+	b.budgets[0].Saw(t.Context(), 0, b.clock.Now().Add(2*time.Minute))
+	for i, budget := range b.budgets {
+		if wait := take(t, budget, false); wait != 2*time.Minute {
+			t.Errorf("replica %d waits %s", i, wait)
+		}
+	}
+	b.clock.advance(2 * time.Minute)
+	b.budgets[1].Saw(t.Context(), 0, b.clock.Now().Add(999*time.Hour))
+	if wait := take(t, b.budgets[1], false); wait != time.Hour {
+		t.Errorf("a reset that cannot be: wait %s", wait)
+	}
+}
+
+// Without Postgres nobody knows how many calls there were.
+func TestBudgetWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	b := store.NewBudget(pool, "main", newClock().Now)
+	pool.Close()
+	if _, err := b.Take(t.Context(), false); err == nil {
+		t.Error("a call is let through")
+	}
+	calls := atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	t.Cleanup(server.Close)
+	client, err := doapi.New(server.URL, "token", doapi.Limits(b, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.DeleteCluster(t.Context(), "a"); !doapi.IsUnavailable(err) || doapi.OutcomeUnknown(err) || calls.Load() != 0 {
+		t.Errorf("%v, sent %d times", err, calls.Load())
+	}
+}
+
+// A 429 that one replica's client meets keeps the other's from asking.
+func TestReplicasObeyRetryAfterTogether(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	calls := atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) == 1 {
+			w.Header().Set("retry-after", "30")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	t.Cleanup(server.Close)
+	wait := func(_ context.Context, d time.Duration) error {
+		t.Errorf("the client waits %s itself", d)
+		return nil
+	}
+	for i, budget := range b.budgets {
+		client, err := doapi.New(server.URL, "token", doapi.Limits(budget, nil), doapi.Clock(b.clock.Now, wait))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.DeleteCluster(t.Context(), "a"); !doapi.IsRateLimited(err) || calls.Load() != 1 {
+			t.Errorf("replica %d: %v, %d calls", i, err, calls.Load())
+		}
+		b.clock.advance(time.Duration(i) * 30 * time.Second)
+		if err := client.DeleteCluster(t.Context(), "a"); i == 1 && err != nil {
+			t.Errorf("after the pause: %v", err)
+		}
+	}
+}
