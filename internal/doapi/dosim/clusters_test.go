@@ -145,7 +145,8 @@ func TestLife(t *testing.T) {
 		}
 	}
 	b.call("DELETE", path, "").want(204)
-	b.get(path).is("kubernetes_cluster.status.state", `"deleting"`).is("kubernetes_cluster.node_pools.0.nodes.0.status.state", `"deleting"`)
+	deleted := b.get(path).is("kubernetes_cluster.status.state", `"deleting"`).is("kubernetes_cluster.updated_at", `"2026-01-02T03:09:05Z"`)
+	deleted.is("kubernetes_cluster.node_pools.0.nodes.0.status.state", `"deleting"`)
 	b.call("DELETE", path, "").invalid("cluster is deleting")
 	b.call("POST", clusters, minimal).invalid("a cluster with this name already exists")
 	b.clock.advance(2 * time.Minute)

@@ -43,15 +43,15 @@ func (s scopes) cover(needed []string) bool {
 	return s.all || !slices.ContainsFunc(needed, func(n string) bool { return !slices.Contains(s.some, n) })
 }
 
-// admit tells whose request it is and counts it. The error is a 401 or a 429.
+// admit tells what the token of a request may do, and counts the request. The
+// error is a 401 or a 429.
 func (s *Sim) admit(w http.ResponseWriter, r *http.Request) (scopes, error) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	granted := scopes{all: ok && token != "" && token == s.cfg.Token}
-	if !granted.all {
-		if granted.some, ok = s.cfg.Tokens[token]; !ok || token == "" {
-			s.showRate(w, nil)
-			return scopes{}, refused(http.StatusUnauthorized, "unauthorized", "Unable to authenticate you.")
-		}
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	some, known := s.cfg.Tokens[token]
+	granted := scopes{all: token == s.cfg.Token, some: some}
+	if !bearer || !granted.all && !known {
+		s.showRate(w, nil)
+		return scopes{}, refused(http.StatusUnauthorized, "unauthorized", "Unable to authenticate you.")
 	}
 	return granted, s.count(w, token)
 }
