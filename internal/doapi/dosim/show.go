@@ -100,3 +100,11 @@ func dropletID(nodeID string) string {
 }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// notNil makes an empty list of none, which JSON would show as null.
+func notNil[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
