@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,5 +192,34 @@ func TestLargeRequests(t *testing.T) {
 	b := setup(t)
 	if r, err := b.try(http.MethodPost, clusters, strings.Repeat(" ", 2<<20)); err == nil {
 		r.refuses(400, "bad_request", "The request body cannot be read.")
+	}
+}
+
+// Many clients at once see whole clusters, and only one of them gets a name.
+func TestConcurrentClients(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *dosim.Config) { c.Now = nil })
+	var all sync.WaitGroup
+	var made atomic.Int64
+	for range 8 {
+		all.Go(func() {
+			r, err := b.try("POST", clusters, minimal)
+			if err == nil && r.status == 201 {
+				made.Add(1)
+				path := clusterPath(r.text("kubernetes_cluster.id"))
+				b.sim.SetState(strings.TrimPrefix(path, clusters+"/"), "running", "")
+				_, err = b.try("PUT", path, `{"tags":["a","b"]}`)
+			}
+			if err == nil {
+				r, err = b.try("GET", clusters, "")
+			}
+			if err != nil || r.at("meta.total") == missing {
+				t.Errorf("%s, %v", r.body, err)
+			}
+		})
+	}
+	all.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d clusters of one name", made.Load())
 	}
 }
