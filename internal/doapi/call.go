@@ -101,7 +101,7 @@ func (c *Client) request(ctx context.Context, k call, sent *atomic.Bool) (*http.
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.credential(k).token)
+	req.Header.Set("Authorization", "Bearer "+c.credential(k).token())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "doks-portal")
 	if k.body == nil {

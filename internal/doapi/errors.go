@@ -78,7 +78,8 @@ func IsRefused(err error) bool {
 // and nothing happened.
 func IsUnavailable(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && !OutcomeUnknown(err) && !e.Invalid && (e.Status < 400 || e.Status >= 500)
+	return errors.As(err, &e) && !OutcomeUnknown(err) && !e.Invalid &&
+		(e.Status < 400 || e.Status >= 500 || e.Status == http.StatusRequestTimeout)
 }
 
 func answered(err error, status int) bool {
