@@ -1,67 +1,30 @@
 package dosim
 
-import "strings"
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 
-// versions are offered newest first, the latest patch of three minors.
+	"github.com/google/uuid"
+)
+
+// versions are offered newest first, the latest patch of three minors. Seeds
+// may be on older ones.
 var versions = []string{"1.35.1-do.0", "1.34.4-do.0", "1.33.8-do.1"}
 
-var regions = [][2]string{
-	{"nyc1", "New York 1"}, {"nyc3", "New York 3"}, {"sfo2", "San Francisco 2"}, {"sfo3", "San Francisco 3"},
-	{"ams3", "Amsterdam 3"}, {"sgp1", "Singapore 1"}, {"lon1", "London 1"}, {"fra1", "Frankfurt 1"},
-	{"tor1", "Toronto 1"}, {"blr1", "Bangalore 1"}, {"syd1", "Sydney 1"},
+// version is a version as the API shows it.
+type version struct {
+	KubernetesVersion string   `json:"kubernetes_version"`
+	Slug              string   `json:"slug"`
+	SupportedFeatures []string `json:"supported_features"`
 }
 
-// size is a kind of node. The prices of the s- sizes are DigitalOcean's list
-// prices of 2022, the others made up in proportion.
-type size struct {
-	Slug         string   `json:"slug"`
-	Memory       int      `json:"memory"` // MiB
-	VCPUs        int      `json:"vcpus"`
-	Disk         int      `json:"disk"` // GiB
-	Transfer     float64  `json:"transfer"`
-	PriceMonthly float64  `json:"price_monthly"`
-	PriceHourly  float64  `json:"price_hourly"`
-	Regions      []string `json:"regions"`
-	Available    bool     `json:"available"`
-	Description  string   `json:"description"`
-}
-
-var sizes = []size{
-	newSize("s-1vcpu-2gb", 1, 2, 50, 12), newSize("s-2vcpu-2gb", 2, 2, 60, 18),
-	newSize("s-2vcpu-4gb", 2, 4, 80, 24), newSize("s-4vcpu-8gb", 4, 8, 160, 48),
-	newSize("s-8vcpu-16gb", 8, 16, 320, 96), newSize("c-2", 2, 4, 25, 42),
-	newSize("c-4", 4, 8, 50, 84), newSize("c-8", 8, 16, 100, 168),
-	newSize("g-2vcpu-8gb", 2, 8, 25, 63), newSize("g-4vcpu-16gb", 4, 16, 50, 126),
-	newSize("m-2vcpu-16gb", 2, 16, 50, 84), newSize("m-4vcpu-32gb", 4, 32, 100, 168),
-}
-
-func newSize(slug string, vcpus, gib, disk int, price float64) size {
-	s := size{
-		Slug: slug, VCPUs: vcpus, Memory: gib * 1024, Disk: disk, Transfer: 4,
-		PriceMonthly: price, PriceHourly: price / 672, Available: true, Description: "Basic",
-	}
-	for _, r := range regions {
-		s.Regions = append(s.Regions, r[0])
-	}
-	return s
-}
-
-func knownSize(slug string) bool {
-	for _, s := range sizes {
-		if s.Slug == slug {
-			return true
-		}
-	}
-	return false
-}
-
-func knownRegion(slug string) bool {
-	for _, r := range regions {
-		if r[0] == slug {
-			return true
-		}
-	}
-	return false
+func describe(slug string) version {
+	number, _, _ := strings.Cut(slug, "-")
+	return version{number, slug, []string{"cluster-autoscaler", "docr-integration", "token-authentication"}}
 }
 
 // resolve returns the version that a slug, a minor or "latest" means.
@@ -75,4 +38,74 @@ func resolve(version string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// upgradesFrom returns the versions that a cluster can be upgraded to: the
+// latest patch of its minor, or, once it has that, the next minor's.
+func upgradesFrom(current string) []string {
+	for _, minor := range []int{minorOf(current), minorOf(current) + 1} {
+		latest, ok := resolve("1." + strconv.Itoa(minor))
+		if ok && latest != current {
+			return []string{latest}
+		}
+	}
+	return nil
+}
+
+func minorOf(slug string) int {
+	_, rest, _ := strings.Cut(slug, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, _ := strconv.Atoi(minor)
+	return n
+}
+
+// option is a region or a size that clusters can be made of.
+type option struct {
+	Name string `json:"name"`
+	Slug string `json:"slug"`
+}
+
+// regions are those of the API reference, in its order.
+var regions = []option{
+	{"New York 1", "nyc1"}, {"Singapore 1", "sgp1"}, {"London 1", "lon1"}, {"New York 3", "nyc3"}, {"Amsterdam 3", "ams3"},
+	{"Frankfurt 1", "fra1"}, {"Toronto 1", "tor1"}, {"San Francisco 2", "sfo2"}, {"Bangalore 1", "blr1"}, {"San Francisco 3", "sfo3"},
+}
+
+func knownRegion(slug string) bool {
+	return slices.ContainsFunc(regions, func(r option) bool { return r.Slug == slug })
+}
+
+func regionSlugs() []string {
+	var slugs []string
+	for _, r := range regions {
+		slugs = append(slugs, r.Slug)
+	}
+	return slugs
+}
+
+// defaultVPC is the account's default network in a region.
+func defaultVPC(region string) string {
+	return uuid.NewSHA1(uuid.NameSpaceDNS, []byte(region+".vpc.digitalocean.com")).String()
+}
+
+// publicIPv4 derives the address of a control plane from the cluster's id. It
+// is of a range that is kept for documentation.
+func publicIPv4(clusterID string) string {
+	return fmt.Sprintf("203.0.113.%d", sha256.Sum256([]byte(clusterID))[0])
+}
+
+func (w *world) listOptions(*http.Request) (any, error) {
+	var described []version
+	for _, slug := range versions {
+		described = append(described, describe(slug))
+	}
+	var offered []option
+	for _, s := range sizes {
+		offered = append(offered, s.option())
+	}
+	return object{"options": object{"regions": regions, "versions": described, "sizes": offered}}, nil
+}
+
+func (w *world) listSizes(r *http.Request) (any, error) {
+	return paged(r, "sizes", sizes, func(s size) any { return s.show() })
 }
