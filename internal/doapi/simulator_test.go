@@ -1,10 +1,10 @@
 package doapi_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"strings"
-	"sync"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,131 +12,184 @@ import (
 	"doksportal/internal/doapi/dosim"
 )
 
-// TestLifeOfACluster follows one from its creation to its end.
-func TestLifeOfACluster(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	ctx := t.Context()
-	made, err := b.CreateCluster(ctx, params("shop"))
+// world is a simulator with a cluster on which every operation succeeds.
+type world struct {
+	*bundle
+	cluster, pool, node, run string
+}
+
+// operator is a token that may do what its scopes say.
+const operator = "dop_v1_operator"
+
+func setupWorld(t *testing.T, scopes ...string) *world {
+	t.Helper()
+	w := &world{bundle: &bundle{clock: &clock{}}}
+	w.clock.advance(time.Duration(someTime.UnixNano()))
+	w.sim = dosim.New(dosim.Config{Token: token, Tokens: map[string][]string{operator: scopes}, Now: w.clock.Now})
+	server := httptest.NewServer(w.sim)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	w.Client = client(t, server.URL, token)
+	w.cluster = w.sim.Add(dosim.Seed{
+		Name: "shop", Region: "fra1", Version: "1.34.1-do.0", Registries: []string{"images"},
+		Pools:     []dosim.SeedPool{{Name: "web", Size: "s-2vcpu-4gb", Count: 2}, {Name: "batch", Size: "s-2vcpu-4gb", Count: 1}},
+		Resources: dosim.Resources{Volumes: []dosim.Resource{{ID: "v1", Name: "pvc-1"}, {ID: "v2", Name: "pvc-2"}}},
+	})
+	pools, err := w.ListNodePools(t.Context(), w.cluster)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.Status.State != "provisioning" || made.Endpoint != "" || made.Version != "1.35.1-do.0" || !made.HA || made.NodePools[0].Nodes[0].DropletID != "" {
-		t.Errorf("just made: %+v", made)
-	}
-	if want := []string{"k8s", "k8s:" + made.ID, "mine"}; fmt.Sprint(made.Tags) != fmt.Sprint(want) {
-		t.Errorf("tags %v, want %v", made.Tags, want)
-	}
-	if err := b.DeleteCluster(ctx, made.ID); !doapi.IsRefused(err) || !strings.Contains(doapi.Words(err), "provisioning") {
-		t.Errorf("deletion while it is made: %v", err)
-	}
-	b.clock.advance(10 * time.Minute)
-	running, err := b.GetCluster(ctx, made.ID)
-	if err != nil || running.Status.State != "running" || running.Endpoint == "" || running.NodePools[0].Nodes[0].DropletID == "" {
-		t.Errorf("after ten minutes: %+v, %v", running, err)
-	}
-	if err := b.DeleteCluster(ctx, made.ID); err != nil {
+	w.pool, w.node = pools[0].ID, pools[0].Nodes[0].ID
+	if w.run, err = w.RunClusterlint(t.Context(), w.cluster, doapi.RunClusterlint{}); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := b.GetCluster(ctx, made.ID); err != nil || c.Status.State != "deleting" {
-		t.Errorf("just deleted: %+v, %v", c, err)
-	}
-	b.clock.advance(10 * time.Minute)
-	if _, err := b.GetCluster(ctx, made.ID); !doapi.IsNotFound(err) || doapi.Words(err) != "cluster not found" {
-		t.Errorf("after ten minutes: %v", err)
-	}
-	if list, err := b.ListClusters(ctx); err != nil || len(list) != 0 {
-		t.Errorf("the list has %v, %v", list, err)
-	}
+	w.clock.advance(time.Hour)
+	return w
 }
 
-func TestReads(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	id := b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1, Resources: dosim.Resources{
-		LoadBalancers: []dosim.Resource{{ID: "1", Name: "lb"}}, Volumes: []dosim.Resource{{ID: "2", Name: "pvc"}}, VolumeSnapshots: []dosim.Resource{{ID: "3", Name: "snap"}},
-	}})
-	resources, err := b.ListAssociatedResources(t.Context(), id)
-	if err != nil || fmt.Sprint(resources.Portal()) != "[{load balancer 1 lb} {volume 2 pvc} {volume snapshot 3 snap}]" {
-		t.Errorf("%v, %v", resources.Portal(), err)
-	}
-	options, err := b.ListOptions(t.Context())
-	if err != nil || len(options.Regions) == 0 || len(options.Sizes) == 0 || options.Versions[0].Slug != "1.35.1-do.0" {
-		t.Errorf("%+v, %v", options, err)
-	}
-	sizes, err := b.ListSizes(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	size, ok := options.Portal(sizes).Size("s-2vcpu-4gb")
-	if !ok || size.MonthlyCents != 2400 || size.VCPUs != 2 || size.MemoryMiB != 4096 {
-		t.Errorf("%+v", size)
-	}
+// calls are successful calls of all operations of the simulator, by its names.
+var calls = map[string]func(context.Context, *world) error{
+	"list_clusters": func(ctx context.Context, w *world) error { return fault(w.ListClusters(ctx)) },
+	"create_cluster": func(ctx context.Context, w *world) error {
+		return fault(w.CreateCluster(ctx, params("new")))
+	},
+	"get_cluster": func(ctx context.Context, w *world) error { return fault(w.GetCluster(ctx, w.cluster)) },
+	"update_cluster": func(ctx context.Context, w *world) error {
+		return fault(w.UpdateCluster(ctx, w.cluster, doapi.UpdateCluster{SurgeUpgrade: new(true)}))
+	},
+	"delete_cluster":  func(ctx context.Context, w *world) error { return w.DeleteCluster(ctx, w.cluster) },
+	"get_clusterlint": func(ctx context.Context, w *world) error { return fault(w.GetClusterlint(ctx, w.cluster, w.run)) },
+	"run_clusterlint": func(ctx context.Context, w *world) error {
+		return fault(w.RunClusterlint(ctx, w.cluster, doapi.RunClusterlint{}))
+	},
+	"get_credentials":           func(ctx context.Context, w *world) error { return fault(w.GetCredentials(ctx, w.cluster, time.Hour)) },
+	"list_associated_resources": func(ctx context.Context, w *world) error { return fault(w.ListAssociatedResources(ctx, w.cluster)) },
+	"delete_cluster_dangerous":  func(ctx context.Context, w *world) error { return w.DeleteClusterDangerous(ctx, w.cluster) },
+	"delete_cluster_selective": func(ctx context.Context, w *world) error {
+		return w.DeleteClusterSelective(ctx, w.cluster, doapi.DeleteClusterSelective{Volumes: []string{"v1"}})
+	},
+	"get_kubeconfig":  func(ctx context.Context, w *world) error { return fault(w.GetKubeconfig(ctx, w.cluster, time.Hour)) },
+	"list_node_pools": func(ctx context.Context, w *world) error { return fault(w.ListNodePools(ctx, w.cluster)) },
+	"create_node_pool": func(ctx context.Context, w *world) error {
+		return fault(w.CreateNodePool(ctx, w.cluster, doapi.CreateNodePool{Name: "new", Size: "s-2vcpu-4gb", Count: 1}))
+	},
+	"get_node_pool": func(ctx context.Context, w *world) error { return fault(w.GetNodePool(ctx, w.cluster, w.pool)) },
+	"update_node_pool": func(ctx context.Context, w *world) error {
+		return fault(w.UpdateNodePool(ctx, w.cluster, w.pool, doapi.UpdateNodePool{Count: new(3)}))
+	},
+	"delete_node_pool": func(ctx context.Context, w *world) error { return w.DeleteNodePool(ctx, w.cluster, w.pool) },
+	"delete_node": func(ctx context.Context, w *world) error {
+		return w.DeleteNode(ctx, w.cluster, w.pool, w.node, doapi.DeleteNode{Replace: true})
+	},
+	"recycle_node_pool": func(ctx context.Context, w *world) error {
+		return w.RecycleNodePool(ctx, w.cluster, w.pool, []string{w.node})
+	},
+	"list_status_messages": func(ctx context.Context, w *world) error { return fault(w.ListStatusMessages(ctx, w.cluster, never)) },
+	"upgrade_cluster":      func(ctx context.Context, w *world) error { return w.UpgradeCluster(ctx, w.cluster, "1.34.4-do.0") },
+	"list_upgrades":        func(ctx context.Context, w *world) error { return fault(w.ListUpgrades(ctx, w.cluster)) },
+	"get_cluster_user":     func(ctx context.Context, w *world) error { return fault(w.GetClusterUser(ctx, w.cluster)) },
+	"list_options":         func(ctx context.Context, w *world) error { return fault(w.ListOptions(ctx)) },
+	"add_registries": func(ctx context.Context, w *world) error {
+		return w.AddRegistries(ctx, []string{w.cluster}, []string{"charts"})
+	},
+	"remove_registries": func(ctx context.Context, w *world) error {
+		return w.RemoveRegistries(ctx, []string{w.cluster}, []string{"images"})
+	},
+	"add_registry":    func(ctx context.Context, w *world) error { return w.AddRegistry(ctx, []string{w.cluster}) },
+	"remove_registry": func(ctx context.Context, w *world) error { return w.RemoveRegistry(ctx, []string{w.cluster}) },
+	"list_sizes":      func(ctx context.Context, w *world) error { return fault(w.ListSizes(ctx)) },
 }
 
-// Refusals carry DigitalOcean's own words, as the real API says them.
-func TestRealWords(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.sim.Add(dosim.Seed{Name: "taken", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1})
-	for words, change := range map[string]func(*doapi.CreateCluster){
-		"a cluster with this name already exists":                                                     func(p *doapi.CreateCluster) { p.Name = "taken" },
-		"validation error: invalid version slug":                                                      func(p *doapi.CreateCluster) { p.Version = "9.9" },
-		"validation error: worker_node_pool_specs[0].invalid droplet size":                            func(p *doapi.CreateCluster) { p.NodePools[0].Size = "xxl" },
-		"validation error: 600 additional nodes but not enough available droplet limit":               func(p *doapi.CreateCluster) { p.NodePools[0].Count = 600 },
-		"validation error: worker_node_pool_specs[0].pool names cannot be greater than 55 characters": func(p *doapi.CreateCluster) { p.NodePools[0].Name = strings.Repeat("p", 56) },
-	} {
-		p := params("shop")
-		change(&p)
-		_, err := b.CreateCluster(t.Context(), p)
-		var e *doapi.Error
-		if !errors.As(err, &e) || e.Status != 422 || e.ID != "unprocessable_entity" || e.Message != words || e.RequestID == "" {
-			t.Errorf("%+v, want %q", err, words)
-		}
-	}
-	if _, err := client(t, b.url, "dop_v1_other").ListClusters(t.Context()); !doapi.IsRefused(err) || !strings.HasPrefix(doapi.Words(err), "Unable to authenticate you.") {
-		t.Error(err)
-	}
-}
+// fault leaves out what a call gives.
+func fault(_ any, err error) error { return err }
 
-// The API takes 250 requests a minute, and says how many are left.
-func TestRateLimit(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	var limited *doapi.Error
-	for i := range 251 {
-		err := b.DeleteCluster(t.Context(), "unknown")
-		if doapi.IsRateLimited(err) {
-			errors.As(err, &limited)
-			if i != 250 {
-				t.Errorf("limited at request %d", i+1)
+func each(t *testing.T, test func(*testing.T, dosim.Operation, func(context.Context, *world) error)) {
+	t.Helper()
+	for _, op := range dosim.Operations() {
+		t.Run(op.Name, func(t *testing.T) {
+			t.Parallel()
+			call := calls[op.Name]
+			if call == nil {
+				t.Fatal("the client is not called")
 			}
-		}
-	}
-	if limited == nil || limited.RetryAfter != time.Minute || limited.Message != "API rate limit exceeded." || limited.ID != "too_many_requests" {
-		t.Fatalf("%+v", limited)
-	}
-	b.clock.advance(time.Minute)
-	if err := b.DeleteCluster(t.Context(), "unknown"); !doapi.IsNotFound(err) {
-		t.Errorf("a minute later: %v", err)
-	}
-}
-
-func TestConcurrentUse(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			if _, err := b.CreateCluster(t.Context(), params("same")); err == nil {
-				return
-			} else if !doapi.IsRefused(err) {
-				t.Errorf("%d: %v", i, err)
-			}
+			test(t, op, call)
 		})
 	}
-	all.Wait()
-	if list, err := b.ListClusters(t.Context()); err != nil || len(list) != 1 {
-		t.Errorf("%d clusters of one name, %v", len(list), err)
-	}
+}
+
+// Every operation works, with one request, and with no more scopes than the
+// reference says.
+func TestEveryOperationWorks(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, op dosim.Operation, call func(context.Context, *world) error) {
+		w := setupWorld(t, op.Scopes...)
+		before := w.sim.CallCount(op.Name)
+		w.Client = client(t, w.url, operator)
+		if err := call(t.Context(), w); err != nil || w.sim.CallCount(op.Name) != before+1 {
+			t.Errorf("%d calls, %v", w.sim.CallCount(op.Name)-before, err)
+		}
+	})
+}
+
+// Without its scopes an operation is refused, and with another token too.
+func TestEveryOperationNeedsItsScopes(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, op dosim.Operation, call func(context.Context, *world) error) {
+		w := setupWorld(t)
+		w.Client = client(t, w.url, operator)
+		if err := call(t.Context(), w); len(op.Scopes) > 0 && (class(err) != "refused" || doapi.Words(err) != "you do not have access for the attempted action") {
+			t.Errorf("%s: %v", class(err), err)
+		}
+		w.Client = client(t, w.url, "dop_v1_revoked")
+		if err := call(t.Context(), w); class(err) != "refused" {
+			t.Errorf("%s: %v", class(err), err)
+		}
+	})
+}
+
+// What is about a cluster that is not there finds nothing.
+func TestEveryOperationOnNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, op dosim.Operation, call func(context.Context, *world) error) {
+		if slices.Contains([]string{"list_clusters", "create_cluster", "list_options", "list_sizes"}, op.Name) {
+			return
+		}
+		w := setupWorld(t)
+		w.cluster = "00000000-0000-4000-8000-000000000000"
+		if err := call(t.Context(), w); class(err) != "not found" {
+			t.Errorf("%s: %v", class(err), err)
+		}
+	})
+}
+
+// Every operation meets every fault once. A write is sent once and known not
+// to have happened, or unknown; a read is tried again and works.
+func TestEveryOperationMeetsEveryFault(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, op dosim.Operation, call func(context.Context, *world) error) {
+		for f, want := range map[dosim.Fault]string{
+			{Kind: dosim.FaultStatus, Status: 401}: "refused",
+			{Kind: dosim.FaultStatus, Status: 404}: "not found",
+			{Kind: dosim.FaultStatus, Status: 422}: "refused",
+			{Kind: dosim.FaultStatus, Status: 429}: "rate limited",
+			{Kind: dosim.FaultStatus, Status: 500}: "unknown",
+			{Kind: dosim.FaultReset}:               "unknown",
+			{Kind: dosim.FaultLost}:                "unknown",
+			{Kind: dosim.FaultDoneError}:           "unknown",
+			{Kind: dosim.FaultDelay, Delay: 1000}:  "done",
+		} {
+			w := setupWorld(t)
+			before := w.sim.CallCount(op.Name)
+			f.Operation = op.Name
+			w.sim.Inject(f)
+			err := call(t.Context(), w)
+			sent := 1
+			if op.Method == "GET" && (want == "unknown" || want == "rate limited") {
+				want, sent = "done", 2
+			}
+			if n := w.sim.CallCount(op.Name) - before; class(err) != want || n != sent {
+				t.Errorf("%s: %s, want %s; %d calls: %v", fmt.Sprint(f.Kind, f.Status), class(err), want, n, err)
+			}
+		}
+	})
 }

@@ -285,3 +285,15 @@ func TestReplicasObeyRetryAfterTogether(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkBudget is what asking adds to a call.
+func BenchmarkBudget(b *testing.B) {
+	clock := newClock()
+	budget := store.NewBudget(dbtest.New(b), "main", clock.Now)
+	for b.Loop() {
+		clock.advance(time.Second)
+		if wait, err := budget.Take(b.Context(), false); err != nil || wait != 0 {
+			b.Fatal(wait, err)
+		}
+	}
+}
