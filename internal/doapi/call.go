@@ -69,6 +69,8 @@ func (c *Client) write(ctx context.Context, k call) error {
 }
 
 func (c *Client) once(ctx context.Context, client *http.Client, k call) error {
+	ctx, cancel := context.WithTimeout(ctx, answerFor)
+	defer cancel()
 	result := &Error{Write: k.method != http.MethodGet}
 	var sent atomic.Bool
 	req, err := c.request(ctx, k, &sent)

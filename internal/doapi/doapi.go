@@ -114,15 +114,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 // heard on one that the server was just closing cannot be told.
 func httpClient(once bool) *http.Client {
 	return &http.Client{
-		Timeout: answerFor,
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: answerFor,
-			MaxIdleConnsPerHost:   10,
-			IdleConnTimeout:       time.Minute,
-			DisableKeepAlives:     once,
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 5 * time.Second,
+			MaxIdleConnsPerHost: 10,
+			IdleConnTimeout:     time.Minute,
+			DisableKeepAlives:   once,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

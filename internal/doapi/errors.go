@@ -119,6 +119,9 @@ func plain(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+	if len(s) <= most {
+		return s
+	}
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}
