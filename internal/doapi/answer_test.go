@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Redirects would carry the token elsewhere.
@@ -48,6 +49,19 @@ func TestAnswersThatCannotBe(t *testing.T) {
 	})
 	if c, err := client(t, server, token).GetCluster(t.Context(), "a"); err != nil || c.Status.State != "brand-new" {
 		t.Errorf("a state that nobody has heard of: %+v, %v", c, err)
+	}
+}
+
+// What a proxy says is not handed out as a kubeconfig, nor is half of one.
+func TestKubeconfigsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"nothing": "", "a page": "<html>", "too large": "apiVersion: v1\n" + strings.Repeat("x", 33<<20),
+	} {
+		s := answers(t, saying(200, body))
+		if got, err := client(t, s.url, token).GetKubeconfig(t.Context(), "c1", time.Minute); err == nil || len(got) != 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
 	}
 }
 

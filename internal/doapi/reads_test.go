@@ -2,6 +2,7 @@ package doapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -38,7 +39,7 @@ func TestReadsAreRepeated(t *testing.T) {
 }
 
 // Reads wait longer each time, not all for equally long, and as long as they
-// are told; when that is too long the caller is told instead.
+// are told.
 func TestWaitingBetweenReads(t *testing.T) {
 	t.Parallel()
 	var waits []time.Duration
@@ -72,6 +73,20 @@ func TestWaitingBetweenReads(t *testing.T) {
 	}
 	if len(seen) == 1 {
 		t.Error("everybody waits equally long")
+	}
+}
+
+// What takes longer than a few seconds is for the caller to wait for.
+func TestLongWaitsAreTheCallers(t *testing.T) {
+	t.Parallel()
+	s := answers(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("retry-after", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, err := client(t, s.url, token).GetCluster(t.Context(), "c1")
+	var e *doapi.Error
+	if !errors.As(err, &e) || e.RetryAfter != time.Minute || len(s.heard()) != 1 {
+		t.Errorf("%v, sent %d times", err, len(s.heard()))
 	}
 }
 
@@ -114,8 +129,9 @@ func TestRetryAfter(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
 		err := client(t, s.url, token, doapi.Clock(now, noWait)).DeleteCluster(t.Context(), "c1")
-		if e, ok := err.(*doapi.Error); !ok || e.RetryAfter != c.want {
-			t.Errorf("%s %q: %s, want %s", c.header, c.value, e.RetryAfter, c.want)
+		var e *doapi.Error
+		if !errors.As(err, &e) || e.RetryAfter != c.want {
+			t.Errorf("%s %q: %v, want %s", c.header, c.value, err, c.want)
 		}
 	}
 }
@@ -140,7 +156,7 @@ func TestInvalidCalls(t *testing.T) {
 		"a name not in UTF-8":     ignore(c.UpdateCluster(ctx, "c1", doapi.UpdateCluster{Name: new("\xff")})),
 		"a node that is a path":   c.DeleteNode(ctx, "c1", "p1", "../n1", doapi.DeleteNode{}),
 	} {
-		if class(err) != "refused" || doapi.Words(err) == "" || doapi.OutcomeUnknown(err) {
+		if class(err) != "refused" || doapi.Words(err) == "" || doapi.OutcomeUnknown(err) || doapi.IsUnavailable(err) {
 			t.Errorf("%s: %s: %v", name, class(err), err)
 		}
 	}

@@ -82,7 +82,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	} {
 		show(&shown, v)
 	}
-	for _, form := range []string{"canary", fmt.Sprintf("%x", "canary"), fmt.Sprint([]byte("canary")), base64.StdEncoding.EncodeToString([]byte("canary"))} {
+	for _, form := range []string{"canary", fmt.Sprintf("%x", "canary"), fmt.Sprint([]byte("canary")), base64.StdEncoding.EncodeToString(kubeconfig)} {
 		if strings.Contains(strings.ToLower(shown.String()), strings.ToLower(strings.Trim(form, "[]"))) {
 			t.Errorf("it shows %s: %s", form, shown.String())
 		}

@@ -182,6 +182,18 @@ func TestPauseIsShared(t *testing.T) {
 	}
 }
 
+// A pause that Postgres has not taken down is not forgotten.
+func TestPauseWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.budgets[0].Pause(ctx, b.clock.Now().Add(time.Minute))
+	if wait := take(t, b.budgets[0], false); wait != time.Minute {
+		t.Errorf("wait %s", wait)
+	}
+}
+
 // What DigitalOcean says is left is not exceeded, although the budget knows of
 // no other calls.
 func TestRemainingIsObeyed(t *testing.T) {
