@@ -62,8 +62,9 @@ func OutcomeUnknown(err error) bool {
 // IsNotFound reports whether DigitalOcean has no such thing.
 func IsNotFound(err error) bool { return answered(err, http.StatusNotFound) }
 
-// IsRateLimited reports whether DigitalOcean took the call for one too many
-// and did nothing. Error.RetryAfter says when to come back.
+// IsRateLimited reports whether DigitalOcean, or the client's Limiter, took the
+// call for one too many and nothing was done. Error.RetryAfter says when to
+// come back.
 func IsRateLimited(err error) bool { return answered(err, http.StatusTooManyRequests) }
 
 // IsRefused reports whether DigitalOcean, or the client on its behalf, said no

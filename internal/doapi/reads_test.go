@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"doksportal/internal/doapi"
 
 	"doksportal/internal/doapi/dosim"
@@ -91,6 +93,20 @@ func TestLongWaitsAreTheCallers(t *testing.T) {
 }
 
 func within(d time.Duration, bounds [2]time.Duration) bool { return bounds[0] <= d && d <= bounds[1] }
+
+// An attempt that failed half way leaves nothing in the answer of the next.
+func TestFailedAttemptsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	bodies := []string{`{"kubernetes_cluster":{"id":"c0","new":1,"ha":true,"name":7}}`, shopAnswer}
+	s := answers(t, func(w http.ResponseWriter, r *http.Request) {
+		saying(200, bodies[0])(w, r)
+		bodies = bodies[1:]
+	})
+	got, err := client(t, s.url, token).GetCluster(t.Context(), "c1")
+	if diff := cmp.Diff(shop, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
 
 // A reader who gives up is not kept, and nothing is sent for them any more.
 func TestReadsEndWithTheirContext(t *testing.T) {
