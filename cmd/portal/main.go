@@ -13,9 +13,10 @@ import (
 
 // commands are what the program can do.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Serve the portal, configured by PORTAL_* variables."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database schema up to date, or look at it."`
-	Demo    demoCmd    `cmd:"" help:"Run the portal with a private Postgres, a simulated DigitalOcean and a local sign-in."`
+	Serve     serveCmd     `cmd:"" help:"Serve the portal, configured by PORTAL_* variables."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or look at it."`
+	Demo      demoCmd      `cmd:"" help:"Run the portal with a private Postgres, a simulated DigitalOcean and a local sign-in."`
+	Simulator simulatorCmd `cmd:"" help:"Run the simulated DigitalOcean alone, for clients that are pointed at it."`
 }
 
 func main() {

@@ -15,7 +15,7 @@ const module = "doksportal/"
 // arrows are the project's packages that each package may import, tests aside.
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
-	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/events internal/execute " +
+	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
 		"internal/inventory internal/policy internal/request internal/teams internal/web static",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",

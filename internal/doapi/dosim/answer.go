@@ -1,14 +1,10 @@
 package dosim
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strconv"
 )
 
 const requestIDHeader = "x-request-id"
@@ -90,100 +86,4 @@ func (a answer) write(w http.ResponseWriter) {
 
 func refuse(w http.ResponseWriter, err error) {
 	answerTo(w.Header().Get(requestIDHeader), 0, nil, err).write(w)
-}
-
-const maxBody = 1 << 20 // bytes of a request
-
-// buffer reads a request's body whole. net/http notices that a client has gone
-// only once that is done.
-func buffer(w http.ResponseWriter, r *http.Request) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return badRequest("The request body cannot be read.")
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
-}
-
-// decode reads a request's body. One that is empty says nothing.
-func decode(r *http.Request, into any) error {
-	err := json.NewDecoder(r.Body).Decode(into)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return badRequest("The request body is not valid JSON of the expected form.")
-	}
-	return nil
-}
-
-// list is a list of a request that may be absent, which is not the same as
-// empty. Some clients send null for an empty one.
-type list[T any] struct {
-	given bool
-	items []T
-}
-
-// UnmarshalJSON reads a list or null.
-func (l *list[T]) UnmarshalJSON(b []byte) error {
-	l.given = true
-	return json.Unmarshal(b, &l.items)
-}
-
-// paged answers with a page of a list, its links and its total. Source: API
-// reference, "Links & Pagination".
-func paged[T any](r *http.Request, key string, all []T, show func(T) any) (any, error) {
-	page, perPage := intParam(r, "page", 1), intParam(r, "per_page", 20)
-	if page < 1 || perPage < 1 || perPage > 200 {
-		return nil, badRequest("page or per_page is out of range")
-	}
-	last := max(1, (len(all)+perPage-1)/perPage)
-	from := len(all)
-	if page <= last {
-		from = (page - 1) * perPage
-	}
-	items := []any{}
-	for _, item := range all[from:min(len(all), from+perPage)] {
-		items = append(items, show(item))
-	}
-	return object{
-		key:     items,
-		"links": object{"pages": pageLinks(r.URL.Path, page, perPage, last)},
-		"meta":  object{"total": len(all)},
-	}, nil
-}
-
-func pageLinks(path string, page, perPage, last int) object {
-	links := object{}
-	link := func(name string, to int) {
-		u := url.URL{Scheme: "https", Host: "api.digitalocean.com", Path: path,
-			RawQuery: url.Values{"page": {strconv.Itoa(to)}, "per_page": {strconv.Itoa(perPage)}}.Encode()}
-		links[name] = u.String()
-	}
-	if page > 1 {
-		link("first", 1)
-		link("prev", page-1)
-	}
-	if page < last {
-		link("next", page+1)
-		link("last", last)
-	}
-	return links
-}
-
-// intParam reads a number of the query; -1 stands for what is none.
-func intParam(r *http.Request, name string, def int) int {
-	raw := r.URL.Query().Get(name)
-	if raw == "" {
-		return def
-	}
-	n, err := strconv.Atoi(raw)
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
-func notNil[T any](items []T) []T {
-	if items == nil {
-		return []T{}
-	}
-	return items
 }

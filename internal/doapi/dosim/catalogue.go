@@ -91,7 +91,7 @@ func defaultVPC(region string) string {
 // publicIPv4 derives the address of a control plane from the cluster's id. It
 // is of a range that is kept for documentation.
 func publicIPv4(clusterID string) string {
-	return fmt.Sprintf("203.0.113.%d", sha256.Sum256([]byte(clusterID))[0])
+	return fmt.Sprintf("203.0.113.%d", sha256.Sum256([]byte(clusterID))[0]%254+1)
 }
 
 func (w *world) listOptions(*http.Request) (any, error) {

@@ -47,7 +47,7 @@ func (w *world) newCluster(id string) *cluster {
 	}
 	now := w.now()
 	return &cluster{
-		ID: id, CreatedAt: now, UpdatedAt: now, CA: newCA(now), IPv4: publicIPv4(id), SurgeUpgrade: true,
+		ID: id, CreatedAt: now, UpdatedAt: now, CA: newCA(now), IPv4: publicIPv4(id),
 		ClusterSubnet: "10.244.0.0/16", ServiceSubnet: "10.245.0.0/16",
 		Plugins: map[string]bool{}, Maintenance: maintenance{StartTime: "00:00", Day: "any"},
 	}

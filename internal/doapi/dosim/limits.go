@@ -43,28 +43,32 @@ func (s scopes) cover(needed []string) bool {
 	return s.all || !slices.ContainsFunc(needed, func(n string) bool { return !slices.Contains(s.some, n) })
 }
 
-// admit tells whose request it is and counts it. The error is a 401 or a 429.
+// admit tells what the token of a request may do, and counts the request. The
+// error is a 401 or a 429.
 func (s *Sim) admit(w http.ResponseWriter, r *http.Request) (scopes, error) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	granted := scopes{all: ok && token != "" && token == s.cfg.Token}
-	if !granted.all {
-		if granted.some, ok = s.cfg.Tokens[token]; !ok || token == "" {
-			s.showRate(w, nil)
-			return scopes{}, refused(http.StatusUnauthorized, "unauthorized", "Unable to authenticate you.")
-		}
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	some, known := s.cfg.Tokens[token]
+	granted := scopes{all: token == s.cfg.Token, some: some}
+	if !bearer || !granted.all && !known {
+		s.showRate(w, nil)
+		return scopes{}, refused(http.StatusUnauthorized, "unauthorized", "Unable to authenticate you.")
 	}
 	return granted, s.count(w, token)
 }
 
 // count adds a request to those of a token, or refuses one too many.
 func (s *Sim) count(w http.ResponseWriter, token string) error {
+	hour, minute := s.cfg.Limits.hour(), s.cfg.Limits.minute()
+	if hour < 0 && minute < 0 {
+		s.showRate(w, nil)
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
 	recent := since(s.meter[token], now.Add(-time.Hour))
 	burst := since(recent, now.Add(-time.Minute))
 	tooMany := refused(http.StatusTooManyRequests, "too_many_requests", "API rate limit exceeded.")
-	hour, minute := s.cfg.Limits.hour(), s.cfg.Limits.minute()
 	switch {
 	case minute >= 0 && len(burst) >= minute:
 		wait := burst[0].Add(time.Minute).Sub(now).Seconds()
@@ -94,9 +98,11 @@ func (s *Sim) showRate(w http.ResponseWriter, recent []time.Time) {
 
 // since returns the times after a time. They are in order.
 func since(times []time.Time, after time.Time) []time.Time {
-	i := slices.IndexFunc(times, func(t time.Time) bool { return t.After(after) })
-	if i < 0 {
-		return nil
-	}
+	i, _ := slices.BinarySearchFunc(times, after, func(t, after time.Time) int {
+		if t.After(after) {
+			return 1
+		}
+		return -1
+	})
 	return times[i:]
 }

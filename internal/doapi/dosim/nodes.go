@@ -145,9 +145,3 @@ func (p *pool) node(id string) (*node, error) {
 	}
 	return staying[i], nil
 }
-
-// flag reports whether a parameter of the query is set. Clients send 1 or true.
-func flag(r *http.Request, name string) bool {
-	value := r.URL.Query().Get(name)
-	return value == "1" || value == "true"
-}

@@ -138,12 +138,12 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, op Operation) {
 func (s *Sim) perform(requestID string, r *http.Request, op Operation, fault Fault) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	on := s.world
-	if fault.frozen != nil {
+	on, reads := s.world, op.Method == http.MethodGet
+	if reads && fault.frozen != nil {
 		on = fault.frozen
 	}
 	body, err := op.do(on, r)
-	if err == nil && op.Method != http.MethodGet {
+	if err == nil && !reads {
 		s.changed()
 	}
 	// The body shares memory with the world, so it is encoded under the lock.

@@ -34,8 +34,8 @@ type SeedPool struct {
 	Taints   []Taint
 }
 
-// Add adds a running cluster and returns its id. Seeds are not checked: what
-// the API would refuse can be there all the same.
+// Add adds a running cluster, with surge upgrades, and returns its id. Seeds
+// are not checked: what the API would refuse can be there all the same.
 func (s *Sim) Add(seed Seed) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,6 +43,7 @@ func (s *Sim) Add(seed Seed) string {
 	c.Name, c.Region, c.Tags, c.HA, c.AutoUpgrade = seed.Name, seed.Region, slices.Clone(seed.Tags), seed.HA, seed.AutoUpgrade
 	c.Version, c.VPC, c.Registries, c.Resources = versions[1], defaultVPC(seed.Region), slices.Clone(seed.Registries), seed.Resources
 	keep(&c.Version, seed.Version)
+	c.SurgeUpgrade = true
 	c.CreatedAt = c.CreatedAt.Truncate(time.Second).Add(-48 * time.Hour)
 	c.UpdatedAt, c.ReadyAt = c.CreatedAt, c.CreatedAt.Add(provisioningFor)
 	pools := seed.Pools

@@ -26,8 +26,11 @@ func (w *world) show(c *cluster) object {
 		"auto_upgrade": c.AutoUpgrade, "surge_upgrade": c.SurgeUpgrade,
 		"cluster_autoscaler_configuration": c.Autoscaler.show(),
 		"control_plane_firewall":           c.Firewall.show(),
-		"registries":                       c.Registries, "registry_enabled": len(c.Registries) > 0,
+		"registries":                       nil, "registry_enabled": len(c.Registries) > 0,
 		"status": c.status(now), "created_at": timestamp(c.CreatedAt), "updated_at": timestamp(c.UpdatedAt),
+	}
+	if len(c.Registries) > 0 {
+		shown["registries"] = c.Registries
 	}
 	for name := range (settings{}).plugins() {
 		shown[name] = object{"enabled": c.Plugins[name]}
@@ -97,3 +100,11 @@ func dropletID(nodeID string) string {
 }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// notNil makes an empty list of none, which JSON would show as null.
+func notNil[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

@@ -81,10 +81,9 @@ type status struct {
 	Message string `json:"message,omitempty"`
 }
 
-// States of clusters; the last three of them refuse changes.
+// States of clusters and nodes. A cluster refuses changes in the last three.
 const (
 	running      = "running"
-	deleted      = "deleted"
 	provisioning = "provisioning"
 	upgrading    = "upgrading"
 	deleting     = "deleting"
@@ -92,8 +91,6 @@ const (
 
 func (c *cluster) status(now time.Time) status {
 	switch {
-	case reached(now, c.GoneAt):
-		return status{State: deleted}
 	case c.Forced != nil:
 		return *c.Forced
 	case !c.DeletedAt.IsZero():
