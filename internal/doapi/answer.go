@@ -85,7 +85,7 @@ func (c *Client) refusal(e *Error, resp *http.Response, body []byte) {
 // token into them.
 func (c *Client) words(s string) string {
 	for _, credential := range []*credential{c.main, c.access} {
-		s = strings.ReplaceAll(s, credential.token, hidden)
+		s = strings.ReplaceAll(s, credential.token(), hidden)
 	}
 	return plain(s)
 }

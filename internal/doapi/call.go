@@ -69,6 +69,8 @@ func (c *Client) write(ctx context.Context, k call) error {
 }
 
 func (c *Client) once(ctx context.Context, client *http.Client, k call) error {
+	ctx, cancel := context.WithTimeout(ctx, answerFor)
+	defer cancel()
 	result := &Error{Write: k.method != http.MethodGet}
 	var sent atomic.Bool
 	req, err := c.request(ctx, k, &sent)
@@ -101,7 +103,7 @@ func (c *Client) request(ctx context.Context, k call, sent *atomic.Bool) (*http.
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.credential(k).token)
+	req.Header.Set("Authorization", "Bearer "+c.credential(k).token())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "doks-portal")
 	if k.body == nil {

@@ -44,17 +44,19 @@ type Client struct {
 	sizes   cached[[]Size]
 }
 
-// credential is a token and what paces its use. It is only ever pointed to, so
-// that formatting what points to it does not show the token.
+// credential is a token and what paces its use. The token is in a function,
+// because whatever formats a function shows only where it is.
 type credential struct {
-	token   string
+	token   func() string
 	limiter Limiter // nil for none
 }
+
+func hide(token string) func() string { return func() string { return token } }
 
 // AccessToken is a setting of New: kubeconfigs and credentials are asked for
 // with a token of their own. When it is empty they use the first one.
 func AccessToken(token string) func(*Client) {
-	return func(c *Client) { c.access.token = token }
+	return func(c *Client) { c.access.token = hide(token) }
 }
 
 // Limits is a setting of New: what paces the calls of the first token, and
@@ -76,17 +78,17 @@ func New(baseURL, token string, settings ...func(*Client)) (*Client, error) {
 		return nil, fmt.Errorf("DigitalOcean's address %q is no URL", baseURL)
 	}
 	c := &Client{
-		base: base, main: &credential{token: token}, access: &credential{},
+		base: base, main: &credential{token: hide(token)}, access: &credential{token: hide("")},
 		reads: httpClient(false), writes: httpClient(true), now: time.Now, sleep: sleep,
 	}
 	for _, set := range settings {
 		set(c)
 	}
-	if c.access.token == "" {
+	if c.access.token() == "" {
 		c.access = c.main
 	}
 	for _, credential := range []*credential{c.main, c.access} {
-		if credential.token == "" || strings.ContainsFunc(credential.token, unfit) {
+		if token := credential.token(); token == "" || strings.ContainsFunc(token, unfit) {
 			return nil, fmt.Errorf("DigitalOcean's token is empty or has spaces or line breaks")
 		}
 	}
@@ -112,15 +114,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 // heard on one that the server was just closing cannot be told.
 func httpClient(once bool) *http.Client {
 	return &http.Client{
-		Timeout: answerFor,
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: answerFor,
-			MaxIdleConnsPerHost:   10,
-			IdleConnTimeout:       time.Minute,
-			DisableKeepAlives:     once,
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 5 * time.Second,
+			MaxIdleConnsPerHost: 10,
+			IdleConnTimeout:     time.Minute,
+			DisableKeepAlives:   once,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

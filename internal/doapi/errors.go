@@ -62,8 +62,9 @@ func OutcomeUnknown(err error) bool {
 // IsNotFound reports whether DigitalOcean has no such thing.
 func IsNotFound(err error) bool { return answered(err, http.StatusNotFound) }
 
-// IsRateLimited reports whether DigitalOcean took the call for one too many
-// and did nothing. Error.RetryAfter says when to come back.
+// IsRateLimited reports whether DigitalOcean, or the client's Limiter, took the
+// call for one too many and nothing was done. Error.RetryAfter says when to
+// come back.
 func IsRateLimited(err error) bool { return answered(err, http.StatusTooManyRequests) }
 
 // IsRefused reports whether DigitalOcean, or the client on its behalf, said no
@@ -78,7 +79,8 @@ func IsRefused(err error) bool {
 // and nothing happened.
 func IsUnavailable(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && !OutcomeUnknown(err) && !e.Invalid && (e.Status < 400 || e.Status >= 500)
+	return errors.As(err, &e) && !OutcomeUnknown(err) && !e.Invalid &&
+		(e.Status < 400 || e.Status >= 500 || e.Status == http.StatusRequestTimeout)
 }
 
 func answered(err error, status int) bool {
@@ -118,6 +120,9 @@ func plain(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+	if len(s) <= most {
+		return s
+	}
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}

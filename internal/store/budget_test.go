@@ -182,6 +182,18 @@ func TestPauseIsShared(t *testing.T) {
 	}
 }
 
+// A pause that Postgres has not taken down is not forgotten.
+func TestPauseWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.budgets[0].Pause(ctx, b.clock.Now().Add(time.Minute))
+	if wait := take(t, b.budgets[0], false); wait != time.Minute {
+		t.Errorf("wait %s", wait)
+	}
+}
+
 // What DigitalOcean says is left is not exceeded, although the budget knows of
 // no other calls.
 func TestRemainingIsObeyed(t *testing.T) {
@@ -282,6 +294,18 @@ func TestReplicasObeyRetryAfterTogether(t *testing.T) {
 		b.clock.advance(time.Duration(i) * 30 * time.Second)
 		if err := client.DeleteCluster(t.Context(), "a"); i == 1 && err != nil {
 			t.Errorf("after the pause: %v", err)
+		}
+	}
+}
+
+// BenchmarkBudget is what asking adds to a call.
+func BenchmarkBudget(b *testing.B) {
+	clock := newClock()
+	budget := store.NewBudget(dbtest.New(b), "main", clock.Now)
+	for b.Loop() {
+		clock.advance(time.Second)
+		if wait, err := budget.Take(b.Context(), false); err != nil || wait != 0 {
+			b.Fatal(wait, err)
 		}
 	}
 }
