@@ -45,6 +45,14 @@ func count(n int, one, many string) string {
 	return strconv.Itoa(n) + " " + many
 }
 
+// plural chooses the noun for a number.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // words turns an identifier into words: execution_intent → execution intent.
 func words(id string) string { return strings.ReplaceAll(id, "_", " ") }
 

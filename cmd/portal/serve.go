@@ -22,6 +22,7 @@ import (
 	"doksportal/internal/inventory"
 	"doksportal/internal/policy"
 	"doksportal/internal/request"
+	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/internal/web"
 )
@@ -78,7 +79,8 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_BASE_URL: %w", err)
 	}
-	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal())
+	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal(), doapi.AccessToken(cfg.DOAccessToken.Reveal()),
+		doapi.Limits(store.NewBudget(pool, "main", time.Now), store.NewBudget(pool, "access", time.Now)))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	requests.Jobs = queue
 	hub := events.NewHub(pool, logger)
 	pages, err := web.New(web.Config{
-		Pool: pool, Auth: signIn, Requests: requests, Teams: &teams.Service{Pool: pool, Now: time.Now}, Hub: hub,
+		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, Now: time.Now}, Hub: hub,
 		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Logger: logger, Now: time.Now,
 	})
 	return &parts{pages: pages, hub: hub, queue: queue, logger: logger}, err

@@ -47,8 +47,9 @@ type Config struct {
 	OIDCGroupsClaim  string   `env:"PORTAL_OIDC_GROUPS_CLAIM" envDefault:"groups"`
 	OIDCScopes       []string `env:"PORTAL_OIDC_SCOPES" envSeparator:" " envDefault:"openid profile email"`
 
-	DOToken  Secret `env:"PORTAL_DO_TOKEN,required"`
-	DOAPIURL string `env:"PORTAL_DO_API_URL" envDefault:"https://api.digitalocean.com"`
+	DOToken       Secret `env:"PORTAL_DO_TOKEN,required"`
+	DOAccessToken Secret `env:"PORTAL_DO_ACCESS_TOKEN"`
+	DOAPIURL      string `env:"PORTAL_DO_API_URL" envDefault:"https://api.digitalocean.com"`
 
 	AdminGroup    string `env:"PORTAL_ADMIN_GROUP,required"`
 	ApproverGroup string `env:"PORTAL_APPROVER_GROUP"`

@@ -147,7 +147,7 @@ func configuration(o Options, databaseURL string) config.Config {
 		OIDCGroupsClaim: "groups", OIDCScopes: []string{"openid", "profile", "email"},
 		DOToken: Token, DOAPIURL: "http://" + hostPort(o.Simulator),
 		AdminGroup: "portal-admins", ApproverGroup: "platform-approvers", AuditorGroup: "auditors",
-		SyncEvery: 5 * time.Second, SettleEvery: 500 * time.Millisecond,
+		SyncEvery: 5 * time.Second, SettleEvery: time.Second,
 		Notice: "Demo: simulated DigitalOcean",
 	}
 }
@@ -169,18 +169,15 @@ func (d *Demo) serve(l net.Listener, h http.Handler) {
 
 func (d *Demo) serveSimulator(l net.Listener, dir string) error {
 	path := filepath.Join(dir, simulatorFile)
-	sim := dosim.New(dosim.Config{Token: Token, Speed: speed, Admin: true, OnChange: func(state []byte) { _ = replace(path, state) }})
-	state, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	_, err := os.Stat(path)
+	empty := errors.Is(err, fs.ErrNotExist)
+	sim, err := dosim.Open(dosim.Config{Token: Token, Speed: speed, Admin: true}, path, func(error) {}) // a later change is kept again
+	if err != nil {
+		return fmt.Errorf("%w: begin anew with --fresh", err)
+	}
+	if empty {
 		for _, cluster := range clusters {
 			sim.Add(cluster.Seed)
-		}
-	case err != nil:
-		return err
-	default:
-		if err := sim.Restore(state); err != nil {
-			return err
 		}
 	}
 	d.serve(l, sim)

@@ -48,7 +48,7 @@ var clusters = []struct {
 	environment portal.Environment
 }{
 	{dosim.Seed{
-		ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a01", Name: "payments-prod", Region: "fra1", HA: true, Size: "s-2vcpu-4gb", Count: 3,
+		ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a01", Name: "payments-prod", Region: "fra1", HA: true, Version: "1.34.1-do.0", Size: "s-2vcpu-4gb", Count: 3,
 		Tags: []string{"team:payments", "env:production"},
 		Resources: dosim.Resources{
 			LoadBalancers: []dosim.Resource{{ID: "4de7ac8b-495b-4884-9a69-1050c6793cd6", Name: "payments-ingress"}},

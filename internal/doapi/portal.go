@@ -1,6 +1,7 @@
 package doapi
 
 import (
+	"encoding/json"
 	"math"
 	"time"
 
@@ -13,21 +14,65 @@ func (c Cluster) Portal(asOf time.Time) portal.Cluster {
 		ID: c.ID, Name: c.Name, Region: c.Region, Version: c.Version, HA: c.HA,
 		State: c.Status.State, StateMessage: c.Status.Message, Tags: c.Tags,
 		Endpoint: c.Endpoint, CreatedAt: c.CreatedAt, SeenAt: asOf,
+		Details: portal.ClusterDetails{
+			IPv4: c.IPv4, ClusterSubnet: c.ClusterSubnet, ServiceSubnet: c.ServiceSubnet, VPC: c.VPCUUID,
+			Registries: c.Registries, RegistryEnabled: c.RegistryEnabled, UpdatedAt: c.UpdatedAt,
+			Settings: c.settings(), Extra: json.RawMessage(c.Extra),
+		},
 	}
 	for _, pool := range c.NodePools {
-		p.Pools = append(p.Pools, pool.portal())
+		p.Pools = append(p.Pools, pool.Portal())
 	}
 	return p
 }
 
-func (n NodePool) portal() portal.Pool {
+func (c Cluster) settings() portal.Settings {
+	s := portal.Settings{AutoUpgrade: c.AutoUpgrade, SurgeUpgrade: c.SurgeUpgrade}
+	if m := c.MaintenancePolicy; m != nil {
+		s.Maintenance = portal.Maintenance{Day: m.Day, Start: m.StartTime}
+	}
+	if f := c.ControlPlaneFirewall; f != nil {
+		s.Firewall = portal.Firewall{Enabled: f.Enabled, Allowed: f.AllowedAddresses}
+	}
+	if a := c.ClusterAutoscalerConfiguration; a != nil {
+		s.Autoscaler = portal.Autoscaler{Expanders: a.Expanders, UnneededTime: a.ScaleDownUnneededTime, Utilization: a.ScaleDownUtilizationThreshold}
+	}
+	for key, plugin := range c.components() {
+		if plugin == nil {
+			continue
+		}
+		if s.Components == nil {
+			s.Components = map[string]bool{}
+		}
+		s.Components[key] = plugin.Enabled
+	}
+	return s
+}
+
+// components are the parts that can be switched, by the keys that
+// portal.Components has.
+func (c Cluster) components() map[string]*Plugin {
+	return map[string]*Plugin{
+		"routing_agent": c.RoutingAgent, "amd_gpu_device_plugin": c.AMDGPUDevicePlugin,
+		"amd_gpu_device_metrics_exporter_plugin": c.AMDGPUDeviceMetricsExporterPlugin,
+		"nvidia_gpu_device_plugin":               c.NvidiaGPUDevicePlugin, "rdma_shared_dev_plugin": c.RDMASharedDevPlugin,
+	}
+}
+
+// Portal returns the pool in the portal's words.
+func (n NodePool) Portal() portal.Pool {
 	p := portal.Pool{
 		ID: n.ID, Name: n.Name, Size: n.Size, Count: n.Count,
 		AutoScale: n.AutoScale, MinNodes: n.MinNodes, MaxNodes: n.MaxNodes,
+		Details: portal.PoolDetails{Labels: n.Labels, Tags: n.Tags, Extra: json.RawMessage(n.Extra)},
+	}
+	for _, t := range n.Taints {
+		p.Details.Taints = append(p.Details.Taints, portal.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
 	}
 	for _, node := range n.Nodes {
 		p.Nodes = append(p.Nodes, portal.Node{
-			ID: node.ID, Name: node.Name, State: node.Status.State, Message: node.Status.Message})
+			ID: node.ID, Name: node.Name, State: node.Status.State, Message: node.Status.Message,
+			DropletID: node.DropletID, CreatedAt: node.CreatedAt})
 	}
 	return p
 }
@@ -40,21 +85,18 @@ func (a AssociatedResources) Portal() []portal.Resource {
 			list = append(list, portal.Resource{Kind: kind, ID: r.ID, Name: r.Name})
 		}
 	}
-	add("load balancer", a.LoadBalancers)
-	add("volume", a.Volumes)
-	add("volume snapshot", a.VolumeSnapshots)
+	add(portal.LoadBalancer, a.LoadBalancers)
+	add(portal.Volume, a.Volumes)
+	add(portal.VolumeSnapshot, a.VolumeSnapshots)
 	return list
 }
 
 // Portal returns the options in the portal's words, with what sizes says of
 // the nodes.
 func (o Options) Portal(sizes []Size) portal.Options {
-	var p portal.Options
+	p := portal.Options{Versions: PortalVersions(o.Versions)}
 	for _, r := range o.Regions {
 		p.Regions = append(p.Regions, portal.Choice{Slug: r.Slug, Name: r.Name})
-	}
-	for _, v := range o.Versions {
-		p.Versions = append(p.Versions, portal.Choice{Slug: v.Slug, Name: v.KubernetesVersion})
 	}
 	known := make(map[string]Size, len(sizes))
 	for _, s := range sizes {
@@ -66,4 +108,40 @@ func (o Options) Portal(sizes []Size) portal.Options {
 			Slug: s.Slug, VCPUs: k.VCPUs, MemoryMiB: k.Memory, MonthlyCents: int64(math.Round(k.PriceMonthly * 100))})
 	}
 	return p
+}
+
+// PortalVersions returns versions in the portal's words.
+func PortalVersions(versions []VersionOption) []portal.Choice {
+	var list []portal.Choice
+	for _, v := range versions {
+		list = append(list, portal.Choice{Slug: v.Slug, Name: v.KubernetesVersion})
+	}
+	return list
+}
+
+// Portal returns the run in the portal's words.
+func (l Clusterlint) Portal() portal.LintRun {
+	run := portal.LintRun{ID: l.RunID, RequestedAt: l.RequestedAt, CompletedAt: l.CompletedAt}
+	for _, d := range l.Diagnostics {
+		run.Findings = append(run.Findings, portal.Finding{Check: d.CheckName, Severity: d.Severity, Message: d.Message,
+			Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name})
+	}
+	return run
+}
+
+// PortalMessages returns status messages in the portal's words.
+func PortalMessages(messages []StatusMessage) []portal.StatusMessage {
+	var list []portal.StatusMessage
+	for _, m := range messages {
+		list = append(list, portal.StatusMessage{At: m.Timestamp, Message: m.Message})
+	}
+	return list
+}
+
+// Portal returns the credentials in the portal's words.
+func (c Credentials) Portal() portal.Secret {
+	return portal.Secret{
+		Server: c.Server, Authority: c.CertificateAuthorityData, Token: c.Token,
+		ClientCertificate: c.ClientCertificateData, ClientKey: c.ClientKeyData, ExpiresAt: c.ExpiresAt,
+	}
 }

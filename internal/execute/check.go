@@ -17,15 +17,19 @@ type obstacle struct {
 	err         error
 }
 
-// check judges a request again right before it is carried out.
-func (e *Executor) check(ctx context.Context, r portal.Request) obstacle {
-	if o := e.checkPeople(ctx, r); o != (obstacle{}) {
-		return o
+func (o obstacle) is() bool { return o != obstacle{} }
+
+// check judges a request again right before it is carried out, and returns its
+// clusters as they are now.
+func (e *Executor) check(ctx context.Context, r portal.Request) ([]doapi.Cluster, obstacle) {
+	if o := e.checkPeople(ctx, r); o.is() {
+		return nil, o
 	}
-	if r.Params.Delete == nil {
-		return obstacle{}
+	live, o := e.lookAt(ctx, r)
+	if o.is() || len(live) == 0 {
+		return nil, o
 	}
-	return e.checkTarget(ctx, r)
+	return live, e.checkTarget(ctx, r, live)
 }
 
 // checkPeople makes sure that those on whose word the request runs may still
@@ -36,8 +40,8 @@ func (e *Executor) checkPeople(ctx context.Context, r portal.Request) obstacle {
 	if err != nil {
 		return obstacle{err: err}
 	}
-	if !requester.MemberOf(r.Team) {
-		return obstacle{stale: fmt.Sprintf("%s is no longer a member of team %s.", r.Requester.Name, r.Team.Name)}
+	if why := mayNotAsk(requester, r); why != "" {
+		return obstacle{stale: why}
 	}
 	if r.Plan.Verdict.Approvals == 0 {
 		return e.checkAge(r.Requester, asOf)
@@ -48,18 +52,29 @@ func (e *Executor) checkPeople(ctx context.Context, r portal.Request) obstacle {
 		if err != nil {
 			return obstacle{err: err}
 		}
-		if !approver.ApproverOf(r.Team) {
+		if !r.MayApprove(approver) {
 			continue
 		}
-		if o := e.checkAge(person, asOf); o != (obstacle{}) {
+		if o := e.checkAge(person, asOf); o.is() {
 			return o
 		}
 		valid++
 	}
 	if valid < r.Plan.Verdict.Approvals {
-		return obstacle{stale: "Who approved it may no longer approve for team " + r.Team.Name + "."}
+		return obstacle{stale: "Who approved it may no longer approve it."}
 	}
 	return obstacle{}
+}
+
+// mayNotAsk says why the requester could no longer ask for r.
+func mayNotAsk(a portal.Actor, r portal.Request) string {
+	switch {
+	case r.Team.ID != "" && !a.MemberOf(r.Team):
+		return fmt.Sprintf("%s is no longer a member of team %s.", r.Requester.Name, r.Team.Name)
+	case r.Team.ID == "" && !a.HasRole(portal.RoleAdmin):
+		return r.Requester.Name + " is no longer an admin."
+	}
+	return ""
 }
 
 func (e *Executor) checkAge(p portal.Person, asOf time.Time) obstacle {
@@ -69,18 +84,62 @@ func (e *Executor) checkAge(p portal.Person, asOf time.Time) obstacle {
 	return obstacle{wait: fmt.Sprintf("Waiting until the identity provider confirms the groups of %s, which happens when they open the portal.", p.Name)}
 }
 
-// checkTarget compares the cluster at DigitalOcean with what was approved.
-func (e *Executor) checkTarget(ctx context.Context, r portal.Request) obstacle {
-	live, err := e.DO.GetCluster(ctx, r.TargetID)
-	if doapi.IsNotFound(err) {
-		return obstacle{stale: "The cluster is gone already."}
+// lookAt reads the clusters of a request from DigitalOcean.
+func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluster, obstacle) {
+	live := make([]doapi.Cluster, len(r.TargetIDs))
+	for i, id := range r.TargetIDs {
+		var err error
+		if live[i], err = e.DO.GetCluster(ctx, id); doapi.IsNotFound(err) {
+			return nil, obstacle{stale: "The cluster is gone already."}
+		} else if err != nil {
+			return nil, obstacle{wait: waitingFor(err)}
+		}
 	}
+	return live, obstacle{}
+}
+
+func waitingFor(err error) string { return "Waiting for DigitalOcean: " + doapi.Words(err) }
+
+// checkTarget compares the clusters at DigitalOcean with what was approved.
+func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doapi.Cluster) obstacle {
+	clusters := make([]portal.Cluster, len(live))
+	for i, c := range live {
+		clusters[i] = c.Portal(e.Now())
+		switch c.Status.State {
+		case portal.ClusterDeleting, portal.ClusterDeleted:
+			return obstacle{stale: "The cluster is being deleted already."}
+		case portal.ClusterProvisioning, portal.ClusterUpgrading:
+			if changes(r.Operation) {
+				return obstacle{wait: "Waiting until the cluster " + c.Name + " is no longer " + c.Status.State + "."}
+			}
+		}
+	}
+	if drift := portal.Drift(r.Params.Target, request.Facts(r.Operation, r.Params, clusters)); drift != "" {
+		return obstacle{stale: drift}
+	}
+	if r.Params.Delete == nil || r.Operation == portal.DeleteCluster {
+		return obstacle{}
+	}
+	now, err := e.DO.ListAssociatedResources(ctx, r.TargetID)
 	if err != nil {
-		return obstacle{wait: "Waiting for DigitalOcean: " + doapi.Words(err)}
+		return obstacle{wait: waitingFor(err)}
 	}
-	cluster := live.Portal(e.Now())
-	if cluster.State == portal.ClusterDeleting || cluster.State == portal.ClusterDeleted {
-		return obstacle{stale: "The cluster is being deleted already."}
+	return obstacle{stale: request.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
+}
+
+// changes reports whether an operation changes a cluster, so that only one at
+// a time may be under way there.
+func changes(op portal.OperationID) bool {
+	return op.Risk() != portal.RiskDiagnostic && op.Risk() != portal.RiskSecret
+}
+
+// changing lists the operations that change clusters.
+func changing() []portal.OperationID {
+	var list []portal.OperationID
+	for _, op := range portal.Catalogue {
+		if op.Asked() && changes(op.ID) {
+			list = append(list, op.ID)
+		}
 	}
-	return obstacle{stale: request.Drift(r.Params.Delete.Cluster, cluster.Shape())}
+	return list
 }

@@ -6,7 +6,6 @@ package execute
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -17,14 +16,6 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
-
-// Client is what of DigitalOcean's API an execution needs.
-type Client interface {
-	ListClusters(ctx context.Context) ([]doapi.Cluster, error)
-	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
-	CreateCluster(ctx context.Context, c doapi.CreateCluster) (doapi.Cluster, error)
-	DeleteCluster(ctx context.Context, id string) error
-}
 
 // People knows people as the identity provider last described them.
 type People interface {
@@ -44,15 +35,16 @@ type Pace struct {
 	Settle time.Duration // while an effect is awaited
 	Wait   time.Duration // while something in the way of a call may pass
 	Grace  time.Duration // for a lost call's effect to appear
+	Most   time.Duration // for an accepted call's effect to be complete
 }
 
 // DefaultPace suits DigitalOcean, where a cluster takes minutes.
-var DefaultPace = Pace{Settle: 10 * time.Second, Wait: 30 * time.Second, Grace: 10 * time.Minute}
+var DefaultPace = Pace{Settle: 10 * time.Second, Wait: 30 * time.Second, Grace: 10 * time.Minute, Most: 6 * time.Hour}
 
 // Executor carries out requests. All members must be set.
 type Executor struct {
 	Pool   *pgxpool.Pool
-	DO     Client
+	DO     *doapi.Client
 	People People
 	Policy policy.Policy
 	Now    func() time.Time
@@ -76,6 +68,9 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 	}
 	switch r.State {
 	case portal.Approved:
+		if r.Operation.Risk() == portal.RiskSecret {
+			return done, nil // its requester collects it, see Collect
+		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:
 		return e.recover(ctx, r)
@@ -90,54 +85,30 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 // carryOut makes the call of an approved request, unless something has changed
 // or is in the way.
 func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duration, error) {
-	switch o := e.check(ctx, r); {
-	case o.err != nil:
-		return 0, o.err
-	case o.stale != "":
-		return done, e.makeStale(ctx, r, o.stale)
-	case o.wait != "":
-		return e.Pace.Wait, e.explain(ctx, r, o.wait)
+	live, o := e.check(ctx, r)
+	if o.is() {
+		return e.stop(ctx, r, o)
 	}
 	// The time to send is bounded from before the intent is committed, so that
 	// a worker that was paused in between sends nothing afterwards.
 	call, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
-	attempt, stale, err := e.commitIntent(ctx, r)
-	if err != nil {
-		return 0, err
-	}
-	if stale != "" {
-		return done, e.makeStale(ctx, r, stale)
+	attempt, o := e.commitIntent(ctx, r, self)
+	if o.is() {
+		return e.stop(ctx, r, o)
 	}
 	r.State = portal.Executing
-	cluster, err := e.send(call, r)
-	return e.commitOutcome(ctx, r, attempt, cluster, err)
+	a, err := e.send(call, r, live)
+	return e.commitOutcome(ctx, r, attempt, a, err)
 }
 
-// send makes the one call.
-func (e *Executor) send(ctx context.Context, r portal.Request) (doapi.Cluster, error) {
-	if err := ctx.Err(); err != nil {
-		return doapi.Cluster{}, err
+// stop does with a request what an obstacle demands.
+func (e *Executor) stop(ctx context.Context, r portal.Request, o obstacle) (time.Duration, error) {
+	switch {
+	case o.err != nil:
+		return 0, o.err
+	case o.stale != "":
+		return done, e.makeStale(ctx, r, o.stale)
 	}
-	switch r.Operation {
-	case portal.CreateCluster:
-		return e.DO.CreateCluster(ctx, createCall(r))
-	case portal.DeleteCluster:
-		return doapi.Cluster{}, e.DO.DeleteCluster(ctx, r.TargetID)
-	}
-	return doapi.Cluster{}, fmt.Errorf("no call for operation %q", r.Operation)
-}
-
-// createCall adds to what was asked for the tags that make the cluster's owner
-// visible at DigitalOcean, and the one by which it is found again.
-func createCall(r portal.Request) doapi.CreateCluster {
-	p := r.Params.Create
-	call := doapi.CreateCluster{
-		Name: p.Name, Region: p.Region, Version: p.Version, HA: p.HA,
-		Tags: append([]string{r.RequestTag(), "team:" + r.Team.Slug, "env:" + string(p.Environment)}, p.Tags...),
-	}
-	for _, pool := range p.Pools {
-		call.NodePools = append(call.NodePools, doapi.CreateNodePool{Name: pool.Name, Size: pool.Size, Count: pool.Count})
-	}
-	return call
+	return e.Pace.Wait, e.explain(ctx, r, o.wait)
 }

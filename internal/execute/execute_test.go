@@ -110,18 +110,30 @@ func (b *bundle) person(subject string, groups ...string) portal.Actor {
 	return portal.Actor{Identity: portal.Identity{Issuer: "https://idp.example", Subject: subject}, Name: subject, Groups: groups}
 }
 
-func (b *bundle) input(name string, nodes int) request.CreateInput {
-	return request.CreateInput{
-		Team: "pay", Name: name, Region: "fra1", Version: "1.35.1-do.0", Environment: "development",
-		Pools:         []request.PoolInput{{Name: "pool", Size: "s-2vcpu-4gb", Count: fmt.Sprint(nodes)}},
-		Justification: "a test", SubmitKey: uuid.NewString(),
+// form is a form with what every request needs. Pairs of names and values are
+// added.
+func form(pairs ...string) portal.Form {
+	f := portal.Form{"justification": {"a test"}, "submit_key": {uuid.NewString()}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f.Set(pairs[i], pairs[i+1])
 	}
+	return f
+}
+
+func createAsk(name string, nodes int) request.Ask {
+	return request.Ask{Operation: portal.CreateCluster, Form: form("team", "pay", "name", name, "region", "fra1",
+		"version", "1.35.1-do.0", "environment", "development", "pools[0].name", "pool", "pools[0].size", "s-2vcpu-4gb",
+		"pools[0].count", fmt.Sprint(nodes))}
+}
+
+func (b *bundle) deleteAsk() request.Ask {
+	return request.Ask{Operation: portal.DeleteCluster, ClusterID: b.cluster, Form: form()}
 }
 
 // create asks for a cluster.
 func (b *bundle) create(name string, nodes int) portal.Request {
 	b.t.Helper()
-	r, err := b.requests.SubmitCreate(context.Background(), b.member, b.input(name, nodes))
+	r, err := b.requests.Submit(context.Background(), b.member, createAsk(name, nodes))
 	b.must(err)
 	return r
 }
@@ -130,7 +142,7 @@ func (b *bundle) create(name string, nodes int) portal.Request {
 func (b *bundle) approvedDelete() portal.Request {
 	b.t.Helper()
 	ctx := context.Background()
-	r, err := b.requests.SubmitDelete(ctx, b.member, request.DeleteInput{ClusterID: b.cluster, Justification: "old", SubmitKey: uuid.NewString()})
+	r, err := b.requests.Submit(ctx, b.member, b.deleteAsk())
 	b.must(err)
 	b.must(b.requests.Review(ctx, b.approver, request.ReviewInput{Number: r.Number, Approve: true, Digest: r.Digest}))
 	return r
@@ -376,7 +388,7 @@ func TestReviewing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := context.Background()
-	r, err := b.requests.SubmitDelete(ctx, b.member, request.DeleteInput{ClusterID: b.cluster, Justification: "old", SubmitKey: uuid.NewString()})
+	r, err := b.requests.Submit(ctx, b.member, b.deleteAsk())
 	b.must(err)
 	approve := request.ReviewInput{Number: r.Number, Approve: true, Digest: r.Digest}
 	both := b.person("ann", "pay", "pay-approvers")
@@ -391,7 +403,7 @@ func TestReviewing(t *testing.T) {
 	if err := b.requests.Review(ctx, b.approver, other); portal.KindOf(err) != portal.KindConflict {
 		t.Errorf("another plan is approved: %v", err)
 	}
-	if _, err := b.requests.SubmitDelete(ctx, b.member, request.DeleteInput{ClusterID: b.cluster, Justification: "old", SubmitKey: uuid.NewString()}); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.requests.Submit(ctx, b.member, b.deleteAsk()); portal.KindOf(err) != portal.KindConflict {
 		t.Errorf("a second deletion is asked for: %v", err)
 	}
 	b.want(b.read(r), portal.Pending)
@@ -401,7 +413,7 @@ func TestTwoApproversInTheSameSecond(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := context.Background()
-	r, err := b.requests.SubmitDelete(ctx, b.member, request.DeleteInput{ClusterID: b.cluster, Justification: "old", SubmitKey: uuid.NewString()})
+	r, err := b.requests.Submit(ctx, b.member, b.deleteAsk())
 	b.must(err)
 	errs := inParallel(10, func(i int) error {
 		return b.requests.Review(ctx, b.person(fmt.Sprintf("bob%d", i), "pay-approvers"),
@@ -416,7 +428,7 @@ func TestQuotaHoldsUnderARush(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	errs := inParallel(30, func(i int) error {
-		_, err := b.requests.SubmitCreate(context.Background(), b.member, b.input(fmt.Sprintf("rush-%d", i), 1))
+		_, err := b.requests.Submit(context.Background(), b.member, createAsk(fmt.Sprintf("rush-%d", i), 1))
 		return err
 	})
 	if n := successes(errs); n != 10 {
@@ -428,10 +440,10 @@ func TestQuotaHoldsUnderARush(t *testing.T) {
 func TestSubmittingTwiceMakesOneRequest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	in := b.input("new", 1)
+	in := createAsk("new", 1)
 	numbers := make([]int64, 8)
 	errs := inParallel(len(numbers), func(i int) error {
-		r, err := b.requests.SubmitCreate(context.Background(), b.member, in)
+		r, err := b.requests.Submit(context.Background(), b.member, in)
 		numbers[i] = r.Number
 		return err
 	})

@@ -14,61 +14,105 @@ import (
 	"doksportal/internal/store"
 )
 
-// commitIntent writes down that the call is about to be made, having checked
-// under locks what may have changed since the request was planned. If it has,
-// nothing is written and stale says what.
-func (e *Executor) commitIntent(ctx context.Context, r portal.Request) (attempt int, stale string, err error) {
+// commitIntent writes down that a call is about to be made on actor's behalf,
+// having checked under locks what may have changed since the request was
+// planned. If it has, nothing is written and the obstacle says what.
+func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person) (attempt int, o obstacle) {
 	attempt = len(r.Attempts) + 1
-	err = db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		team, err := store.LockTeam(ctx, tx, r.Team.ID)
+	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
+		team, err := e.lock(ctx, tx, r)
 		if err != nil {
 			return err
 		}
-		if stale, err = e.recheck(ctx, tx, r, team); err != nil || stale != "" {
-			return err
+		if o = e.recheck(ctx, tx, r, team); o.is() {
+			return nil
 		}
 		if err := store.InsertAttempt(ctx, tx, r.ID, portal.Attempt{Number: attempt, IntentAt: e.Now()}); err != nil {
 			return err
 		}
 		op := r.Operation.Operation()
 		return request.Move(ctx, tx, r, request.Step{
-			Next: portal.Executing, At: e.Now(), Actor: self, Kind: portal.EventIntent,
+			Next: portal.Executing, At: e.Now(), Actor: actor, Kind: portal.EventIntent,
 			Summary: fmt.Sprintf("About to send %s %s for request #%d", op.Method, op.Path, r.Number),
 			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": r.Approvers()},
 		})
 	})
-	return attempt, stale, err
+	if err != nil {
+		return attempt, obstacle{err: err}
+	}
+	return attempt, o
 }
 
-// recheck compares quota, owner and policy with the plan. The team is locked.
-func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team) (stale string, err error) {
+// lock locks the team and then the clusters of a request. Everybody locks in
+// this order, and the request last, so that nobody waits in a circle.
+func (e *Executor) lock(ctx context.Context, tx pgx.Tx, r portal.Request) (portal.Team, error) {
+	var team portal.Team
+	if r.Team.ID != "" {
+		var err error
+		if team, err = store.LockTeam(ctx, tx, r.Team.ID); err != nil {
+			return team, err
+		}
+	}
+	return team, store.LockClusters(ctx, tx, r.TargetIDs)
+}
+
+// recheck compares quota, owner and policy with the plan, and makes sure that
+// nothing else is being done to the clusters. They and the team are locked.
+func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team) obstacle {
 	in := policy.Input{Operation: r.Operation, Team: team}
-	if p := r.Params.Create; p != nil {
-		in.Environment = p.Environment
-		if in.Quota, err = quotaNow(ctx, tx, team, p.Usage()); err != nil {
-			return "", err
-		}
-	} else {
-		cluster, err := store.Cluster(ctx, tx, r.TargetID)
-		if err != nil {
-			return "", err
-		}
-		if cluster.TeamID != team.ID {
-			return "The cluster belongs to another team now.", nil
-		}
-		in.Environment = cluster.Environment
+	if o := e.recheckTarget(ctx, tx, r, &in); o.is() {
+		return o
+	}
+	var err error
+	if in.Quota, err = quotaNow(ctx, tx, r, team); err != nil {
+		return obstacle{err: err}
 	}
 	verdict := e.Policy.Judge(in)
 	digest, err := portal.Digest(r.Operation, r.Params, verdict)
-	if err != nil || digest == r.Digest {
-		return "", err
+	switch {
+	case err != nil:
+		return obstacle{err: err}
+	case digest != r.Digest:
+		return obstacle{stale: "The policy's answer has changed: " + verdict.Reason}
 	}
-	return "The policy's answer has changed: " + verdict.Reason, nil
+	return obstacle{}
+}
+
+func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, in *policy.Input) obstacle {
+	if r.Params.Create != nil {
+		in.Environment = r.Params.Create.Environment
+		return obstacle{}
+	}
+	if changes(r.Operation) {
+		busy, err := store.Busy(ctx, tx, r, changing())
+		if err != nil {
+			return obstacle{err: err}
+		}
+		if busy != 0 {
+			return obstacle{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
+		}
+	}
+	if in.Team.ID == "" {
+		return obstacle{}
+	}
+	cluster, err := store.Cluster(ctx, tx, r.TargetID)
+	if err != nil {
+		return obstacle{err: err}
+	}
+	if cluster.TeamID != in.Team.ID {
+		return obstacle{stale: "The cluster belongs to another team now."}
+	}
+	in.Environment = cluster.Environment
+	return obstacle{}
 }
 
 // quotaNow is the quota effect of what the request, whose reservation is part
 // of the usage, is about to take.
-func quotaNow(ctx context.Context, tx pgx.Tx, team portal.Team, takes portal.Usage) (portal.QuotaEffect, error) {
+func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team) (portal.QuotaEffect, error) {
+	takes, err := store.Reserved(ctx, tx, r.ID)
+	if err != nil || len(takes) == 0 {
+		return portal.QuotaEffect{}, err
+	}
 	used, err := store.TeamUsage(ctx, tx, team.ID)
 	if err != nil {
 		return portal.QuotaEffect{}, err

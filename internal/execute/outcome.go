@@ -19,21 +19,20 @@ import (
 
 // commitOutcome writes down what came of the call. It does so even when the
 // process is being stopped: what DigitalOcean answered is worth seconds.
-func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt int, c doapi.Cluster, callErr error) (time.Duration, error) {
+func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt int, a answer, callErr error) (time.Duration, error) {
 	const writeFor = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
 	defer cancel()
 	outcome := classify(callErr)
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		// Everybody locks the team before the request, so that nobody waits in a circle.
-		if _, err := store.LockTeam(ctx, tx, r.Team.ID); err != nil {
+		if _, err := e.lock(ctx, tx, r); err != nil {
 			return err
 		}
 		if err := store.FinishAttempt(ctx, tx, r.ID, e.attempt(attempt, outcome, callErr)); err != nil {
 			return err
 		}
-		if outcome == portal.OutcomeAccepted && r.Operation == portal.CreateCluster {
-			if err := e.adopt(ctx, tx, &r, c); err != nil {
+		if outcome == portal.OutcomeAccepted {
+			if err := e.take(ctx, tx, &r, a); err != nil {
 				return err
 			}
 		}
@@ -115,11 +114,51 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 	return step
 }
 
+// take writes into the inventory what DigitalOcean said when it accepted a
+// request. From then on growth is counted there and no longer as a reservation;
+// what shrinks stays reserved until it is seen to be gone.
+func (e *Executor) take(ctx context.Context, tx pgx.Tx, r *portal.Request, a answer) error {
+	switch {
+	case a.cluster != nil && r.Operation == portal.CreateCluster:
+		return e.adopt(ctx, tx, r, *a.cluster)
+	case a.cluster != nil:
+		return store.SeeCluster(ctx, tx, a.cluster.Portal(e.Now()))
+	case a.pool != nil:
+		return e.takePool(ctx, tx, r, a.pool.Portal())
+	case a.runID != "":
+		r.Result = a.runID
+		return store.SetResult(ctx, tx, r.ID, a.runID)
+	}
+	return nil
+}
+
+func (e *Executor) takePool(ctx context.Context, tx pgx.Tx, r *portal.Request, now portal.Pool) error {
+	cluster, err := store.Cluster(ctx, tx, r.TargetID)
+	if err != nil {
+		return err
+	}
+	before, _ := cluster.Pool(now.ID)
+	if err := store.Release(ctx, tx, r.ID); err != nil {
+		return err
+	}
+	if err := store.Reserve(ctx, tx, r.ID, r.Team.ID, portal.Usage{now.Size: before.Cost() - now.Cost()}); err != nil {
+		return err
+	}
+	if err := store.SeePool(ctx, tx, r.TargetID, now, e.Now()); err != nil {
+		return err
+	}
+	r.Result = now.ID
+	if err := store.SetResult(ctx, tx, r.ID, now.ID); err != nil {
+		return err
+	}
+	return events.Publish(ctx, tx, events.Inventory)
+}
+
 // adopt makes a cluster that DigitalOcean created for r the team's: what the
 // request held of the quota is from now on counted with the cluster.
 func (e *Executor) adopt(ctx context.Context, tx pgx.Tx, r *portal.Request, c doapi.Cluster) error {
 	cluster := c.Portal(e.Now())
-	r.TargetID = cluster.ID
+	r.TargetID, r.TargetIDs = cluster.ID, []string{cluster.ID}
 	for _, write := range []func() error{
 		func() error { return store.SeeCluster(ctx, tx, cluster) },
 		func() error {

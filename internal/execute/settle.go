@@ -16,6 +16,61 @@ import (
 	"doksportal/internal/store"
 )
 
+// sight is what a look at DigitalOcean shows of a request's effect.
+type sight struct {
+	effect effect
+	live   []portal.Cluster // those that exist
+	gone   []string         // ids of those that do not
+	why    string           // it is broken
+}
+
+// see looks how far the effect of a request is to be seen.
+func (e *Executor) see(ctx context.Context, r portal.Request) (sight, error) {
+	if r.Operation == portal.RunClusterlint {
+		return e.seeLint(ctx, r)
+	}
+	s := sight{effect: complete}
+	for _, id := range r.TargetIDs {
+		asOf := e.Now()
+		c, err := e.DO.GetCluster(ctx, id)
+		switch {
+		case doapi.IsNotFound(err), err == nil && c.Status.State == portal.ClusterDeleted:
+			s.gone = append(s.gone, id)
+			if !r.Operation.Deletes() {
+				s.effect, s.why = broken, "The cluster was deleted meanwhile."
+			}
+			continue
+		case err != nil:
+			return s, err
+		}
+		cluster := c.Portal(asOf)
+		s.live = append(s.live, cluster)
+		switch now := effectOf(r, cluster); {
+		case now == broken:
+			s.effect, s.why = broken, "DigitalOcean could not finish it: the cluster is "+cluster.State+". "+cluster.StateMessage
+		case s.effect != broken:
+			s.effect = min(s.effect, now)
+		}
+	}
+	return s, nil
+}
+
+// seeLint looks for the run of clusterlint that a request started.
+func (e *Executor) seeLint(ctx context.Context, r portal.Request) (sight, error) {
+	run, err := e.DO.GetClusterlint(ctx, r.TargetID, r.Result)
+	switch {
+	case doapi.IsNotFound(err):
+		return sight{effect: absent}, nil
+	case err != nil:
+		return sight{}, err
+	case r.Result == "" && run.RequestedAt.Before(r.Attempts[len(r.Attempts)-1].IntentAt.Truncate(time.Second)):
+		return sight{effect: absent}, nil // an earlier one
+	case run.CompletedAt.IsZero():
+		return sight{effect: underway}, nil
+	}
+	return sight{effect: complete}, nil
+}
+
 // recover deals with a call whose maker left no outcome, because it was killed
 // or could not reach the database. Nobody knows what came of it.
 func (e *Executor) recover(ctx context.Context, r portal.Request) (time.Duration, error) {
@@ -26,23 +81,37 @@ func (e *Executor) recover(ctx context.Context, r portal.Request) (time.Duration
 	if age := e.Now().Sub(last.IntentAt); age < 2*callFor {
 		return 2*callFor - age, nil
 	}
-	return e.commitOutcome(ctx, r, last.Number, doapi.Cluster{}, context.DeadlineExceeded)
+	return e.commitOutcome(ctx, r, last.Number, answer{}, context.DeadlineExceeded)
 }
 
 // reconcile finds out by looking whether a call had an effect.
 func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Duration, error) {
-	if r.Operation == portal.CreateCluster {
+	switch {
+	case r.Operation == portal.CreateCluster:
 		return e.reconcileCreate(ctx, r)
+	case r.Operation.Risk() == portal.RiskSecret:
+		return done, e.fail(ctx, r, "It was lost on its way to its requester. Ask again; what was lost expires by itself.")
 	}
-	return e.reconcileDelete(ctx, r)
+	s, err := e.see(ctx, r)
+	switch {
+	case err != nil:
+		return e.Pace.Wait, e.explain(ctx, r, "Looking whether it took effect; DigitalOcean does not answer: "+doapi.Words(err))
+	case s.effect == broken:
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
+	case s.effect != absent:
+		return e.Pace.Settle, e.found(ctx, r, nil)
+	case e.graceOver(r):
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask anew if it is still needed.")
+	}
+	return e.Pace.Settle, nil
 }
 
 func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.Duration, error) {
-	all, err := e.DO.ListClusters(ctx)
+	everything, err := e.DO.ListClusters(ctx)
 	if err != nil {
 		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.Words(err))
 	}
-	ours := slices.DeleteFunc(all, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
+	ours := slices.DeleteFunc(everything, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
 	switch {
 	case len(ours) == 1:
 		return e.Pace.Settle, e.found(ctx, r, &ours[0])
@@ -55,21 +124,6 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 	return e.Pace.Settle, nil
 }
 
-func (e *Executor) reconcileDelete(ctx context.Context, r portal.Request) (time.Duration, error) {
-	live, err := e.DO.GetCluster(ctx, r.TargetID)
-	switch {
-	case doapi.IsNotFound(err):
-		return e.Pace.Settle, e.found(ctx, r, nil)
-	case err != nil:
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.Words(err))
-	case live.Status.State == portal.ClusterDeleting, live.Status.State == portal.ClusterDeleted:
-		return e.Pace.Settle, e.found(ctx, r, nil)
-	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and the cluster is still there. Nothing was sent again; ask anew if it should still go.")
-	}
-	return e.Pace.Settle, nil
-}
-
 func (e *Executor) graceOver(r portal.Request) bool {
 	return e.Now().Sub(r.UpdatedAt) > e.Pace.Grace
 }
@@ -78,7 +132,7 @@ func (e *Executor) graceOver(r portal.Request) bool {
 // is the cluster that a create made.
 func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		if _, err := store.LockTeam(ctx, tx, r.Team.ID); err != nil {
+		if _, err := e.lock(ctx, tx, r); err != nil {
 			return err
 		}
 		if created != nil {
@@ -94,66 +148,63 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 	})
 }
 
-// settle looks whether the effect that DigitalOcean promised is there.
+// settle looks whether the effect that DigitalOcean promised is complete.
 func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration, error) {
-	asOf := e.Now()
-	live, err := e.DO.GetCluster(ctx, r.TargetID)
-	gone := doapi.IsNotFound(err)
-	if err != nil && !gone {
-		return e.Pace.Wait, e.explain(ctx, r, "Waiting for DigitalOcean: "+doapi.Words(err))
+	s, err := e.see(doapi.Background(ctx), r)
+	if err != nil {
+		return e.Pace.Wait, e.explain(ctx, r, waitingFor(err))
 	}
-	cluster := live.Portal(asOf)
-	gone = gone || cluster.State == portal.ClusterDeleted
-	if gone {
-		return e.settleGone(ctx, r)
-	}
-	return e.settlePresent(ctx, r, cluster)
-}
-
-func (e *Executor) settleGone(ctx context.Context, r portal.Request) (time.Duration, error) {
-	return done, db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		if _, err := store.MarkClusterGone(ctx, tx, r.TargetID, e.Now()); err != nil {
-			return err
-		}
-		if r.Operation == portal.DeleteCluster {
-			return e.succeed(ctx, tx, r, "is gone")
-		}
-		return e.failIn(ctx, tx, r, "The cluster was deleted before it was ready.")
-	})
-}
-
-func (e *Executor) settlePresent(ctx context.Context, r portal.Request, c portal.Cluster) (next time.Duration, err error) {
-	next = e.Pace.Settle
+	next := e.Pace.Settle
 	err = db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		if err := store.SeeCluster(ctx, tx, c); err != nil {
+		if err := e.keep(ctx, tx, s); err != nil {
 			return err
 		}
-		if err := events.Publish(ctx, tx, events.Inventory); err != nil {
-			return err
-		}
+		since := e.Now().Sub(r.UpdatedAt)
 		switch {
-		case r.Operation == portal.CreateCluster && c.State == portal.ClusterRunning:
+		case s.effect == broken:
 			next = done
-			return e.succeed(ctx, tx, r, "is running")
-		case r.Operation == portal.CreateCluster && c.State == portal.ClusterError:
+			return e.failIn(ctx, tx, r, s.why)
+		case s.effect == complete:
 			next = done
-			return e.failIn(ctx, tx, r, "DigitalOcean could not finish the cluster: "+c.StateMessage)
-		case r.Operation == portal.DeleteCluster && c.State != portal.ClusterDeleting && e.graceOver(r):
+			return e.succeed(ctx, tx, r)
+		case s.effect == absent && since > e.Pace.Grace:
 			next = done
-			return e.failIn(ctx, tx, r, "DigitalOcean accepted the deletion, but the cluster is still "+c.State+". "+c.StateMessage)
+			return e.failIn(ctx, tx, r, "DigitalOcean accepted it, but nothing of it is to be seen"+stateOf(s)+".")
+		case since > e.Pace.Most:
+			next = done
+			return e.failIn(ctx, tx, r, "DigitalOcean accepted it and began, but has not finished"+stateOf(s)+".")
 		}
 		return nil
 	})
 	return next, err
 }
 
-func (e *Executor) succeed(ctx context.Context, tx pgx.Tx, r portal.Request, what string) error {
-	if err := events.Publish(ctx, tx, events.Inventory); err != nil {
-		return err
+func stateOf(s sight) string {
+	if len(s.live) == 0 {
+		return ""
 	}
+	return "; the cluster is " + s.live[0].State
+}
+
+// keep writes into the inventory what was seen.
+func (e *Executor) keep(ctx context.Context, tx pgx.Tx, s sight) error {
+	for _, c := range s.live {
+		if err := store.SeeCluster(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	for _, id := range s.gone {
+		if _, err := store.MarkClusterGone(ctx, tx, id, e.Now()); err != nil {
+			return err
+		}
+	}
+	return events.Publish(ctx, tx, events.Inventory)
+}
+
+func (e *Executor) succeed(ctx context.Context, tx pgx.Tx, r portal.Request) error {
 	return request.Move(ctx, tx, r, request.Step{
 		Next: portal.Succeeded, At: e.Now(), Actor: self, Kind: portal.EventSucceeded,
-		Summary: fmt.Sprintf("Request #%d succeeded: cluster %s %s", r.Number, r.TargetName, what),
+		Summary: fmt.Sprintf("Request #%d succeeded: %s %s", r.Number, r.Operation.Title(), r.TargetName),
 	})
 }
 

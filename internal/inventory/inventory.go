@@ -41,6 +41,7 @@ type Syncer struct {
 // Sync reads everything from DigitalOcean. When something cannot be read the
 // inventory stays as it is and says since when.
 func (s *Syncer) Sync(ctx context.Context) error {
+	ctx = doapi.Background(ctx)
 	err := s.sync(ctx)
 	if err == nil {
 		return nil

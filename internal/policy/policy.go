@@ -4,13 +4,15 @@
 package policy
 
 import (
+	"time"
+
 	"doksportal/internal/portal"
 )
 
 // Input is what a verdict depends on.
 type Input struct {
 	Operation   portal.OperationID
-	Team        portal.Team
+	Team        portal.Team        // the zero Team when clusters of several teams are concerned
 	Environment portal.Environment // of the cluster; empty when nobody has set it
 	Quota       portal.QuotaEffect
 }
@@ -21,34 +23,94 @@ type Policy struct {
 }
 
 // Judge returns the verdict on a request. An operation that no rule speaks of
-// is denied.
+// is denied. A cluster whose environment nobody has set counts as production.
 func (p Policy) Judge(in Input) portal.Verdict {
-	switch in.Operation {
-	case portal.CreateCluster:
-		return p.judgeCreate(in)
-	case portal.DeleteCluster:
-		return p.approval(in.Team, "Deleting a cluster always needs an approval.")
+	switch in.Operation.Risk() {
+	case portal.RiskRead, portal.RiskDiagnostic:
+		return allow("It changes nothing: no approval needed.")
+	case portal.RiskChange:
+		return p.judgeChange(in)
+	case portal.RiskDestructive:
+		if in.Operation.Deletes() {
+			return p.approval(in.Team, 1, "Deleting a cluster always needs an approval.")
+		}
+		return p.approval(in.Team, 1, "Destroying nodes always needs an approval.")
+	case portal.RiskDangerous:
+		return p.judgeDangerous(in)
+	case portal.RiskSecret:
+		return p.judgeSecret(in)
+	case portal.RiskAccount:
+		return p.platform("It changes clusters of several teams, so a platform approver has to agree.")
 	}
-	return portal.Verdict{Decision: portal.Deny, Reason: "The policy has no rule for this operation."}
+	return deny("The policy has no rule for this operation.")
 }
 
-func (p Policy) judgeCreate(in Input) portal.Verdict {
+func (p Policy) judgeChange(in Input) portal.Verdict {
 	switch {
 	case in.Quota.Over():
-		return portal.Verdict{Decision: portal.Deny, Reason: "It would exceed the team's quota."}
-	case in.Environment == portal.Development || in.Environment == portal.Staging:
-		return portal.Verdict{Decision: portal.Allow,
-			Reason: "Within the team's quota, outside production: no approval needed."}
+		return deny("It would exceed the team's quota.")
+	case !guarded(in.Environment):
+		return allow("Within the team's quota, outside production: no approval needed.")
+	case in.Operation == portal.CreateCluster:
+		return p.approval(in.Team, 1, "A production cluster needs an approval.")
 	}
-	return p.approval(in.Team, "A production cluster needs an approval.")
+	return p.approval(in.Team, 1, "Changing a production cluster needs an approval.")
 }
 
-func (p Policy) approval(t portal.Team, reason string) portal.Verdict {
-	v := portal.Verdict{Decision: portal.Approve, Reason: reason, Approvals: 1}
+func (p Policy) judgeDangerous(in Input) portal.Verdict {
+	if in.Operation == portal.DeleteClusterSelective {
+		return p.platform("Data outside of the cluster would be destroyed, so a platform approver has to agree.")
+	}
+	if p.PlatformApprovers == "" {
+		return deny("It needs a platform approver, and this portal has none.")
+	}
+	return p.approval(in.Team, 2, "All data of the cluster would be destroyed, so two people have to agree.")
+}
+
+func (p Policy) judgeSecret(in Input) portal.Verdict {
+	if guarded(in.Environment) {
+		return p.approval(in.Team, 1, "Access to a production cluster needs an approval.")
+	}
+	return allow("Access outside production: no approval needed.")
+}
+
+// LongestAccess is how long a kubeconfig or credentials may be good for.
+func (p Policy) LongestAccess(e portal.Environment) time.Duration {
+	if guarded(e) {
+		return time.Hour
+	}
+	return 8 * time.Hour
+}
+
+// guarded reports whether clusters of the environment are protected like
+// production's.
+func guarded(e portal.Environment) bool {
+	return e != portal.Development && e != portal.Staging
+}
+
+func allow(reason string) portal.Verdict {
+	return portal.Verdict{Decision: portal.Allow, Reason: reason}
+}
+
+func deny(reason string) portal.Verdict {
+	return portal.Verdict{Decision: portal.Deny, Reason: reason}
+}
+
+func (p Policy) approval(t portal.Team, approvals int, reason string) portal.Verdict {
+	v := portal.Verdict{Decision: portal.Approve, Reason: reason, Approvals: approvals}
 	for _, group := range []string{t.ApproverGroup, p.PlatformApprovers} {
 		if group != "" {
 			v.ApproverGroups = append(v.ApproverGroups, group)
 		}
 	}
 	return v
+}
+
+// platform asks for a platform approver, which nobody can be where the group
+// is not configured.
+func (p Policy) platform(reason string) portal.Verdict {
+	if p.PlatformApprovers == "" {
+		return deny("It needs a platform approver, and this portal has none.")
+	}
+	return portal.Verdict{Decision: portal.Approve, Reason: reason, Approvals: 1, ApproverGroups: []string{p.PlatformApprovers}}
 }

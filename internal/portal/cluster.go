@@ -1,18 +1,28 @@
 package portal
 
 import (
-	"cmp"
+	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
 // States of a cluster that the portal acts on. DigitalOcean may report others,
 // which are shown as they are.
 const (
-	ClusterRunning  = "running"
-	ClusterDeleting = "deleting"
-	ClusterDeleted  = "deleted"
-	ClusterError    = "error"
+	ClusterRunning      = "running"
+	ClusterProvisioning = "provisioning"
+	ClusterUpgrading    = "upgrading"
+	ClusterDeleting     = "deleting"
+	ClusterDeleted      = "deleted"
+	ClusterError        = "error"
+)
+
+// States of a node that the portal acts on.
+const (
+	NodeRunning  = "running"
+	NodeDraining = "draining"
+	NodeDeleting = "deleting"
 )
 
 // Cluster is a cluster of the inventory: what DigitalOcean last said, plus the
@@ -28,6 +38,7 @@ type Cluster struct {
 	Tags         []string
 	Endpoint     string
 	CreatedAt    time.Time
+	Details      ClusterDetails
 	Pools        []Pool
 
 	TeamID      string      // empty: owned by nobody
@@ -35,6 +46,70 @@ type Cluster struct {
 	Environment Environment // empty: not set
 	SeenAt      time.Time   // when DigitalOcean last said so
 	GoneAt      time.Time   // zero while it exists
+}
+
+// ClusterDetails are what DigitalOcean says of a cluster besides.
+type ClusterDetails struct {
+	IPv4            string          `json:"ipv4,omitempty"`
+	ClusterSubnet   string          `json:"cluster_subnet,omitempty"`
+	ServiceSubnet   string          `json:"service_subnet,omitempty"`
+	VPC             string          `json:"vpc,omitempty"`
+	Registries      []string        `json:"registries,omitempty"`
+	RegistryEnabled bool            `json:"registry_enabled,omitempty"`
+	UpdatedAt       time.Time       `json:"updated_at,omitzero"`
+	Settings        Settings        `json:"settings"`
+	Extra           json.RawMessage `json:"extra,omitempty"` // an object of what this program does not know yet
+}
+
+// Settings of a cluster that can be changed after it was made.
+type Settings struct {
+	AutoUpgrade  bool            `json:"auto_upgrade"`
+	SurgeUpgrade bool            `json:"surge_upgrade"`
+	Maintenance  Maintenance     `json:"maintenance,omitzero"`
+	Firewall     Firewall        `json:"firewall,omitzero"`
+	Autoscaler   Autoscaler      `json:"autoscaler,omitzero"`
+	Components   map[string]bool `json:"components,omitempty"` // by key; one that is missing was not spoken of
+}
+
+// Maintenance says when DigitalOcean may disturb a cluster.
+type Maintenance struct {
+	Day   string `json:"day"`   // "any", or "monday" to "sunday"
+	Start string `json:"start"` // HH:MM in UTC
+}
+
+// Days are the days that a Maintenance may name.
+var Days = []string{"any", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+
+// Firewall says from where a control plane can be reached.
+type Firewall struct {
+	Enabled bool     `json:"enabled"`
+	Allowed []string `json:"allowed"` // IPv4 addresses and networks
+}
+
+// Autoscaler is how a cluster's autoscaler differs from its defaults. Empty
+// members stand for the default.
+type Autoscaler struct {
+	Expanders    []string `json:"expanders,omitempty"`
+	UnneededTime string   `json:"unneeded_time,omitempty"` // like "10m0s"
+	Utilization  float64  `json:"utilization,omitempty"`   // a share of a node, 0 to 1
+}
+
+// Expanders are how an autoscaler may choose the pool that grows.
+var Expanders = []string{"random", "priority", "least_waste"}
+
+// Component is a part of a cluster that can be switched on and off.
+type Component struct {
+	Key  string // DigitalOcean's
+	Name string
+}
+
+// Components are the parts that can be switched.
+var Components = []Component{
+	{"routing_agent", "Routing agent"},
+	{"amd_gpu_device_plugin", "AMD GPU device plugin"},
+	{"amd_gpu_device_metrics_exporter_plugin", "AMD device metrics exporter"},
+	{"nvidia_gpu_device_plugin", "Nvidia GPU device plugin"},
+	{"rdma_shared_dev_plugin", "RDMA shared device plugin"},
 }
 
 // ClusterSummary is a row of a list of clusters.
@@ -60,14 +135,43 @@ type Pool struct {
 	MinNodes  int
 	MaxNodes  int
 	Nodes     []Node
+	Details   PoolDetails
+}
+
+// PoolDetails are what DigitalOcean says of a pool besides.
+type PoolDetails struct {
+	Labels map[string]string `json:"labels,omitempty"`
+	Taints []Taint           `json:"taints,omitempty"`
+	Tags   []string          `json:"tags,omitempty"`
+	Extra  json.RawMessage   `json:"extra,omitempty"` // an object of what this program does not know yet
+}
+
+// Taint keeps pods away from the nodes of a pool.
+type Taint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Effect string `json:"effect"` // one of TaintEffects
+}
+
+// TaintEffects are what a taint may do. Source: Kubernetes' API reference.
+var TaintEffects = []string{"NoSchedule", "PreferNoSchedule", "NoExecute"}
+
+// String shows the taint as kubectl does.
+func (t Taint) String() string {
+	if t.Value == "" {
+		return t.Key + ":" + t.Effect
+	}
+	return t.Key + "=" + t.Value + ":" + t.Effect
 }
 
 // Node is a node of a pool.
 type Node struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	State   string `json:"state"`
-	Message string `json:"message"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	State     string    `json:"state"`
+	Message   string    `json:"message"`
+	DropletID string    `json:"droplet_id,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
 }
 
 // Cost is what the pool takes of a quota: the most nodes it may grow to.
@@ -76,6 +180,29 @@ func (p Pool) Cost() int {
 		return p.MaxNodes
 	}
 	return p.Count
+}
+
+// Node returns the node called id.
+func (p Pool) Node(id string) (Node, bool) {
+	i := slices.IndexFunc(p.Nodes, func(n Node) bool { return n.ID == id })
+	if i < 0 {
+		return Node{}, false
+	}
+	return p.Nodes[i], true
+}
+
+// Settled reports whether all of the pool's nodes are there and run.
+func (p Pool) Settled() bool {
+	return len(p.Nodes) == p.Count && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.State != NodeRunning })
+}
+
+// Pool returns the pool called id.
+func (c Cluster) Pool(id string) (Pool, bool) {
+	i := slices.IndexFunc(c.Pools, func(p Pool) bool { return p.ID == id })
+	if i < 0 {
+		return Pool{}, false
+	}
+	return c.Pools[i], true
 }
 
 // Usage is what the cluster takes of its team's quota.
@@ -96,20 +223,20 @@ func (c Cluster) NodeCount() int {
 	return n
 }
 
-// Shape is what of the cluster matters for the decision to delete it.
-func (c Cluster) Shape() ClusterShape {
-	s := ClusterShape{ID: c.ID, Name: c.Name, Region: c.Region, Version: c.Version, HA: c.HA}
-	for _, p := range c.Pools {
-		shape := PoolShape{ID: p.ID, Name: p.Name, Size: p.Size, AutoScale: p.AutoScale}
-		if p.AutoScale {
-			shape.MinNodes, shape.MaxNodes = p.MinNodes, p.MaxNodes
-		} else {
-			shape.Count = p.Count
+// ReservedTags begin the tags that DigitalOcean or the portal set themselves.
+var ReservedTags = []string{"k8s", "team:", "env:", "portal-request:"}
+
+// OwnTags returns the tags that people set, without those that DigitalOcean or
+// the portal did.
+func OwnTags(tags []string) []string {
+	own := []string{}
+	for _, t := range tags {
+		if !slices.ContainsFunc(ReservedTags, func(r string) bool { return strings.HasPrefix(strings.ToLower(t), r) }) {
+			own = append(own, t)
 		}
-		s.Pools = append(s.Pools, shape)
 	}
-	slices.SortFunc(s.Pools, func(a, b PoolShape) int { return cmp.Compare(a.ID, b.ID) })
-	return s
+	slices.Sort(own)
+	return own
 }
 
 // Options are what DigitalOcean offers for new clusters.

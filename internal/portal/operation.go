@@ -3,35 +3,111 @@ package portal
 // OperationID names an entry of the catalogue.
 type OperationID string
 
-// The operations that can be asked for.
+// The 28 operations, in the order of DigitalOcean's API reference.
 const (
-	CreateCluster OperationID = "create_cluster"
-	DeleteCluster OperationID = "delete_cluster"
+	ListClusters            OperationID = "list_clusters"
+	CreateCluster           OperationID = "create_cluster"
+	GetCluster              OperationID = "get_cluster"
+	UpdateCluster           OperationID = "update_cluster"
+	DeleteCluster           OperationID = "delete_cluster"
+	GetClusterlint          OperationID = "get_clusterlint"
+	RunClusterlint          OperationID = "run_clusterlint"
+	GetCredentials          OperationID = "get_credentials"
+	ListAssociatedResources OperationID = "list_associated_resources"
+	DeleteClusterDangerous  OperationID = "delete_cluster_dangerous"
+	DeleteClusterSelective  OperationID = "delete_cluster_selective"
+	GetKubeconfig           OperationID = "get_kubeconfig"
+	ListNodePools           OperationID = "list_node_pools"
+	CreateNodePool          OperationID = "create_node_pool"
+	GetNodePool             OperationID = "get_node_pool"
+	UpdateNodePool          OperationID = "update_node_pool"
+	DeleteNodePool          OperationID = "delete_node_pool"
+	DeleteNode              OperationID = "delete_node"
+	RecycleNodePool         OperationID = "recycle_node_pool"
+	ListStatusMessages      OperationID = "list_status_messages"
+	UpgradeCluster          OperationID = "upgrade_cluster"
+	ListUpgrades            OperationID = "list_upgrades"
+	GetClusterUser          OperationID = "get_cluster_user"
+	ListOptions             OperationID = "list_options"
+	AddRegistries           OperationID = "add_registries"
+	RemoveRegistries        OperationID = "remove_registries"
+	AddRegistry             OperationID = "add_registry"
+	RemoveRegistry          OperationID = "remove_registry"
 )
 
 // Risk says how much an operation can harm.
 type Risk string
 
-// The risks of the operations that can be asked for.
+// The risks, the least first.
 const (
-	RiskChange      Risk = "change"
-	RiskDestructive Risk = "destructive"
+	RiskRead        Risk = "read"        // changes nothing
+	RiskDiagnostic  Risk = "diagnostic"  // runs something, changes nothing that is kept
+	RiskChange      Risk = "change"      // can be changed back
+	RiskDestructive Risk = "destructive" // destroys nodes or a cluster
+	RiskDangerous   Risk = "dangerous"   // destroys data that outlives a cluster
+	RiskSecret      Risk = "secret"      // hands out what gives access
+	RiskAccount     Risk = "account"     // changes clusters of several teams
 )
 
 // Operation is an entry of the catalogue of DigitalOcean's Kubernetes API.
 type Operation struct {
-	ID     OperationID
-	Title  string // what a person calls it, e.g. "Create cluster"
-	Method string
-	Path   string // under the API's base URL
-	Scope  string // what the DigitalOcean token must be allowed to do
-	Risk   Risk
+	ID         OperationID
+	Title      string // what a person calls it, e.g. "Create cluster"
+	Method     string
+	Path       string // under the API's base URL
+	Scope      string // what the DigitalOcean token must be allowed to do
+	Risk       Risk
+	Parameters string // names, separated by spaces
+	Page       string // where it is done in the portal, as a pattern
+	Deprecated bool   // by DigitalOcean
 }
 
-// Catalogue lists the operations that can be asked for.
+// Asked reports whether people ask for the operation with a request. What only
+// reads is shown on its page at once.
+func (o Operation) Asked() bool { return o.Risk != RiskRead }
+
+const (
+	clusters = "/v2/kubernetes/clusters"
+	cluster  = clusters + "/{cluster_id}"
+	pools    = cluster + "/node_pools"
+	pool     = pools + "/{node_pool_id}"
+	destroy  = cluster + "/destroy_with_associated_resources"
+
+	settings = "auto_upgrade surge_upgrade ha tags maintenance_policy control_plane_firewall cluster_autoscaler_configuration " +
+		"routing_agent amd_gpu_device_plugin amd_gpu_device_metrics_exporter_plugin nvidia_gpu_device_plugin rdma_shared_dev_plugin"
+	poolSettings = "name count auto_scale min_nodes max_nodes labels taints tags"
+)
+
+// Catalogue lists all operations. Source: DigitalOcean's API reference.
 var Catalogue = []Operation{
-	{CreateCluster, "Create cluster", "POST", "/v2/kubernetes/clusters", "kubernetes:create", RiskChange},
-	{DeleteCluster, "Delete cluster", "DELETE", "/v2/kubernetes/clusters/{cluster_id}", "kubernetes:delete", RiskDestructive},
+	{ID: ListClusters, Title: "List clusters", Method: "GET", Path: clusters, Scope: "kubernetes:read", Risk: RiskRead, Parameters: "page per_page", Page: "/clusters"},
+	{ID: CreateCluster, Title: "Create cluster", Method: "POST", Path: clusters, Scope: "kubernetes:create", Risk: RiskChange, Parameters: "name region version vpc_uuid cluster_subnet service_subnet node_pools " + settings, Page: "/clusters/new"},
+	{ID: GetCluster, Title: "Show cluster", Method: "GET", Path: cluster, Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/{id}"},
+	{ID: UpdateCluster, Title: "Change cluster", Method: "PUT", Path: cluster, Scope: "kubernetes:update", Risk: RiskChange, Parameters: "name " + settings, Page: "/clusters/{id}/settings"},
+	{ID: DeleteCluster, Title: "Delete cluster", Method: "DELETE", Path: cluster, Scope: "kubernetes:delete", Risk: RiskDestructive, Page: "/clusters/{id}/delete"},
+	{ID: GetClusterlint, Title: "Read lint findings", Method: "GET", Path: cluster + "/clusterlint", Scope: "kubernetes:read", Risk: RiskRead, Parameters: "run_id", Page: "/clusters/{id}/diagnostics"},
+	{ID: RunClusterlint, Title: "Run clusterlint", Method: "POST", Path: cluster + "/clusterlint", Scope: "kubernetes:update", Risk: RiskDiagnostic, Parameters: "include_groups include_checks exclude_groups exclude_checks", Page: "/clusters/{id}/diagnostics"},
+	{ID: GetCredentials, Title: "Get credentials", Method: "GET", Path: cluster + "/credentials", Scope: "kubernetes:access_cluster", Risk: RiskSecret, Parameters: "expiry_seconds", Page: "/clusters/{id}/access"},
+	{ID: ListAssociatedResources, Title: "List associated resources", Method: "GET", Path: destroy, Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/{id}/delete"},
+	{ID: DeleteClusterDangerous, Title: "Delete cluster and all its resources", Method: "DELETE", Path: destroy + "/dangerous", Scope: "kubernetes:delete", Risk: RiskDangerous, Page: "/clusters/{id}/delete"},
+	{ID: DeleteClusterSelective, Title: "Delete cluster and chosen resources", Method: "DELETE", Path: destroy + "/selective", Scope: "kubernetes:delete", Risk: RiskDangerous, Parameters: "load_balancers volumes volume_snapshots", Page: "/clusters/{id}/delete"},
+	{ID: GetKubeconfig, Title: "Get kubeconfig", Method: "GET", Path: cluster + "/kubeconfig", Scope: "kubernetes:access_cluster", Risk: RiskSecret, Parameters: "expiry_seconds", Page: "/clusters/{id}/access"},
+	{ID: ListNodePools, Title: "List node pools", Method: "GET", Path: pools, Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/{id}/pools"},
+	{ID: CreateNodePool, Title: "Add node pool", Method: "POST", Path: pools, Scope: "kubernetes:update", Risk: RiskChange, Parameters: "size " + poolSettings, Page: "/clusters/{id}/pools/new"},
+	{ID: GetNodePool, Title: "Show node pool", Method: "GET", Path: pool, Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/{id}/pools/{pool}"},
+	{ID: UpdateNodePool, Title: "Change node pool", Method: "PUT", Path: pool, Scope: "kubernetes:update", Risk: RiskChange, Parameters: poolSettings, Page: "/clusters/{id}/pools/{pool}/change"},
+	{ID: DeleteNodePool, Title: "Delete node pool", Method: "DELETE", Path: pool, Scope: "kubernetes:update", Risk: RiskDestructive, Page: "/clusters/{id}/pools/{pool}/delete"},
+	{ID: DeleteNode, Title: "Delete node", Method: "DELETE", Path: pool + "/nodes/{node_id}", Scope: "kubernetes:update", Risk: RiskDestructive, Parameters: "skip_drain replace", Page: "/clusters/{id}/pools/{pool}/nodes/{node}/delete"},
+	{ID: RecycleNodePool, Title: "Recycle nodes", Method: "POST", Path: pool + "/recycle", Scope: "kubernetes:delete", Risk: RiskDestructive, Parameters: "nodes", Page: "/clusters/{id}/pools/{pool}/recycle", Deprecated: true},
+	{ID: ListStatusMessages, Title: "Read status messages", Method: "GET", Path: cluster + "/status_messages", Scope: "kubernetes:read", Risk: RiskRead, Parameters: "since", Page: "/clusters/{id}/diagnostics"},
+	{ID: UpgradeCluster, Title: "Upgrade cluster", Method: "POST", Path: cluster + "/upgrade", Scope: "kubernetes:update", Risk: RiskChange, Parameters: "version", Page: "/clusters/{id}/upgrade"},
+	{ID: ListUpgrades, Title: "List upgrades", Method: "GET", Path: cluster + "/upgrades", Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/{id}/upgrade"},
+	{ID: GetClusterUser, Title: "Show cluster user", Method: "GET", Path: cluster + "/user", Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/{id}/access"},
+	{ID: ListOptions, Title: "List what can be created", Method: "GET", Path: "/v2/kubernetes/options", Scope: "kubernetes:read", Risk: RiskRead, Page: "/clusters/new"},
+	{ID: AddRegistries, Title: "Add registries", Method: "POST", Path: "/v2/kubernetes/registries", Scope: "kubernetes:create kubernetes:update", Risk: RiskAccount, Parameters: "cluster_uuids registries", Page: "/admin/registries"},
+	{ID: RemoveRegistries, Title: "Remove registries", Method: "DELETE", Path: "/v2/kubernetes/registries", Scope: "kubernetes:update", Risk: RiskAccount, Parameters: "cluster_uuids registries", Page: "/admin/registries"},
+	{ID: AddRegistry, Title: "Add the account's registry", Method: "POST", Path: "/v2/kubernetes/registry", Scope: "kubernetes:create kubernetes:update", Risk: RiskAccount, Parameters: "cluster_uuids", Page: "/admin/registries"},
+	{ID: RemoveRegistry, Title: "Remove the account's registry", Method: "DELETE", Path: "/v2/kubernetes/registry", Scope: "kubernetes:update", Risk: RiskAccount, Parameters: "cluster_uuids", Page: "/admin/registries"},
 }
 
 // Operation returns the catalogue's entry, the zero Operation when there is none.
@@ -47,63 +123,10 @@ func (id OperationID) Operation() Operation {
 // Title is what a person calls the operation.
 func (id OperationID) Title() string { return id.Operation().Title }
 
-// Params are the parameters of a request; the one that fits its operation is set.
-type Params struct {
-	Create *CreateParams `json:"create,omitempty"`
-	Delete *DeleteParams `json:"delete,omitempty"`
-}
+// Risk is how much the operation can harm.
+func (id OperationID) Risk() Risk { return id.Operation().Risk }
 
-// CreateParams are the parameters of CreateCluster.
-type CreateParams struct {
-	Name        string      `json:"name"`
-	Region      string      `json:"region"`
-	Version     string      `json:"version"`
-	HA          bool        `json:"ha"`
-	Tags        []string    `json:"tags"` // the requester's; the portal adds its own
-	Environment Environment `json:"environment"`
-	Pools       []PoolSpec  `json:"pools"`
-}
-
-// PoolSpec describes a node pool to be made.
-type PoolSpec struct {
-	Name  string `json:"name"`
-	Size  string `json:"size"`
-	Count int    `json:"count"`
-}
-
-// Usage is what the pools would take of a quota.
-func (p CreateParams) Usage() Usage {
-	u := Usage{}
-	for _, pool := range p.Pools {
-		u[pool.Size] += pool.Count
-	}
-	return u
-}
-
-// DeleteParams are the parameters of DeleteCluster: the cluster as its
-// approvers saw it. Execution refuses when it has changed since.
-type DeleteParams struct {
-	Cluster ClusterShape `json:"cluster"`
-}
-
-// ClusterShape is what of a cluster matters for the decision to delete it. It
-// leaves out what changes by itself, like the nodes of an autoscaled pool.
-type ClusterShape struct {
-	ID      string      `json:"id"`
-	Name    string      `json:"name"`
-	Region  string      `json:"region"`
-	Version string      `json:"version"`
-	HA      bool        `json:"ha"`
-	Pools   []PoolShape `json:"pools"` // ordered by id
-}
-
-// PoolShape is what of a pool matters for the decision to delete its cluster.
-type PoolShape struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Size      string `json:"size"`
-	Count     int    `json:"count"` // 0 when the pool autoscales
-	AutoScale bool   `json:"auto_scale"`
-	MinNodes  int    `json:"min_nodes"`
-	MaxNodes  int    `json:"max_nodes"`
+// Deletes reports whether the operation ends a cluster.
+func (id OperationID) Deletes() bool {
+	return id == DeleteCluster || id == DeleteClusterSelective || id == DeleteClusterDangerous
 }

@@ -13,7 +13,9 @@ type Plan struct {
 	Changes      []Change    `json:"changes"`
 	Quota        QuotaEffect `json:"quota"`
 	MonthlyCents int64       `json:"monthly_cents"` // USD cents a month added (negative: saved) at list price
+	Steps        []string    `json:"steps"`         // what will happen, in its order
 	Losses       []string    `json:"losses"`        // what is destroyed and cannot be had back
+	Destroys     []Resource  `json:"destroys"`      // resources outside of the cluster that are destroyed with it
 	Remains      []Resource  `json:"remains"`       // what stays behind at DigitalOcean and goes on costing
 	Verdict      Verdict     `json:"verdict"`
 }
@@ -26,9 +28,16 @@ type Change struct {
 	After  string `json:"after"`
 }
 
+// Kinds of a Resource.
+const (
+	LoadBalancer   = "load balancer"
+	Volume         = "volume"
+	VolumeSnapshot = "volume snapshot"
+)
+
 // Resource is something at DigitalOcean that belongs to a cluster.
 type Resource struct {
-	Kind string `json:"kind"` // "volume", "volume snapshot" or "load balancer"
+	Kind string `json:"kind"`
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
@@ -87,11 +96,21 @@ type Verdict struct {
 // request would do to its target, or what the policy asks for it, changes the
 // digest.
 func Digest(op OperationID, params Params, v Verdict) (string, error) {
-	b, err := json.Marshal(struct {
+	type approved struct {
 		Operation OperationID
 		Params    Params
 		Verdict   Verdict
-	}{op, params, v})
+	}
+	// What is empty may be written in several ways; what is read again is
+	// written in one.
+	var kept approved
+	b, err := json.Marshal(approved{op, params, v})
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if err == nil {
+		b, err = json.Marshal(kept)
+	}
 	if err != nil {
 		return "", fmt.Errorf("digest of %s: %w", op, err)
 	}

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"doksportal/internal/portal"
@@ -17,7 +18,12 @@ func actor(subject string, groups []string, roles ...portal.Role) portal.Actor {
 
 func TestReviewRefusal(t *testing.T) {
 	t.Parallel()
-	pending := portal.Request{State: portal.Pending, Requester: requester, Team: team, Digest: "d"}
+	pending := portal.Request{State: portal.Pending, Requester: requester, Team: team, Digest: "d",
+		Plan: portal.Plan{Verdict: portal.Verdict{ApproverGroups: []string{"pay-approvers", "platform"}}}}
+	platformOnly := pending
+	platformOnly.Plan.Verdict.ApproverGroups = []string{"platform"}
+	regrouped := pending
+	regrouped.Team.ApproverGroup = "others"
 	reviewed := pending
 	reviewed.Reviews = []portal.Review{{Reviewer: actor("bob", nil).Person(), Approve: true, Digest: "older"}}
 	executing := pending
@@ -30,7 +36,10 @@ func TestReviewRefusal(t *testing.T) {
 		allowed bool
 	}{
 		{"an approver of the team", pending, actor("bob", []string{"pay-approvers"}), 0, true},
-		{"a platform approver", pending, actor("bob", nil, portal.RolePlatformApprover), 0, true},
+		{"a platform approver", pending, actor("bob", []string{"platform"}, portal.RolePlatformApprover), 0, true},
+		{"an approver of the team, where a platform approver is asked for", platformOnly, actor("bob", []string{"pay-approvers"}), portal.KindForbidden, false},
+		{"a platform approver, where one is asked for", platformOnly, actor("bob", []string{"platform"}, portal.RolePlatformApprover), 0, true},
+		{"one of a group that approved for the team when it was planned", regrouped, actor("bob", []string{"pay-approvers"}), portal.KindForbidden, false},
 		{"the requester, though approver", pending, actor("ann", []string{"pay-approvers"}), portal.KindForbidden, false},
 		{"the requester, though platform approver", pending, actor("ann", nil, portal.RolePlatformApprover), portal.KindForbidden, false},
 		{"the same subject of another issuer", pending, portal.Actor{
@@ -72,39 +81,65 @@ func TestApprovalsCountPeopleOnceAtTheDigest(t *testing.T) {
 
 func TestDigestChangesWithWhatWasApproved(t *testing.T) {
 	t.Parallel()
-	cluster := portal.Cluster{ID: "c1", Name: "web", Version: "1.35", Pools: []portal.Pool{{ID: "p1", Size: "s", Count: 2}}}
-	base := digest(t, cluster, portal.Verdict{Approvals: 1})
-
-	autoscaled := cluster
-	autoscaled.Pools = []portal.Pool{{ID: "p1", Size: "s", Count: 2, AutoScale: true, MaxNodes: 3}}
-	scaledByItself := autoscaled
-	scaledByItself.Pools = []portal.Pool{{ID: "p1", Size: "s", Count: 3, AutoScale: true, MaxNodes: 3}}
-	upgraded, recreated := cluster, cluster
-	upgraded.Version = "1.36"
-	recreated.ID = "c2"
-
+	params := portal.Params{Delete: &portal.DeleteParams{}, Target: []portal.Fact{{What: "the version", Value: "1.35"}}}
+	base := digest(t, portal.DeleteCluster, params, portal.Verdict{Approvals: 1})
+	drifted, more := params, params
+	drifted.Target = []portal.Fact{{What: "the version", Value: "1.36"}}
+	more.Delete = &portal.DeleteParams{Destroy: []portal.Resource{{Kind: portal.Volume, ID: "v", Name: "data"}}}
 	for name, other := range map[string]string{
-		"an upgrade":       digest(t, upgraded, portal.Verdict{Approvals: 1}),
-		"a new id":         digest(t, recreated, portal.Verdict{Approvals: 1}),
-		"autoscaling":      digest(t, autoscaled, portal.Verdict{Approvals: 1}),
-		"a changed policy": digest(t, cluster, portal.Verdict{Approvals: 2}),
+		"another operation":    digest(t, portal.DeleteClusterDangerous, params, portal.Verdict{Approvals: 1}),
+		"another target":       digest(t, portal.DeleteCluster, drifted, portal.Verdict{Approvals: 1}),
+		"another parameter":    digest(t, portal.DeleteCluster, more, portal.Verdict{Approvals: 1}),
+		"a changed policy":     digest(t, portal.DeleteCluster, params, portal.Verdict{Approvals: 2}),
+		"another group's word": digest(t, portal.DeleteCluster, params, portal.Verdict{Approvals: 1, ApproverGroups: []string{"others"}}),
 	} {
 		if other == base {
 			t.Errorf("%s leaves the digest as it was", name)
 		}
 	}
-	if digest(t, autoscaled, portal.Verdict{}) != digest(t, scaledByItself, portal.Verdict{}) {
-		t.Error("an autoscaler's own work voids an approval")
+}
+
+// What was kept in the database and read again has the digest it had.
+func TestDigestOutlivesTheDatabase(t *testing.T) {
+	t.Parallel()
+	params := portal.Params{Create: &portal.CreateParams{
+		Tags:     []string{},
+		Settings: portal.Settings{Firewall: portal.Firewall{Allowed: []string{}}, Autoscaler: portal.Autoscaler{Expanders: []string{}}, Components: map[string]bool{}},
+		Pools:    []portal.PoolSpec{{Labels: map[string]string{}, Taints: []portal.Taint{}, Tags: []string{}}},
+	}}
+	b, err := json.Marshal(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept portal.Params
+	if err := json.Unmarshal(b, &kept); err != nil {
+		t.Fatal(err)
+	}
+	if digest(t, portal.CreateCluster, kept, portal.Verdict{}) != digest(t, portal.CreateCluster, params, portal.Verdict{}) {
+		t.Error("the digest is another one")
 	}
 }
 
-func digest(t *testing.T, c portal.Cluster, v portal.Verdict) string {
+func digest(t *testing.T, op portal.OperationID, p portal.Params, v portal.Verdict) string {
 	t.Helper()
-	d, err := portal.Digest(portal.DeleteCluster, portal.Params{Delete: &portal.DeleteParams{Cluster: c.Shape()}}, v)
+	d, err := portal.Digest(op, p, v)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	planned := []portal.Fact{{What: "the name", Value: "web"}, {What: "pool a", Value: "2 × s"}}
+	if got := portal.Drift(planned, planned); got != "" {
+		t.Errorf("nothing has changed: %q", got)
+	}
+	now := []portal.Fact{{What: "the name", Value: "shop"}, {What: "pool b", Value: "1 × s"}}
+	want := "The target has changed: the name was web and is shop; pool a was 2 × s and is gone; pool b is new: 1 × s."
+	if got := portal.Drift(planned, now); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestStates(t *testing.T) {

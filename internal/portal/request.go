@@ -2,6 +2,7 @@ package portal
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,9 +20,10 @@ type Request struct {
 	ID            string // UUIDv7
 	Number        int64  // short, for people
 	SubmitKey     string // made with the form, so that submitting it twice makes one request
-	Team          Team
+	Team          Team   // the zero Team when clusters of several teams are concerned
 	Operation     OperationID
-	TargetID      string // id of the cluster; empty until a create was accepted
+	TargetID      string   // id of the cluster; empty until a create was accepted, and when there are several
+	TargetIDs     []string // ids of all clusters that it changes
 	TargetName    string
 	Params        Params
 	Justification string
@@ -29,6 +31,7 @@ type Request struct {
 	Digest        string
 	State         State
 	Reason        string // why it is in its state, in plain words or DigitalOcean's own
+	Result        string // id of what DigitalOcean made for it: a pool, a run of clusterlint
 	Requester     Person
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -95,14 +98,25 @@ func (r Request) ReviewRefusal(a Actor) error {
 		return E(KindForbidden, "only people can review requests")
 	case a.Identity == r.Requester.Identity:
 		return E(KindForbidden, "you asked for this yourself; somebody else has to decide")
-	case !a.ApproverOf(r.Team):
-		return E(KindForbidden, "only approvers of team "+r.Team.Name+" or platform approvers can decide on this")
+	case !r.MayApprove(a):
+		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.ApproverGroups, " or ")+" can decide on this")
 	case r.State != Pending:
 		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
 	case slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity }):
 		return E(KindConflict, "you have decided on this request already")
 	}
 	return nil
+}
+
+// MayApprove reports whether a's approval counts by the groups they are in,
+// whoever asked: groups that the verdict names and that still give the right.
+func (r Request) MayApprove(a Actor) bool {
+	return a.ApproverOf(r.Team) && slices.ContainsFunc(r.Plan.Verdict.ApproverGroups, a.InGroup)
+}
+
+// CanCollect reports whether a may collect now what r hands out.
+func (r Request) CanCollect(a Actor) bool {
+	return r.Operation.Risk() == RiskSecret && r.State == Approved && a.Identity == r.Requester.Identity
 }
 
 // CanWithdraw reports whether a may take r back now.

@@ -1,112 +1,72 @@
 package request
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
-	"doksportal/internal/audit"
-	"doksportal/internal/db"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
-	"doksportal/internal/quota"
-	"doksportal/internal/store"
 )
 
 // haMonthlyCents is what a highly available control plane costs a month, in
 // USD cents. Source: DigitalOcean's price list.
 const haMonthlyCents = 4000
 
-// PlanCreate says what creating a cluster would do, from what has been typed
-// so far. When something is wrong with that, the plan speaks of what can be
-// understood, and the error names the fields (KindInvalid).
-func (s *Service) PlanCreate(ctx context.Context, a portal.Actor, in CreateInput) (portal.Plan, error) {
-	team, err := s.memberTeam(ctx, a, in.Team)
-	if err != nil {
-		return portal.Plan{}, err
-	}
-	draft, err := s.draftCreate(ctx, s.Pool, team, in)
-	if err != nil {
-		return portal.Plan{}, err
-	}
-	return draft.plan, draft.faults.err()
+func fillCreate(d *portal.Draft) {
+	f := d.Form
+	f.Set("team", d.Team.Slug)
+	f.Tick("surge_upgrade", true)
+	f.Set("maintenance_day", "any")
+	f.Set("pools[0].name", "pool-1")
+	f.Set("pools[0].count", "3")
 }
 
-// SubmitCreate makes a request for a cluster, once for a given submit key. A
-// request that the policy allows is carried out at once. Over quota it makes
-// none, and the error names the pools (KindInvalid).
-func (s *Service) SubmitCreate(ctx context.Context, a portal.Actor, in CreateInput) (portal.Request, error) {
-	team, err := s.memberTeam(ctx, a, in.Team)
-	if err != nil {
-		return portal.Request{}, err
+func readCreate(d *portal.Draft, f *faults) {
+	form, options := d.Form, d.Offer
+	p := portal.CreateParams{
+		Name: form.Get("name"), Region: form.Get("region"), Version: form.Get("version"), HA: form.On("ha"),
+		Environment: portal.Environment(form.Get("environment")),
+		VPC:         form.Get("vpc_uuid"), ClusterSubnet: form.Get("cluster_subnet"), ServiceSubnet: form.Get("service_subnet"),
 	}
-	return s.submit(ctx, a, team, in.SubmitKey, func(tx pgx.Tx, team portal.Team) (draft, error) {
-		d, err := s.draftCreate(ctx, tx, team, in)
-		if err == nil {
-			d.faults.checkText("justification", "why you need this", in.Justification, maxJustification, true)
-			d.request.Justification = strings.TrimSpace(in.Justification)
-		}
-		return d, err
-	})
+	if d.Team.ID == "" {
+		f.add("team", "Choose one of your teams.")
+	}
+	f.checkLabel("name", "name", p.Name, maxName)
+	f.checkChoice("region", "region", p.Region, options.Regions)
+	f.checkChoice("version", "Kubernetes version", p.Version, options.Versions)
+	if p.Environment == "" {
+		f.add("environment", "Choose an environment.")
+	} else if !slices.Contains(portal.Environments, p.Environment) {
+		f.add("environment", "There is no environment called %s.", quote(string(p.Environment)))
+	}
+	f.checkUUID("vpc_uuid", p.VPC)
+	f.checkNetwork("cluster_subnet", p.ClusterSubnet)
+	f.checkNetwork("service_subnet", p.ServiceSubnet)
+	p.Tags = f.readTags("tags", form)
+	p.Settings = f.readSettings(form)
+	p.Pools = f.readPools(form, options)
+	d.TargetName, d.Params.Create = p.Name, &p
 }
 
-// draft is a request in the making.
-type draft struct {
-	request portal.Request
-	plan    portal.Plan
-	holds   portal.Usage // quota to reserve
-	faults  faults
-}
-
-func (s *Service) draftCreate(ctx context.Context, q store.Querier, team portal.Team, in CreateInput) (draft, error) {
-	offer, err := store.Offer(ctx, q)
-	if err != nil {
-		return draft{}, err
-	}
-	if offer.AsOf.IsZero() {
-		return draft{}, portal.E(portal.KindUnavailable, "the portal has not yet heard from DigitalOcean what can be created; try again in a minute")
-	}
-	params, f := in.parse(offer.Options)
-	taken, err := store.ClusterNameTaken(ctx, q, params.Name)
-	if err != nil {
-		return draft{}, err
-	}
-	if taken {
-		f.add("name", "A cluster called %s exists already or is being asked for.", quote(params.Name))
-	}
-	used, err := store.TeamUsage(ctx, q, team.ID)
-	if err != nil {
-		return draft{}, err
-	}
-	plan := s.planCreate(team, params, used, offer.Options)
-	f.addQuota(team, params, plan.Quota)
-	return draft{
-		request: portal.Request{Operation: portal.CreateCluster, TargetName: params.Name, Params: portal.Params{Create: &params}},
-		plan:    plan, holds: params.Usage(), faults: f,
-	}, nil
-}
-
-func (s *Service) planCreate(team portal.Team, p portal.CreateParams, used portal.Usage, o portal.Options) portal.Plan {
-	change := p.Usage()
-	delete(change, "") // a pool whose size is not chosen yet
-	effect := quota.Check(team.Quota, used, change)
-	plan := portal.Plan{
-		Summary: fmt.Sprintf("Create cluster %s in %s with %s.", p.Name, p.Region, nodes(change.Total())),
-		Changes: createChanges(team, p),
-		Quota:   effect,
-		Verdict: s.Policy.Judge(policy.Input{Operation: portal.CreateCluster, Team: team, Environment: p.Environment, Quota: effect}),
-	}
+func planCreate(d *portal.Draft) {
+	p := d.Params.Create
+	d.Usage = p.Usage()
+	count := 0
 	for _, pool := range p.Pools {
-		size, _ := o.Size(pool.Size)
-		plan.MonthlyCents += size.MonthlyCents * int64(pool.Count)
+		count += pool.Count
+		d.Plan.MonthlyCents += poolCents(d.Offer, pool.Size, pool.Cost())
 	}
 	if p.HA {
-		plan.MonthlyCents += haMonthlyCents
+		d.Plan.MonthlyCents += haMonthlyCents
 	}
-	return plan
+	d.Plan.Summary = fmt.Sprintf("Create cluster %s in %s with %s.", p.Name, p.Region, nodes(count))
+	d.Plan.Changes = createChanges(d.Team, *p)
+}
+
+// poolCents is the list price of nodes a month.
+func poolCents(o portal.Options, size string, nodes int) int64 {
+	s, _ := o.Size(size)
+	return s.MonthlyCents * int64(nodes)
 }
 
 func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
@@ -119,28 +79,63 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 		{What: "High availability", After: yesNo(p.HA)},
 	}
 	for _, pool := range p.Pools {
-		changes = append(changes, portal.Change{What: "Pool " + pool.Name, After: fmt.Sprintf("%d × %s", pool.Count, pool.Size)})
+		changes = append(changes, portal.Change{What: "Pool " + pool.Name, After: specText(pool)})
 	}
-	if len(p.Tags) > 0 {
-		changes = append(changes, portal.Change{What: "Tags", After: strings.Join(p.Tags, ", ")})
+	for _, c := range []portal.Change{
+		{What: "Tags", After: strings.Join(p.Tags, ", ")}, {What: "VPC", After: p.VPC},
+		{What: "Network of the pods", After: p.ClusterSubnet}, {What: "Network of the services", After: p.ServiceSubnet},
+	} {
+		if c.After != "" {
+			changes = append(changes, c)
+		}
+	}
+	// What stays at DigitalOcean's default is not worth a line.
+	for _, c := range settingChanges(portal.Settings{SurgeUpgrade: true, Maintenance: portal.Maintenance{Day: "any"}}, p.Settings) {
+		changes = append(changes, portal.Change{What: c.What, After: c.After})
 	}
 	return changes
 }
 
-// addQuota names the last pool that each exceeded limit is about.
-func (f *faults) addQuota(team portal.Team, p portal.CreateParams, effect portal.QuotaEffect) {
-	for _, line := range effect.Lines {
-		if line.Over() == 0 {
-			continue
+// specText says in one line what a new pool is.
+func specText(p portal.PoolSpec) string {
+	parts := []string{nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes) + " × " + p.Size}
+	for what, text := range map[string]string{
+		"labels ": labelText(p.Labels), "taints ": taintText(p.Taints), "tags ": strings.Join(p.Tags, ", "),
+	} {
+		if text != "" {
+			parts = append(parts, what+text)
 		}
-		i := len(p.Pools) - 1
-		if line.Size != "" {
-			for i >= 0 && p.Pools[i].Size != line.Size {
-				i--
-			}
-		}
-		f.add(fmt.Sprintf("pools[%d].count", i), "%s", overQuota(team, line))
 	}
+	slices.Sort(parts[1:])
+	return strings.Join(parts, "; ")
+}
+
+// addQuota names the last field that each exceeded limit is about.
+func (f *faults) addQuota(d *portal.Draft) {
+	for _, line := range d.Plan.Quota.Lines {
+		if line.Over() > 0 {
+			f.add(quotaField(d, line.Size), "%s", overQuota(d.Team, line))
+		}
+	}
+}
+
+// quotaField is the field that says how many nodes of a size there should be.
+func quotaField(d *portal.Draft, size string) string {
+	p := d.Params.Create
+	switch {
+	case p != nil:
+		i := len(p.Pools) - 1
+		for i > 0 && size != "" && p.Pools[i].Size != size {
+			i--
+		}
+		if i >= 0 && p.Pools[i].AutoScale {
+			return fmt.Sprintf("pools[%d].max_nodes", i)
+		}
+		return fmt.Sprintf("pools[%d].count", i)
+	case d.Form.On("auto_scale"):
+		return "max_nodes"
+	}
+	return "count"
 }
 
 func overQuota(team portal.Team, l portal.QuotaLine) string {
@@ -152,51 +147,4 @@ func overQuota(team portal.Team, l portal.QuotaLine) string {
 		what = l.Size + " nodes"
 	}
 	return fmt.Sprintf("Team %s may have %d %s and would have %d: %d too many.", team.Name, l.Limit, what, l.After, l.Over())
-}
-
-func nodes(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return fmt.Sprintf("%d nodes", n)
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
-// memberTeam returns the team called slug, if a may ask on its behalf.
-func (s *Service) memberTeam(ctx context.Context, a portal.Actor, slug string) (portal.Team, error) {
-	teams, err := s.MemberTeams(ctx, a)
-	if err != nil {
-		return portal.Team{}, err
-	}
-	if len(teams) == 0 {
-		return portal.Team{}, portal.E(portal.KindForbidden, "only members of a team can ask for clusters")
-	}
-	i := slices.IndexFunc(teams, func(t portal.Team) bool { return t.Slug == slug })
-	if i < 0 {
-		return portal.Team{}, portal.Invalid(portal.FieldError{Field: "team", Message: "Choose one of your teams."})
-	}
-	return teams[i], nil
-}
-
-// MemberTeams lists the teams that a may ask on behalf of.
-func (s *Service) MemberTeams(ctx context.Context, a portal.Actor) ([]portal.Team, error) {
-	teams, err := store.Teams(ctx, s.Pool)
-	return slices.DeleteFunc(teams, func(t portal.Team) bool { return !a.MemberOf(t) }), err
-}
-
-// refuse records that the policy denied what a asked for.
-func (s *Service) refuse(ctx context.Context, a portal.Actor, team portal.Team, d draft) error {
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		return audit.Append(ctx, tx, portal.Event{
-			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: team.ID,
-			Summary: fmt.Sprintf("%s %s was refused: %s", d.request.Operation.Title(), d.request.TargetName, d.plan.Verdict.Reason),
-			Data:    map[string]any{"params": d.request.Params, "quota": d.plan.Quota},
-		})
-	})
 }

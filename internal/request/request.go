@@ -29,6 +29,10 @@ type Enqueuer interface {
 type Reader interface {
 	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
 	ListAssociatedResources(ctx context.Context, id string) (doapi.AssociatedResources, error)
+	ListUpgrades(ctx context.Context, id string) ([]doapi.VersionOption, error)
+	GetClusterlint(ctx context.Context, id, runID string) (doapi.Clusterlint, error)
+	ListStatusMessages(ctx context.Context, id string, since time.Time) ([]doapi.StatusMessage, error)
+	GetClusterUser(ctx context.Context, id string) (doapi.ClusterUser, error)
 }
 
 // How long a request waits.

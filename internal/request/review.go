@@ -3,7 +3,6 @@ package request
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -94,54 +93,23 @@ func (s *Service) reviewStep(r portal.Request, v portal.Review, kind portal.Even
 }
 
 // drift says how the inventory differs from what a request was planned for,
-// empty when it does not.
+// empty when it does not. What only DigitalOcean knows is looked at again
+// before the request is carried out.
 func (s *Service) drift(ctx context.Context, tx pgx.Tx, r portal.Request) (string, error) {
-	if r.Params.Delete == nil {
+	if len(r.Params.Target) == 0 {
 		return "", nil
 	}
-	cluster, err := store.Cluster(ctx, tx, r.TargetID)
+	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)
 	if err != nil {
 		return "", err
 	}
-	if !cluster.GoneAt.IsZero() {
+	if len(clusters) < len(r.TargetIDs) {
 		return "The cluster is gone already.", nil
 	}
-	if cluster.TeamID != r.Team.ID {
+	if r.Team.ID != "" && clusters[0].TeamID != r.Team.ID {
 		return "The cluster belongs to another team now.", nil
 	}
-	return Drift(r.Params.Delete.Cluster, cluster.Shape()), nil
-}
-
-// Drift says in plain words how a cluster differs from what was planned, empty
-// when it does not.
-func Drift(planned, now portal.ClusterShape) string {
-	var differences []string
-	compare := func(what string, before, after any) {
-		if !reflect.DeepEqual(before, after) {
-			differences = append(differences, fmt.Sprintf("%s was %v and is %v", what, before, after))
-		}
-	}
-	compare("its id", planned.ID, now.ID)
-	compare("its name", planned.Name, now.Name)
-	compare("its region", planned.Region, now.Region)
-	compare("its version", planned.Version, now.Version)
-	compare("high availability", yesNo(planned.HA), yesNo(now.HA))
-	compare("its pools", pools(planned), pools(now))
-	if len(differences) == 0 {
-		return ""
-	}
-	return "The cluster has changed: " + strings.Join(differences, "; ") + "."
-}
-
-func pools(c portal.ClusterShape) string {
-	list := make([]string, len(c.Pools))
-	for i, p := range c.Pools {
-		list[i] = fmt.Sprintf("%s (%d × %s)", p.Name, p.Count, p.Size)
-		if p.AutoScale {
-			list[i] = fmt.Sprintf("%s (%d to %d × %s)", p.Name, p.MinNodes, p.MaxNodes, p.Size)
-		}
-	}
-	return strings.Join(list, ", ")
+	return portal.Drift(r.Params.Target, Facts(r.Operation, r.Params, clusters)), nil
 }
 
 func (s *Service) makeStale(ctx context.Context, tx pgx.Tx, r portal.Request, actor portal.Person, why string) error {

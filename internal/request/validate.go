@@ -2,17 +2,19 @@ package request
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"doksportal/internal/portal"
 )
 
 // Limits of what can be typed. Those of names, pools and nodes are
-// DigitalOcean's.
+// DigitalOcean's, those of labels and taints are Kubernetes'.
 const (
 	maxName          = 63
 	maxPoolName      = 55
@@ -20,28 +22,11 @@ const (
 	maxNodes         = 512 // a cluster
 	maxTags          = 20
 	maxTag           = 255
+	maxLabels        = 50
+	maxAddresses     = 100
 	maxJustification = 1000
 	maxComment       = 1000
 )
-
-// CreateInput is what a person typed to ask for a cluster.
-type CreateInput struct {
-	Team          string // slug
-	Name          string
-	Region        string
-	Version       string
-	HA            bool
-	Environment   string
-	Tags          string // separated by commas or spaces
-	Pools         []PoolInput
-	Justification string
-	SubmitKey     string
-}
-
-// PoolInput is what a person typed to describe a pool.
-type PoolInput struct {
-	Name, Size, Count string
-}
 
 // faults collects what is wrong with what a person typed.
 type faults []portal.FieldError
@@ -56,30 +41,6 @@ func (f faults) err() error {
 		return nil
 	}
 	return portal.Invalid(f...)
-}
-
-// parse turns what was typed into parameters, as far as it makes sense, and
-// says what does not.
-func (in CreateInput) parse(options portal.Options) (portal.CreateParams, faults) {
-	var f faults
-	p := portal.CreateParams{
-		Name:        strings.TrimSpace(in.Name),
-		Region:      in.Region,
-		Version:     in.Version,
-		HA:          in.HA,
-		Environment: portal.Environment(in.Environment),
-	}
-	f.checkLabel("name", "name", p.Name, maxName)
-	f.checkChoice("region", "region", in.Region, options.Regions)
-	f.checkChoice("version", "Kubernetes version", in.Version, options.Versions)
-	if in.Environment == "" {
-		f.add("environment", "Choose an environment.")
-	} else if !slices.Contains(portal.Environments, p.Environment) {
-		f.add("environment", "There is no environment called %s.", quote(in.Environment))
-	}
-	p.Tags = f.parseTags(in.Tags)
-	p.Pools = f.parsePools(in.Pools, options)
-	return p, f
 }
 
 var label = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
@@ -105,25 +66,52 @@ func (f *faults) checkChoice(field, what, slug string, choices []portal.Choice) 
 	}
 }
 
+func (f *faults) checkUUID(field, s string) {
+	if s == "" {
+		return
+	}
+	if _, err := uuid.Parse(s); err != nil {
+		f.add(field, "Enter an id like c33931f2-a26a-4e61-b85c-4e95a2ec431b; this is %s.", quote(s))
+	}
+}
+
+func (f *faults) checkNetwork(field, s string) {
+	if s == "" {
+		return
+	}
+	if p, err := netip.ParsePrefix(s); err != nil || !p.Addr().Is4() || p.Masked() != p {
+		f.add(field, "Enter an IPv4 network like 10.244.0.0/16; this is %s.", quote(s))
+	}
+}
+
+// checkAddress checks an IPv4 address or network.
+func (f *faults) checkAddress(field, s string) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Is4() {
+		return
+	}
+	if p, err := netip.ParsePrefix(s); err == nil && p.Addr().Is4() {
+		return
+	}
+	f.add(field, "%s is no IPv4 address like 203.0.113.7 or network like 203.0.113.0/24.", quote(s))
+}
+
 var tag = regexp.MustCompile(`^[\pL\pN:_-]+$`)
 
-// reservedTags begin tags that DigitalOcean or the portal set themselves.
-var reservedTags = []string{"k8s", "team:", "env:", "portal-request:"}
-
-func (f *faults) parseTags(typed string) []string {
-	tags := strings.FieldsFunc(typed, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' || r == '\r' })
+// readTags reads tags in their order, each once.
+func (f *faults) readTags(field string, form portal.Form) []string {
+	tags := form.Words(field)
 	if len(tags) > maxTags {
-		f.add("tags", "These are %d tags; at most %d are allowed.", len(tags), maxTags)
+		f.add(field, "These are %d tags; at most %d are allowed.", len(tags), maxTags)
 	}
 	for _, t := range tags {
 		if n := utf8.RuneCountInString(t); n > maxTag {
-			f.add("tags", "The tag %s has %d characters; at most %d are allowed.", quote(t), n, maxTag)
+			f.add(field, "The tag %s has %d characters; at most %d are allowed.", quote(t), n, maxTag)
 		} else if !tag.MatchString(t) {
-			f.add("tags", "The tag %s may have letters, digits, colons, hyphens and underscores only.", quote(t))
+			f.add(field, "The tag %s may have letters, digits, colons, hyphens and underscores only.", quote(t))
 		}
-		for _, reserved := range reservedTags {
+		for _, reserved := range portal.ReservedTags {
 			if strings.HasPrefix(strings.ToLower(t), reserved) {
-				f.add("tags", "Tags that start with “%s” are set by the portal or by DigitalOcean.", reserved)
+				f.add(field, "Tags that start with “%s” are set by the portal or by DigitalOcean.", reserved)
 			}
 		}
 	}
@@ -131,57 +119,65 @@ func (f *faults) parseTags(typed string) []string {
 	return slices.Compact(tags)
 }
 
-func (f *faults) parsePools(typed []PoolInput, options portal.Options) []portal.PoolSpec {
-	if len(typed) == 0 {
-		f.add("pools", "A cluster needs at least one node pool.")
+// Kubernetes' syntax of keys and values. Source: its documentation, "Labels and
+// Selectors".
+var (
+	keyPrefix  = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+	keyName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
+	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$`)
+)
+
+func validKey(key string) bool {
+	prefix, name, ok := strings.Cut(key, "/")
+	if !ok {
+		return keyName.MatchString(key)
 	}
-	if len(typed) > maxPools {
-		f.add("pools", "These are %d pools; at most %d are allowed.", len(typed), maxPools)
-		return nil
+	return keyPrefix.MatchString(prefix) && keyName.MatchString(name)
+}
+
+// readLabels reads labels like key=value, one a line.
+func (f *faults) readLabels(field string, form portal.Form) map[string]string {
+	words := form.Words(field)
+	if len(words) > maxLabels {
+		f.add(field, "These are %d labels; at most %d are allowed.", len(words), maxLabels)
 	}
-	names := map[string]bool{}
-	pools, nodes := make([]portal.PoolSpec, 0, len(typed)), 0
-	for i, in := range typed {
-		pool := f.parsePool(fmt.Sprintf("pools[%d]", i), in, options)
-		if pool.Name != "" && names[pool.Name] {
-			f.add(fmt.Sprintf("pools[%d].name", i), "Another pool is called %s already.", quote(pool.Name))
+	labels := map[string]string{}
+	for _, word := range words {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok || !validKey(key) || !labelValue.MatchString(value) {
+			f.add(field, "%s is no label like key=value in Kubernetes' own syntax.", quote(word))
+			continue
 		}
-		names[pool.Name] = true
-		nodes += pool.Count
-		pools = append(pools, pool)
+		if _, twice := labels[key]; twice {
+			f.add(field, "The label %s is there twice.", quote(key))
+		}
+		labels[key] = value
 	}
-	if nodes > maxNodes {
-		f.add("pools", "These are %d nodes in all; a cluster can have at most %d.", nodes, maxNodes)
-	}
-	return pools
+	return labels
 }
 
-func (f *faults) parsePool(field string, in PoolInput, options portal.Options) portal.PoolSpec {
-	pool := portal.PoolSpec{Name: strings.TrimSpace(in.Name)}
-	f.checkLabel(field+".name", "pool name", pool.Name, maxPoolName)
-	if in.Size == "" {
-		f.add(field+".size", "Choose a size.")
-	} else if _, ok := options.Size(in.Size); ok {
-		pool.Size = in.Size
-	} else {
-		f.add(field+".size", "DigitalOcean does not offer the size %s.", quote(in.Size))
+// readTaints reads taints like key=value:NoSchedule, one a line.
+func (f *faults) readTaints(field string, form portal.Form) []portal.Taint {
+	words := form.Words(field)
+	if len(words) > maxLabels {
+		f.add(field, "These are %d taints; at most %d are allowed.", len(words), maxLabels)
 	}
-	pool.Count = f.parseCount(field+".count", in.Count)
-	return pool
-}
-
-func (f *faults) parseCount(field, typed string) int {
-	typed = strings.TrimSpace(typed)
-	if typed == "" {
-		f.add(field, "Enter how many nodes.")
-		return 0
+	taints := []portal.Taint{}
+	for _, word := range words {
+		pair, effect, ok := strings.Cut(word, ":")
+		key, value, _ := strings.Cut(pair, "=")
+		switch {
+		case !ok || !validKey(key) || !labelValue.MatchString(value):
+			f.add(field, "%s is no taint like key=value:NoSchedule in Kubernetes' own syntax.", quote(word))
+		case !slices.Contains(portal.TaintEffects, effect):
+			f.add(field, "%s has the effect %s; there are %s.", quote(word), quote(effect), strings.Join(portal.TaintEffects, ", "))
+		case slices.ContainsFunc(taints, func(t portal.Taint) bool { return t.Key == key && t.Effect == effect }):
+			f.add(field, "The taint %s is there twice.", quote(word))
+		default:
+			taints = append(taints, portal.Taint{Key: key, Value: value, Effect: effect})
+		}
 	}
-	n, err := strconv.Atoi(typed)
-	if err != nil || n < 1 || n > maxNodes {
-		f.add(field, "Enter a whole number from 1 to %d; this is %s.", maxNodes, quote(typed))
-		return 0
-	}
-	return n
+	return taints
 }
 
 func (f *faults) checkText(field, what, s string, limit int, required bool) {

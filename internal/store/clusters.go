@@ -11,7 +11,7 @@ import (
 )
 
 const clusterColumns = `c.id, c.name, c.region, c.version, c.ha, c.state, c.state_message, c.tags,
-	c.endpoint, c.created_at, coalesce(c.team_id::text, ''), coalesce(t.name, ''),
+	c.endpoint, c.created_at, c.details, coalesce(c.team_id::text, ''), coalesce(t.name, ''),
 	coalesce(c.environment, ''), c.seen_at, c.gone_at`
 
 const clusterTables = ` FROM clusters c LEFT JOIN teams t ON t.id = c.team_id `
@@ -20,7 +20,7 @@ func scanCluster(row pgx.CollectableRow) (portal.Cluster, error) {
 	var c portal.Cluster
 	var goneAt *time.Time
 	err := row.Scan(&c.ID, &c.Name, &c.Region, &c.Version, &c.HA, &c.State, &c.StateMessage, &c.Tags,
-		&c.Endpoint, &c.CreatedAt, &c.TeamID, &c.TeamName, &c.Environment, &c.SeenAt, &goneAt)
+		&c.Endpoint, &c.CreatedAt, &c.Details, &c.TeamID, &c.TeamName, &c.Environment, &c.SeenAt, &goneAt)
 	c.GoneAt = fromNull(goneAt)
 	return c, err
 }
@@ -61,6 +61,17 @@ func Cluster(ctx context.Context, q Querier, id string) (portal.Cluster, error) 
 	return clusters[0], addPools(ctx, q, clusters)
 }
 
+// ClustersByID returns those of the clusters that exist, by name, with their
+// pools.
+func ClustersByID(ctx context.Context, q Querier, ids []string) ([]portal.Cluster, error) {
+	clusters, err := selectClusters(ctx, q, `SELECT `+clusterColumns+clusterTables+`
+		WHERE c.id = ANY($1) AND c.gone_at IS NULL ORDER BY c.name, c.id`, ids)
+	if err != nil {
+		return nil, err
+	}
+	return clusters, addPools(ctx, q, clusters)
+}
+
 // ClusterNameTaken reports whether a cluster that exists, or one that is being
 // asked for, has the name. DigitalOcean allows a name once an account.
 func ClusterNameTaken(ctx context.Context, q Querier, name string) (bool, error) {
@@ -86,13 +97,13 @@ func ClusterIDs(ctx context.Context, q Querier, before time.Time) ([]string, err
 // unless something newer is known. Team and environment stay as they are.
 func SeeCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
 	tag, err := tx.Exec(ctx, `INSERT INTO clusters (id, name, region, version, ha, state, state_message,
-			tags, endpoint, created_at, seen_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			tags, endpoint, created_at, seen_at, details)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (id) DO UPDATE SET name = $2, region = $3, version = $4, ha = $5, state = $6,
-			state_message = $7, tags = $8, endpoint = $9, created_at = $10, seen_at = $11, gone_at = NULL
+			state_message = $7, tags = $8, endpoint = $9, created_at = $10, seen_at = $11, details = $12, gone_at = NULL
 		WHERE clusters.seen_at <= $11`,
 		c.ID, c.Name, c.Region, c.Version, c.HA, c.State, c.StateMessage,
-		notNil(c.Tags), c.Endpoint, c.CreatedAt, c.SeenAt)
+		notNil(c.Tags), c.Endpoint, c.CreatedAt, c.SeenAt, c.Details)
 	if err != nil {
 		return db.Wrap(err)
 	}
@@ -106,11 +117,32 @@ func replacePools(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`DELETE FROM node_pools WHERE cluster_id = $1`, c.ID)
 	for _, p := range c.Pools {
-		batch.Queue(`INSERT INTO node_pools (cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			c.ID, p.ID, p.Name, p.Size, p.Count, p.AutoScale, p.MinNodes, p.MaxNodes, notNil(p.Nodes))
+		queuePool(batch, c.ID, p)
 	}
 	return db.Wrap(tx.SendBatch(ctx, batch).Close())
+}
+
+func queuePool(batch *pgx.Batch, clusterID string, p portal.Pool) {
+	batch.Queue(`INSERT INTO node_pools (cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (cluster_id, id) DO UPDATE SET name = $3, size = $4, count = $5, auto_scale = $6,
+			min_nodes = $7, max_nodes = $8, nodes = $9, details = $10`,
+		clusterID, p.ID, p.Name, p.Size, p.Count, p.AutoScale, p.MinNodes, p.MaxNodes, notNil(p.Nodes), p.Details)
+}
+
+// SeePool writes down what DigitalOcean says of one pool at the given time.
+// Lists that were read before that no longer replace the cluster's pools.
+func SeePool(ctx context.Context, tx pgx.Tx, clusterID string, p portal.Pool, at time.Time) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE clusters SET seen_at = greatest(seen_at, $2) WHERE id = $1`, clusterID, at)
+	queuePool(batch, clusterID, p)
+	return db.Wrap(tx.SendBatch(ctx, batch).Close())
+}
+
+// LockClusters keeps others from starting to change the clusters until tx ends.
+func LockClusters(ctx context.Context, tx pgx.Tx, ids []string) error {
+	_, err := tx.Exec(ctx, `SELECT FROM clusters WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids)
+	return db.Wrap(err)
 }
 
 // AssignCluster gives a cluster to a team (or to nobody, when teamID is empty)
@@ -148,7 +180,7 @@ func addPools(ctx context.Context, q Querier, clusters []portal.Cluster) error {
 	for i, c := range clusters {
 		at[c.ID], ids[i] = i, c.ID
 	}
-	rows, err := q.Query(ctx, `SELECT cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes
+	rows, err := q.Query(ctx, `SELECT cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details
 		FROM node_pools WHERE cluster_id = ANY($1) ORDER BY cluster_id, name, id`, ids)
 	if err != nil {
 		return db.Wrap(err)
@@ -158,7 +190,7 @@ func addPools(ctx context.Context, q Querier, clusters []portal.Cluster) error {
 		var clusterID string
 		var p portal.Pool
 		if err := rows.Scan(&clusterID, &p.ID, &p.Name, &p.Size, &p.Count, &p.AutoScale,
-			&p.MinNodes, &p.MaxNodes, &p.Nodes); err != nil {
+			&p.MinNodes, &p.MaxNodes, &p.Nodes, &p.Details); err != nil {
 			return db.Wrap(err)
 		}
 		pools := &clusters[at[clusterID]].Pools

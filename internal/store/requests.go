@@ -11,16 +11,18 @@ import (
 	"doksportal/internal/portal"
 )
 
-const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_name, r.params,
-	r.justification, r.plan, r.digest, r.state, r.reason, r.issuer, r.subject, r.requester_name,
-	r.created_at, r.updated_at, ` + teamColumns
+const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_ids, r.target_name, r.params,
+	r.justification, r.plan, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
+	r.created_at, r.updated_at, coalesce(r.team_id::text, ''), coalesce(slug, ''), coalesce(teams.name, ''),
+	coalesce(member_group, ''), coalesce(approver_group, ''), coalesce(quota_nodes, 0),
+	coalesce(quota_sizes, '{}'), coalesce(teams.version, 0), coalesce(teams.updated_at, 'epoch')`
 
-const requestTables = ` FROM requests r JOIN teams ON teams.id = r.team_id `
+const requestTables = ` FROM requests r LEFT JOIN teams ON teams.id = r.team_id `
 
 func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
 	var r portal.Request
-	fields := []any{&r.ID, &r.Number, &r.SubmitKey, &r.Operation, &r.TargetID, &r.TargetName, &r.Params,
-		&r.Justification, &r.Plan, &r.Digest, &r.State, &r.Reason,
+	fields := []any{&r.ID, &r.Number, &r.SubmitKey, &r.Operation, &r.TargetID, &r.TargetIDs, &r.TargetName, &r.Params,
+		&r.Justification, &r.Plan, &r.Digest, &r.State, &r.Reason, &r.Result,
 		&r.Requester.Issuer, &r.Requester.Subject, &r.Requester.Name, &r.CreatedAt, &r.UpdatedAt}
 	return r, row.Scan(append(fields, teamFields(&r.Team)...)...)
 }
@@ -31,11 +33,11 @@ func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
 func InsertRequest(ctx context.Context, tx pgx.Tx, r portal.Request) (int64, error) {
 	var number int64
 	err := tx.QueryRow(ctx, `INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name,
-			params, justification, plan, digest, state, reason, issuer, subject, requester_name, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)
+			params, justification, plan, digest, state, reason, issuer, subject, requester_name, created_at, updated_at, target_ids)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17)
 		RETURNING number`,
-		r.ID, r.SubmitKey, r.Team.ID, r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
-		r.Digest, r.State, r.Reason, r.Requester.Issuer, r.Requester.Subject, r.Requester.Name, r.CreatedAt).Scan(&number)
+		r.ID, r.SubmitKey, orNull(r.Team.ID), r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
+		r.Digest, r.State, r.Reason, r.Requester.Issuer, r.Requester.Subject, r.Requester.Name, r.CreatedAt, notNil(r.TargetIDs)).Scan(&number)
 	if db.IsUnique(err, "requests_one_deletion") {
 		return 0, portal.E(portal.KindConflict, "a deletion of this cluster is under way already", err)
 	}
@@ -95,6 +97,7 @@ type RequestFilter struct {
 	State     portal.State
 	Requester portal.Identity
 	TargetID  string
+	Operation portal.OperationID
 	Before    int64 // number of the last request of the previous page
 	Limit     int
 }
@@ -103,10 +106,10 @@ type RequestFilter struct {
 func Requests(ctx context.Context, q Querier, f RequestFilter) ([]portal.Request, error) {
 	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`
 		WHERE ($1 OR r.team_id = ANY($2::uuid[])) AND ($3 = '' OR r.state = $3)
-			AND ($4 = '' OR (r.issuer = $4 AND r.subject = $5)) AND ($6 = '' OR r.target_id = $6)
-			AND ($7 = 0 OR r.number < $7)
-		ORDER BY r.number DESC LIMIT $8`,
-		f.All, f.TeamIDs, f.State, f.Requester.Issuer, f.Requester.Subject, f.TargetID, f.Before, f.Limit)
+			AND ($4 = '' OR (r.issuer = $4 AND r.subject = $5)) AND ($6 = '' OR r.target_ids @> ARRAY[$6])
+			AND ($7 = 0 OR r.number < $7) AND ($8 = '' OR r.operation = $8)
+		ORDER BY r.number DESC LIMIT $9`,
+		f.All, f.TeamIDs, f.State, f.Requester.Issuer, f.Requester.Subject, f.TargetID, f.Before, f.Operation, f.Limit)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
@@ -146,8 +149,26 @@ func SetReason(ctx context.Context, tx pgx.Tx, r portal.Request, reason string) 
 
 // SetTarget records the id of the cluster that a create made.
 func SetTarget(ctx context.Context, tx pgx.Tx, requestID, clusterID string) error {
-	_, err := tx.Exec(ctx, `UPDATE requests SET target_id = $2 WHERE id = $1`, requestID, clusterID)
+	_, err := tx.Exec(ctx, `UPDATE requests SET target_id = $2, target_ids = ARRAY[$2] WHERE id = $1`, requestID, clusterID)
 	return db.Wrap(err)
+}
+
+// SetResult records the id of what DigitalOcean made for a request.
+func SetResult(ctx context.Context, tx pgx.Tx, requestID, result string) error {
+	_, err := tx.Exec(ctx, `UPDATE requests SET result = $2 WHERE id = $1`, requestID, result)
+	return db.Wrap(err)
+}
+
+// Busy returns the number of another request that is changing one of the
+// clusters now, 0 when there is none. What is asked for in operations, such as
+// diagnostics, changes nothing and keeps nobody waiting.
+func Busy(ctx context.Context, tx pgx.Tx, r portal.Request, operations []portal.OperationID) (int64, error) {
+	var number int64
+	err := tx.QueryRow(ctx, `SELECT coalesce(min(number), 0) FROM requests
+		WHERE target_ids && $1 AND id <> $2 AND operation = ANY($3)
+			AND state IN ('executing', 'settling', 'unknown')`,
+		notNil(r.TargetIDs), r.ID, operations).Scan(&number)
+	return number, db.Wrap(err)
 }
 
 func expectOne(affected int64, err error) error {

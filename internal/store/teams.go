@@ -90,7 +90,7 @@ func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 // requests under way hold. It is one statement, because a create moves its
 // nodes from a reservation to a cluster and must be counted exactly once.
 func TeamUsage(ctx context.Context, q Querier, teamID string) (portal.Usage, error) {
-	rows, err := q.Query(ctx, `
+	return usage(ctx, q, `
 		SELECT size, sum(nodes)::int FROM (
 			SELECT p.size, CASE WHEN p.auto_scale THEN p.max_nodes ELSE p.count END AS nodes
 			FROM node_pools p JOIN clusters c ON c.id = p.cluster_id
@@ -98,22 +98,31 @@ func TeamUsage(ctx context.Context, q Querier, teamID string) (portal.Usage, err
 			UNION ALL
 			SELECT size, nodes FROM reservations WHERE team_id = $1
 		) used GROUP BY size`, teamID)
+}
+
+// usage reads rows of a size and a number of nodes.
+func usage(ctx context.Context, q Querier, sql string, args ...any) (portal.Usage, error) {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
-	usage := portal.Usage{}
+	u := portal.Usage{}
 	var size string
 	var nodes int
 	_, err = pgx.ForEachRow(rows, []any{&size, &nodes}, func() error {
-		usage[size] = nodes
+		u[size] = nodes
 		return nil
 	})
-	return usage, db.Wrap(err)
+	return u, db.Wrap(err)
 }
 
-// Reserve holds quota for a request. The caller has locked the team's row.
+// Reserve holds quota for a request, as far as it grows. The caller has locked
+// the team's row.
 func Reserve(ctx context.Context, tx pgx.Tx, requestID, teamID string, u portal.Usage) error {
 	for size, nodes := range u {
+		if nodes <= 0 {
+			continue
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO reservations (request_id, team_id, size, nodes)
 			VALUES ($1, $2, $3, $4)`, requestID, teamID, size, nodes)
 		if err != nil {
@@ -121,6 +130,11 @@ func Reserve(ctx context.Context, tx pgx.Tx, requestID, teamID string, u portal.
 		}
 	}
 	return nil
+}
+
+// Reserved is the quota that a request holds.
+func Reserved(ctx context.Context, q Querier, requestID string) (portal.Usage, error) {
+	return usage(ctx, q, `SELECT size, nodes FROM reservations WHERE request_id = $1`, requestID)
 }
 
 // Release gives back the quota that a request holds, if any.

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -49,22 +50,73 @@ func (s *Server) freshness(c *gin.Context) (views.Freshness, error) {
 	return views.Freshness{State: state, Now: s.Now()}, err
 }
 
-func (s *Server) cluster(c *gin.Context, v viewer) error {
+// tabs head every page about a cluster. canAsk says whether the reader belongs
+// to the team that owns it.
+func (s *Server) tabs(c *gin.Context, cluster portal.Cluster, canAsk bool) (views.Tabs, error) {
+	f, err := s.freshness(c)
+	return views.Tabs{Freshness: f, Cluster: cluster, Path: c.Request.URL.Path, CanAsk: canAsk && cluster.GoneAt.IsZero()}, err
+}
+
+// clusterPage is what every page shows of a cluster in the inventory.
+func (s *Server) clusterPage(c *gin.Context, v viewer) (views.ClusterPage, error) {
 	cluster, team, err := s.Requests.VisibleCluster(c.Request.Context(), v.actor, clean(c.Param("id")))
 	if err != nil {
-		return err
+		return views.ClusterPage{}, err
 	}
-	p := views.ClusterPage{Page: s.page(c, v, cluster.Name), Cluster: cluster}
+	p := views.ClusterPage{Page: s.page(c, v, cluster.Name)}
 	p.Live = []string{string(events.Inventory), string(events.Requests)}
-	p.CanDelete = v.actor.MemberOf(team) && cluster.GoneAt.IsZero()
-	if p.Freshness, err = s.freshness(c); err != nil {
-		return err
-	}
-	p.Requests, err = store.Requests(c.Request.Context(), s.Pool, store.RequestFilter{
-		All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), TargetID: cluster.ID, Limit: pageSize})
+	p.Tabs, err = s.tabs(c, cluster, v.actor.MemberOf(team))
+	return p, err
+}
+
+func (s *Server) cluster(c *gin.Context, v viewer) error {
+	p, err := s.clusterPage(c, v)
 	if err != nil {
 		return err
 	}
 	s.render(c, http.StatusOK, views.Cluster(p))
+	return nil
+}
+
+func (s *Server) pools(c *gin.Context, v viewer) error {
+	p, err := s.clusterPage(c, v)
+	if err != nil {
+		return err
+	}
+	p.Title = "Pools of " + p.Cluster.Name
+	s.render(c, http.StatusOK, views.Pools(p))
+	return nil
+}
+
+func (s *Server) pool(c *gin.Context, v viewer) error {
+	p, err := s.clusterPage(c, v)
+	if err != nil {
+		return err
+	}
+	pool, ok := p.Cluster.Pool(clean(c.Param("pool")))
+	if !ok {
+		return portal.E(portal.KindNotFound, "there is no such pool")
+	}
+	p.Title = "Pool " + pool.Name
+	s.render(c, http.StatusOK, views.Pool(views.PoolPage{Page: p.Page, Tabs: p.Tabs, Pool: pool}))
+	return nil
+}
+
+func (s *Server) activity(c *gin.Context, v viewer) error {
+	p, err := s.clusterPage(c, v)
+	if err != nil {
+		return err
+	}
+	p.Title = "Activity on " + p.Cluster.Name
+	f := store.RequestFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), TargetID: p.Cluster.ID, Limit: pageSize + 1}
+	f.Before, _ = strconv.ParseInt(query(c, "before"), 10, 64) // anything else is the first page
+	if p.Requests, err = store.Requests(c.Request.Context(), s.Pool, f); err != nil {
+		return err
+	}
+	if len(p.Requests) > pageSize {
+		p.Requests = p.Requests[:pageSize]
+		p.Next = c.Request.URL.Path + "?before=" + strconv.FormatInt(p.Requests[pageSize-1].Number, 10)
+	}
+	s.render(c, http.StatusOK, views.Activity(p))
 	return nil
 }

@@ -95,6 +95,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, comment string,
 	p.Live = []string{string(events.Request(r.ID))}
 	refusal := r.ReviewRefusal(v.actor)
 	p.CanReview, p.CanWithdraw = refusal == nil, r.CanWithdraw(v.actor)
+	p.CanCollect = r.CanCollect(v.actor)
 	if refusal != nil && r.State == portal.Pending {
 		p.WhyNot = message(refusal)
 	}

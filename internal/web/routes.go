@@ -27,17 +27,31 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/events", s.signedIn(s.events))
 
 	e.GET("/clusters", s.welcome(s.clusters))
-	e.GET("/clusters/new", s.welcome(s.newCluster))
+	e.GET("/clusters/new", s.welcome(s.open(create)))
 	e.POST("/clusters/new", s.welcome(s.createCluster))
-	e.POST("/clusters/new/plan", s.welcome(s.planCluster))
 	e.GET("/clusters/:id", s.welcome(s.cluster))
-	e.GET("/clusters/:id/delete", s.welcome(s.confirmDelete))
-	e.POST("/clusters/:id/delete", s.welcome(s.deleteCluster))
+	e.GET("/clusters/:id/pools", s.welcome(s.pools))
+	e.GET("/clusters/:id/pools/:pool", s.welcome(s.pool))
+	e.GET("/clusters/:id/activity", s.welcome(s.activity))
+	e.GET("/clusters/:id/diagnostics", s.welcome(s.diagnostics))
+	e.POST("/clusters/:id/diagnostics", s.welcome(s.runLint))
+	e.GET("/clusters/:id/access", s.welcome(s.access))
+	e.POST("/clusters/:id/access", s.welcome(s.askAccess))
+	for _, ch := range changes {
+		e.GET(ch.path, s.welcome(s.open(ch)))
+		e.POST(ch.path, s.welcome(s.submit(ch)))
+	}
+	for _, ch := range append([]change{create, lint, access}, changes...) {
+		e.POST(ch.path+"/plan", s.welcome(s.plan(ch)))
+	}
 
 	e.GET("/requests", s.welcome(s.requests))
 	e.GET("/requests/:number", s.welcome(s.request))
 	e.POST("/requests/:number/review", s.welcome(s.review))
 	e.POST("/requests/:number/withdraw", s.welcome(s.withdraw))
+	e.POST("/requests/:number/collect", s.welcome(s.collect))
+
+	e.GET("/catalogue", s.welcome(s.catalogue))
 
 	e.GET("/audit", s.welcome(s.audit))
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"doksportal/internal/store"
 	"doksportal/internal/web/webtest"
 )
 
@@ -33,12 +34,22 @@ var access = map[string]string{
 	"POST /clusters/new":              "U 4 4 4 F F F F",
 	"POST /clusters/new/plan":         "U 2 2 2 F F F F",
 	"GET /clusters/:id":               "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/delete":        "L 2 2 N F F F F",
-	"POST /clusters/:id/delete":       "U 4 4 N F F F F",
+	"GET /clusters/:id/pools":         "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/pools/:pool":   "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/activity":      "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/diagnostics":   "L 2 2 N 2 2 2 F",
+	"POST /clusters/:id/diagnostics":  "U 4 4 N F F F F",
+	"GET /clusters/:id/access":        "L 2 2 N 2 2 2 F",
+	"POST /clusters/:id/access":       "U 4 4 N F F F F",
+	"GET /catalogue":                  "L 2 2 2 2 2 2 F",
+	"GET /admin/registries":           "L F F F F 2 F F",
+	"POST /admin/registries":          "U F F F F 4 F F",
+	"POST /admin/registries/plan":     "U F F F F 2 F F",
 	"GET /requests":                   "L 2 2 2 2 2 2 F",
 	"GET /requests/:number":           "L 2 2 N 2 2 2 F",
 	"POST /requests/:number/review":   "U F 4 N 4 F F F",
 	"POST /requests/:number/withdraw": "U - F N F F F F",
+	"POST /requests/:number/collect":  "U 4 F N F F F F",
 	"GET /audit":                      "L F F F F 2 2 F",
 	"GET /admin/teams":                "L F F F F 2 F F",
 	"GET /admin/teams/new":            "L F F F F 2 F F",
@@ -49,10 +60,27 @@ var access = map[string]string{
 	"POST /admin/clusters":            "U F F F F N F F",
 }
 
+// On the pages of a cluster where its team's members ask for something, all
+// readers fare alike.
+func init() {
+	for _, page := range []string{"settings", "upgrade", "delete", "pools/new", "pools/:pool/change", "pools/:pool/delete",
+		"pools/:pool/recycle", "pools/:pool/nodes/:node/delete"} {
+		access["GET /clusters/:id/"+page] = "L 2 2 N F F F F"
+		access["POST /clusters/:id/"+page] = "U 4 4 N F F F F"
+		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
+	}
+	for _, page := range []string{"diagnostics", "access"} {
+		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
+	}
+}
+
 // TestAccess walks every route as every reader.
 func TestAccess(t *testing.T) {
 	b := setup(t)
 	number := b.pending()
+	ledger, err := store.Cluster(t.Context(), b.pool, b.ledger)
+	b.must(err)
+	pool := ledger.Pools[0]
 	for _, r := range b.pages.Routes() {
 		if r.Method == http.MethodHead {
 			continue
@@ -63,7 +91,7 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s is not in the table", route)
 			continue
 		}
-		path := strings.NewReplacer(":id", b.ledger, ":number", number, ":slug", "pay", "*file", "none").Replace(r.Path)
+		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", "*file", "none").Replace(r.Path)
 		for i, reader := range readers {
 			if row[i] == "-" { // would spoil what follows
 				continue

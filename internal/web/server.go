@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"doksportal/internal/auth"
 	"doksportal/internal/events"
+	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/teams"
 	"doksportal/static"
@@ -24,6 +26,7 @@ type Config struct {
 	Pool       *pgxpool.Pool
 	Auth       *auth.Auth
 	Requests   *request.Service
+	Collector  Collector
 	Teams      *teams.Service
 	Hub        *events.Hub
 	BaseURL    *url.URL
@@ -32,6 +35,12 @@ type Config struct {
 	Notice     string // shown on every page
 	Logger     *slog.Logger
 	Now        func() time.Time
+}
+
+// Collector hands out what approved requests for secrets ask for, to their
+// requesters. Its errors are those of execute.Executor.
+type Collector interface {
+	Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error)
 }
 
 // Server answers browsers.

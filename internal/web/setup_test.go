@@ -25,6 +25,7 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/events"
+	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
@@ -73,6 +74,7 @@ type bundle struct {
 	sim                   *dosim.Sim
 	pages                 *web.Server
 	requests              *request.Service
+	executor              *execute.Executor
 	syncer                *inventory.Syncer
 	log                   *log
 	ledger, index, legacy string // ids of clusters
@@ -107,6 +109,7 @@ func (b *bundle) seed(doURL string) {
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: time.Now}
 	b.must(b.syncer.Sync(context.Background()))
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Policy: policy.Policy{PlatformApprovers: "platform"}, Now: time.Now}
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, Policy: b.requests.Policy, Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
 			Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10}}}
@@ -131,13 +134,14 @@ func (b *bundle) serve() {
 		Pool: b.pool, Now: time.Now, Logger: logger,
 	})
 	b.must(err)
+	b.executor.People, b.executor.Logger = signIn, logger
 	hub := events.NewHub(b.pool, logger)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() { hub.Run(ctx); close(stopped) }()
 	b.t.Cleanup(func() { stop(); <-stopped })
 	b.pages, err = web.New(web.Config{
-		Pool: b.pool, Auth: signIn, Requests: b.requests, Teams: &teams.Service{Pool: b.pool, Now: time.Now}, Hub: hub,
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Teams: &teams.Service{Pool: b.pool, Now: time.Now}, Hub: hub,
 		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)

@@ -16,7 +16,7 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/policy internal/request internal/teams internal/web static",
+		"internal/inventory internal/policy internal/request internal/store internal/teams internal/web static",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",
 	"internal/policy":      "internal/portal",

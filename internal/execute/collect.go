@@ -1,0 +1,112 @@
+package execute
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/doapi"
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+	"doksportal/internal/store"
+)
+
+// Collect carries out an approved request for a secret: it fetches the secret
+// from DigitalOcean and returns it to its requester, who alone may collect it,
+// once. Nothing keeps it. The caller makes sure that a's groups are fresh. It
+// returns KindNotFound for a request that a may not see, KindForbidden for
+// somebody else's, KindConflict when there is nothing to collect (any more) or
+// the request went out of date, and KindUnavailable when DigitalOcean does not
+// answer or an approval cannot be confirmed now; then it may be tried again.
+func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error) {
+	r, err := e.collectable(ctx, a, number)
+	if err != nil {
+		return portal.Secret{}, err
+	}
+	if _, o := e.check(ctx, r); o.is() {
+		return portal.Secret{}, e.refuse(ctx, r, o)
+	}
+	attempt, o := e.commitIntent(ctx, r, a.Person())
+	if o.is() {
+		return portal.Secret{}, e.refuse(ctx, r, o)
+	}
+	r.State = portal.Executing
+	secret, callErr := e.fetch(ctx, r)
+	if callErr != nil {
+		_, err := e.commitOutcome(ctx, r, attempt, answer{}, callErr)
+		if err != nil {
+			return portal.Secret{}, err
+		}
+		return portal.Secret{}, collectError(callErr)
+	}
+	// Only what is on the trail is handed out.
+	return secret, e.handOver(ctx, r, attempt, a.Person())
+}
+
+func (e *Executor) collectable(ctx context.Context, a portal.Actor, number int64) (portal.Request, error) {
+	r, err := store.RequestByNumber(ctx, e.Pool, number)
+	switch {
+	case err != nil:
+		return r, err
+	case !a.CanSee(r.Team) && a.Identity != r.Requester.Identity:
+		return r, portal.E(portal.KindNotFound, "there is no such request")
+	case a.Identity != r.Requester.Identity:
+		return r, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can collect this")
+	case !r.CanCollect(a):
+		return r, portal.E(portal.KindConflict, "there is nothing to collect: this request is "+string(r.State))
+	}
+	return r, nil
+}
+
+// refuse turns an obstacle into an answer for the requester.
+func (e *Executor) refuse(ctx context.Context, r portal.Request, o obstacle) error {
+	switch {
+	case o.err != nil:
+		return o.err
+	case o.stale != "":
+		if err := e.makeStale(ctx, r, o.stale); err != nil {
+			return err
+		}
+		return portal.E(portal.KindConflict, "this request is out of date: "+o.stale)
+	}
+	return portal.E(portal.KindUnavailable, o.wait)
+}
+
+// fetch makes the one call.
+func (e *Executor) fetch(ctx context.Context, r portal.Request) (portal.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, callFor)
+	defer cancel()
+	lifetime := r.Params.Access.Lifetime()
+	if r.Operation == portal.GetKubeconfig {
+		file, err := e.DO.GetKubeconfig(ctx, r.TargetID, lifetime)
+		return portal.Secret{Kubeconfig: file, ExpiresAt: e.Now().Add(lifetime)}, err
+	}
+	c, err := e.DO.GetCredentials(ctx, r.TargetID, lifetime)
+	return c.Portal(), err
+}
+
+func collectError(err error) error {
+	if doapi.IsRefused(err) || doapi.IsNotFound(err) {
+		return portal.E(portal.KindConflict, "DigitalOcean refused it: "+doapi.Words(err), err)
+	}
+	return portal.E(portal.KindUnavailable, "DigitalOcean did not hand it out: "+doapi.Words(err)+" Try again", err)
+}
+
+// handOver records that a secret was handed to its requester.
+func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, requester portal.Person) error {
+	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
+		if err := store.FinishAttempt(ctx, tx, r.ID, e.attempt(attempt, portal.OutcomeAccepted, nil)); err != nil {
+			return err
+		}
+		if err := request.Move(ctx, tx, r, e.outcomeStep(r, attempt, portal.OutcomeAccepted, nil)); err != nil {
+			return err
+		}
+		r.State = portal.Settling
+		return request.Move(ctx, tx, r, request.Step{
+			Next: portal.Succeeded, At: e.Now(), Actor: requester, Kind: portal.EventSucceeded,
+			Summary: fmt.Sprintf("%s collected what #%d asked for, good for %s", requester.Name, r.Number, r.Params.Access.Lifetime()),
+		})
+	})
+}

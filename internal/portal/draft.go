@@ -1,0 +1,39 @@
+package portal
+
+import "time"
+
+// Draft is a request in the making: what it is about, what was typed, and what
+// it would do.
+type Draft struct {
+	Operation  OperationID
+	Team       Team // that asks; zero until one is chosen, and for clusters of several teams
+	TargetName string
+	TargetIDs  []string // ids of the clusters that it would change
+	Cluster    Cluster  // zero for a new one, and when there are several
+	Pool       Pool     // zero unless it is about one
+	Node       Node     // zero unless it is about one
+
+	// What there is to choose from.
+	Teams     []Team           // that the actor may ask for
+	Choices   []ClusterSummary // for operations on several clusters
+	Offer     Options
+	Upgrades  []Choice      // that DigitalOcean offers for the cluster
+	Resources []Resource    // that belong to the cluster
+	Longest   time.Duration // that access may last
+
+	Form   Form
+	Seen   string    // tells whether the target is still what the form was opened with
+	Chosen []Cluster // those of Choices that were chosen
+	Params Params
+	Plan   Plan  // the zero Plan while nothing can be said
+	Usage  Usage // how the team's usage would change
+	Faults []FieldError
+}
+
+// Targets are the clusters that the draft is about.
+func (d Draft) Targets() []Cluster {
+	if d.Cluster.ID != "" {
+		return []Cluster{d.Cluster}
+	}
+	return d.Chosen
+}

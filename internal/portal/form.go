@@ -1,0 +1,41 @@
+package portal
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Form is what a person typed into a form, by the names of its fields. Only
+// the fields that an operation knows are read.
+type Form url.Values
+
+// Get returns what was typed into a field, without the space around it.
+func (f Form) Get(name string) string { return strings.TrimSpace(url.Values(f).Get(name)) }
+
+// Typed returns what was typed into a field, to the letter.
+func (f Form) Typed(name string) string { return url.Values(f).Get(name) }
+
+// All returns everything that was chosen for a field.
+func (f Form) All(name string) []string { return f[name] }
+
+// Has reports whether the form has the field.
+func (f Form) Has(name string) bool { return url.Values(f).Has(name) }
+
+// On reports whether a box was ticked.
+func (f Form) On(name string) bool { return f.Get(name) == "true" }
+
+// Set replaces what was typed into a field.
+func (f Form) Set(name, value string) { url.Values(f).Set(name, value) }
+
+// Tick ticks a box, or not.
+func (f Form) Tick(name string, on bool) {
+	if on {
+		f.Set(name, "true")
+	}
+}
+
+// Words returns what was typed into a field that takes several words,
+// separated by space or commas.
+func (f Form) Words(name string) []string {
+	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+}

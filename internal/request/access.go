@@ -1,0 +1,47 @@
+package request
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"doksportal/internal/portal"
+)
+
+// usualAccess is how long access lasts unless it is asked for otherwise.
+// DigitalOcean's own default of 7 days is never used.
+const usualAccess = 8 * time.Hour
+
+func fillAccess(d *portal.Draft) {
+	d.Form.Set("minutes", strconv.Itoa(int(min(usualAccess, d.Longest).Minutes())))
+}
+
+func readAccess(d *portal.Draft, f *faults) {
+	minutes, err := strconv.Atoi(d.Form.Get("minutes"))
+	most := int(d.Longest.Minutes())
+	if err != nil || minutes < 1 || minutes > most {
+		f.add("minutes", "Choose from 1 to %d minutes; this is %s.", most, quote(d.Form.Get("minutes")))
+		minutes = 0
+	}
+	d.Params.Access = &portal.AccessParams{Seconds: minutes * 60}
+}
+
+func planAccess(d *portal.Draft) {
+	what := "a kubeconfig"
+	if d.Operation == portal.GetCredentials {
+		what = "credentials"
+	}
+	d.Plan.Summary = fmt.Sprintf("Hand out %s for cluster %s.", what, d.Cluster.Name)
+	d.Plan.Changes = []portal.Change{{What: "Good for", After: lifetimeText(d.Params.Access.Lifetime())}}
+	d.Plan.Steps = []string{
+		"Whoever holds it is an administrator of the cluster until it expires; it cannot be taken back before.",
+		"Only the requester can collect it, once. The portal keeps no copy.",
+	}
+}
+
+func lifetimeText(d time.Duration) string {
+	if d%time.Hour == 0 && d > time.Hour {
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d minutes", int(d.Minutes()))
+}

@@ -1,0 +1,182 @@
+package request
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Ask is what somebody asks for: an operation, what it is about, and what they
+// typed.
+type Ask struct {
+	Operation portal.OperationID
+	ClusterID string
+	PoolID    string
+	NodeID    string
+	Form      portal.Form // nil: the form is opened first
+}
+
+// Plan says what an operation would do, from what has been typed so far. When
+// something is wrong with that, the draft speaks of what can be understood and
+// names the fields. It returns KindNotFound for what a may not see,
+// KindForbidden when a may not ask for it, KindConflict for a target that is
+// gone, and KindUnavailable when a live look was needed and DigitalOcean does
+// not answer. Even then the draft says what it is about.
+func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Draft, error) {
+	d, err := s.prepare(ctx, a, ask, false)
+	if err != nil {
+		return d, err
+	}
+	return d, s.judge(ctx, s.Pool, &d)
+}
+
+// Submit makes a request, once for a given submit key. A request that the
+// policy allows is carried out at once. Its errors are those of Plan; besides
+// KindInvalid names faulty fields, also over quota, and KindConflict says that
+// the target has changed since the form was opened.
+func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.Request, error) {
+	if a.IsZero() {
+		return portal.Request{}, portal.E(portal.KindUnauthorized, "sign in first")
+	}
+	key := ask.Form.Get("submit_key")
+	if r, err := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); portal.KindOf(err) != portal.KindNotFound || err == nil {
+		return r, err
+	}
+	d, err := s.prepare(ctx, a, ask, true)
+	if err != nil {
+		return portal.Request{}, err
+	}
+	if _, err := uuid.Parse(key); err != nil {
+		return portal.Request{}, portal.E(portal.KindInvalid, "this form is incomplete; open it again", err)
+	}
+	if seen := ask.Form.Get("seen"); seen != "" && seen != d.Seen {
+		return portal.Request{}, portal.E(portal.KindConflict, "this has changed since you opened the form; look at the plan again")
+	}
+	return s.submit(ctx, a, &d, key)
+}
+
+// submit makes a request of a draft, in one transaction that has locked the
+// team. The same key gives the same request, so a double click does no harm.
+func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, key string) (portal.Request, error) {
+	var result portal.Request
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := s.lock(ctx, tx, a, d); err != nil {
+			return err
+		}
+		var err error
+		result, err = store.RequestBySubmitKey(ctx, tx, a.Identity, key)
+		if portal.KindOf(err) != portal.KindNotFound || err == nil {
+			return err
+		}
+		if err := s.judge(ctx, tx, d); err != nil {
+			return err
+		}
+		if len(d.Faults) > 0 {
+			return portal.Invalid(d.Faults...)
+		}
+		if d.Plan.Verdict.Decision == portal.Deny {
+			return portal.E(portal.KindForbidden, "the policy does not allow this: "+d.Plan.Verdict.Reason)
+		}
+		result, err = s.insert(ctx, tx, a, d, key)
+		return err
+	})
+	if err != nil && d.Plan.Verdict.Decision == portal.Deny {
+		if recordErr := s.refuse(ctx, a, d); recordErr != nil {
+			return result, recordErr
+		}
+	}
+	return result, err
+}
+
+// lock keeps others from reserving the team's quota, and makes sure that the
+// team is still the one that may ask.
+func (s *Service) lock(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal.Draft) error {
+	if d.Team.ID == "" {
+		return nil
+	}
+	var err error
+	if d.Team, err = store.LockTeam(ctx, tx, d.Team.ID); err != nil {
+		return err
+	}
+	if !a.MemberOf(d.Team) {
+		return portal.E(portal.KindForbidden, "you are no longer a member of this team")
+	}
+	if d.Cluster.ID == "" {
+		return nil
+	}
+	now, err := store.Cluster(ctx, tx, d.Cluster.ID)
+	if err != nil {
+		return err
+	}
+	if now.TeamID != d.Team.ID {
+		return portal.E(portal.KindConflict, "this cluster has been given to another team meanwhile")
+	}
+	d.Cluster.Environment = now.Environment
+	return nil
+}
+
+// insert keeps a new request with its reservation and its event, and starts it
+// if it needs no approval.
+func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal.Draft, key string) (portal.Request, error) {
+	r, err := s.complete(a, d, key)
+	if err != nil {
+		return r, err
+	}
+	if r.Number, err = store.InsertRequest(ctx, tx, r); err != nil {
+		return r, err
+	}
+	if err := store.Reserve(ctx, tx, r.ID, r.Team.ID, d.Usage); err != nil {
+		return r, err
+	}
+	err = Record(ctx, tx, r, Step{
+		At: r.CreatedAt, Actor: r.Requester, Kind: portal.EventSubmitted,
+		Summary: r.Requester.Name + " asked for " + describe(r) + ": " + r.Plan.Verdict.Reason,
+		Data:    map[string]any{"params": r.Params, "plan": r.Plan, "digest": r.Digest, "justification": r.Justification},
+	})
+	if err != nil || r.State != portal.Approved || r.Operation.Risk() == portal.RiskSecret {
+		return r, err
+	}
+	return r, s.Jobs.Enqueue(ctx, tx, r.ID)
+}
+
+// complete turns a draft into a request.
+func (s *Service) complete(a portal.Actor, d *portal.Draft, key string) (portal.Request, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return portal.Request{}, err
+	}
+	r := portal.Request{
+		ID: id.String(), SubmitKey: key, Team: d.Team, Operation: d.Operation, TargetID: d.Cluster.ID,
+		TargetIDs: d.TargetIDs, TargetName: d.TargetName, Params: d.Params, Justification: d.Form.Get("justification"),
+		Plan: d.Plan, State: portal.Pending, Requester: a.Person(), CreatedAt: s.Now(), UpdatedAt: s.Now(),
+	}
+	if d.Plan.Verdict.Decision == portal.Allow {
+		r.State = portal.Approved
+	}
+	r.Digest, err = portal.Digest(r.Operation, r.Params, r.Plan.Verdict)
+	return r, err
+}
+
+// refuse records that the policy denied what a asked for.
+func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, ClusterID: d.Cluster.ID,
+			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
+			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},
+		})
+	})
+}
+
+// MemberTeams lists the teams that a may ask on behalf of.
+func (s *Service) MemberTeams(ctx context.Context, a portal.Actor) ([]portal.Team, error) {
+	teams, err := store.Teams(ctx, s.Pool)
+	return slices.DeleteFunc(teams, func(t portal.Team) bool { return !a.MemberOf(t) }), err
+}

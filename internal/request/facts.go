@@ -1,0 +1,168 @@
+package request
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+func noFacts(portal.Params, portal.Cluster) []portal.Fact { return nil }
+
+// identityFacts say which cluster it is: an id alone says nothing to people,
+// and a name alone may be given to another cluster.
+func identityFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
+	return []portal.Fact{{What: "the id", Value: c.ID}, {What: "the name", Value: c.Name}}
+}
+
+// clusterFacts are what of a cluster matters for the decision to delete it.
+func clusterFacts(p portal.Params, c portal.Cluster) []portal.Fact {
+	list := append(identityFacts(p, c), portal.Fact{What: "the region", Value: c.Region},
+		portal.Fact{What: "the version", Value: c.Version}, portal.Fact{What: "high availability", Value: yesNo(c.HA)})
+	for _, pool := range c.Pools {
+		list = append(list, portal.Fact{What: "pool " + pool.Name, Value: poolNodes(pool)})
+	}
+	return list
+}
+
+func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
+	return append(identityFacts(p, c), portal.Fact{What: "the version", Value: c.Version})
+}
+
+// updateFacts are the settings that change, as they were.
+func updateFacts(p portal.Params, c portal.Cluster) []portal.Fact {
+	list := identityFacts(p, c)
+	if p.Update == nil {
+		return list
+	}
+	for _, change := range updateChanges(*p.Update, c) {
+		list = append(list, portal.Fact{What: change.What, Value: change.Before})
+	}
+	return list
+}
+
+// poolOf is the id of the pool that parameters speak of.
+func poolOf(p portal.Params) string {
+	switch {
+	case p.UpdatePool != nil:
+		return p.UpdatePool.PoolID
+	case p.DeletePool != nil:
+		return p.DeletePool.PoolID
+	case p.DeleteNode != nil:
+		return p.DeleteNode.PoolID
+	case p.Recycle != nil:
+		return p.Recycle.PoolID
+	}
+	return ""
+}
+
+// poolFacts are what of a pool matters for the decision to change or delete it.
+func poolFacts(p portal.Params, c portal.Cluster) []portal.Fact {
+	list := identityFacts(p, c)
+	if pool, ok := c.Pool(poolOf(p)); ok {
+		list = append(list, portal.Fact{What: "the pool", Value: describePool(pool)})
+	}
+	return list
+}
+
+// nodeFacts are what of nodes matters for the decision to end them: that they
+// are still there.
+func nodeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
+	list := identityFacts(p, c)
+	pool, ok := c.Pool(poolOf(p))
+	if !ok {
+		return list
+	}
+	list = append(list, portal.Fact{What: "the pool", Value: pool.Name})
+	for _, id := range nodesOf(p) {
+		if n, ok := pool.Node(id); ok {
+			list = append(list, portal.Fact{What: "node " + id, Value: n.Name})
+		}
+	}
+	return list
+}
+
+func nodesOf(p portal.Params) []string {
+	switch {
+	case p.DeleteNode != nil:
+		return []string{p.DeleteNode.NodeID}
+	case p.Recycle != nil:
+		return p.Recycle.NodeIDs
+	}
+	return nil
+}
+
+func registryFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
+	return []portal.Fact{{What: "cluster " + c.Name + " (" + c.ID + ")", Value: "with " + registries(c)}}
+}
+
+func registries(c portal.Cluster) string {
+	if len(c.Details.Registries) == 0 {
+		if c.Details.RegistryEnabled {
+			return "the account's registry"
+		}
+		return "no registry"
+	}
+	return strings.Join(slices.Sorted(slices.Values(c.Details.Registries)), ", ")
+}
+
+// describePool says in one line what a pool is. It leaves out what changes by
+// itself.
+func describePool(p portal.Pool) string {
+	return fmt.Sprintf("%s: %s, labels %s, taints %s, tags %s", p.Name, poolNodes(p),
+		orNone(labelText(p.Details.Labels)), orNone(taintText(p.Details.Taints)), orNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")))
+}
+
+// poolNodes says how many nodes a pool has, or may have when it autoscales.
+func poolNodes(p portal.Pool) string {
+	return nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes) + " × " + p.Size
+}
+
+func nodesText(autoScale bool, count, least, most int) string {
+	if autoScale {
+		return fmt.Sprintf("%d to %d", least, most)
+	}
+	return strconv.Itoa(count)
+}
+
+// labelText shows labels in the order of their keys.
+func labelText(labels map[string]string) string {
+	list := make([]string, 0, len(labels))
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		list = append(list, key+"="+labels[key])
+	}
+	return strings.Join(list, ", ")
+}
+
+func taintText(taints []portal.Taint) string {
+	list := make([]string, len(taints))
+	for i, t := range taints {
+		list[i] = t.String()
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return strconv.Itoa(n) + " nodes"
+}

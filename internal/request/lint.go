@@ -1,0 +1,46 @@
+package request
+
+import (
+	"regexp"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+func readLint(d *portal.Draft, f *faults) {
+	d.Params.Lint = &portal.LintParams{
+		IncludeGroups: f.readChecks("include_groups", d.Form), IncludeChecks: f.readChecks("include_checks", d.Form),
+		ExcludeGroups: f.readChecks("exclude_groups", d.Form), ExcludeChecks: f.readChecks("exclude_checks", d.Form),
+	}
+}
+
+var checkName = regexp.MustCompile(`^[a-z0-9-]{1,100}$`)
+
+func (f *faults) readChecks(field string, form portal.Form) []string {
+	list := form.Words(field)
+	if len(list) > maxTags {
+		f.add(field, "These are %d names; at most %d are allowed.", len(list), maxTags)
+	}
+	for _, name := range list {
+		if !checkName.MatchString(name) {
+			f.add(field, "%s is no name of a check or group.", quote(name))
+		}
+	}
+	return list
+}
+
+func planLint(d *portal.Draft) {
+	d.Plan.Summary = "Run clusterlint on cluster " + d.Cluster.Name + "."
+	p := d.Params.Lint
+	for _, c := range []struct {
+		what string
+		list []string
+	}{
+		{"Groups of checks", p.IncludeGroups}, {"Checks", p.IncludeChecks},
+		{"Groups left out", p.ExcludeGroups}, {"Checks left out", p.ExcludeChecks},
+	} {
+		if len(c.list) > 0 {
+			d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: c.what, After: strings.Join(c.list, ", ")})
+		}
+	}
+}

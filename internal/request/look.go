@@ -1,0 +1,49 @@
+package request
+
+import (
+	"context"
+	"time"
+
+	"doksportal/internal/doapi"
+	"doksportal/internal/portal"
+)
+
+// Lint returns a run of clusterlint on a cluster, the latest when runID is
+// empty; KindNotFound when there is none. What a may not see does not exist.
+func (s *Service) Lint(ctx context.Context, a portal.Actor, clusterID, runID string) (portal.LintRun, error) {
+	if _, _, err := s.VisibleCluster(ctx, a, clusterID); err != nil {
+		return portal.LintRun{}, err
+	}
+	run, err := s.DO.GetClusterlint(ctx, clusterID, runID)
+	return run.Portal(), s.readable(err)
+}
+
+// StatusMessages returns what DigitalOcean has said about a cluster's troubles
+// since the given time.
+func (s *Service) StatusMessages(ctx context.Context, a portal.Actor, clusterID string, since time.Time) ([]portal.StatusMessage, error) {
+	if _, _, err := s.VisibleCluster(ctx, a, clusterID); err != nil {
+		return nil, err
+	}
+	messages, err := s.DO.ListStatusMessages(ctx, clusterID, since)
+	return doapi.PortalMessages(messages), s.readable(err)
+}
+
+// ClusterUser returns who the portal's token is inside a cluster.
+func (s *Service) ClusterUser(ctx context.Context, a portal.Actor, clusterID string) (portal.ClusterUser, error) {
+	if _, _, err := s.VisibleCluster(ctx, a, clusterID); err != nil {
+		return portal.ClusterUser{}, err
+	}
+	user, err := s.DO.GetClusterUser(ctx, clusterID)
+	return portal.ClusterUser{Name: user.Username, Groups: user.Groups}, s.readable(err)
+}
+
+// readable gives an error of a live look the kind that people can act on.
+func (s *Service) readable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case doapi.IsNotFound(err):
+		return portal.E(portal.KindNotFound, "DigitalOcean has nothing like this", err)
+	}
+	return portal.E(portal.KindUnavailable, "this cannot be read from DigitalOcean now: "+doapi.Words(err), err)
+}

@@ -1,0 +1,193 @@
+package request
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"doksportal/internal/portal"
+)
+
+// readSettings reads the settings of a new cluster or of one that changes.
+func (f *faults) readSettings(form portal.Form) portal.Settings {
+	s := portal.Settings{
+		AutoUpgrade: form.On("auto_upgrade"), SurgeUpgrade: form.On("surge_upgrade"),
+		Maintenance: portal.Maintenance{Day: form.Get("maintenance_day"), Start: form.Get("maintenance_start")},
+		Firewall:    portal.Firewall{Enabled: form.On("firewall"), Allowed: form.Words("firewall_allowed")},
+		Autoscaler:  f.readAutoscaler(form),
+	}
+	f.checkMaintenance(s.Maintenance)
+	f.checkFirewall(s.Firewall)
+	for _, c := range portal.Components {
+		switch form.Get(c.Key) {
+		case "on", "off":
+			if s.Components == nil {
+				s.Components = map[string]bool{}
+			}
+			s.Components[c.Key] = form.Get(c.Key) == "on"
+		case "": // left to DigitalOcean
+		default:
+			f.add(c.Key, "Choose on or off.")
+		}
+	}
+	return s
+}
+
+func (f *faults) checkMaintenance(m portal.Maintenance) {
+	if m.Day != "" && !slices.Contains(portal.Days, m.Day) {
+		f.add("maintenance_day", "There is no day called %s.", quote(m.Day))
+	}
+	if m.Start == "" {
+		return
+	}
+	if _, err := time.Parse("15:04", m.Start); err != nil || len(m.Start) != len("15:04") {
+		f.add("maintenance_start", "Enter a time like 04:00; this is %s.", quote(m.Start))
+	} else if m.Day == "" {
+		f.add("maintenance_day", "Choose a day, or “any”.")
+	}
+}
+
+func (f *faults) checkFirewall(w portal.Firewall) {
+	if len(w.Allowed) > maxAddresses {
+		f.add("firewall_allowed", "These are %d addresses; at most %d are allowed.", len(w.Allowed), maxAddresses)
+		return
+	}
+	for _, a := range w.Allowed {
+		f.checkAddress("firewall_allowed", a)
+	}
+	if w.Enabled && len(w.Allowed) == 0 {
+		f.add("firewall_allowed", "Enter at least one address; otherwise nobody could reach the cluster.")
+	}
+}
+
+func (f *faults) readAutoscaler(form portal.Form) portal.Autoscaler {
+	a := portal.Autoscaler{Expanders: form.Words("expanders"), UnneededTime: form.Get("unneeded_time")}
+	for i, e := range a.Expanders {
+		if !slices.Contains(portal.Expanders, e) {
+			f.add("expanders", "There is no expander called %s; there are %s.", quote(e), strings.Join(portal.Expanders, ", "))
+		} else if slices.Contains(a.Expanders[:i], e) {
+			f.add("expanders", "The expander %s is there twice.", e)
+		}
+	}
+	if a.UnneededTime != "" {
+		if d, err := time.ParseDuration(a.UnneededTime); err != nil || d <= 0 || d > 24*time.Hour {
+			f.add("unneeded_time", "Enter a time like 10m or 1m30s, at most 24h; this is %s.", quote(a.UnneededTime))
+		} else {
+			a.UnneededTime = d.String()
+		}
+	}
+	if typed := form.Get("utilization"); typed != "" {
+		u, err := strconv.ParseFloat(typed, 64)
+		if err != nil || !(u > 0 && u <= 1) {
+			f.add("utilization", "Enter a number above 0 and at most 1, like 0.65; this is %s.", quote(typed))
+		} else {
+			a.Utilization = u
+		}
+	}
+	return a
+}
+
+// fillSettings opens a form with the settings that there are.
+func fillSettings(form portal.Form, s portal.Settings) {
+	form.Tick("auto_upgrade", s.AutoUpgrade)
+	form.Tick("surge_upgrade", s.SurgeUpgrade)
+	form.Set("maintenance_day", s.Maintenance.Day)
+	form.Set("maintenance_start", s.Maintenance.Start)
+	form.Tick("firewall", s.Firewall.Enabled)
+	form.Set("firewall_allowed", strings.Join(s.Firewall.Allowed, "\n"))
+	form.Set("expanders", strings.Join(s.Autoscaler.Expanders, ", "))
+	form.Set("unneeded_time", s.Autoscaler.UnneededTime)
+	if s.Autoscaler.Utilization != 0 {
+		form.Set("utilization", strconv.FormatFloat(s.Autoscaler.Utilization, 'g', -1, 64))
+	}
+	for _, c := range portal.Components {
+		if on, known := s.Components[c.Key]; known {
+			form.Set(c.Key, onOff(on))
+		}
+	}
+}
+
+// settingChanges lists how settings differ, in words.
+func settingChanges(before, after portal.Settings) []portal.Change {
+	list := []portal.Change{
+		{What: "Automatic upgrades", Before: onOff(before.AutoUpgrade), After: onOff(after.AutoUpgrade)},
+		{What: "Surge upgrades", Before: onOff(before.SurgeUpgrade), After: onOff(after.SurgeUpgrade)},
+		{What: "Maintenance", Before: maintenanceText(before.Maintenance), After: maintenanceText(after.Maintenance)},
+		{What: "Firewall of the control plane", Before: firewallText(before.Firewall), After: firewallText(after.Firewall)},
+		{What: "Autoscaler's expanders", Before: orDefault(strings.Join(before.Autoscaler.Expanders, ", ")), After: orDefault(strings.Join(after.Autoscaler.Expanders, ", "))},
+		{What: "Unneeded for, before a node goes", Before: orDefault(durationText(before.Autoscaler.UnneededTime)), After: orDefault(durationText(after.Autoscaler.UnneededTime))},
+		{What: "Used by less than, before a node goes", Before: shareText(before.Autoscaler.Utilization), After: shareText(after.Autoscaler.Utilization)},
+	}
+	for _, c := range portal.Components {
+		if on, spoken := after.Components[c.Key]; spoken {
+			list = append(list, portal.Change{What: c.Name, Before: componentText(before.Components, c.Key), After: onOff(on)})
+		}
+	}
+	return slices.DeleteFunc(list, func(c portal.Change) bool { return c.Before == c.After })
+}
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}
+
+func componentText(components map[string]bool, key string) string {
+	on, known := components[key]
+	if !known {
+		return "DigitalOcean's default"
+	}
+	return onOff(on)
+}
+
+func maintenanceText(m portal.Maintenance) string {
+	switch {
+	case m.Day == "" || m.Day == "any" && m.Start == "":
+		return "chosen by DigitalOcean"
+	case m.Day == "any":
+		return "any day from " + m.Start + " UTC"
+	}
+	return m.Day + " from " + orNone(m.Start) + " UTC"
+}
+
+func firewallText(w portal.Firewall) string {
+	if !w.Enabled {
+		return "off"
+	}
+	return "only from " + strings.Join(w.Allowed, ", ")
+}
+
+func orDefault(s string) string {
+	if s == "" {
+		return "default"
+	}
+	return s
+}
+
+// durationText writes a duration in one way: DigitalOcean says "1m" and "1m0s".
+func durationText(s string) string {
+	if d, err := time.ParseDuration(s); err == nil {
+		return d.String()
+	}
+	return s
+}
+
+func shareText(share float64) string {
+	if share == 0 {
+		return "default"
+	}
+	return strconv.FormatFloat(share*100, 'g', 4, 64) + " %"
+}
+
+// changedComponents are those whose state is asked to differ.
+func changedComponents(before, after map[string]bool) map[string]bool {
+	changed := maps.Clone(after)
+	maps.DeleteFunc(changed, func(key string, on bool) bool {
+		was, known := before[key]
+		return known && was == on
+	})
+	return changed
+}

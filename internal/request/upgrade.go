@@ -1,0 +1,46 @@
+package request
+
+import (
+	"fmt"
+
+	"doksportal/internal/portal"
+)
+
+func fillUpgrade(d *portal.Draft) {
+	if len(d.Upgrades) > 0 {
+		d.Form.Set("version", d.Upgrades[0].Slug)
+	}
+}
+
+func readUpgrade(d *portal.Draft, f *faults) {
+	version := d.Form.Get("version")
+	switch {
+	case len(d.Upgrades) == 0:
+		f.add("version", "DigitalOcean offers no upgrade for this cluster: it is up to date.")
+	case version == "":
+		f.add("version", "Choose a version.")
+	case !portal.Has(d.Upgrades, version):
+		f.add("version", "DigitalOcean does not offer an upgrade to %s.", quote(version))
+	}
+	d.Params.Upgrade = &portal.UpgradeParams{Version: version}
+}
+
+func planUpgrade(d *portal.Draft) {
+	c, version := d.Cluster, d.Params.Upgrade.Version
+	d.Plan.Summary = fmt.Sprintf("Upgrade cluster %s from %s to %s.", c.Name, c.Version, version)
+	d.Plan.Changes = []portal.Change{{What: "Kubernetes version", Before: c.Version, After: version}}
+	control := "The control plane is upgraded first; meanwhile the cluster's API may not answer for some minutes."
+	if c.HA {
+		control = "The control plane is upgraded first; being highly available, it goes on answering."
+	}
+	d.Plan.Steps = append(d.Plan.Steps, control)
+	for _, p := range c.Pools {
+		how := "each node is drained and replaced"
+		if c.Details.Settings.SurgeUpgrade {
+			how = "new nodes come up before old ones are drained and go"
+		}
+		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("Then pool %s (%s): %s.", p.Name, nodes(p.Count), how))
+	}
+	d.Plan.Steps = append(d.Plan.Steps, "An upgrade cannot be undone.")
+	d.Plan.Losses = []string{"What is on the disks of the nodes."}
+}

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+	"doksportal/views"
+)
+
+// change is a page on which an operation is asked for. The first of its
+// operations is the one that it opens with; the form chooses among them.
+type change struct {
+	path       string // like /clusters/:id/settings
+	operations []portal.OperationID
+}
+
+// changes are the pages that are nothing but such a form.
+var changes = []change{
+	{"/clusters/:id/settings", []portal.OperationID{portal.UpdateCluster}},
+	{"/clusters/:id/upgrade", []portal.OperationID{portal.UpgradeCluster}},
+	{"/clusters/:id/pools/new", []portal.OperationID{portal.CreateNodePool}},
+	{"/clusters/:id/pools/:pool/change", []portal.OperationID{portal.UpdateNodePool}},
+	{"/clusters/:id/pools/:pool/delete", []portal.OperationID{portal.DeleteNodePool}},
+	{"/clusters/:id/pools/:pool/recycle", []portal.OperationID{portal.RecycleNodePool}},
+	{"/clusters/:id/pools/:pool/nodes/:node/delete", []portal.OperationID{portal.DeleteNode}},
+	{"/clusters/:id/delete", []portal.OperationID{portal.DeleteCluster, portal.DeleteClusterSelective, portal.DeleteClusterDangerous}},
+	{"/admin/registries", []portal.OperationID{portal.AddRegistry, portal.RemoveRegistry, portal.AddRegistries, portal.RemoveRegistries}},
+}
+
+// Pages that show more than a form to ask with.
+var (
+	create = change{"/clusters/new", []portal.OperationID{portal.CreateCluster}}
+	lint   = change{"/clusters/:id/diagnostics", []portal.OperationID{portal.RunClusterlint}}
+	access = change{"/clusters/:id/access", []portal.OperationID{portal.GetKubeconfig, portal.GetCredentials}}
+)
+
+// ask is what the address and, once it was filled in, the form ask for. Forms
+// that choose an operation which is not the page's get the page's first.
+func (ch change) ask(c *gin.Context) request.Ask {
+	a := request.Ask{
+		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")),
+	}
+	if c.Request.Method == http.MethodPost {
+		a.Form = portal.Form(c.Request.PostForm)
+		if chosen := portal.OperationID(a.Form.Get("operation")); slices.Contains(ch.operations, chosen) {
+			a.Operation = chosen
+		}
+	}
+	return a
+}
+
+// open shows the form as it is first.
+func (s *Server) open(ch change) personal {
+	return func(c *gin.Context, v viewer) error {
+		return s.showChange(c, v, http.StatusOK, ch.ask(c), nil)
+	}
+}
+
+// submit makes a request of the form.
+func (s *Server) submit(ch change) personal {
+	return func(c *gin.Context, v viewer) error {
+		ask := ch.ask(c)
+		if ask.Form.Get("action") == "look" { // the plan could not be shown before
+			return s.showChange(c, v, http.StatusOK, ask, nil)
+		}
+		r, err := s.Requests.Submit(c.Request.Context(), v.actor, ask)
+		if err == nil {
+			return seeRequest(c, r.Number)
+		}
+		if !formProblem(err) {
+			return err
+		}
+		return s.showChange(c, v, status(err), ask, err)
+	}
+}
+
+// formProblem reports whether an error is told on the form itself, with what
+// was typed still there.
+func formProblem(err error) bool {
+	return slices.Contains([]portal.Kind{portal.KindInvalid, portal.KindConflict, portal.KindUnavailable}, portal.KindOf(err))
+}
+
+// plan renews the plan while the form is filled in.
+func (s *Server) plan(ch change) personal {
+	return func(c *gin.Context, v viewer) error {
+		d, err := s.Requests.Plan(c.Request.Context(), v.actor, ch.ask(c))
+		problem := ""
+		if err != nil {
+			if !formProblem(err) {
+				return err
+			}
+			problem = message(err)
+		}
+		s.render(c, http.StatusOK, views.PlanPanel(d.Plan, problem))
+		return nil
+	}
+}
+
+func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.Ask, problem error) error {
+	p, code, err := s.changePage(c, v, code, ask, problem)
+	if err != nil {
+		return err
+	}
+	s.render(c, code, views.Change(p))
+	return nil
+}
+
+// changePage plans what is asked for and says what is wrong with it. The form
+// keeps what was typed; only what it was opened with is renewed.
+func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.Ask, problem error) (views.ChangePage, int, error) {
+	d, err := s.Requests.Plan(c.Request.Context(), v.actor, ask)
+	if err != nil {
+		if !formProblem(err) {
+			return views.ChangePage{}, code, err
+		}
+		problem, code = err, status(err)
+	}
+	p := views.ChangePage{
+		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
+		Faults: portal.FieldErrors(problem), Ready: err == nil,
+	}
+	p.WithHTMX = true
+	if problem != nil && len(p.Faults) == 0 {
+		p.Problem = message(problem)
+	}
+	if d.Cluster.ID != "" {
+		p.Tabs, err = s.tabs(c, d.Cluster, true)
+	} else {
+		err = nil
+	}
+	return p, code, err
+}
+
+// changeTitle names what the form is about.
+func changeTitle(d portal.Draft) string {
+	title := d.Operation.Title()
+	switch {
+	case d.Operation.Deletes():
+		return "Delete cluster"
+	case d.Operation.Risk() == portal.RiskAccount:
+		return "Registries"
+	case d.Node.ID != "":
+		return title + " " + d.Node.Name
+	case d.Pool.ID != "":
+		return title + " " + d.Pool.Name
+	}
+	return title
+}
+
+// seeRequest sends the browser to a request's page.
+func seeRequest(c *gin.Context, number int64) error {
+	c.Redirect(http.StatusSeeOther, requestPath(number))
+	return nil
+}

@@ -1,0 +1,150 @@
+package views
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"doksportal/internal/portal"
+	"doksportal/views/ui"
+)
+
+// field describes the control of a field, with what is wrong with it.
+func field(p ChangePage, name, label, help string) ui.FieldProps {
+	return ui.FieldProps{Name: name, Label: label, Help: help, Fault: fault(p.Faults, name)}
+}
+
+func anyFault(faults []portal.FieldError, names ...string) bool {
+	return slices.ContainsFunc(faults, func(f portal.FieldError) bool { return slices.Contains(names, f.Field) })
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+func orText(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func submitLabel(op portal.OperationID) string {
+	switch op.Risk() {
+	case portal.RiskDestructive, portal.RiskDangerous:
+		return "Ask for the deletion"
+	case portal.RiskDiagnostic:
+		return "Run it"
+	}
+	return "Ask for it"
+}
+
+func submitColour(op portal.OperationID) string {
+	if risk := op.Risk(); risk == portal.RiskDestructive || risk == portal.RiskDangerous {
+		return "btn-error"
+	}
+	return "btn-primary"
+}
+
+func whyLabel(op portal.OperationID) string {
+	switch {
+	case op.Deletes():
+		return "Why should it go?"
+	case op.Risk() == portal.RiskDiagnostic:
+		return "Why? (optional)"
+	}
+	return "Why do you need it?"
+}
+
+// lifetimes are how long access may last, the usual first.
+func lifetimes(longest time.Duration) []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, d := range []time.Duration{8 * time.Hour, 4 * time.Hour, 2 * time.Hour, time.Hour, 30 * time.Minute, 10 * time.Minute} {
+		if d > longest {
+			continue
+		}
+		label := fmt.Sprintf("%d minutes", int(d.Minutes()))
+		if d >= time.Hour {
+			label = count(int(d.Hours()), "hour", "hours")
+		}
+		g.Options = append(g.Options, ui.Option{Value: strconv.Itoa(int(d.Minutes())), Label: label})
+	}
+	return []ui.OptionGroup{g}
+}
+
+func registryHelp(op portal.OperationID) string {
+	switch op {
+	case portal.AddRegistry, portal.RemoveRegistry:
+		return "the account's own one"
+	}
+	return "those named below"
+}
+
+// onOffOptions are the choices for a component.
+var onOffOptions = []ui.OptionGroup{{Options: []ui.Option{{Value: "on", Label: "on"}, {Value: "off", Label: "off"}}}}
+
+func dayOptions() []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, d := range portal.Days {
+		g.Options = append(g.Options, ui.Option{Value: d, Label: d})
+	}
+	return []ui.OptionGroup{g}
+}
+
+func teamOptions(teams []portal.Team) []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, t := range teams {
+		g.Options = append(g.Options, ui.Option{Value: t.Slug, Label: t.Name})
+	}
+	return []ui.OptionGroup{g}
+}
+
+func environmentOptions() []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, e := range portal.Environments {
+		g.Options = append(g.Options, ui.Option{Value: string(e), Label: string(e)})
+	}
+	return []ui.OptionGroup{g}
+}
+
+func choices(list []portal.Choice) []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, c := range list {
+		label := c.Name
+		if c.Name != c.Slug {
+			label += " (" + c.Slug + ")"
+		}
+		g.Options = append(g.Options, ui.Option{Value: c.Slug, Label: label})
+	}
+	return []ui.OptionGroup{g}
+}
+
+// sizeOptions puts the sizes that the team may use first.
+func sizeOptions(sizes []portal.Size, quota portal.Quota) []ui.OptionGroup {
+	allowed := ui.OptionGroup{Label: "In the team's quota"}
+	other := ui.OptionGroup{Label: "Not in the team's quota"}
+	for _, s := range sizes {
+		o := ui.Option{Value: s.Slug, Label: sizeLabel(s)}
+		if _, ok := quota.Sizes[s.Slug]; ok {
+			allowed.Options = append(allowed.Options, o)
+		} else {
+			other.Options = append(other.Options, o)
+		}
+	}
+	if len(allowed.Options) == 0 {
+		return []ui.OptionGroup{{Options: other.Options}}
+	}
+	return []ui.OptionGroup{allowed, other}
+}
+
+func sizeLabel(s portal.Size) string {
+	if s.VCPUs == 0 {
+		return s.Slug
+	}
+	return fmt.Sprintf("%s: %d vCPU, %d GiB, $%d a month", s.Slug, s.VCPUs, s.MemoryMiB/1024, s.MonthlyCents/100)
+}
+
+// settingFields are the fields of the settings that stand in the form's second
+// part.
+var settingFields = []string{"maintenance_day", "maintenance_start", "firewall_allowed", "expanders", "unneeded_time", "utilization",
+	"routing_agent", "amd_gpu_device_plugin", "amd_gpu_device_metrics_exporter_plugin", "nvidia_gpu_device_plugin", "rdma_shared_dev_plugin",
+	"vpc_uuid", "cluster_subnet", "service_subnet"}
