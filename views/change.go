@@ -29,10 +29,12 @@ func orText(s, other string) string {
 }
 
 func submitLabel(op portal.OperationID) string {
-	switch op.Risk() {
-	case portal.RiskDestructive, portal.RiskDangerous:
+	switch {
+	case op == portal.RecycleNodePool:
+		return "Ask for new nodes"
+	case op.Risk() == portal.RiskDestructive, op.Risk() == portal.RiskDangerous:
 		return "Ask for the deletion"
-	case portal.RiskDiagnostic:
+	case op.Risk() == portal.RiskDiagnostic:
 		return "Run it"
 	}
 	return "Ask for it"

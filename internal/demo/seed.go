@@ -58,6 +58,11 @@ var clusters = []struct {
 	{dosim.Seed{
 		ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a02", Name: "search-staging", Region: "ams3", Size: "s-4vcpu-8gb", Count: 2,
 		Tags: []string{"team:search", "env:staging"},
+		Resources: dosim.Resources{
+			LoadBalancers: []dosim.Resource{{ID: "5f0c2a6e-0000-4000-8000-000000000003", Name: "search-ingress"}},
+			Volumes: []dosim.Resource{
+				{ID: "5f0c2a6e-0000-4000-8000-000000000001", Name: "pvc-index"}, {ID: "5f0c2a6e-0000-4000-8000-000000000002", Name: "pvc-cache"}},
+		},
 	}, "search", portal.Staging},
 	{Seed: dosim.Seed{ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a03", Name: "legacy", Region: "nyc1", Size: "s-2vcpu-2gb", Count: 1}},
 }

@@ -22,10 +22,15 @@ func identityFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
 func clusterFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	list := append(identityFacts(p, c), portal.Fact{What: "the region", Value: c.Region},
 		portal.Fact{What: "the version", Value: c.Version}, portal.Fact{What: "high availability", Value: yesNo(c.HA)})
-	for _, pool := range c.Pools {
+	for _, pool := range byName(c.Pools) {
 		list = append(list, portal.Fact{What: "pool " + pool.Name, Value: poolNodes(pool)})
 	}
 	return list
+}
+
+// byName sorts pools, which DigitalOcean lists as they were made.
+func byName(pools []portal.Pool) []portal.Pool {
+	return slices.SortedFunc(slices.Values(pools), func(a, b portal.Pool) int { return strings.Compare(a.Name, b.Name) })
 }
 
 func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {

@@ -221,10 +221,10 @@ func planUpdatePool(d *portal.Draft) {
 	}
 	switch {
 	case p.Count > most:
-		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("%s are drained and removed; DigitalOcean chooses which.", nodes(p.Count-most)))
+		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It loses %s, which DigitalOcean chooses, drains and removes.", nodes(p.Count-most)))
 		d.Plan.Losses = append(d.Plan.Losses, "What is on the disks of the nodes that go.")
 	case p.Count < least:
-		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("%s are added.", nodes(least-p.Count)))
+		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It gains %s.", nodes(least-p.Count)))
 	}
 	if u.Name != nil {
 		d.Plan.Steps = append(d.Plan.Steps, "Nodes that are there keep their names; only new ones take the pool's new name.")

@@ -4,8 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -213,24 +214,27 @@ func unreadable(err error) error {
 }
 
 // fingerprint tells two states of a target apart that people would plan
-// differently for. It leaves out what changes by itself, like the nodes of an
-// autoscaled pool.
+// differently for. It goes by words, because the inventory and DigitalOcean's
+// answers write the same thing in several ways, and leaves out what changes by
+// itself, like the nodes of an autoscaled pool.
 func fingerprint(d *portal.Draft) string {
-	if d.Cluster.ID == "" {
-		return ""
-	}
 	c := d.Cluster
-	settled := c.Details
-	settled.UpdatedAt, settled.Extra = c.CreatedAt, nil
-	shape := []any{c.ID, c.Name, c.Version, c.HA, portal.OwnTags(c.Tags), settled, d.Resources, d.Upgrades}
-	for _, p := range c.Pools {
-		shape = append(shape, p.ID, describePool(p))
-	}
-	b, err := json.Marshal(shape)
-	if err != nil {
+	if c.ID == "" {
 		return ""
 	}
-	sum := sha256.Sum256(b)
+	facts := []portal.Fact{{What: "tags", Value: strings.Join(portal.OwnTags(c.Tags), ", ")}, {What: "registries", Value: registries(c)}}
+	facts = append(facts, clusterFacts(portal.Params{}, c)...)
+	facts = append(facts, settingFacts(c.Details.Settings)...)
+	for _, p := range byName(c.Pools) {
+		facts = append(facts, portal.Fact{What: p.ID, Value: describePool(p)})
+	}
+	for _, r := range d.Resources {
+		facts = append(facts, portal.Fact{What: r.Kind, Value: r.ID})
+	}
+	for _, u := range d.Upgrades {
+		facts = append(facts, portal.Fact{What: "upgrade", Value: u.Slug})
+	}
+	sum := sha256.Sum256(fmt.Append(nil, facts))
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -109,23 +109,33 @@ func fillSettings(form portal.Form, s portal.Settings) {
 	}
 }
 
-// settingChanges lists how settings differ, in words.
-func settingChanges(before, after portal.Settings) []portal.Change {
-	list := []portal.Change{
-		{What: "Automatic upgrades", Before: onOff(before.AutoUpgrade), After: onOff(after.AutoUpgrade)},
-		{What: "Surge upgrades", Before: onOff(before.SurgeUpgrade), After: onOff(after.SurgeUpgrade)},
-		{What: "Maintenance", Before: maintenanceText(before.Maintenance), After: maintenanceText(after.Maintenance)},
-		{What: "Firewall of the control plane", Before: firewallText(before.Firewall), After: firewallText(after.Firewall)},
-		{What: "Autoscaler's expanders", Before: orDefault(strings.Join(before.Autoscaler.Expanders, ", ")), After: orDefault(strings.Join(after.Autoscaler.Expanders, ", "))},
-		{What: "Unneeded for, before a node goes", Before: orDefault(durationText(before.Autoscaler.UnneededTime)), After: orDefault(durationText(after.Autoscaler.UnneededTime))},
-		{What: "Used by less than, before a node goes", Before: shareText(before.Autoscaler.Utilization), After: shareText(after.Autoscaler.Utilization)},
+// settingFacts says in words what each setting is, always in the same order.
+func settingFacts(s portal.Settings) []portal.Fact {
+	list := []portal.Fact{
+		{What: "Automatic upgrades", Value: onOff(s.AutoUpgrade)},
+		{What: "Surge upgrades", Value: onOff(s.SurgeUpgrade)},
+		{What: "Maintenance", Value: maintenanceText(s.Maintenance)},
+		{What: "Firewall of the control plane", Value: firewallText(s.Firewall)},
+		{What: "Autoscaler's expanders", Value: orDefault(strings.Join(s.Autoscaler.Expanders, ", "))},
+		{What: "Unneeded for, before a node goes", Value: orDefault(durationText(s.Autoscaler.UnneededTime))},
+		{What: "Used by less than, before a node goes", Value: shareText(s.Autoscaler.Utilization)},
 	}
 	for _, c := range portal.Components {
-		if on, spoken := after.Components[c.Key]; spoken {
-			list = append(list, portal.Change{What: c.Name, Before: componentText(before.Components, c.Key), After: onOff(on)})
+		list = append(list, portal.Fact{What: c.Name, Value: componentText(s.Components, c.Key)})
+	}
+	return list
+}
+
+// settingChanges lists how settings differ, in words.
+func settingChanges(before, after portal.Settings) []portal.Change {
+	var list []portal.Change
+	now := settingFacts(after)
+	for i, was := range settingFacts(before) {
+		if was.Value != now[i].Value {
+			list = append(list, portal.Change{What: was.What, Before: was.Value, After: now[i].Value})
 		}
 	}
-	return slices.DeleteFunc(list, func(c portal.Change) bool { return c.Before == c.After })
+	return list
 }
 
 func onOff(b bool) string {

@@ -144,6 +144,8 @@ func changeTitle(d portal.Draft) string {
 		return "Delete cluster"
 	case d.Operation.Risk() == portal.RiskAccount:
 		return "Registries"
+	case d.Operation == portal.RecycleNodePool:
+		return "Recycle nodes of pool " + d.Pool.Name
 	case d.Node.ID != "":
 		return title + " " + d.Node.Name
 	case d.Pool.ID != "":

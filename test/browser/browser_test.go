@@ -202,13 +202,13 @@ func (p *tab) until(condition string) {
 // sees waits until an element has a text.
 func (p *tab) sees(css, text string) {
 	p.t.Helper()
-	p.until(`[...document.querySelectorAll(` + quote(css) + `)].some(e => e.textContent.includes(` + quote(text) + `))`)
+	p.until(`[...document.querySelectorAll(` + quote(css) + `)].some(e => e.textContent.replace(/\s+/g, " ").includes(` + quote(text) + `))`)
 }
 
 // seesNot reports a failure when an element has a text now.
 func (p *tab) seesNot(css, text string) {
 	p.t.Helper()
-	if eval[bool](p, `[...document.querySelectorAll(`+quote(css)+`)].some(e => e.textContent.includes(`+quote(text)+`))`) {
+	if eval[bool](p, `[...document.querySelectorAll(`+quote(css)+`)].some(e => e.textContent.replace(/\s+/g, " ").includes(`+quote(text)+`))`) {
 		p.t.Errorf("%s says %q\n%s", css, text, p.seen())
 	}
 }
