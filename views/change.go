@@ -74,9 +74,8 @@ func lifetimes(longest time.Duration) []ui.OptionGroup {
 }
 
 func registryHelp(op portal.OperationID) string {
-	switch op {
-	case portal.AddRegistry, portal.RemoveRegistry:
-		return "the account's own one"
+	if op == portal.AddRegistry || op == portal.RemoveRegistry {
+		return ""
 	}
 	return "those named below"
 }

@@ -26,9 +26,11 @@ func (b *bundle) everyPage() []webtest.Page {
 	var list []webtest.Page
 	for reader, paths := range map[string][]string{
 		"nobody":   {"/signed-out", "/nothing", "/auth/callback?state=x&code=y"},
-		"member":   {"/", "/me", "/clusters", "/clusters/new", "/clusters/" + b.ledger, "/clusters/" + b.ledger + "/delete", "/requests", "/requests/" + number, "/audit", "/events", "/clusters/x"},
+		"member":   {"/", "/me", "/clusters", "/clusters/new", "/clusters/" + b.ledger, "/clusters/" + b.ledger + "/delete", "/requests", "/requests/" + number, "/audit", "/events", "/clusters/x",
+			"/catalogue", "/clusters/" + b.ledger + "/settings", "/clusters/" + b.ledger + "/pools", "/clusters/" + b.ledger + "/access",
+			"/clusters/" + b.ledger + "/diagnostics", "/clusters/" + b.ledger + "/upgrade"},
 		"approver": {"/", "/requests/" + number},
-		"admin":    {"/admin/teams", "/admin/teams/new", "/admin/teams/pay", "/admin/clusters"},
+		"admin":    {"/admin/teams", "/admin/teams/new", "/admin/teams/pay", "/admin/clusters", "/admin/registries"},
 		"auditor":  {"/audit", "/audit?from=rubbish"},
 		"outsider": {"/", "/clusters"},
 	} {
@@ -162,7 +164,10 @@ func evil(p webtest.Page) string {
 func TestTextStaysText(t *testing.T) {
 	b := setup(t)
 	for _, text := range inert {
-		id := b.sim.Add(dosim.Seed{Name: text, Region: "fra1", Size: "s-2vcpu-4gb", Count: 1, Tags: []string{text}})
+		id := b.sim.Add(dosim.Seed{Name: text, Region: "fra1", Tags: []string{text}, Registries: []string{text}, Pools: []dosim.SeedPool{{
+			Name: text, Size: "s-2vcpu-4gb", Count: 1, Tags: []string{text}, Labels: map[string]string{text: text}, Taints: []dosim.Taint{{Key: text, Value: text, Effect: text}}}}})
+		b.sim.Announce(id, text)
+		b.sim.SetState(id, text, text)
 		b.must(b.syncer.Sync(t.Context()))
 		b.as("admin").Post("/admin/clusters", url.Values{"cluster": {id}, "team": {"pay"}, "environment": {"production"}})
 		pages := []webtest.Page{
@@ -176,6 +181,13 @@ func TestTextStaysText(t *testing.T) {
 			b.as("admin").Get("/admin/clusters?saved=" + url.QueryEscape(text)),
 			b.as("auditor").Get("/audit?actor=" + url.QueryEscape(text) + "&from=" + url.QueryEscape(text)),
 			b.as("auditor").Get("/audit?cluster=" + url.QueryEscape(text)),
+			b.as("member").Post("/clusters/"+id+"/settings", url.Values{"name": {text}, "tags": {text}, "expanders": {text}, "firewall_allowed": {text}, "routing_agent": {text}}),
+			b.as("member").Post("/clusters/"+id+"/pools/new", url.Values{"name": {text}, "labels": {text}, "taints": {text}, "count": {text}}),
+			b.as("member").Post("/clusters/"+id+"/diagnostics", url.Values{"include_checks": {text}}),
+			b.as("member").Get("/clusters/" + id + "/diagnostics?since=" + url.QueryEscape(text) + "&run=" + url.QueryEscape(text)),
+			b.as("member").Post("/clusters/"+id+"/access", url.Values{"minutes": {text}}),
+			b.as("admin").Post("/admin/registries", url.Values{"registries": {text}, "operation": {"add_registries"}, "clusters": {text, id}}),
+			b.as("member").Get("/clusters/" + id + "/pools"), b.as("member").Get("/clusters/" + id + "/activity"), b.as("member").Get("/clusters/" + id + "/upgrade"),
 			b.as("member").Get("/clusters"), b.as("member").Get("/clusters/" + id), b.as("member").Get("/requests"), b.as("admin").Get("/admin/teams"),
 			b.as("auditor").Get("/audit"), b.as("nobody").Get("/" + url.PathEscape(text)),
 		}
