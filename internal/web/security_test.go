@@ -25,8 +25,8 @@ func (b *bundle) everyPage() []webtest.Page {
 	number := b.pending()
 	var list []webtest.Page
 	for reader, paths := range map[string][]string{
-		"nobody":   {"/signed-out", "/nothing", "/auth/callback?state=x&code=y"},
-		"member":   {"/", "/me", "/clusters", "/clusters/new", "/clusters/" + b.ledger, "/clusters/" + b.ledger + "/delete", "/requests", "/requests/" + number, "/audit", "/events", "/clusters/x",
+		"nobody": {"/signed-out", "/nothing", "/auth/callback?state=x&code=y"},
+		"member": {"/", "/me", "/clusters", "/clusters/new", "/clusters/" + b.ledger, "/clusters/" + b.ledger + "/delete", "/requests", "/requests/" + number, "/audit", "/events", "/clusters/x",
 			"/catalogue", "/clusters/" + b.ledger + "/settings", "/clusters/" + b.ledger + "/pools", "/clusters/" + b.ledger + "/access",
 			"/clusters/" + b.ledger + "/diagnostics", "/clusters/" + b.ledger + "/upgrade"},
 		"approver": {"/", "/requests/" + number},
