@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"doksportal/internal/portal"
+	"doksportal/internal/request"
 )
 
 // effect is how far a call's effect is to be seen on its cluster.
@@ -40,7 +41,7 @@ func effectOf(r portal.Request, c portal.Cluster) effect {
 	case portal.RecycleNodePool:
 		return ofGoneNodes(p.Recycle.PoolID, p.Recycle.NodeIDs, true, c)
 	case portal.AddRegistries, portal.RemoveRegistries, portal.AddRegistry, portal.RemoveRegistry:
-		return all(registered(r.Operation, p.Registries.Names, c))
+		return all(registered(r, c))
 	}
 	if r.Operation.Deletes() && (c.State == portal.ClusterDeleting || c.State == portal.ClusterDeleted) {
 		return underway
@@ -180,15 +181,26 @@ func ofGoneNodes(poolID string, ids []string, replaced bool, c portal.Cluster) e
 	return begun(left)
 }
 
-func registered(op portal.OperationID, names []string, c portal.Cluster) bool {
+// registered tells whether a cluster has its registries as asked for. Which one
+// is the account's own DigitalOcean does not say: there a call that it accepted
+// is believed, and one whose answer was lost only when something has changed.
+func registered(r portal.Request, c portal.Cluster) bool {
 	has := func(name string) bool { return slices.Contains(c.Details.Registries, name) }
-	switch op {
+	believed := r.State == portal.Settling || differs(r, c)
+	switch r.Operation {
 	case portal.AddRegistry:
-		return c.Details.RegistryEnabled
+		return believed && c.Details.RegistryEnabled
 	case portal.RemoveRegistry:
-		return !c.Details.RegistryEnabled || len(c.Details.Registries) > 0
+		return believed
 	case portal.AddRegistries:
-		return !slices.ContainsFunc(names, func(n string) bool { return !has(n) })
+		return !slices.ContainsFunc(r.Params.Registries.Names, func(n string) bool { return !has(n) })
 	}
-	return !slices.ContainsFunc(names, has)
+	return !slices.ContainsFunc(r.Params.Registries.Names, has)
+}
+
+// differs tells whether a cluster is no longer what the request was planned for.
+func differs(r portal.Request, c portal.Cluster) bool {
+	return slices.ContainsFunc(request.Facts(r.Operation, r.Params, []portal.Cluster{c}), func(now portal.Fact) bool {
+		return !slices.Contains(r.Params.Target, now)
+	})
 }
