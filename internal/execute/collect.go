@@ -97,6 +97,9 @@ func collectError(err error) error {
 // handOver records that a secret was handed to its requester.
 func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, requester portal.Person) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
+		if _, err := e.lock(ctx, tx, r); err != nil {
+			return err
+		}
 		if err := store.FinishAttempt(ctx, tx, r.ID, e.attempt(attempt, portal.OutcomeAccepted, nil)); err != nil {
 			return err
 		}
