@@ -275,3 +275,19 @@ func TestAsksThatNameNothing(t *testing.T) {
 		t.Errorf("without a node: %v", err)
 	}
 }
+
+// A token that is no longer accepted is no fault of the request: it is still
+// there to be collected, and its reader is told to come back.
+func TestCollectWithATokenThatIsRefused(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.access(portal.GetCredentials, portal.Development, "30")
+	b.sim.Inject(dosim.Fault{Operation: "get_credentials", Kind: dosim.FaultStatus, Status: 401, ID: "unauthorized", Message: "Unable to authenticate you."})
+	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindUnavailable {
+		t.Errorf("collected: %v", err)
+	}
+	b.want(b.read(r), portal.Approved)
+	if _, err := b.collect(b.member, r); err != nil {
+		t.Errorf("tried again: %v", err)
+	}
+}
