@@ -28,6 +28,15 @@ func orText(s, other string) string {
 	return s
 }
 
+// planTrigger says when the plan is renewed. Where each renewal looks at
+// DigitalOcean it waits until a field is left.
+func planTrigger(op portal.OperationID) string {
+	if op.Deletes() || op == portal.UpgradeCluster {
+		return "change"
+	}
+	return "input delay:250ms"
+}
+
 func submitLabel(op portal.OperationID) string {
 	switch {
 	case op == portal.RecycleNodePool:

@@ -51,7 +51,7 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.POST("/requests/:number/withdraw", s.welcome(s.withdraw))
 	e.POST("/requests/:number/collect", s.welcome(s.collect))
 
-	e.GET("/catalogue", s.welcome(s.catalogue))
+	e.GET("/catalogue", s.signedIn(s.catalogue))
 
 	e.GET("/audit", s.welcome(s.audit))
 

@@ -41,7 +41,7 @@ var access = map[string]string{
 	"POST /clusters/:id/diagnostics":  "U 4 4 N F F F F",
 	"GET /clusters/:id/access":        "L 2 2 N 2 2 2 F",
 	"POST /clusters/:id/access":       "U 4 4 N F F F F",
-	"GET /catalogue":                  "L 2 2 2 2 2 2 F",
+	"GET /catalogue":                  "L 2 2 2 2 2 2 2",
 	"GET /admin/registries":           "L F F F F 2 F F",
 	"POST /admin/registries":          "U F F F F 4 F F",
 	"POST /admin/registries/plan":     "U F F F F 2 F F",
