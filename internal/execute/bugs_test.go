@@ -291,3 +291,20 @@ func TestCollectWithATokenThatIsRefused(t *testing.T) {
 		t.Errorf("tried again: %v", err)
 	}
 }
+
+// Approvers read how many nodes a pool loses. DigitalOcean takes a pool that
+// has more than it may to its lower bound.
+func TestAPoolThatLosesMoreThanItSeems(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.approved(operationCase{ask: onPool(portal.UpdateNodePool, "fixed", "auto_scale", "true", "min_nodes", "0", "max_nodes", "1")})
+	if got := strings.Join(r.Plan.Steps, " "); !strings.Contains(got, "It loses 2 nodes") {
+		t.Errorf("the plan says %q", got)
+	}
+	b.want(b.finish(r), portal.Succeeded)
+	c, err := b.do.GetCluster(t.Context(), b.cluster)
+	b.must(err)
+	if n := len(pool(c, "fixed").Nodes); n != 0 {
+		t.Errorf("%d of 2 nodes are left", n)
+	}
+}
