@@ -12,6 +12,7 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/portal"
+	"doksportal/internal/request"
 )
 
 // impatient makes the executor's client try again without a pause, so that
@@ -278,5 +279,29 @@ func TestWhatDoesNotEndWell(t *testing.T) {
 				t.Errorf("%q does not say %q", r.Reason, tt.says)
 			}
 		})
+	}
+}
+
+// Of several clusters all have to get there: one that is gone is not made up
+// for by the others, whichever comes first.
+func TestOneOfSeveralClustersGoes(t *testing.T) {
+	t.Parallel()
+	for first := range 2 {
+		b := richSetup(t)
+		ids := []string{b.cluster, b.sim.Add(dosim.Seed{Name: "other", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1})}
+		b.clock.advance(time.Second)
+		b.must(b.syncer.Sync(t.Context()))
+		r := b.step(b.approved(operationCase{admins: true, ask: func(*bundle) request.Ask {
+			f := form("registries", "images")
+			f["clusters"] = ids
+			return request.Ask{Operation: portal.AddRegistries, Form: f}
+		}}))
+		b.want(r, portal.Settling)
+		b.sim.Remove(r.TargetIDs[first])
+		r = b.step(r)
+		b.want(r, portal.Failed)
+		if r.Reason != "The cluster was deleted meanwhile." {
+			t.Errorf("reason %q", r.Reason)
+		}
 	}
 }
