@@ -43,24 +43,30 @@ func (e *Executor) checkPeople(ctx context.Context, r portal.Request) obstacle {
 	if why := mayNotAsk(requester, r); why != "" {
 		return obstacle{stale: why}
 	}
-	if r.Plan.Verdict.Approvals == 0 {
+	if len(r.Plan.Verdict.Needs) == 0 {
 		return e.checkAge(r.Requester, asOf)
 	}
-	valid := 0
-	for _, person := range r.Approvers() {
-		approver, asOf, err := e.People.Current(ctx, person.Identity)
+	return e.checkApprovers(ctx, r)
+}
+
+// checkApprovers makes sure that those who approved it still may, and are
+// enough.
+func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) obstacle {
+	var groups [][]string
+	for _, v := range r.Approvals() {
+		approver, asOf, err := e.People.Current(ctx, v.Reviewer.Identity)
 		if err != nil {
 			return obstacle{err: err}
 		}
 		if !r.MayApprove(approver) {
 			continue
 		}
-		if o := e.checkAge(person, asOf); o.is() {
+		if o := e.checkAge(v.Reviewer, asOf); o.is() {
 			return o
 		}
-		valid++
+		groups = append(groups, r.ApproverGroups(approver))
 	}
-	if valid < r.Plan.Verdict.Approvals {
+	if len(r.Plan.Verdict.Owed(groups)) > 0 {
 		return obstacle{stale: "Who approved it may no longer approve it."}
 	}
 	return obstacle{}
@@ -86,14 +92,19 @@ func (e *Executor) checkAge(p portal.Person, asOf time.Time) obstacle {
 
 // lookAt reads the clusters of a request from DigitalOcean.
 func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluster, obstacle) {
+	found, err := request.Look(ctx, e.DO, r.TargetIDs)
+	if err != nil {
+		return nil, obstacle{wait: waitingFor(err)}
+	}
 	live := make([]doapi.Cluster, len(r.TargetIDs))
 	for i, id := range r.TargetIDs {
-		var err error
-		if live[i], err = e.DO.GetCluster(ctx, id); doapi.IsNotFound(err) {
+		var ok bool
+		if live[i], ok = found[id]; !ok {
 			return nil, obstacle{stale: "The cluster is gone already."}
-		} else if err != nil {
-			return nil, obstacle{wait: waitingFor(err)}
 		}
+	}
+	if len(live) == 0 && r.Operation != portal.CreateCluster {
+		return nil, obstacle{err: fmt.Errorf("request %s names no cluster", r.ID)}
 	}
 	return live, obstacle{}
 }

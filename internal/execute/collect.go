@@ -25,10 +25,11 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 	if err != nil {
 		return portal.Secret{}, err
 	}
+	lookedAt := e.Now()
 	if _, o := e.check(ctx, r); o.is() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
-	attempt, o := e.commitIntent(ctx, r, a.Person())
+	attempt, o := e.commitIntent(ctx, r, a.Person(), lookedAt)
 	if o.is() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}

@@ -79,7 +79,7 @@ func updated(p portal.UpdateParams, c portal.Cluster) bool {
 		(p.Tags == nil || slices.Equal(*p.Tags, portal.OwnTags(c.Tags))) &&
 		(p.Maintenance == nil || p.Maintenance.Day == now.Maintenance.Day && (p.Maintenance.Start == "" || p.Maintenance.Start == now.Maintenance.Start)) &&
 		(p.Firewall == nil || p.Firewall.Enabled == now.Firewall.Enabled && slices.Equal(p.Firewall.Allowed, now.Firewall.Allowed)) &&
-		(p.Autoscaler == nil || slices.Equal(p.Autoscaler.Expanders, now.Autoscaler.Expanders) && p.Autoscaler.Utilization == now.Autoscaler.Utilization)
+		(p.Autoscaler == nil || request.SameAutoscaler(*p.Autoscaler, now.Autoscaler))
 }
 
 func ofUpgrade(p portal.UpgradeParams, c portal.Cluster) effect {
@@ -119,6 +119,9 @@ func ofPool(u portal.UpdatePoolParams, c portal.Cluster) effect {
 		want.MinNodes != now.MinNodes || want.MaxNodes != now.MaxNodes ||
 		!sameDetails(want.Details, now.Details) {
 		return absent
+	}
+	if u.Count == nil && u.AutoScale == nil && u.MinNodes == nil && u.MaxNodes == nil {
+		return complete // no node comes or goes
 	}
 	return settled(now)
 }

@@ -85,6 +85,7 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 // carryOut makes the call of an approved request, unless something has changed
 // or is in the way.
 func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duration, error) {
+	lookedAt := e.Now()
 	live, o := e.check(ctx, r)
 	if o.is() {
 		return e.stop(ctx, r, o)
@@ -93,7 +94,7 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 	// a worker that was paused in between sends nothing afterwards.
 	call, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
-	attempt, o := e.commitIntent(ctx, r, self)
+	attempt, o := e.commitIntent(ctx, r, self, lookedAt)
 	if o.is() {
 		return e.stop(ctx, r, o)
 	}

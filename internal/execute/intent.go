@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,15 +17,16 @@ import (
 
 // commitIntent writes down that a call is about to be made on actor's behalf,
 // having checked under locks what may have changed since the request was
-// planned. If it has, nothing is written and the obstacle says what.
-func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person) (attempt int, o obstacle) {
+// planned or its clusters were looked at. If it has, nothing is written and the
+// obstacle says what.
+func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, lookedAt time.Time) (attempt int, o obstacle) {
 	attempt = len(r.Attempts) + 1
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		team, err := e.lock(ctx, tx, r)
 		if err != nil {
 			return err
 		}
-		if o = e.recheck(ctx, tx, r, team); o.is() {
+		if o = e.recheck(ctx, tx, r, team, lookedAt); o.is() {
 			return nil
 		}
 		if err := store.InsertAttempt(ctx, tx, r.ID, portal.Attempt{Number: attempt, IntentAt: e.Now()}); err != nil {
@@ -34,13 +36,22 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Executing, At: e.Now(), Actor: actor, Kind: portal.EventIntent,
 			Summary: fmt.Sprintf("About to send %s %s for request #%d", op.Method, op.Path, r.Number),
-			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": r.Approvers()},
+			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": approvers(r)},
 		})
 	})
 	if err != nil {
 		return attempt, obstacle{err: err}
 	}
 	return attempt, o
+}
+
+// approvers are the people on whose word a request runs.
+func approvers(r portal.Request) []portal.Person {
+	var people []portal.Person
+	for _, v := range r.Approvals() {
+		people = append(people, v.Reviewer)
+	}
+	return people
 }
 
 // lock locks the team and then the clusters of a request. Everybody locks in
@@ -58,9 +69,9 @@ func (e *Executor) lock(ctx context.Context, tx pgx.Tx, r portal.Request) (porta
 
 // recheck compares quota, owner and policy with the plan, and makes sure that
 // nothing else is being done to the clusters. They and the team are locked.
-func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team) obstacle {
+func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, lookedAt time.Time) obstacle {
 	in := policy.Input{Operation: r.Operation, Team: team}
-	if o := e.recheckTarget(ctx, tx, r, &in); o.is() {
+	if o := e.recheckTarget(ctx, tx, r, &in, lookedAt); o.is() {
 		return o
 	}
 	var err error
@@ -78,13 +89,13 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 	return obstacle{}
 }
 
-func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, in *policy.Input) obstacle {
+func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, in *policy.Input, lookedAt time.Time) obstacle {
 	if r.Params.Create != nil {
 		in.Environment = r.Params.Create.Environment
 		return obstacle{}
 	}
 	if changes(r.Operation) {
-		busy, err := store.Busy(ctx, tx, r, changing())
+		busy, err := store.Busy(ctx, tx, r, changing(), lookedAt)
 		if err != nil {
 			return obstacle{err: err}
 		}

@@ -115,8 +115,9 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 }
 
 // take writes into the inventory what DigitalOcean said when it accepted a
-// request. From then on growth is counted there and no longer as a reservation;
-// what shrinks stays reserved until it is seen to be gone.
+// request. Until the request has ended a pool counts as much as it had or gets,
+// whichever is more: growth is promised, a list may be stale, and what shrinks
+// is free only once it is seen to be gone.
 func (e *Executor) take(ctx context.Context, tx pgx.Tx, r *portal.Request, a answer) error {
 	switch {
 	case a.cluster != nil && r.Operation == portal.CreateCluster:
@@ -138,10 +139,7 @@ func (e *Executor) takePool(ctx context.Context, tx pgx.Tx, r *portal.Request, n
 		return err
 	}
 	before, _ := cluster.Pool(now.ID)
-	if err := store.Release(ctx, tx, r.ID); err != nil {
-		return err
-	}
-	if err := store.Reserve(ctx, tx, r.ID, r.Team.ID, portal.Usage{now.Size: before.Cost() - now.Cost()}); err != nil {
+	if err := store.Hold(ctx, tx, r.ID, r.Team.ID, now, max(before.Cost(), now.Cost())); err != nil {
 		return err
 	}
 	if err := store.SeePool(ctx, tx, r.TargetID, now, e.Now()); err != nil {

@@ -35,7 +35,11 @@ func (e *Executor) send(ctx context.Context, r portal.Request, live []doapi.Clus
 		spec.Tags = append([]string{r.RequestTag()}, spec.Tags...)
 		return poolOf(do.CreateNodePool(ctx, r.TargetID, spec))
 	case portal.UpdateNodePool:
-		return poolOf(do.UpdateNodePool(ctx, r.TargetID, p.UpdatePool.PoolID, updatePoolCall(*p.UpdatePool, live[0])))
+		update, err := updatePoolCall(*p.UpdatePool, live[0])
+		if err != nil {
+			return answer{}, err
+		}
+		return poolOf(do.UpdateNodePool(ctx, r.TargetID, p.UpdatePool.PoolID, update))
 	case portal.DeleteNodePool:
 		return answer{}, do.DeleteNodePool(ctx, r.TargetID, p.DeletePool.PoolID)
 	case portal.DeleteNode:
@@ -205,16 +209,20 @@ func withSystemTags(now, own []string) *[]string {
 }
 
 // updatePoolCall says what is to change. The reference asks for name and count
-// with every change; the count of a pool that autoscales is not ours to say.
-func updatePoolCall(u portal.UpdatePoolParams, cluster doapi.Cluster) doapi.UpdateNodePool {
+// with every change. The count of a pool that autoscales is not ours to say,
+// unless its bounds leave it out: DigitalOcean would go down to the lower one.
+func updatePoolCall(u portal.UpdatePoolParams, cluster doapi.Cluster) (doapi.UpdateNodePool, error) {
 	i := slices.IndexFunc(cluster.NodePools, func(p doapi.NodePool) bool { return p.ID == u.PoolID })
+	if i < 0 {
+		return doapi.UpdateNodePool{}, &doapi.Error{Invalid: true, Write: true, Err: fmt.Errorf("the cluster has no pool %s", u.PoolID)}
+	}
 	now := cluster.NodePools[i]
 	call := doapi.UpdateNodePool{Name: u.Name, Count: u.Count, AutoScale: u.AutoScale, MinNodes: u.MinNodes, MaxNodes: u.MaxNodes, Labels: u.Labels}
 	if call.Name == nil {
 		call.Name = &now.Name
 	}
-	if call.Count == nil && !u.Applied(now.Portal()).AutoScale {
-		call.Count = &now.Count
+	if after := u.Applied(now.Portal()); call.Count == nil && (!after.AutoScale || !now.AutoScale || after.Count != now.Count) {
+		call.Count = &after.Count
 	}
 	if u.Tags != nil {
 		call.Tags = withSystemTags(now.Tags, *u.Tags)
@@ -226,5 +234,5 @@ func updatePoolCall(u portal.UpdatePoolParams, cluster doapi.Cluster) doapi.Upda
 		}
 		call.Taints = &taints
 	}
-	return call
+	return call, nil
 }

@@ -99,6 +99,7 @@ var driftCases = []struct {
 	says   string // empty: it does not matter
 }{
 	{"resized", portal.UpdateNodePool, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, "2 × s-2vcpu-4gb"},
+	{"resized, before an upgrade", portal.UpgradeCluster, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, "pool fixed was 2"},
 	{"resized, and deleted whole", portal.DeleteClusterDangerous, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, "pool fixed was 2 × s-2vcpu-4gb and is 3 × s-2vcpu-4gb"},
 	{"resized, while a setting changes", portal.UpdateCluster, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, ""},
 	{"resized, while another pool is made", portal.CreateNodePool, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, ""},
@@ -150,8 +151,8 @@ func TestResourcesThatAppear(t *testing.T) {
 	b.wantCalls("delete_cluster_dangerous", 0)
 }
 
-// Two different people have to agree to a dangerous deletion, and platform
-// approvers to one with chosen resources.
+// Somebody of the team and a platform approver have to agree to a dangerous
+// deletion, and a platform approver to one with chosen resources.
 func TestWhoseApprovalsCount(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
@@ -168,9 +169,14 @@ func TestWhoseApprovalsCount(t *testing.T) {
 		t.Errorf("the requester approves: %v", err)
 	}
 	b.must(b.requests.Review(ctx, b.person("eve", "pay-approvers"), approve))
+	b.want(b.read(r), portal.Pending)
+	platform := b.person("pia", "platform")
+	platform.Roles = []portal.Role{portal.RolePlatformApprover}
+	b.must(b.requests.Review(ctx, platform, approve))
 	b.want(b.read(r), portal.Approved)
 	b.person("ann", "pay")
-	b.person("eve") // has lost the group since
+	b.person("bob", "pay-approvers")
+	b.person("pia") // has lost the group since
 	b.want(b.step(r), portal.Stale)
 	b.wantCalls("delete_cluster_dangerous", 0)
 

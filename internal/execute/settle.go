@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,19 +30,23 @@ func (e *Executor) see(ctx context.Context, r portal.Request) (sight, error) {
 	if r.Operation == portal.RunClusterlint {
 		return e.seeLint(ctx, r)
 	}
+	if len(r.TargetIDs) == 0 {
+		return sight{}, fmt.Errorf("request %s names no cluster", r.ID)
+	}
+	asOf := e.Now()
+	found, err := request.Look(ctx, e.DO, r.TargetIDs)
+	if err != nil {
+		return sight{}, err
+	}
 	s := sight{effect: complete}
 	for _, id := range r.TargetIDs {
-		asOf := e.Now()
-		c, err := e.DO.GetCluster(ctx, id)
-		switch {
-		case doapi.IsNotFound(err), err == nil && c.Status.State == portal.ClusterDeleted:
+		c, ok := found[id]
+		if !ok || c.Status.State == portal.ClusterDeleted {
 			s.gone = append(s.gone, id)
 			if !r.Operation.Deletes() {
 				s.effect, s.why = broken, "The cluster was deleted meanwhile."
 			}
 			continue
-		case err != nil:
-			return s, err
 		}
 		cluster := c.Portal(asOf)
 		s.live = append(s.live, cluster)
@@ -99,7 +104,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	case s.effect == broken:
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
 	case s.effect != absent:
-		return e.Pace.Settle, e.found(ctx, r, nil)
+		return e.Pace.Settle, e.found(ctx, r, nil, s.live)
 	case e.graceOver(r):
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask anew if it is still needed.")
 	}
@@ -114,7 +119,7 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 	ours := slices.DeleteFunc(everything, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
 	switch {
 	case len(ours) == 1:
-		return e.Pace.Settle, e.found(ctx, r, &ours[0])
+		return e.Pace.Settle, e.found(ctx, r, &ours[0], nil)
 	case len(ours) > 1:
 		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
 			"DigitalOcean has %d clusters with the tag %s. The portal touches neither; an operator has to look.", len(ours), r.RequestTag()))
@@ -129,14 +134,19 @@ func (e *Executor) graceOver(r portal.Request) bool {
 }
 
 // found records that a call whose answer was lost did have its effect. created
-// is the cluster that a create made.
-func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster) error {
+// is the cluster that a create made; live are those that others changed.
+func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster, live []portal.Cluster) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		if _, err := e.lock(ctx, tx, r); err != nil {
 			return err
 		}
 		if created != nil {
 			if err := e.adopt(ctx, tx, &r, *created); err != nil {
+				return err
+			}
+		}
+		if pool, ok := poolFor(r, live); ok {
+			if err := e.takePool(ctx, tx, &r, pool); err != nil {
 				return err
 			}
 		}
@@ -148,6 +158,18 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 	})
 }
 
+// poolFor is the pool that a request made or changed.
+func poolFor(r portal.Request, live []portal.Cluster) (portal.Pool, bool) {
+	for _, c := range live {
+		for _, p := range c.Pools {
+			if r.Params.UpdatePool != nil && p.ID == r.Params.UpdatePool.PoolID || slices.Contains(p.Details.Tags, r.RequestTag()) && r.Params.CreatePool != nil {
+				return p, true
+			}
+		}
+	}
+	return portal.Pool{}, false
+}
+
 // settle looks whether the effect that DigitalOcean promised is complete.
 func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration, error) {
 	s, err := e.see(doapi.Background(ctx), r)
@@ -156,7 +178,7 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 	}
 	next := e.Pace.Settle
 	err = db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		if err := e.keep(ctx, tx, s); err != nil {
+		if err := e.keep(ctx, tx, r, s); err != nil {
 			return err
 		}
 		since := e.Now().Sub(r.UpdatedAt)
@@ -186,14 +208,19 @@ func stateOf(s sight) string {
 	return "; the cluster is " + s.live[0].State
 }
 
-// keep writes into the inventory what was seen.
-func (e *Executor) keep(ctx context.Context, tx pgx.Tx, s sight) error {
+// keep writes into the inventory what was seen. A cluster that went without
+// having been asked to is for the inventory to report.
+func (e *Executor) keep(ctx context.Context, tx pgx.Tx, r portal.Request, s sight) error {
+	slices.SortFunc(s.live, func(a, b portal.Cluster) int { return strings.Compare(a.ID, b.ID) }) // in the order of locks
 	for _, c := range s.live {
 		if err := store.SeeCluster(ctx, tx, c); err != nil {
 			return err
 		}
 	}
 	for _, id := range s.gone {
+		if !r.Operation.Deletes() {
+			continue
+		}
 		if _, err := store.MarkClusterGone(ctx, tx, id, e.Now()); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,6 +68,8 @@ func (s *Syncer) sync(ctx context.Context) error {
 }
 
 func (s *Syncer) write(ctx context.Context, tx pgx.Tx, listed []doapi.Cluster, gone []string, asOf time.Time) error {
+	// In the order in which others lock clusters, so that nobody waits in a circle.
+	slices.SortFunc(listed, func(a, b doapi.Cluster) int { return strings.Compare(a.ID, b.ID) })
 	for _, c := range listed {
 		if err := store.SeeCluster(ctx, tx, c.Portal(asOf)); err != nil {
 			return err

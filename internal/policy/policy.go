@@ -32,9 +32,9 @@ func (p Policy) Judge(in Input) portal.Verdict {
 		return p.judgeChange(in)
 	case portal.RiskDestructive:
 		if in.Operation.Deletes() {
-			return p.approval(in.Team, 1, "Deleting a cluster always needs an approval.")
+			return p.approval(in.Team, "Deleting a cluster always needs an approval.")
 		}
-		return p.approval(in.Team, 1, "Destroying nodes always needs an approval.")
+		return p.approval(in.Team, "Destroying nodes always needs an approval.")
 	case portal.RiskDangerous:
 		return p.judgeDangerous(in)
 	case portal.RiskSecret:
@@ -52,9 +52,9 @@ func (p Policy) judgeChange(in Input) portal.Verdict {
 	case !guarded(in.Environment):
 		return allow("Within the team's quota, outside production: no approval needed.")
 	case in.Operation == portal.CreateCluster:
-		return p.approval(in.Team, 1, "A production cluster needs an approval.")
+		return p.approval(in.Team, "A production cluster needs an approval.")
 	}
-	return p.approval(in.Team, 1, "Changing a production cluster needs an approval.")
+	return p.approval(in.Team, "Changing a production cluster needs an approval.")
 }
 
 func (p Policy) judgeDangerous(in Input) portal.Verdict {
@@ -64,12 +64,14 @@ func (p Policy) judgeDangerous(in Input) portal.Verdict {
 	if p.PlatformApprovers == "" {
 		return deny("It needs a platform approver, and this portal has none.")
 	}
-	return p.approval(in.Team, 2, "All data of the cluster would be destroyed, so two people have to agree.")
+	v := p.platform("All data of the cluster would be destroyed, so somebody of the team and a platform approver have to agree.")
+	v.Needs = append([]portal.Need{{Approvals: 1, Groups: []string{in.Team.ApproverGroup}}}, v.Needs...)
+	return v
 }
 
 func (p Policy) judgeSecret(in Input) portal.Verdict {
 	if guarded(in.Environment) {
-		return p.approval(in.Team, 1, "Access to a production cluster needs an approval.")
+		return p.approval(in.Team, "Access to a production cluster needs an approval.")
 	}
 	return allow("Access outside production: no approval needed.")
 }
@@ -96,14 +98,15 @@ func deny(reason string) portal.Verdict {
 	return portal.Verdict{Decision: portal.Deny, Reason: reason}
 }
 
-func (p Policy) approval(t portal.Team, approvals int, reason string) portal.Verdict {
-	v := portal.Verdict{Decision: portal.Approve, Reason: reason, Approvals: approvals}
+// approval asks for one approval, by the team's approvers or the platform's.
+func (p Policy) approval(t portal.Team, reason string) portal.Verdict {
+	need := portal.Need{Approvals: 1}
 	for _, group := range []string{t.ApproverGroup, p.PlatformApprovers} {
 		if group != "" {
-			v.ApproverGroups = append(v.ApproverGroups, group)
+			need.Groups = append(need.Groups, group)
 		}
 	}
-	return v
+	return portal.Verdict{Decision: portal.Approve, Reason: reason, Needs: []portal.Need{need}}
 }
 
 // platform asks for a platform approver, which nobody can be where the group
@@ -112,5 +115,5 @@ func (p Policy) platform(reason string) portal.Verdict {
 	if p.PlatformApprovers == "" {
 		return deny("It needs a platform approver, and this portal has none.")
 	}
-	return portal.Verdict{Decision: portal.Approve, Reason: reason, Approvals: 1, ApproverGroups: []string{p.PlatformApprovers}}
+	return portal.Verdict{Decision: portal.Approve, Reason: reason, Needs: []portal.Need{{Approvals: 1, Groups: []string{p.PlatformApprovers}}}}
 }

@@ -20,9 +20,9 @@ const (
 
 // States of a node that the portal acts on.
 const (
-	NodeRunning  = "running"
-	NodeDraining = "draining"
-	NodeDeleting = "deleting"
+	NodeProvisioning = "provisioning"
+	NodeDraining     = "draining"
+	NodeDeleting     = "deleting"
 )
 
 // Cluster is a cluster of the inventory: what DigitalOcean last said, plus the
@@ -191,9 +191,11 @@ func (p Pool) Node(id string) (Node, bool) {
 	return p.Nodes[i], true
 }
 
-// Settled reports whether all of the pool's nodes are there and run.
+// Settled reports whether as many nodes are there as should be, and none is on
+// its way. One that is broken is no reason to wait.
 func (p Pool) Settled() bool {
-	return len(p.Nodes) == p.Count && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.State != NodeRunning })
+	onItsWay := []string{NodeProvisioning, NodeDraining, NodeDeleting}
+	return len(p.Nodes) == p.Count && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return slices.Contains(onItsWay, n.State) })
 }
 
 // Pool returns the pool called id.

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -38,4 +39,19 @@ func (f Form) Tick(name string, on bool) {
 // separated by space or commas.
 func (f Form) Words(name string) []string {
 	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+}
+
+// MaxPools is how many pools a new cluster may be asked for with.
+const MaxPools = 20
+
+// Pools is how many pools a form for a new cluster has, with fields named
+// pools[0].name and so on. It counts to one more than there may be.
+func (f Form) Pools() int {
+	for i := range MaxPools + 1 {
+		pool := fmt.Sprintf("pools[%d].", i)
+		if !f.Has(pool+"name") && !f.Has(pool+"size") && !f.Has(pool+"count") {
+			return i
+		}
+	}
+	return MaxPools + 1
 }

@@ -173,7 +173,8 @@ func set[T any](value, change *T) {
 	}
 }
 
-// Applied returns a pool as it is after the update.
+// Applied returns a pool as it is after the update. One that autoscales has as
+// many nodes as before, as far as its bounds allow.
 func (u UpdatePoolParams) Applied(p Pool) Pool {
 	set(&p.Name, u.Name)
 	set(&p.Count, u.Count)
@@ -185,6 +186,8 @@ func (u UpdatePoolParams) Applied(p Pool) Pool {
 	set(&p.Details.Tags, u.Tags)
 	if !p.AutoScale {
 		p.MinNodes, p.MaxNodes = 0, 0
+		return p
 	}
+	p.Count = min(max(p.Count, p.MinNodes), p.MaxNodes)
 	return p
 }

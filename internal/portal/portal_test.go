@@ -19,9 +19,9 @@ func actor(subject string, groups []string, roles ...portal.Role) portal.Actor {
 func TestReviewRefusal(t *testing.T) {
 	t.Parallel()
 	pending := portal.Request{State: portal.Pending, Requester: requester, Team: team, Digest: "d",
-		Plan: portal.Plan{Verdict: portal.Verdict{ApproverGroups: []string{"pay-approvers", "platform"}}}}
+		Plan: portal.Plan{Verdict: portal.Verdict{Needs: []portal.Need{{Approvals: 1, Groups: []string{"pay-approvers", "platform"}}}}}}
 	platformOnly := pending
-	platformOnly.Plan.Verdict.ApproverGroups = []string{"platform"}
+	platformOnly.Plan.Verdict.Needs = []portal.Need{{Approvals: 1, Groups: []string{"platform"}}}
 	regrouped := pending
 	regrouped.Team.ApproverGroup = "others"
 	reviewed := pending
@@ -74,7 +74,7 @@ func TestApprovalsCountPeopleOnceAtTheDigest(t *testing.T) {
 		{Reviewer: eve, Approve: true, Digest: "before"},
 		{Reviewer: requester, Approve: true, Digest: "now"},
 	}}
-	if got := r.Approvals(); got != 1 {
+	if got := len(r.Approvals()); got != 1 {
 		t.Errorf("%d approvals, want 1", got)
 	}
 }
@@ -82,16 +82,16 @@ func TestApprovalsCountPeopleOnceAtTheDigest(t *testing.T) {
 func TestDigestChangesWithWhatWasApproved(t *testing.T) {
 	t.Parallel()
 	params := portal.Params{Delete: &portal.DeleteParams{}, Target: []portal.Fact{{What: "the version", Value: "1.35"}}}
-	base := digest(t, portal.DeleteCluster, params, portal.Verdict{Approvals: 1})
+	base := digest(t, portal.DeleteCluster, params, needs(1))
 	drifted, more := params, params
 	drifted.Target = []portal.Fact{{What: "the version", Value: "1.36"}}
 	more.Delete = &portal.DeleteParams{Destroy: []portal.Resource{{Kind: portal.Volume, ID: "v", Name: "data"}}}
 	for name, other := range map[string]string{
-		"another operation":    digest(t, portal.DeleteClusterDangerous, params, portal.Verdict{Approvals: 1}),
-		"another target":       digest(t, portal.DeleteCluster, drifted, portal.Verdict{Approvals: 1}),
-		"another parameter":    digest(t, portal.DeleteCluster, more, portal.Verdict{Approvals: 1}),
-		"a changed policy":     digest(t, portal.DeleteCluster, params, portal.Verdict{Approvals: 2}),
-		"another group's word": digest(t, portal.DeleteCluster, params, portal.Verdict{Approvals: 1, ApproverGroups: []string{"others"}}),
+		"another operation":    digest(t, portal.DeleteClusterDangerous, params, needs(1)),
+		"another target":       digest(t, portal.DeleteCluster, drifted, needs(1)),
+		"another parameter":    digest(t, portal.DeleteCluster, more, needs(1)),
+		"a changed policy":     digest(t, portal.DeleteCluster, params, needs(2)),
+		"another group's word": digest(t, portal.DeleteCluster, params, needs(1, "others")),
 	} {
 		if other == base {
 			t.Errorf("%s leaves the digest as it was", name)
@@ -127,6 +127,44 @@ func digest(t *testing.T, op portal.OperationID, p portal.Params, v portal.Verdi
 		t.Fatal(err)
 	}
 	return d
+}
+
+func needs(approvals int, groups ...string) portal.Verdict {
+	return portal.Verdict{Decision: portal.Approve, Needs: []portal.Need{{Approvals: approvals, Groups: groups}}}
+}
+
+// All needs must be met, and each person serves one of them.
+func TestOwed(t *testing.T) {
+	t.Parallel()
+	both := portal.Verdict{Needs: []portal.Need{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}}}
+	two := portal.Verdict{Needs: []portal.Need{{Approvals: 2, Groups: []string{"team", "platform"}}}}
+	for _, c := range []struct {
+		name    string
+		verdict portal.Verdict
+		people  [][]string
+		owed    int
+	}{
+		{"nobody", both, nil, 2},
+		{"two of the team", both, [][]string{{"team"}, {"team"}}, 1},
+		{"one of each", both, [][]string{{"team"}, {"platform"}}, 0},
+		{"one of each, the other way", both, [][]string{{"platform"}, {"team"}}, 0},
+		{"one who is both", both, [][]string{{"team", "platform"}}, 1},
+		{"one who is both, and one of the team", both, [][]string{{"team", "platform"}, {"team"}}, 0},
+		{"one of the team, and one who is both", both, [][]string{{"team"}, {"team", "platform"}}, 0},
+		{"two who are both", both, [][]string{{"team", "platform"}, {"platform", "team"}}, 0},
+		{"strangers", both, [][]string{{"search"}, nil}, 2},
+		{"two of one need", two, [][]string{{"team"}, {"platform"}}, 0},
+		{"one of two", two, [][]string{{"team", "platform"}}, 1},
+		{"none needed", portal.Verdict{}, nil, 0},
+	} {
+		got := 0
+		for _, n := range c.verdict.Owed(c.people) {
+			got += n.Approvals
+		}
+		if got != c.owed {
+			t.Errorf("%s: %d approvals are owed, want %d", c.name, got, c.owed)
+		}
+	}
 }
 
 func TestDrift(t *testing.T) {

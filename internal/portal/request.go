@@ -42,6 +42,7 @@ type Request struct {
 // Review is an approver's decision on a request at a digest.
 type Review struct {
 	Reviewer  Person
+	Groups    []string // of those that the verdict names, the reviewer's at that time
 	Approve   bool
 	Comment   string
 	Digest    string
@@ -74,20 +75,26 @@ type Attempt struct {
 // when DigitalOcean's answer was lost.
 func (r Request) RequestTag() string { return "portal-request:" + r.ID }
 
-// Approvals counts the people whose approval holds for the request as it is
-// now. Each person counts once, the requester never.
-func (r Request) Approvals() int { return len(r.Approvers()) }
-
-// Approvers are the people whose approval holds for the request as it is now.
-func (r Request) Approvers() []Person {
-	var people []Person
+// Approvals are the reviews that count for the request as it is now: each
+// person's once, the requester's never.
+func (r Request) Approvals() []Review {
+	var list []Review
 	for _, v := range r.Reviews {
-		counted := slices.ContainsFunc(people, func(p Person) bool { return p.Identity == v.Reviewer.Identity })
+		counted := slices.ContainsFunc(list, func(w Review) bool { return w.Reviewer.Identity == v.Reviewer.Identity })
 		if v.Approve && v.Digest == r.Digest && v.Reviewer.Identity != r.Requester.Identity && !counted {
-			people = append(people, v.Reviewer)
+			list = append(list, v)
 		}
 	}
-	return people
+	return list
+}
+
+// Owed are the approvals that are still missing.
+func (r Request) Owed() []Need {
+	var people [][]string
+	for _, v := range r.Approvals() {
+		people = append(people, v.Groups)
+	}
+	return r.Plan.Verdict.Owed(people)
 }
 
 // ReviewRefusal says why a may not review r, nil when they may. It is the one
@@ -99,7 +106,7 @@ func (r Request) ReviewRefusal(a Actor) error {
 	case a.Identity == r.Requester.Identity:
 		return E(KindForbidden, "you asked for this yourself; somebody else has to decide")
 	case !r.MayApprove(a):
-		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.ApproverGroups, " or ")+" can decide on this")
+		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.Groups(), " or ")+" can decide on this")
 	case r.State != Pending:
 		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
 	case slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity }):
@@ -111,7 +118,12 @@ func (r Request) ReviewRefusal(a Actor) error {
 // MayApprove reports whether a's approval counts by the groups they are in,
 // whoever asked: groups that the verdict names and that still give the right.
 func (r Request) MayApprove(a Actor) bool {
-	return a.ApproverOf(r.Team) && slices.ContainsFunc(r.Plan.Verdict.ApproverGroups, a.InGroup)
+	return a.ApproverOf(r.Team) && slices.ContainsFunc(r.Plan.Verdict.Groups(), a.InGroup)
+}
+
+// ApproverGroups are a's groups whose approvals the verdict asks for.
+func (r Request) ApproverGroups(a Actor) []string {
+	return slices.DeleteFunc(r.Plan.Verdict.Groups(), func(g string) bool { return !a.InGroup(g) })
 }
 
 // CanCollect reports whether a may collect now what r hands out.

@@ -87,6 +87,12 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		result, err = s.insert(ctx, tx, a, d, key)
 		return err
 	})
+	if portal.KindOf(err) == portal.KindConflict {
+		// Without a team there is nothing to lock; the first of two clicks has made it.
+		if r, readErr := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); readErr == nil {
+			return r, nil
+		}
+	}
 	if err != nil && d.Plan.Verdict.Decision == portal.Deny {
 		if recordErr := s.refuse(ctx, a, d); recordErr != nil {
 			return result, recordErr
@@ -153,9 +159,12 @@ func (s *Service) complete(a portal.Actor, d *portal.Draft, key string) (portal.
 		return portal.Request{}, err
 	}
 	r := portal.Request{
-		ID: id.String(), SubmitKey: key, Team: d.Team, Operation: d.Operation, TargetID: d.Cluster.ID,
+		ID: id.String(), SubmitKey: key, Team: d.Team, Operation: d.Operation,
 		TargetIDs: d.TargetIDs, TargetName: d.TargetName, Params: d.Params, Justification: d.Form.Get("justification"),
 		Plan: d.Plan, State: portal.Pending, Requester: a.Person(), CreatedAt: s.Now(), UpdatedAt: s.Now(),
+	}
+	if len(d.TargetIDs) == 1 {
+		r.TargetID = d.TargetIDs[0]
 	}
 	if d.Plan.Verdict.Decision == portal.Allow {
 		r.State = portal.Approved

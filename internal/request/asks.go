@@ -37,10 +37,14 @@ func (s *Service) judged(op portal.OperationID, team portal.Team, e portal.Envir
 	case portal.Deny:
 		return "Not possible: " + v.Reason
 	default:
-		approvals := "1 approval"
-		if v.Approvals > 1 {
-			approvals = fmt.Sprintf("%d approvals", v.Approvals)
+		var needs []string
+		for _, n := range v.Needs {
+			approvals := "1 approval"
+			if n.Approvals > 1 {
+				approvals = fmt.Sprintf("%d approvals", n.Approvals)
+			}
+			needs = append(needs, approvals+" from "+strings.Join(n.Groups, " or "))
 		}
-		return approvals + " from " + strings.Join(v.ApproverGroups, " or ") + "."
+		return strings.Join(needs, " and ") + "."
 	}
 }

@@ -19,7 +19,7 @@ func (s *Service) Withdraw(ctx context.Context, a portal.Actor, number int64) er
 			return err
 		}
 		switch {
-		case !a.CanSee(r.Team):
+		case !a.CanSee(r.Team) && a.Identity != r.Requester.Identity:
 			return portal.E(portal.KindNotFound, "there is no such request")
 		case a.Identity != r.Requester.Identity:
 			return portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can withdraw this request")

@@ -33,8 +33,9 @@ func byName(pools []portal.Pool) []portal.Pool {
 	return slices.SortedFunc(slices.Values(pools), func(a, b portal.Pool) int { return strings.Compare(a.Name, b.Name) })
 }
 
+// upgradeFacts are what of a cluster says how an upgrade goes.
 func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
-	return append(identityFacts(p, c), portal.Fact{What: "the version", Value: c.Version})
+	return append(clusterFacts(p, c), portal.Fact{What: "surge upgrades", Value: onOff(c.Details.Settings.SurgeUpgrade)})
 }
 
 // updateFacts are the settings that change, as they were.
@@ -67,8 +68,15 @@ func poolOf(p portal.Params) string {
 // poolFacts are what of a pool matters for the decision to change or delete it.
 func poolFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	list := identityFacts(p, c)
-	if pool, ok := c.Pool(poolOf(p)); ok {
-		list = append(list, portal.Fact{What: "the pool", Value: describePool(pool)})
+	pool, ok := c.Pool(poolOf(p))
+	if !ok {
+		return list
+	}
+	list = append(list, portal.Fact{What: "the pool", Value: describePool(pool)})
+	if p.UpdatePool != nil {
+		// Of a pool that autoscales, only how many nodes would go is not left to itself.
+		going := max(0, pool.Count-p.UpdatePool.Applied(pool).Count)
+		list = append(list, portal.Fact{What: "what the pool would lose", Value: nodes(going)})
 	}
 	return list
 }

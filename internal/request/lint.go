@@ -20,6 +20,7 @@ func (f *faults) readChecks(field string, form portal.Form) []string {
 	list := form.Words(field)
 	if len(list) > maxTags {
 		f.add(field, "These are %d names; at most %d are allowed.", len(list), maxTags)
+		return nil
 	}
 	for _, name := range list {
 		if !checkName.MatchString(name) {

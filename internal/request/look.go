@@ -2,11 +2,50 @@ package request
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 )
+
+// Looker reads clusters from DigitalOcean.
+type Looker interface {
+	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
+	ListClusters(ctx context.Context) ([]doapi.Cluster, error)
+}
+
+// Look reads the clusters with the ids, in as few calls as that takes. Those
+// that do not exist are missing from the answer; a list may be stale, so that is
+// made sure of by id.
+func Look(ctx context.Context, do Looker, ids []string) (map[string]doapi.Cluster, error) {
+	const few = 3 // a list of 500 clusters takes as many calls
+	found := map[string]doapi.Cluster{}
+	if len(ids) > few {
+		all, err := do.ListClusters(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range all {
+			if slices.Contains(ids, c.ID) {
+				found[c.ID] = c
+			}
+		}
+	}
+	for _, id := range ids {
+		if _, ok := found[id]; ok {
+			continue
+		}
+		c, err := do.GetCluster(ctx, id)
+		switch {
+		case err == nil:
+			found[id] = c
+		case !doapi.IsNotFound(err):
+			return nil, err
+		}
+	}
+	return found, nil
+}
 
 // Lint returns a run of clusterlint on a cluster, the latest when runID is
 // empty; KindNotFound when there is none. What a may not see does not exist.

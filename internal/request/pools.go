@@ -12,12 +12,12 @@ import (
 
 // readPools reads the pools of a new cluster: pools[0].name and so on.
 func (f *faults) readPools(form portal.Form, options portal.Options) []portal.PoolSpec {
-	count := PoolCount(form)
+	count := form.Pools()
 	if count == 0 {
 		f.add("pools", "A cluster needs at least one node pool.")
 	}
-	if count > maxPools {
-		f.add("pools", "These are %d pools; at most %d are allowed.", count, maxPools)
+	if count > portal.MaxPools {
+		f.add("pools", "These are too many pools; at most %d are allowed.", portal.MaxPools)
 		return nil
 	}
 	names := map[string]bool{}
@@ -39,16 +39,6 @@ func (f *faults) readPools(form portal.Form, options portal.Options) []portal.Po
 		f.add("pools[0].count", "A cluster needs at least one node.")
 	}
 	return pools
-}
-
-// PoolCount is how many pools a form for a new cluster has.
-func PoolCount(form portal.Form) int {
-	for i := 0; ; i++ {
-		pool := fmt.Sprintf("pools[%d].", i)
-		if i > maxPools || !form.Has(pool+"name") && !form.Has(pool+"size") && !form.Has(pool+"count") {
-			return i
-		}
-	}
 }
 
 // readSpec reads a new pool, whose fields have names with that prefix.
@@ -215,16 +205,12 @@ func planUpdatePool(d *portal.Draft) {
 	d.Plan.MonthlyCents = poolCents(d.Offer, p.Size, after.Cost()-p.Cost())
 	d.Plan.Summary = fmt.Sprintf("Change pool %s of cluster %s.", p.Name, d.Cluster.Name)
 	d.Plan.Changes = poolChanges(p, *u)
-	least, most := after.Count, after.Count
-	if after.AutoScale {
-		least, most = after.MinNodes, after.MaxNodes
-	}
 	switch {
-	case p.Count > most:
-		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It loses %s, which DigitalOcean chooses, drains and removes.", nodes(p.Count-most)))
+	case p.Count > after.Count:
+		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It loses %s, which DigitalOcean chooses, drains and removes.", nodes(p.Count-after.Count)))
 		d.Plan.Losses = append(d.Plan.Losses, "What is on the disks of the nodes that go.")
-	case p.Count < least:
-		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It gains %s.", nodes(least-p.Count)))
+	case p.Count < after.Count:
+		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It gains %s.", nodes(after.Count-p.Count)))
 	}
 	if u.Name != nil {
 		d.Plan.Steps = append(d.Plan.Steps, "Nodes that are there keep their names; only new ones take the pool's new name.")
@@ -245,8 +231,12 @@ func planDeletePool(d *portal.Draft) {
 	p := d.Pool
 	d.Usage = portal.Usage{p.Size: -p.Cost()}
 	d.Plan.MonthlyCents = -poolCents(d.Offer, p.Size, p.Cost())
-	d.Plan.Summary = fmt.Sprintf("Delete pool %s of cluster %s with its %s.", p.Name, d.Cluster.Name, nodes(p.Count))
+	have := nodes(p.Count)
+	if p.AutoScale {
+		have = fmt.Sprintf("nodes: %d now, up to %d when it is carried out", p.Count, p.MaxNodes)
+	}
+	d.Plan.Summary = fmt.Sprintf("Delete pool %s of cluster %s with its %s.", p.Name, d.Cluster.Name, have)
 	d.Plan.Changes = []portal.Change{{What: "Pool " + p.Name, Before: poolNodes(p)}}
 	d.Plan.Steps = []string{"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there."}
-	d.Plan.Losses = []string{fmt.Sprintf("%s and what is on their disks.", nodes(p.Count))}
+	d.Plan.Losses = []string{"All nodes of the pool and what is on their disks."}
 }

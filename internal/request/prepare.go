@@ -128,7 +128,8 @@ func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask Ask, d *po
 
 // findPool finds the pool and the node that the operation is about.
 func findPool(ask Ask, d *portal.Draft) error {
-	if ask.PoolID == "" {
+	path := ask.Operation.Operation().Path
+	if !strings.Contains(path, "{node_pool_id}") {
 		return nil
 	}
 	var ok bool
@@ -136,7 +137,7 @@ func findPool(ask Ask, d *portal.Draft) error {
 		return portal.E(portal.KindNotFound, "there is no such pool")
 	}
 	d.TargetName += "/" + d.Pool.Name
-	if ask.NodeID == "" {
+	if !strings.Contains(path, "{node_id}") {
 		return nil
 	}
 	if d.Node, ok = d.Pool.Node(ask.NodeID); !ok {
@@ -267,6 +268,9 @@ func (s *Service) judge(ctx context.Context, q store.Querier, d *portal.Draft) e
 	}
 	d.Plan.Verdict = s.Policy.Judge(policy.Input{Operation: d.Operation, Team: d.Team, Environment: environment, Quota: effect})
 	f.addQuota(d)
+	if longest := s.Policy.LongestAccess(environment); d.Params.Access != nil && d.Params.Access.Lifetime() > longest {
+		f.add("minutes", "Choose at most %s.", lifetimeText(longest))
+	}
 	d.Faults = f
 	return nil
 }

@@ -29,16 +29,23 @@ func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask Ask, d *
 	}
 	names := make([]string, len(d.Chosen))
 	for i, c := range d.Chosen {
-		if live {
-			now, err := s.DO.GetCluster(ctx, c.ID)
-			if err != nil {
-				return unreadable(err)
-			}
-			d.Chosen[i] = now.Portal(s.Now())
-		}
 		d.TargetIDs, names[i] = append(d.TargetIDs, c.ID), c.Name
 	}
 	d.TargetName = strings.Join(names, ", ")
+	if !live {
+		return nil
+	}
+	found, err := Look(ctx, s.DO, d.TargetIDs)
+	if err != nil {
+		return unreadable(err)
+	}
+	for i, c := range d.Chosen {
+		now, ok := found[c.ID]
+		if !ok {
+			return portal.E(portal.KindConflict, "DigitalOcean no longer has the cluster "+c.Name)
+		}
+		d.Chosen[i] = now.Portal(s.Now())
+	}
 	return nil
 }
 
@@ -49,7 +56,7 @@ func readRegistries(d *portal.Draft, f *faults) {
 	if len(d.Chosen) == 0 {
 		f.add("clusters", "Choose at least one cluster.")
 	}
-	for _, id := range d.Form.All("clusters") {
+	for _, id := range d.Form.All("clusters")[:min(len(d.Form.All("clusters")), maxChoices)] {
 		if !slices.Contains(d.TargetIDs, id) {
 			f.add("clusters", "There is no cluster %s now.", quote(id))
 		}
@@ -72,6 +79,7 @@ func (f *faults) readRegistryNames(form portal.Form) []string {
 	}
 	if len(names) > maxTags {
 		f.add("registries", "These are %d registries; at most %d are allowed.", len(names), maxTags)
+		return nil
 	}
 	for _, name := range names {
 		if !registryName.MatchString(name) {

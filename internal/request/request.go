@@ -27,7 +27,7 @@ type Enqueuer interface {
 // Reader reads clusters from DigitalOcean, for plans that must not rest on a
 // copy.
 type Reader interface {
-	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
+	Looker
 	ListAssociatedResources(ctx context.Context, id string) (doapi.AssociatedResources, error)
 	ListUpgrades(ctx context.Context, id string) ([]doapi.VersionOption, error)
 	GetClusterlint(ctx context.Context, id, runID string) (doapi.Clusterlint, error)

@@ -60,7 +60,7 @@ func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r porta
 		}
 	}
 	v := portal.Review{
-		Reviewer: a.Person(), Approve: in.Approve, Comment: strings.TrimSpace(in.Comment),
+		Reviewer: a.Person(), Groups: r.ApproverGroups(a), Approve: in.Approve, Comment: strings.TrimSpace(in.Comment),
 		Digest: r.Digest, CreatedAt: s.Now(),
 	}
 	if err := store.InsertReview(ctx, tx, r.ID, v); err != nil {
@@ -71,7 +71,7 @@ func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r porta
 		return Move(ctx, tx, r, s.reviewStep(r, v, portal.EventRejectedBy, portal.Rejected, "rejected"))
 	}
 	step := s.reviewStep(r, v, portal.EventApprovedBy, portal.Approved, "approved")
-	if r.Approvals() < r.Plan.Verdict.Approvals {
+	if len(r.Owed()) > 0 {
 		return Record(ctx, tx, r, step)
 	}
 	if err := Move(ctx, tx, r, step); err != nil {

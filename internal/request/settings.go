@@ -64,6 +64,10 @@ func (f *faults) checkFirewall(w portal.Firewall) {
 
 func (f *faults) readAutoscaler(form portal.Form) portal.Autoscaler {
 	a := portal.Autoscaler{Expanders: form.Words("expanders"), UnneededTime: form.Get("unneeded_time")}
+	if len(a.Expanders) > len(portal.Expanders) {
+		f.add("expanders", "Enter each of %s at most once.", strings.Join(portal.Expanders, ", "))
+		a.Expanders = nil
+	}
 	for i, e := range a.Expanders {
 		if !slices.Contains(portal.Expanders, e) {
 			f.add("expanders", "There is no expander called %s; there are %s.", quote(e), strings.Join(portal.Expanders, ", "))

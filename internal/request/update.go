@@ -21,6 +21,12 @@ func readUpdate(d *portal.Draft, f *faults) {
 	tags := f.readTags("tags", form)
 	after := f.readSettings(form)
 	before := c.Details.Settings
+	if before.Maintenance.Day != "" && after.Maintenance.Day == "" {
+		f.add("maintenance_day", "A maintenance window can be moved, not taken away; choose a day, or “any”.")
+	}
+	if before.Maintenance.Start != "" && after.Maintenance.Start == "" {
+		f.add("maintenance_start", "Enter when the maintenance window begins, like 04:00.")
+	}
 	ha := form.On("ha")
 	if c.HA && !ha {
 		f.add("ha", "High availability cannot be switched off again.")
@@ -36,7 +42,7 @@ func readUpdate(d *portal.Draft, f *faults) {
 	if firewallText(before.Firewall) != firewallText(after.Firewall) {
 		p.Firewall = &after.Firewall
 	}
-	if autoscalerChanged(before.Autoscaler, after.Autoscaler) {
+	if !SameAutoscaler(before.Autoscaler, after.Autoscaler) {
 		p.Autoscaler = &after.Autoscaler
 	}
 	d.Params.Update = &p
@@ -53,9 +59,11 @@ func changed[T comparable](before, after T) *T {
 	return &after
 }
 
-func autoscalerChanged(before, after portal.Autoscaler) bool {
-	return !slices.Equal(before.Expanders, after.Expanders) || before.Utilization != after.Utilization ||
-		durationText(before.UnneededTime) != durationText(after.UnneededTime)
+// SameAutoscaler reports whether two configurations mean the same, in whichever
+// way their times are written.
+func SameAutoscaler(a, b portal.Autoscaler) bool {
+	return slices.Equal(a.Expanders, b.Expanders) && a.Utilization == b.Utilization &&
+		durationText(a.UnneededTime) == durationText(b.UnneededTime)
 }
 
 // updateChanges lists what an update does, in words.

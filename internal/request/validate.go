@@ -18,7 +18,6 @@ import (
 const (
 	maxName          = 63
 	maxPoolName      = 55
-	maxPools         = 20
 	maxNodes         = 512 // a cluster
 	maxTags          = 20
 	maxTag           = 255
@@ -31,7 +30,13 @@ const (
 // faults collects what is wrong with what a person typed.
 type faults []portal.FieldError
 
+// maxFaults is how many faults a person is told at once.
+const maxFaults = 50
+
 func (f *faults) add(field, format string, args ...any) {
+	if len(*f) == maxFaults {
+		return
+	}
 	*f = append(*f, portal.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -102,6 +107,7 @@ func (f *faults) readTags(field string, form portal.Form) []string {
 	tags := form.Words(field)
 	if len(tags) > maxTags {
 		f.add(field, "These are %d tags; at most %d are allowed.", len(tags), maxTags)
+		return nil
 	}
 	for _, t := range tags {
 		if n := utf8.RuneCountInString(t); n > maxTag {
@@ -140,6 +146,7 @@ func (f *faults) readLabels(field string, form portal.Form) map[string]string {
 	words := form.Words(field)
 	if len(words) > maxLabels {
 		f.add(field, "These are %d labels; at most %d are allowed.", len(words), maxLabels)
+		return nil
 	}
 	labels := map[string]string{}
 	for _, word := range words {
@@ -161,6 +168,7 @@ func (f *faults) readTaints(field string, form portal.Form) []portal.Taint {
 	words := form.Words(field)
 	if len(words) > maxLabels {
 		f.add(field, "These are %d taints; at most %d are allowed.", len(words), maxLabels)
+		return nil
 	}
 	taints := []portal.Taint{}
 	for _, word := range words {

@@ -24,7 +24,11 @@ func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
 	fields := []any{&r.ID, &r.Number, &r.SubmitKey, &r.Operation, &r.TargetID, &r.TargetIDs, &r.TargetName, &r.Params,
 		&r.Justification, &r.Plan, &r.Digest, &r.State, &r.Reason, &r.Result,
 		&r.Requester.Issuer, &r.Requester.Subject, &r.Requester.Name, &r.CreatedAt, &r.UpdatedAt}
-	return r, row.Scan(append(fields, teamFields(&r.Team)...)...)
+	err := row.Scan(append(fields, teamFields(&r.Team)...)...)
+	if len(r.TargetIDs) == 0 && r.TargetID != "" {
+		r.TargetIDs = []string{r.TargetID} // kept by a replica of an earlier version
+	}
+	return r, err
 }
 
 // InsertRequest keeps a new request and returns its number. A second deletion
@@ -159,15 +163,15 @@ func SetResult(ctx context.Context, tx pgx.Tx, requestID, result string) error {
 	return db.Wrap(err)
 }
 
-// Busy returns the number of another request that is changing one of the
-// clusters now, 0 when there is none. What is asked for in operations, such as
-// diagnostics, changes nothing and keeps nobody waiting.
-func Busy(ctx context.Context, tx pgx.Tx, r portal.Request, operations []portal.OperationID) (int64, error) {
+// Busy returns the number of another request that is changing one of r's
+// clusters now, or has ended since they were looked at; 0 when there is none.
+// Only those for the given operations count.
+func Busy(ctx context.Context, tx pgx.Tx, r portal.Request, operations []portal.OperationID, lookedAt time.Time) (int64, error) {
 	var number int64
 	err := tx.QueryRow(ctx, `SELECT coalesce(min(number), 0) FROM requests
 		WHERE target_ids && $1 AND id <> $2 AND operation = ANY($3)
-			AND state IN ('executing', 'settling', 'unknown')`,
-		notNil(r.TargetIDs), r.ID, operations).Scan(&number)
+			AND (state IN ('executing', 'settling', 'unknown') OR state IN ('succeeded', 'failed') AND updated_at >= $4)`,
+		notNil(r.TargetIDs), r.ID, operations, lookedAt).Scan(&number)
 	return number, db.Wrap(err)
 }
 

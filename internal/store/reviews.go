@@ -22,14 +22,14 @@ func InsertReview(ctx context.Context, tx pgx.Tx, requestID string, v portal.Rev
 	if v.Approve {
 		decision = "approve"
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		id, requestID, v.Reviewer.Issuer, v.Reviewer.Subject, v.Reviewer.Name, decision, v.Comment, v.Digest, v.CreatedAt)
+	_, err = tx.Exec(ctx, `INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		id, requestID, v.Reviewer.Issuer, v.Reviewer.Subject, v.Reviewer.Name, decision, v.Comment, v.Digest, v.CreatedAt, notNil(v.Groups))
 	return db.Wrap(err)
 }
 
 func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review, error) {
-	rows, err := q.Query(ctx, `SELECT issuer, subject, reviewer_name, decision = 'approve', comment, digest, created_at
+	rows, err := q.Query(ctx, `SELECT issuer, subject, reviewer_name, decision = 'approve', comment, digest, created_at, groups
 		FROM reviews WHERE request_id = $1 ORDER BY id`, requestID)
 	if err != nil {
 		return nil, db.Wrap(err)
@@ -37,7 +37,7 @@ func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review,
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Review, error) {
 		var v portal.Review
 		return v, row.Scan(&v.Reviewer.Issuer, &v.Reviewer.Subject, &v.Reviewer.Name, &v.Approve,
-			&v.Comment, &v.Digest, &v.CreatedAt)
+			&v.Comment, &v.Digest, &v.CreatedAt, &v.Groups)
 	})
 	return list, db.Wrap(err)
 }

@@ -87,16 +87,21 @@ func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 }
 
 // TeamUsage is what a team takes of its quota: its clusters and what its
-// requests under way hold. It is one statement, because a create moves its
-// nodes from a reservation to a cluster and must be counted exactly once.
+// requests under way hold. A pool whose request holds it counts as much as it
+// is held for, or more when there is more. It is one statement, because a
+// create moves its nodes from a reservation to a cluster and must be counted
+// exactly once.
 func TeamUsage(ctx context.Context, q Querier, teamID string) (portal.Usage, error) {
 	return usage(ctx, q, `
-		SELECT size, sum(nodes)::int FROM (
-			SELECT p.size, CASE WHEN p.auto_scale THEN p.max_nodes ELSE p.count END AS nodes
+		WITH pools AS (
+			SELECT p.id, p.size, CASE WHEN p.auto_scale THEN p.max_nodes ELSE p.count END AS nodes
 			FROM node_pools p JOIN clusters c ON c.id = p.cluster_id
 			WHERE c.team_id = $1 AND c.gone_at IS NULL
+		), held AS (SELECT pool_id, size, nodes FROM reservations WHERE team_id = $1)
+		SELECT size, sum(nodes)::int FROM (
+			SELECT size, greatest(nodes, (SELECT max(held.nodes) FROM held WHERE pool_id = pools.id)) AS nodes FROM pools
 			UNION ALL
-			SELECT size, nodes FROM reservations WHERE team_id = $1
+			SELECT size, nodes FROM held WHERE pool_id NOT IN (SELECT id FROM pools)
 		) used GROUP BY size`, teamID)
 }
 
@@ -130,6 +135,17 @@ func Reserve(ctx context.Context, tx pgx.Tx, requestID, teamID string, u portal.
 		}
 	}
 	return nil
+}
+
+// Hold has a pool count as much as given until its request has ended, instead
+// of what the request has reserved. The caller has locked the team's row.
+func Hold(ctx context.Context, tx pgx.Tx, requestID, teamID string, p portal.Pool, nodes int) error {
+	if err := Release(ctx, tx, requestID); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO reservations (request_id, team_id, size, nodes, pool_id)
+		VALUES ($1, $2, $3, $4, $5)`, requestID, teamID, p.Size, nodes, p.ID)
+	return db.Wrap(err)
 }
 
 // Reserved is the quota that a request holds.

@@ -127,6 +127,11 @@ func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID, slug st
 	}
 	var name string
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if team.ID != "" { // the team before the cluster, like everybody who locks both
+			if _, err := store.LockTeam(ctx, tx, team.ID); err != nil {
+				return err
+			}
+		}
 		before, err := store.Cluster(ctx, tx, clusterID)
 		if err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/portal"
-	"doksportal/internal/request"
 )
 
 // createCluster submits the form for a new cluster, or changes its number of
@@ -25,7 +24,7 @@ func (s *Server) createCluster(c *gin.Context, v viewer) error {
 // changePools does what the buttons beside the pools ask for, and reports
 // whether one of them was pressed.
 func changePools(form portal.Form, action string) bool {
-	count := request.PoolCount(form)
+	count := form.Pools()
 	if action == "add-pool" {
 		form.Set(fmt.Sprintf("pools[%d].name", count), fmt.Sprintf("pool-%d", count+1))
 		form.Set(fmt.Sprintf("pools[%d].count", count), "1")

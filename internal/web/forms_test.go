@@ -122,7 +122,7 @@ func TestSeveralPools(t *testing.T) {
 	for i := range 21 {
 		many.Set(fmt.Sprintf("pools[%d].name", i), fmt.Sprint("pool-", i))
 	}
-	for says, form := range map[string]url.Values{"at least one": none, "21 pools; at most 20": many} {
+	for says, form := range map[string]url.Values{"at least one": none, "too many pools; at most 20": many} {
 		if p = b.as("member").Post("/clusters/new", form); !strings.Contains(p.Fault("pools"), says) {
 			t.Errorf("%q, want %q", p.Fault("pools"), says)
 		}

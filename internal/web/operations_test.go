@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +51,7 @@ var wrongChanges = map[string][]struct{ field, typed, says string }{
 	"/settings": {
 		{"name", "", "Enter a name"}, {"name", "Not OK", "small letters"}, {"name", "ledger", "Nothing here differs"},
 		{"tags", "k8s", "start with “k8s”"}, {"tags", "a/b", "letters, digits"},
+		{"maintenance_day", "", "not taken away"}, {"maintenance_start", "", "when the maintenance window begins"},
 		{"maintenance_day", "someday", "no day called “someday”"}, {"maintenance_start", "4am", "like 04:00"}, {"maintenance_start", "25:00", "like 04:00"},
 		{"firewall_allowed", "10.0.0.300", "no IPv4 address"}, {"firewall_allowed", "::1", "no IPv4 address"}, {"firewall_allowed", "10.0.0.0/33", "no IPv4 address"},
 		{"expanders", "cheapest", "no expander called “cheapest”"}, {"expanders", "random random", "there twice"},
@@ -227,6 +229,18 @@ func TestLivePartsAway(t *testing.T) {
 	}
 }
 
+// An address without a pool or node names none.
+func TestEmptyIDs(t *testing.T) {
+	b := setup(t)
+	for _, path := range []string{"/pools//change", "/pools//delete", "/pools//recycle", "/pools//nodes//delete", "/pools/" + b.ledgerNow().Pools[0].ID + "/nodes//delete"} {
+		p := b.as("member").Post("/clusters/"+b.ledger+path, url.Values{"submit_key": {uuid.NewString()}, "justification": {"x"}, "name": {"x"}, "count": {"1"}})
+		p.WantStatus(http.StatusNotFound)
+	}
+	if n := b.count("SELECT count(*) FROM requests"); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 // A thousand boxes and pools are an error, not a fault.
 func TestHugeForms(t *testing.T) {
 	b := setup(t)
@@ -237,8 +251,17 @@ func TestHugeForms(t *testing.T) {
 	b.as("admin").Post("/admin/registries", form).WantStatus(http.StatusUnprocessableEntity)
 	pools := createForm()
 	for i := range 5000 {
-		pools.Set("pools["+uuid.NewString()+"].name", "x")
-		pools.Set("pools["+strings.Repeat("9", i%20+1)+"].count", "1")
+		pools.Set("pools["+strconv.Itoa(i)+"].name", "x")
 	}
-	b.as("member").Post("/clusters/new", pools)
+	for _, action := range []string{"submit", "add-pool"} {
+		pools.Set("action", action)
+		if p := b.as("member").Post("/clusters/new", pools); len(p.Body) > 500_000 {
+			t.Errorf("%s: a page of %d bytes", action, len(p.Body))
+		}
+	}
+	words := strings.Repeat("a=b:NoSchedule ", 20_000)
+	p := b.as("member").Post("/clusters/"+b.ledger+"/pools/new", url.Values{"submit_key": {uuid.NewString()}, "taints": {words}}).WantStatus(http.StatusUnprocessableEntity)
+	if !strings.Contains(p.Fault("taints"), "20000 taints") {
+		t.Errorf("the field says %.200q", p.Fault("taints"))
+	}
 }
