@@ -2,6 +2,7 @@ package execute_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,5 +265,23 @@ func TestFormsOfAnotherState(t *testing.T) {
 				t.Errorf("submitted: %v", err)
 			}
 		})
+	}
+}
+
+// What an operation is about has to be named, by whatever door it comes.
+func TestAsksThatNameNothing(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	for _, op := range []portal.OperationID{portal.UpdateNodePool, portal.DeleteNodePool, portal.DeleteNode, portal.RecycleNodePool} {
+		ask := on(op, "name", "wide", "count", "4", "nodes", "n")(b)
+		_, err := b.requests.Submit(t.Context(), b.member, ask)
+		if !slices.Contains([]portal.Kind{portal.KindNotFound, portal.KindInvalid}, portal.KindOf(err)) {
+			t.Errorf("%s without a pool: %v", op, err)
+		}
+	}
+	ask := onNode(portal.DeleteNode)(b)
+	ask.NodeID = ""
+	if _, err := b.requests.Submit(t.Context(), b.member, ask); portal.KindOf(err) != portal.KindNotFound {
+		t.Errorf("without a node: %v", err)
 	}
 }

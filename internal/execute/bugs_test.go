@@ -1,7 +1,6 @@
 package execute_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,43 +9,6 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 )
-
-// An update that never arrived is not taken for done, whatever it changes.
-func TestUpdatesThatNeverArrived(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string][]string{
-		"name":              {"name", "poor"},
-		"tags":              {"tags", "red"},
-		"ha":                {"ha", "true"},
-		"auto upgrade":      {"auto_upgrade", "true"},
-		"surge upgrade":     {"surge_upgrade", ""},
-		"maintenance day":   {"maintenance_day", "monday"},
-		"maintenance start": {"maintenance_start", "04:00"},
-		"firewall":          {"firewall", "true", "firewall_allowed", "203.0.113.7"},
-		"expanders":         {"expanders", "random"},
-		"unneeded time":     {"unneeded_time", "15m"},
-		"utilization":       {"utilization", "0.4"},
-		"component":         {"routing_agent", "on"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := richSetup(t)
-			r := b.approved(operationCase{ask: updateAsk(change...)})
-			b.sim.Inject(dosim.Fault{Operation: "update_cluster", Kind: dosim.FaultReset})
-			b.want(b.finish(r), portal.Failed)
-			b.wantCalls("update_cluster", 1)
-		})
-	}
-}
-
-// updateAsk changes settings of the cluster, starting from its form.
-func updateAsk(pairs ...string) func(*bundle) request.Ask {
-	return func(b *bundle) request.Ask {
-		ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
-		ask.Form = b.opened(ask, pairs...)
-		return ask
-	}
-}
 
 // A maintenance day is either carried out or complained about.
 func TestMaintenanceDayWithoutATime(t *testing.T) {
@@ -81,25 +43,6 @@ func TestApprovalWithAnOldCopy(t *testing.T) {
 	b.want(b.step(r), portal.Settling)
 }
 
-// Growth whose answer was lost is counted once as soon as it was found.
-func TestFoundGrowthIsCountedOnce(t *testing.T) {
-	t.Parallel()
-	for op, usage := range map[portal.OperationID]int{portal.UpdateNodePool: 7, portal.CreateNodePool: 9} {
-		t.Run(string(op), func(t *testing.T) {
-			t.Parallel()
-			b := richSetup(t)
-			r := b.approved(cases[op])
-			b.sim.Inject(dosim.Fault{Operation: string(op), Kind: dosim.FaultLost})
-			r = b.step(b.step(r)) // lost, then found
-			b.want(r, portal.Settling)
-			b.wantUsage(usage)
-			r = b.step(r) // and seen to be under way
-			b.want(r, portal.Settling)
-			b.wantUsage(usage)
-		})
-	}
-}
-
 // Nodes that go count until they are gone, also when DigitalOcean no longer
 // counts them for their pool.
 func TestNodesThatGoCountUntilTheyAreGone(t *testing.T) {
@@ -117,24 +60,6 @@ func TestNodesThatGoCountUntilTheyAreGone(t *testing.T) {
 			b.wantUsage(before)
 			b.want(b.finish(r), portal.Succeeded)
 			b.wantUsage(cases[op].usage)
-		})
-	}
-}
-
-// A read that shows what there was before does not take growth for undone.
-func TestGrowthAndAStaleRead(t *testing.T) {
-	t.Parallel()
-	for op, usage := range map[portal.OperationID]int{portal.UpdateNodePool: 7, portal.CreateNodePool: 9} {
-		t.Run(string(op), func(t *testing.T) {
-			t.Parallel()
-			b := richSetup(t)
-			r := b.approved(cases[op])
-			b.sim.Inject(dosim.Fault{Operation: "list_clusters", Kind: dosim.FaultStale})
-			r = b.step(r)
-			b.want(r, portal.Settling)
-			b.clock.advance(time.Second)
-			b.must(b.syncer.Sync(t.Context()))
-			b.wantUsage(usage)
 		})
 	}
 }
@@ -258,24 +183,6 @@ func TestCollectBeforeTheClusterIsReady(t *testing.T) {
 	}
 }
 
-// What an operation is about has to be named, by whatever door it comes.
-func TestAsksThatNameNothing(t *testing.T) {
-	t.Parallel()
-	b := richSetup(t)
-	for _, op := range []portal.OperationID{portal.UpdateNodePool, portal.DeleteNodePool, portal.DeleteNode, portal.RecycleNodePool} {
-		ask := on(op, "name", "wide", "count", "4", "nodes", "n")(b)
-		_, err := b.requests.Submit(t.Context(), b.member, ask)
-		if !slices.Contains([]portal.Kind{portal.KindNotFound, portal.KindInvalid}, portal.KindOf(err)) {
-			t.Errorf("%s without a pool: %v", op, err)
-		}
-	}
-	ask := onNode(portal.DeleteNode)(b)
-	ask.NodeID = ""
-	if _, err := b.requests.Submit(t.Context(), b.member, ask); portal.KindOf(err) != portal.KindNotFound {
-		t.Errorf("without a node: %v", err)
-	}
-}
-
 // A token that is no longer accepted is no fault of the request: it is still
 // there to be collected, and its reader is told to come back.
 func TestCollectWithATokenThatIsRefused(t *testing.T) {
@@ -289,22 +196,5 @@ func TestCollectWithATokenThatIsRefused(t *testing.T) {
 	b.want(b.read(r), portal.Approved)
 	if _, err := b.collect(b.member, r); err != nil {
 		t.Errorf("tried again: %v", err)
-	}
-}
-
-// Approvers read how many nodes a pool loses. DigitalOcean takes a pool that
-// has more than it may to its lower bound.
-func TestAPoolThatLosesMoreThanItSeems(t *testing.T) {
-	t.Parallel()
-	b := richSetup(t)
-	r := b.approved(operationCase{ask: onPool(portal.UpdateNodePool, "fixed", "auto_scale", "true", "min_nodes", "0", "max_nodes", "1")})
-	if got := strings.Join(r.Plan.Steps, " "); !strings.Contains(got, "It loses 2 nodes") {
-		t.Errorf("the plan says %q", got)
-	}
-	b.want(b.finish(r), portal.Succeeded)
-	c, err := b.do.GetCluster(t.Context(), b.cluster)
-	b.must(err)
-	if n := len(pool(c, "fixed").Nodes); n != 0 {
-		t.Errorf("%d of 2 nodes are left", n)
 	}
 }

@@ -305,3 +305,31 @@ func TestOneOfSeveralClustersGoes(t *testing.T) {
 		}
 	}
 }
+
+// An update that never arrived is not taken for done, whatever it changes.
+func TestUpdatesThatNeverArrived(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string][]string{
+		"name":              {"name", "poor"},
+		"tags":              {"tags", "red"},
+		"ha":                {"ha", "true"},
+		"auto upgrade":      {"auto_upgrade", "true"},
+		"surge upgrade":     {"surge_upgrade", ""},
+		"maintenance day":   {"maintenance_day", "monday"},
+		"maintenance start": {"maintenance_start", "04:00"},
+		"firewall":          {"firewall", "true", "firewall_allowed", "203.0.113.7"},
+		"expanders":         {"expanders", "random"},
+		"unneeded time":     {"unneeded_time", "15m"},
+		"utilization":       {"utilization", "0.4"},
+		"component":         {"routing_agent", "on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r := b.approved(operationCase{ask: updateAsk(change...)})
+			b.sim.Inject(dosim.Fault{Operation: "update_cluster", Kind: dosim.FaultReset})
+			b.want(b.finish(r), portal.Failed)
+			b.wantCalls("update_cluster", 1)
+		})
+	}
+}

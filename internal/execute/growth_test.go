@@ -192,3 +192,40 @@ func TestUsageWhileTheInventoryIsIncomplete(t *testing.T) {
 		t.Error("the inventory does not say that it is old")
 	}
 }
+
+// Growth whose answer was lost is counted once as soon as it was found.
+func TestFoundGrowthIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	for op, usage := range map[portal.OperationID]int{portal.UpdateNodePool: 7, portal.CreateNodePool: 9} {
+		t.Run(string(op), func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r := b.approved(cases[op])
+			b.sim.Inject(dosim.Fault{Operation: string(op), Kind: dosim.FaultLost})
+			r = b.step(b.step(r)) // lost, then found
+			b.want(r, portal.Settling)
+			b.wantUsage(usage)
+			r = b.step(r) // and seen to be under way
+			b.want(r, portal.Settling)
+			b.wantUsage(usage)
+		})
+	}
+}
+
+// A read that shows what there was before does not take growth for undone.
+func TestGrowthAndAStaleRead(t *testing.T) {
+	t.Parallel()
+	for op, usage := range map[portal.OperationID]int{portal.UpdateNodePool: 7, portal.CreateNodePool: 9} {
+		t.Run(string(op), func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r := b.approved(cases[op])
+			b.sim.Inject(dosim.Fault{Operation: "list_clusters", Kind: dosim.FaultStale})
+			r = b.step(r)
+			b.want(r, portal.Settling)
+			b.clock.advance(time.Second)
+			b.must(b.syncer.Sync(t.Context()))
+			b.wantUsage(usage)
+		})
+	}
+}

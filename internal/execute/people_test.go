@@ -1,6 +1,7 @@
 package execute_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,6 +79,39 @@ func TestWhoMayApproveWhat(t *testing.T) {
 	}
 }
 
+// A dangerous deletion takes two people of different groups: neither two of one
+// group nor one of both are enough.
+func TestTwoPeopleOfTwoGroups(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		people [][]string
+		want   portal.State
+	}{
+		{"two of the team", [][]string{{"pay-approvers"}, {"pay-approvers"}}, portal.Pending},
+		{"two of the platform", [][]string{{"platform"}, {"platform"}, {"platform"}}, portal.Pending},
+		{"one of both", [][]string{{"platform", "pay-approvers"}}, portal.Pending},
+		{"one of each", [][]string{{"platform"}, {"pay-approvers"}}, portal.Approved},
+		{"one of both, one of the team", [][]string{{"platform", "pay-approvers"}, {"pay-approvers"}}, portal.Approved},
+		{"one of both, one of the platform", [][]string{{"platform", "pay-approvers"}, {"platform"}}, portal.Approved},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r := b.pending(portal.DeleteClusterDangerous)
+			for i, groups := range tt.people {
+				b.must(b.decides(r, fmt.Sprintf("zoe%d", i), groups...))
+			}
+			r = b.read(r)
+			b.want(r, tt.want)
+			if tt.want == portal.Approved {
+				b.want(b.step(r), portal.Settling)
+			}
+		})
+	}
+}
+
 // Nobody decides on what they asked for, whatever they are, and not by coming
 // back as an approver.
 func TestNobodyApprovesTheirOwn(t *testing.T) {
@@ -107,7 +141,8 @@ func TestWordsThatNoLongerCount(t *testing.T) {
 	}{
 		{"one of two approvers left", portal.DeleteClusterDangerous, func(b *bundle) { b.person("bob") }, portal.Stale},
 		{"the other of two approvers left", portal.DeleteClusterDangerous, func(b *bundle) { b.person("pia") }, portal.Stale},
-		{"an approver became one of another kind", portal.DeleteClusterDangerous, func(b *bundle) { b.person("bob", "platform") }, portal.Settling},
+		{"the team's approver is the platform's now", portal.DeleteClusterDangerous, func(b *bundle) { b.person("bob", "platform") }, portal.Stale},
+		{"an approver is more than that now", portal.DeleteClusterDangerous, func(b *bundle) { b.person("bob", "pay-approvers", "platform") }, portal.Settling},
 		{"the platform approver is the team's now", portal.DeleteClusterSelective, func(b *bundle) { b.person("pia", "pay-approvers") }, portal.Stale},
 		{"the platform approver left", portal.AddRegistries, func(b *bundle) { b.person("pia") }, portal.Stale},
 		{"the admin left", portal.AddRegistries, func(b *bundle) { b.person("ada") }, portal.Stale},

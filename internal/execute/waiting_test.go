@@ -65,6 +65,7 @@ func TestDeletionWaitsForAChange(t *testing.T) {
 					t.Errorf("reason %q", deletion.Reason)
 				}
 				b.want(b.finish(change), portal.Succeeded)
+				b.clock.advance(time.Second)
 				deletion = b.step(b.again(deletion))
 			}
 			b.want(deletion, next)
@@ -87,6 +88,7 @@ func TestWaitsForWhatIsUnknown(t *testing.T) {
 	}
 	b.clock.advance(11 * time.Minute)
 	b.want(b.step(first), portal.Failed)
+	b.clock.advance(time.Second)
 	b.want(b.step(b.again(second)), portal.Settling)
 }
 

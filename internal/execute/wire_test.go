@@ -99,30 +99,31 @@ func TestUpdatesOnTheWire(t *testing.T) {
 }
 
 // A pool's update always has its name, because the reference asks for it, and
-// its count only where the pool does not autoscale.
+// its count only where it is not the autoscaler's to choose: where the pool does
+// not autoscale, or only begins to.
 func TestPoolUpdatesOnTheWire(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]struct {
 		pool   string
 		change []string
 	}{
-		`{"name":"fixed","count":3}`:                                             {"fixed", []string{"count", "3"}},
-		`{"name":"fixed","count":0}`:                                             {"fixed", []string{"count", "0"}},
-		`{"name":"wide","count":2}`:                                              {"fixed", []string{"name", "wide"}},
-		`{"name":"fixed","count":2,"labels":{}}`:                                 {"fixed", []string{"labels", ""}},
-		`{"name":"fixed","count":2,"labels":{"tier":"db"}}`:                      {"fixed", []string{"labels", "tier=db"}},
-		`{"name":"fixed","count":2,"taints":[]}`:                                 {"fixed", []string{"taints", ""}},
-		`{"name":"fixed","count":2,"tags":["portal-request:x","red"]}`:           {"fixed", []string{"tags", "red"}},
-		`{"name":"fixed","count":2,"tags":["portal-request:x"]}`:                 {"fixed", []string{"tags", ""}},
-		`{"name":"fixed","auto_scale":true,"min_nodes":1,"max_nodes":3}`:         {"fixed", []string{"auto_scale", "true", "min_nodes", "1", "max_nodes", "3"}},
-		`{"name":"fixed","auto_scale":true,"max_nodes":3}`:                       {"fixed", []string{"auto_scale", "true", "min_nodes", "0", "max_nodes", "3"}},
-		`{"name":"auto","max_nodes":5}`:                                          {"auto", []string{"max_nodes", "5"}},
-		`{"name":"auto","min_nodes":0}`:                                          {"auto", []string{"min_nodes", "0"}},
-		`{"name":"auto","labels":{"a":"b"}}`:                                     {"auto", []string{"labels", "a=b"}},
-		`{"name":"auto","taints":[{"key":"k","value":"","effect":"NoExecute"}]}`: {"auto", []string{"taints", "k:NoExecute"}},
-		`{"name":"auto","count":1,"auto_scale":false}`:                           {"auto", []string{"auto_scale", "", "count", "1"}},
-		`{"name":"auto","count":4,"auto_scale":false}`:                           {"auto", []string{"auto_scale", "", "count", "4"}},
-		`{"name":"many","labels":{}}`:                                            {"auto", []string{"name", "many", "labels", ""}},
+		`{"name":"fixed","count":3}`:                                               {"fixed", []string{"count", "3"}},
+		`{"name":"fixed","count":0}`:                                               {"fixed", []string{"count", "0"}},
+		`{"name":"wide","count":2}`:                                                {"fixed", []string{"name", "wide"}},
+		`{"name":"fixed","count":2,"labels":{}}`:                                   {"fixed", []string{"labels", ""}},
+		`{"name":"fixed","count":2,"labels":{"tier":"db"}}`:                        {"fixed", []string{"labels", "tier=db"}},
+		`{"name":"fixed","count":2,"taints":[]}`:                                   {"fixed", []string{"taints", ""}},
+		`{"name":"fixed","count":2,"tags":["portal-request:x","red"]}`:             {"fixed", []string{"tags", "red"}},
+		`{"name":"fixed","count":2,"tags":["portal-request:x"]}`:                   {"fixed", []string{"tags", ""}},
+		`{"name":"fixed","count":2,"auto_scale":true,"min_nodes":1,"max_nodes":3}`: {"fixed", []string{"auto_scale", "true", "min_nodes", "1", "max_nodes", "3"}},
+		`{"name":"fixed","count":2,"auto_scale":true,"max_nodes":3}`:               {"fixed", []string{"auto_scale", "true", "min_nodes", "0", "max_nodes", "3"}},
+		`{"name":"auto","max_nodes":5}`:                                            {"auto", []string{"max_nodes", "5"}},
+		`{"name":"auto","min_nodes":0}`:                                            {"auto", []string{"min_nodes", "0"}},
+		`{"name":"auto","labels":{"a":"b"}}`:                                       {"auto", []string{"labels", "a=b"}},
+		`{"name":"auto","taints":[{"key":"k","value":"","effect":"NoExecute"}]}`:   {"auto", []string{"taints", "k:NoExecute"}},
+		`{"name":"auto","count":1,"auto_scale":false}`:                             {"auto", []string{"auto_scale", "", "count", "1"}},
+		`{"name":"auto","count":4,"auto_scale":false}`:                             {"auto", []string{"auto_scale", "", "count", "4"}},
+		`{"name":"many","labels":{}}`:                                              {"auto", []string{"name", "many", "labels", ""}},
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -239,5 +240,14 @@ func TestAccessOnTheWire(t *testing.T) {
 		if got, want := rec.last(), "GET /v2/kubernetes/clusters/C/"+path+"?expiry_seconds=1020"; got != want {
 			t.Errorf("sent %s, want %s", got, want)
 		}
+	}
+}
+
+// updateAsk changes settings of the cluster, starting from its form.
+func updateAsk(pairs ...string) func(*bundle) request.Ask {
+	return func(b *bundle) request.Ask {
+		ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+		ask.Form = b.opened(ask, pairs...)
+		return ask
 	}
 }

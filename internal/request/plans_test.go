@@ -92,7 +92,7 @@ func TestWordsOfPlans(t *testing.T) {
 			"Add pool more with 1 node to cluster web.\nPool more:  → 1 to 4 × s-2vcpu-4gb; labels a=b; taints k:NoExecute", portal.Usage{small: 4}, 9600},
 		{"a pool is deleted", planned(t, portal.DeleteNodePool),
 			"Delete pool fixed of cluster web with its 3 nodes.\nPool fixed: 3 × s-2vcpu-4gb → \n" +
-				"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there.\nlost: 3 nodes and what is on their disks.", portal.Usage{small: -3}, -7200},
+				"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there.\nlost: All nodes of the pool and what is on their disks.", portal.Usage{small: -3}, -7200},
 
 		{"an upgrade", planned(t, portal.UpgradeCluster),
 			"Upgrade cluster web from 1.34.4-do.0 to 1.35.1-do.0.\nKubernetes version: 1.34.4-do.0 → 1.35.1-do.0\n" +

@@ -20,7 +20,7 @@ var offer = portal.Options{
 // fixed and auto are the pools of web.
 var (
 	fixed = portal.Pool{ID: "p1", Name: "fixed", Size: small, Count: 3, Nodes: []portal.Node{
-		{ID: "n1", Name: "fixed-aaaaa", State: portal.NodeRunning}, {ID: "n2", Name: "fixed-bbbbb", State: portal.NodeRunning}, {ID: "n3", State: "provisioning"}},
+		{ID: "n1", Name: "fixed-aaaaa", State: "running"}, {ID: "n2", Name: "fixed-bbbbb", State: "running"}, {ID: "n3", State: "provisioning"}},
 		Details: portal.PoolDetails{
 			Labels: map[string]string{"tier": "web", "a/b": ""}, Tags: []string{"k8s", "k8s:worker", "blue"},
 			Taints: []portal.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}, {Key: "a", Effect: "NoExecute"}}}}
