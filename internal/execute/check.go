@@ -120,7 +120,7 @@ func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doa
 		case portal.ClusterDeleting, portal.ClusterDeleted:
 			return obstacle{stale: "The cluster is being deleted already."}
 		case portal.ClusterProvisioning, portal.ClusterUpgrading:
-			if changes(r.Operation) {
+			if changes(r.Operation) || r.Operation.Risk() == portal.RiskSecret && c.Status.State == portal.ClusterProvisioning {
 				return obstacle{wait: "Waiting until the cluster " + c.Name + " is no longer " + c.Status.State + "."}
 			}
 		}

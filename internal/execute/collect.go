@@ -42,8 +42,10 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 		}
 		return portal.Secret{}, collectError(callErr)
 	}
-	// Only what is on the trail is handed out.
-	return secret, e.handOver(ctx, r, attempt, a.Person())
+	if err := e.handOver(ctx, r, attempt, a.Person()); err != nil {
+		return portal.Secret{}, err // only what is on the trail is handed out
+	}
+	return secret, nil
 }
 
 func (e *Executor) collectable(ctx context.Context, a portal.Actor, number int64) (portal.Request, error) {
@@ -89,7 +91,7 @@ func (e *Executor) fetch(ctx context.Context, r portal.Request) (portal.Secret, 
 }
 
 func collectError(err error) error {
-	if doapi.IsRefused(err) || doapi.IsNotFound(err) {
+	if classify(err) == portal.OutcomeRefused {
 		return portal.E(portal.KindConflict, "DigitalOcean refused it: "+doapi.Words(err), err)
 	}
 	return portal.E(portal.KindUnavailable, "DigitalOcean did not hand it out: "+doapi.Words(err)+" Try again", err)

@@ -20,8 +20,9 @@ const (
 
 // effectOf tells how far the effect of a request is to be seen on a cluster
 // that exists. It is pure; what it looks at tells requests apart from what
-// others may have done only as well as DigitalOcean's answers allow.
-func effectOf(r portal.Request, c portal.Cluster) effect {
+// others may have done only as well as DigitalOcean's answers allow. Where that
+// is not at all, it is taken to be there when the call is believed.
+func effectOf(r portal.Request, c portal.Cluster, believed bool) effect {
 	p := r.Params
 	switch r.Operation {
 	case portal.CreateCluster:
@@ -41,7 +42,7 @@ func effectOf(r portal.Request, c portal.Cluster) effect {
 	case portal.RecycleNodePool:
 		return ofGoneNodes(p.Recycle.PoolID, p.Recycle.NodeIDs, true, c)
 	case portal.AddRegistries, portal.RemoveRegistries, portal.AddRegistry, portal.RemoveRegistry:
-		return all(registered(r, c))
+		return all(registered(r, c, believed))
 	}
 	if r.Operation.Deletes() && (c.State == portal.ClusterDeleting || c.State == portal.ClusterDeleted) {
 		return underway
@@ -187,9 +188,8 @@ func ofGoneNodes(poolID string, ids []string, replaced bool, c portal.Cluster) e
 // registered tells whether a cluster has its registries as asked for. Which one
 // is the account's own DigitalOcean does not say: there a call that it accepted
 // is believed, and one whose answer was lost only when something has changed.
-func registered(r portal.Request, c portal.Cluster) bool {
+func registered(r portal.Request, c portal.Cluster, believed bool) bool {
 	has := func(name string) bool { return slices.Contains(c.Details.Registries, name) }
-	believed := r.State == portal.Settling || differs(r, c)
 	switch r.Operation {
 	case portal.AddRegistry:
 		return believed && c.Details.RegistryEnabled

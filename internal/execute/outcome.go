@@ -130,6 +130,28 @@ func (e *Executor) take(ctx context.Context, tx pgx.Tx, r *portal.Request, a ans
 		r.Result = a.runID
 		return store.SetResult(ctx, tx, r.ID, a.runID)
 	}
+	return e.holdGoing(ctx, tx, *r)
+}
+
+// holdGoing has a pool whose nodes are to go count as it does now until the
+// request has ended.
+func (e *Executor) holdGoing(ctx context.Context, tx pgx.Tx, r portal.Request) error {
+	id := ""
+	switch {
+	case r.Params.DeletePool != nil:
+		id = r.Params.DeletePool.PoolID
+	case r.Params.DeleteNode != nil && !r.Params.DeleteNode.Replace:
+		id = r.Params.DeleteNode.PoolID
+	default:
+		return nil
+	}
+	cluster, err := store.Cluster(ctx, tx, r.TargetID)
+	if err != nil {
+		return err
+	}
+	if pool, ok := cluster.Pool(id); ok {
+		return store.Hold(ctx, tx, r.ID, r.Team.ID, pool, pool.Cost())
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ type sight struct {
 	live   []portal.Cluster // those that exist
 	gone   []string         // ids of those that do not
 	why    string           // it is broken
+	runID  string           // of clusterlint
 }
 
 // see looks how far the effect of a request is to be seen.
@@ -43,21 +44,31 @@ func (e *Executor) see(ctx context.Context, r portal.Request) (sight, error) {
 		c, ok := found[id]
 		if !ok || c.Status.State == portal.ClusterDeleted {
 			s.gone = append(s.gone, id)
-			if !r.Operation.Deletes() {
-				s.effect, s.why = broken, "The cluster was deleted meanwhile."
-			}
 			continue
 		}
-		cluster := c.Portal(asOf)
-		s.live = append(s.live, cluster)
-		switch now := effectOf(r, cluster); {
+		s.live = append(s.live, c.Portal(asOf))
+	}
+	if len(s.gone) > 0 && !r.Operation.Deletes() {
+		s.effect, s.why = broken, "The cluster was deleted meanwhile."
+	}
+	believed := r.State == portal.Settling || slices.ContainsFunc(s.live, func(c portal.Cluster) bool { return differs(r, c) })
+	for _, c := range s.live {
+		switch now := effectOf(r, c, believed); {
 		case now == broken:
-			s.effect, s.why = broken, "DigitalOcean could not finish it: the cluster is "+cluster.State+". "+cluster.StateMessage
+			s.effect, s.why = broken, whyBroken(r, c)
 		case s.effect != broken:
 			s.effect = min(s.effect, now)
 		}
 	}
 	return s, nil
+}
+
+// whyBroken says what keeps a request from ending well.
+func whyBroken(r portal.Request, c portal.Cluster) string {
+	if r.Params.UpdatePool != nil {
+		return "The pool was deleted meanwhile."
+	}
+	return "DigitalOcean could not finish it: the cluster is " + c.State + ". " + c.StateMessage
 }
 
 // seeLint looks for the run of clusterlint that a request started.
@@ -71,9 +82,9 @@ func (e *Executor) seeLint(ctx context.Context, r portal.Request) (sight, error)
 	case r.Result == "" && run.RequestedAt.Before(r.Attempts[len(r.Attempts)-1].IntentAt.Truncate(time.Second)):
 		return sight{effect: absent}, nil // an earlier one
 	case run.CompletedAt.IsZero():
-		return sight{effect: underway}, nil
+		return sight{effect: underway, runID: run.RunID}, nil
 	}
-	return sight{effect: complete}, nil
+	return sight{effect: complete, runID: run.RunID}, nil
 }
 
 // recover deals with a call whose maker left no outcome, because it was killed
@@ -104,7 +115,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	case s.effect == broken:
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
 	case s.effect != absent:
-		return e.Pace.Settle, e.found(ctx, r, nil, s.live)
+		return e.Pace.Settle, e.found(ctx, r, nil, s)
 	case e.graceOver(r):
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask anew if it is still needed.")
 	}
@@ -119,7 +130,7 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 	ours := slices.DeleteFunc(everything, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
 	switch {
 	case len(ours) == 1:
-		return e.Pace.Settle, e.found(ctx, r, &ours[0], nil)
+		return e.Pace.Settle, e.found(ctx, r, &ours[0], sight{})
 	case len(ours) > 1:
 		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
 			"DigitalOcean has %d clusters with the tag %s. The portal touches neither; an operator has to look.", len(ours), r.RequestTag()))
@@ -134,8 +145,8 @@ func (e *Executor) graceOver(r portal.Request) bool {
 }
 
 // found records that a call whose answer was lost did have its effect. created
-// is the cluster that a create made; live are those that others changed.
-func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster, live []portal.Cluster) error {
+// is the cluster that a create made; s is what was seen of others.
+func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster, s sight) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		if _, err := e.lock(ctx, tx, r); err != nil {
 			return err
@@ -145,10 +156,8 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 				return err
 			}
 		}
-		if pool, ok := poolFor(r, live); ok {
-			if err := e.takePool(ctx, tx, &r, pool); err != nil {
-				return err
-			}
+		if err := e.takeSeen(ctx, tx, &r, s); err != nil {
+			return err
 		}
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Settling, At: e.Now(), Actor: self, Kind: portal.EventOutcome,
@@ -156,6 +165,17 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 			Data:    map[string]any{"outcome": "found"},
 		})
 	})
+}
+
+// takeSeen writes down what an answer would have said.
+func (e *Executor) takeSeen(ctx context.Context, tx pgx.Tx, r *portal.Request, s sight) error {
+	if pool, ok := poolFor(*r, s.live); ok {
+		return e.takePool(ctx, tx, r, pool)
+	}
+	if s.runID != "" {
+		return store.SetResult(ctx, tx, r.ID, s.runID)
+	}
+	return e.holdGoing(ctx, tx, *r)
 }
 
 // poolFor is the pool that a request made or changed.

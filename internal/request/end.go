@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,22 +32,29 @@ func (s *Service) Withdraw(ctx context.Context, a portal.Actor, number int64) er
 	})
 }
 
+// atOnce is how many requests a job ends at a time.
+const atOnce = 100
+
 // Expire ends requests that have waited too long. A job calls it.
 func (s *Service) Expire(ctx context.Context) error {
-	if err := s.endAll(ctx, portal.Pending, PendingFor, Step{
-		Next: portal.Expired, Kind: portal.EventExpired, Reason: "Nobody decided within 7 days."}); err != nil {
-		return err
-	}
-	return s.endAll(ctx, portal.Approved, ApprovedFor, Step{
-		Next: portal.Stale, Kind: portal.EventStale, Reason: "It could not be carried out within 24 hours of its approval."})
-}
-
-func (s *Service) endAll(ctx context.Context, state portal.State, after time.Duration, step Step) error {
-	const atOnce = 100
-	ids, err := store.RequestIDsSince(ctx, s.Pool, state, s.Now().Add(-after), atOnce)
+	pending, err := store.RequestIDsSince(ctx, s.Pool, portal.Pending, s.Now().Add(-PendingFor), atOnce)
 	if err != nil {
 		return err
 	}
+	if err := s.endAll(ctx, pending, portal.Pending, Step{
+		Next: portal.Expired, Kind: portal.EventExpired, Reason: "Nobody decided within 7 days."}); err != nil {
+		return err
+	}
+	approved, err := store.ApprovedBefore(ctx, s.Pool, s.Now().Add(-ApprovedFor), atOnce)
+	if err != nil {
+		return err
+	}
+	return s.endAll(ctx, approved, portal.Approved, Step{
+		Next: portal.Stale, Kind: portal.EventStale, Reason: "It could not be carried out within 24 hours of its approval."})
+}
+
+// endAll ends those of the requests that are still in the state.
+func (s *Service) endAll(ctx context.Context, ids []string, state portal.State, step Step) error {
 	step.Actor = portal.System("clock").Person()
 	for _, id := range ids {
 		err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {

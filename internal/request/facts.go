@@ -38,16 +38,36 @@ func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	return append(clusterFacts(p, c), portal.Fact{What: "surge upgrades", Value: onOff(c.Details.Settings.SurgeUpgrade)})
 }
 
-// updateFacts are the settings that change, as they were.
+// updateFacts are the settings that change, as they are.
 func updateFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	list := identityFacts(p, c)
 	if p.Update == nil {
 		return list
 	}
-	for _, change := range updateChanges(*p.Update, c) {
-		list = append(list, portal.Fact{What: change.What, Value: change.Before})
+	if p.Update.Tags != nil {
+		list = append(list, portal.Fact{What: "Tags", Value: orNone(strings.Join(portal.OwnTags(c.Tags), ", "))})
+	}
+	if p.Update.HA != nil {
+		list = append(list, portal.Fact{What: "High availability", Value: yesNo(c.HA)})
+	}
+	for i, f := range settingFacts(c.Details.Settings) {
+		if speaksOf(*p.Update, i) {
+			list = append(list, f)
+		}
 	}
 	return list
+}
+
+// speaksOf reports whether an update says what the setting is to be that stands
+// there in the list of settingFacts.
+func speaksOf(p portal.UpdateParams, place int) bool {
+	members := []bool{p.AutoUpgrade != nil, p.SurgeUpgrade != nil, p.Maintenance != nil, p.Firewall != nil,
+		p.Autoscaler != nil, p.Autoscaler != nil, p.Autoscaler != nil}
+	if place < len(members) {
+		return members[place]
+	}
+	_, spoken := p.Components[portal.Components[place-len(members)].Key]
+	return spoken
 }
 
 // poolOf is the id of the pool that parameters speak of.
@@ -91,8 +111,8 @@ func nodeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	}
 	list = append(list, portal.Fact{What: "the pool", Value: pool.Name})
 	for _, id := range nodesOf(p) {
-		if n, ok := pool.Node(id); ok {
-			list = append(list, portal.Fact{What: "node " + id, Value: n.Name})
+		if _, ok := pool.Node(id); ok { // its name it may get later
+			list = append(list, portal.Fact{What: "node " + id, Value: "there"})
 		}
 	}
 	return list

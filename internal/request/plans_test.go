@@ -111,9 +111,9 @@ func TestWordsOfPlans(t *testing.T) {
 				"lost: Pool fixed with 3 nodes and what is on their disks.\nlost: Pool auto with 2 nodes and what is on their disks.\n" +
 				"stays: volume data\nstays: load balancer front", portal.Usage{small: -8}, -19200},
 		{"a registry is added", planned(t, portal.AddRegistries),
-			"Add registries images to cluster web.\nCluster web: old → images, old\nPods of these clusters can pull images from them.", nil, 0},
+			"Add registry images to cluster web.\nCluster web: old → images, old\nPods of these clusters can pull images from there.", nil, 0},
 		{"the only registry is removed", planned(t, portal.RemoveRegistries),
-			"Remove registries old from cluster web.\nCluster web: old → no registry\nPods of these clusters can no longer pull images from them, also when they are started anew.", nil, 0},
+			"Remove registry old from cluster web.\nCluster web: old → no registry\nPods of these clusters can no longer pull images from there, also when they are started anew.", nil, 0},
 		{"clusterlint", planned(t, portal.RunClusterlint, "include_groups", "basic doks", "exclude_checks", "latest-tag"),
 			"Run clusterlint on cluster web.\nGroups of checks:  → basic, doks\nChecks left out:  → latest-tag", nil, 0},
 		{"a kubeconfig", planned(t, portal.GetKubeconfig, "minutes", "90"),

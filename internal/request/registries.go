@@ -95,10 +95,13 @@ func planRegistries(d *portal.Draft) {
 	what := "the account's registry"
 	if names := d.Params.Registries.Names; len(names) > 0 {
 		what = "registries " + strings.Join(names, ", ")
+		if len(names) == 1 {
+			what = "registry " + names[0]
+		}
 	}
-	verb, to, effect := "Add", "to", "Pods of these clusters can pull images from them."
+	verb, to, effect := "Add", "to", "Pods of these clusters can pull images from there."
 	if !adds {
-		verb, to, effect = "Remove", "from", "Pods of these clusters can no longer pull images from them, also when they are started anew."
+		verb, to, effect = "Remove", "from", "Pods of these clusters can no longer pull images from there, also when they are started anew."
 	}
 	d.Plan.Summary = fmt.Sprintf("%s %s %s %d clusters.", verb, what, to, len(d.Chosen))
 	if len(d.Chosen) == 1 {

@@ -109,6 +109,11 @@ func (s *Service) drift(ctx context.Context, tx pgx.Tx, r portal.Request) (strin
 	if r.Team.ID != "" && clusters[0].TeamID != r.Team.ID {
 		return "The cluster belongs to another team now.", nil
 	}
+	for _, c := range clusters {
+		if c.SeenAt.Before(r.CreatedAt) {
+			return "", nil // the copy is older than what the request was planned with
+		}
+	}
 	return portal.Drift(r.Params.Target, Facts(r.Operation, r.Params, clusters)), nil
 }
 

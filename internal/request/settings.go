@@ -40,6 +40,9 @@ func (f *faults) checkMaintenance(m portal.Maintenance) {
 		f.add("maintenance_day", "There is no day called %s.", quote(m.Day))
 	}
 	if m.Start == "" {
+		if m.Day != "" && m.Day != "any" {
+			f.add("maintenance_start", "Enter when the maintenance window begins, like 04:00.")
+		}
 		return
 	}
 	if _, err := time.Parse("15:04", m.Start); err != nil || len(m.Start) != len("15:04") {

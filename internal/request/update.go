@@ -24,7 +24,7 @@ func readUpdate(d *portal.Draft, f *faults) {
 	if before.Maintenance.Day != "" && after.Maintenance.Day == "" {
 		f.add("maintenance_day", "A maintenance window can be moved, not taken away; choose a day, or “any”.")
 	}
-	if before.Maintenance.Start != "" && after.Maintenance.Start == "" {
+	if before.Maintenance.Start != "" && after.Maintenance.Start == "" && after.Maintenance.Day == "any" {
 		f.add("maintenance_start", "Enter when the maintenance window begins, like 04:00.")
 	}
 	ha := form.On("ha")

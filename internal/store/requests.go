@@ -133,6 +133,19 @@ func RequestIDsSince(ctx context.Context, q Querier, s portal.State, before time
 	return ids, db.Wrap(err)
 }
 
+// ApprovedBefore returns the ids of requests that wait to be carried out since
+// their last approval, or their submission, before the given time.
+func ApprovedBefore(ctx context.Context, q Querier, before time.Time, limit int) ([]string, error) {
+	rows, err := q.Query(ctx, `SELECT id::text FROM requests r WHERE state = 'approved'
+			AND coalesce((SELECT max(v.created_at) FROM reviews v WHERE v.request_id = r.id), r.created_at) < $1
+		ORDER BY number LIMIT $2`, before, limit)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, db.Wrap(err)
+}
+
 // SetState moves a request, as it was read, to its next state. It refuses a
 // move that the state machine does not know and one from a state that the
 // request has left meanwhile (KindConflict).

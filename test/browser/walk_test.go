@@ -47,10 +47,11 @@ func TestWalk(t *testing.T) {
 		member.seesNot("[data-testid=clusters]", "search-staging")
 		member.seesNot("[data-testid=clusters]", "legacy")
 		member.check("clusters")
-		member.click("[data-testid=clusters] a")
+		member.open(member.clusterPath("payments-prod"))
 		member.sees("h1", "payments-prod")
-		member.sees("main", "payments-prod-pool")
 		member.check("cluster")
+		member.click(`a[href$="/pools"]`)
+		member.sees("main", "payments-prod-pool")
 	})
 
 	t.Run("the plan is shown while the form is filled in", func(t *testing.T) {
@@ -95,8 +96,7 @@ func TestWalk(t *testing.T) {
 
 	t.Run("a deletion needs somebody else", func(t *testing.T) {
 		member.t, approver.t = t, t
-		member.open("/clusters")
-		member.click("[data-testid=clusters] tr:first-child a")
+		member.open(member.clusterPath("payments-prod"))
 		member.click(`a[href$="/delete"]`)
 		member.sees("[data-testid=remains]", "pvc-ledger")
 		member.sees("[data-testid=losses]", "payments-prod-pool")
