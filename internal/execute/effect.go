@@ -1,8 +1,8 @@
 package execute
 
 import (
+	"maps"
 	"slices"
-	"strings"
 
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
@@ -79,8 +79,8 @@ func updated(p portal.UpdateParams, c portal.Cluster) bool {
 		is(p.AutoUpgrade, &now.AutoUpgrade) && is(p.SurgeUpgrade, &now.SurgeUpgrade) &&
 		(p.Tags == nil || slices.Equal(*p.Tags, portal.OwnTags(c.Tags))) &&
 		(p.Maintenance == nil || p.Maintenance.Day == now.Maintenance.Day && (p.Maintenance.Start == "" || p.Maintenance.Start == now.Maintenance.Start)) &&
-		(p.Firewall == nil || p.Firewall.Enabled == now.Firewall.Enabled && slices.Equal(p.Firewall.Allowed, now.Firewall.Allowed)) &&
-		(p.Autoscaler == nil || request.SameAutoscaler(*p.Autoscaler, now.Autoscaler))
+		(p.Firewall == nil || portal.SameFirewall(*p.Firewall, now.Firewall)) &&
+		(p.Autoscaler == nil || portal.SameAutoscaler(*p.Autoscaler, now.Autoscaler))
 }
 
 func ofUpgrade(p portal.UpgradeParams, c portal.Cluster) effect {
@@ -128,23 +128,7 @@ func ofPool(u portal.UpdatePoolParams, c portal.Cluster) effect {
 }
 
 func sameDetails(a, b portal.PoolDetails) bool {
-	taints := func(list []portal.Taint) string {
-		texts := make([]string, len(list))
-		for i, t := range list {
-			texts[i] = t.String()
-		}
-		slices.Sort(texts)
-		return strings.Join(texts, " ")
-	}
-	if len(a.Labels) != len(b.Labels) {
-		return false
-	}
-	for key, value := range a.Labels {
-		if v, ok := b.Labels[key]; !ok || v != value {
-			return false
-		}
-	}
-	return taints(a.Taints) == taints(b.Taints) && slices.Equal(portal.OwnTags(a.Tags), portal.OwnTags(b.Tags))
+	return maps.Equal(a.Labels, b.Labels) && portal.TaintText(a.Taints) == portal.TaintText(b.Taints) && slices.Equal(portal.OwnTags(a.Tags), portal.OwnTags(b.Tags))
 }
 
 func ofGonePool(p portal.DeletePoolParams, c portal.Cluster) effect {

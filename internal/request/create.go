@@ -76,7 +76,7 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 		{What: "Environment", After: string(p.Environment)},
 		{What: "Region", After: p.Region},
 		{What: "Kubernetes version", After: p.Version},
-		{What: "High availability", After: yesNo(p.HA)},
+		{What: "High availability", After: portal.YesNo(p.HA)},
 	}
 	for _, pool := range p.Pools {
 		changes = append(changes, portal.Change{What: "Pool " + pool.Name, After: specText(pool)})
@@ -100,7 +100,7 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 func specText(p portal.PoolSpec) string {
 	parts := []string{nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes) + " × " + p.Size}
 	for what, text := range map[string]string{
-		"labels ": labelText(p.Labels), "taints ": taintText(p.Taints), "tags ": strings.Join(p.Tags, ", "),
+		"labels ": portal.LabelText(p.Labels), "taints ": portal.TaintText(p.Taints), "tags ": strings.Join(p.Tags, ", "),
 	} {
 		if text != "" {
 			parts = append(parts, what+text)

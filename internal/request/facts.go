@@ -2,7 +2,6 @@ package request
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,7 @@ func identityFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
 // clusterFacts are what of a cluster matters for the decision to delete it.
 func clusterFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	list := append(identityFacts(p, c), portal.Fact{What: "the region", Value: c.Region},
-		portal.Fact{What: "the version", Value: c.Version}, portal.Fact{What: "high availability", Value: yesNo(c.HA)})
+		portal.Fact{What: "the version", Value: c.Version}, portal.Fact{What: "high availability", Value: portal.YesNo(c.HA)})
 	for _, pool := range byName(c.Pools) {
 		list = append(list, portal.Fact{What: "pool " + pool.Name, Value: poolNodes(pool)})
 	}
@@ -35,7 +34,7 @@ func byName(pools []portal.Pool) []portal.Pool {
 
 // upgradeFacts are what of a cluster says how an upgrade goes.
 func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
-	return append(clusterFacts(p, c), portal.Fact{What: "surge upgrades", Value: onOff(c.Details.Settings.SurgeUpgrade)})
+	return append(clusterFacts(p, c), portal.Fact{What: "surge upgrades", Value: portal.OnOff(c.Details.Settings.SurgeUpgrade)})
 }
 
 // updateFacts are the settings that change, as they are.
@@ -48,9 +47,9 @@ func updateFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 		list = append(list, portal.Fact{What: "Tags", Value: orNone(strings.Join(portal.OwnTags(c.Tags), ", "))})
 	}
 	if p.Update.HA != nil {
-		list = append(list, portal.Fact{What: "High availability", Value: yesNo(c.HA)})
+		list = append(list, portal.Fact{What: "High availability", Value: portal.YesNo(c.HA)})
 	}
-	for i, f := range settingFacts(c.Details.Settings) {
+	for i, f := range portal.SettingFacts(c.Details.Settings) {
 		if speaksOf(*p.Update, i) {
 			list = append(list, f)
 		}
@@ -129,24 +128,14 @@ func nodesOf(p portal.Params) []string {
 }
 
 func registryFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
-	return []portal.Fact{{What: "cluster " + c.Name + " (" + c.ID + ")", Value: "with " + registries(c)}}
-}
-
-func registries(c portal.Cluster) string {
-	if len(c.Details.Registries) == 0 {
-		if c.Details.RegistryEnabled {
-			return "the account's registry"
-		}
-		return "no registry"
-	}
-	return strings.Join(slices.Sorted(slices.Values(c.Details.Registries)), ", ")
+	return []portal.Fact{{What: "cluster " + c.Name + " (" + c.ID + ")", Value: "with " + portal.RegistryText(c)}}
 }
 
 // describePool says in one line what a pool is. It leaves out what changes by
 // itself.
 func describePool(p portal.Pool) string {
 	return fmt.Sprintf("%s: %s, labels %s, taints %s, tags %s", p.Name, poolNodes(p),
-		orNone(labelText(p.Details.Labels)), orNone(taintText(p.Details.Taints)), orNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")))
+		orNone(portal.LabelText(p.Details.Labels)), orNone(portal.TaintText(p.Details.Taints)), orNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")))
 }
 
 // poolNodes says how many nodes a pool has, or may have when it autoscales.
@@ -161,36 +150,11 @@ func nodesText(autoScale bool, count, least, most int) string {
 	return strconv.Itoa(count)
 }
 
-// labelText shows labels in the order of their keys.
-func labelText(labels map[string]string) string {
-	list := make([]string, 0, len(labels))
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		list = append(list, key+"="+labels[key])
-	}
-	return strings.Join(list, ", ")
-}
-
-func taintText(taints []portal.Taint) string {
-	list := make([]string, len(taints))
-	for i, t := range taints {
-		list[i] = t.String()
-	}
-	slices.Sort(list)
-	return strings.Join(list, ", ")
-}
-
 func orNone(s string) string {
 	if s == "" {
 		return "none"
 	}
 	return s
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }
 
 func nodes(n int) string {

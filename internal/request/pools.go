@@ -147,8 +147,8 @@ func fillUpdatePool(d *portal.Draft) {
 		f.Set("min_nodes", strconv.Itoa(p.MinNodes))
 		f.Set("max_nodes", strconv.Itoa(p.MaxNodes))
 	}
-	f.Set("labels", strings.ReplaceAll(labelText(p.Details.Labels), ", ", "\n"))
-	f.Set("taints", strings.ReplaceAll(taintText(p.Details.Taints), ", ", "\n"))
+	f.Set("labels", strings.ReplaceAll(portal.LabelText(p.Details.Labels), ", ", "\n"))
+	f.Set("taints", strings.ReplaceAll(portal.TaintText(p.Details.Taints), ", ", "\n"))
 	f.Set("tags", strings.Join(portal.OwnTags(p.Details.Tags), ", "))
 }
 
@@ -172,7 +172,7 @@ func readUpdatePool(d *portal.Draft, f *faults) {
 	if labels := f.readLabels("labels", form); !maps.Equal(labels, p.Details.Labels) {
 		u.Labels = &labels
 	}
-	if taints := f.readTaints("taints", form); taintText(taints) != taintText(p.Details.Taints) {
+	if taints := f.readTaints("taints", form); portal.TaintText(taints) != portal.TaintText(p.Details.Taints) {
 		u.Taints = &taints
 	}
 	if tags := f.readTags("tags", form); !slices.Equal(tags, portal.OwnTags(p.Details.Tags)) {
@@ -190,9 +190,9 @@ func poolChanges(p portal.Pool, u portal.UpdatePoolParams) []portal.Change {
 	list := []portal.Change{
 		{What: "Name", Before: p.Name, After: after.Name},
 		{What: "Nodes", Before: nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes), After: nodesText(after.AutoScale, after.Count, after.MinNodes, after.MaxNodes)},
-		{What: "Autoscaling", Before: onOff(p.AutoScale), After: onOff(after.AutoScale)},
-		{What: "Labels", Before: orNone(labelText(p.Details.Labels)), After: orNone(labelText(after.Details.Labels))},
-		{What: "Taints", Before: orNone(taintText(p.Details.Taints)), After: orNone(taintText(after.Details.Taints))},
+		{What: "Autoscaling", Before: portal.OnOff(p.AutoScale), After: portal.OnOff(after.AutoScale)},
+		{What: "Labels", Before: orNone(portal.LabelText(p.Details.Labels)), After: orNone(portal.LabelText(after.Details.Labels))},
+		{What: "Taints", Before: orNone(portal.TaintText(p.Details.Taints)), After: orNone(portal.TaintText(after.Details.Taints))},
 		{What: "Tags", Before: orNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")), After: orNone(strings.Join(portal.OwnTags(after.Details.Tags), ", "))},
 	}
 	return slices.DeleteFunc(list, func(c portal.Change) bool { return c.Before == c.After })

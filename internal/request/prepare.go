@@ -223,9 +223,9 @@ func fingerprint(d *portal.Draft) string {
 	if c.ID == "" {
 		return ""
 	}
-	facts := []portal.Fact{{What: "tags", Value: strings.Join(portal.OwnTags(c.Tags), ", ")}, {What: "registries", Value: registries(c)}}
+	facts := []portal.Fact{{What: "tags", Value: strings.Join(portal.OwnTags(c.Tags), ", ")}, {What: "registries", Value: portal.RegistryText(c)}}
 	facts = append(facts, clusterFacts(portal.Params{}, c)...)
-	facts = append(facts, settingFacts(c.Details.Settings)...)
+	facts = append(facts, portal.SettingFacts(c.Details.Settings)...)
 	for _, p := range byName(c.Pools) {
 		facts = append(facts, portal.Fact{What: p.ID, Value: describePool(p)})
 	}

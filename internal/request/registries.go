@@ -108,7 +108,7 @@ func planRegistries(d *portal.Draft) {
 		d.Plan.Summary = fmt.Sprintf("%s %s %s cluster %s.", verb, what, to, d.Chosen[0].Name)
 	}
 	for _, c := range d.Chosen {
-		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Cluster " + c.Name, Before: registries(c), After: registriesAfter(d, c)})
+		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Cluster " + c.Name, Before: portal.RegistryText(c), After: registriesAfter(d, c)})
 	}
 	d.Plan.Steps = []string{effect}
 }
@@ -128,5 +128,5 @@ func registriesAfter(d *portal.Draft, c portal.Cluster) string {
 	}
 	c.Details.RegistryEnabled = false
 	c.Details.Registries = slices.Compact(slices.Sorted(slices.Values(c.Details.Registries)))
-	return registries(c)
+	return portal.RegistryText(c)
 }

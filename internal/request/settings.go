@@ -111,92 +111,21 @@ func fillSettings(form portal.Form, s portal.Settings) {
 	}
 	for _, c := range portal.Components {
 		if on, known := s.Components[c.Key]; known {
-			form.Set(c.Key, onOff(on))
+			form.Set(c.Key, portal.OnOff(on))
 		}
 	}
-}
-
-// settingFacts says in words what each setting is, always in the same order.
-func settingFacts(s portal.Settings) []portal.Fact {
-	list := []portal.Fact{
-		{What: "Automatic upgrades", Value: onOff(s.AutoUpgrade)},
-		{What: "Surge upgrades", Value: onOff(s.SurgeUpgrade)},
-		{What: "Maintenance", Value: maintenanceText(s.Maintenance)},
-		{What: "Firewall of the control plane", Value: firewallText(s.Firewall)},
-		{What: "Autoscaler's expanders", Value: orDefault(strings.Join(s.Autoscaler.Expanders, ", "))},
-		{What: "Unneeded for, before a node goes", Value: orDefault(durationText(s.Autoscaler.UnneededTime))},
-		{What: "Used by less than, before a node goes", Value: shareText(s.Autoscaler.Utilization)},
-	}
-	for _, c := range portal.Components {
-		list = append(list, portal.Fact{What: c.Name, Value: componentText(s.Components, c.Key)})
-	}
-	return list
 }
 
 // settingChanges lists how settings differ, in words.
 func settingChanges(before, after portal.Settings) []portal.Change {
 	var list []portal.Change
-	now := settingFacts(after)
-	for i, was := range settingFacts(before) {
+	now := portal.SettingFacts(after)
+	for i, was := range portal.SettingFacts(before) {
 		if was.Value != now[i].Value {
 			list = append(list, portal.Change{What: was.What, Before: was.Value, After: now[i].Value})
 		}
 	}
 	return list
-}
-
-func onOff(b bool) string {
-	if b {
-		return "on"
-	}
-	return "off"
-}
-
-func componentText(components map[string]bool, key string) string {
-	on, known := components[key]
-	if !known {
-		return "DigitalOcean's default"
-	}
-	return onOff(on)
-}
-
-func maintenanceText(m portal.Maintenance) string {
-	switch {
-	case m.Day == "" || m.Day == "any" && m.Start == "":
-		return "chosen by DigitalOcean"
-	case m.Day == "any":
-		return "any day from " + m.Start + " UTC"
-	}
-	return m.Day + " from " + orNone(m.Start) + " UTC"
-}
-
-func firewallText(w portal.Firewall) string {
-	if !w.Enabled {
-		return "off"
-	}
-	return "only from " + strings.Join(w.Allowed, ", ")
-}
-
-func orDefault(s string) string {
-	if s == "" {
-		return "default"
-	}
-	return s
-}
-
-// durationText writes a duration in one way: DigitalOcean says "1m" and "1m0s".
-func durationText(s string) string {
-	if d, err := time.ParseDuration(s); err == nil {
-		return d.String()
-	}
-	return s
-}
-
-func shareText(share float64) string {
-	if share == 0 {
-		return "default"
-	}
-	return strconv.FormatFloat(share*100, 'g', 4, 64) + " %"
 }
 
 // changedComponents are those whose state is asked to differ.

@@ -39,10 +39,10 @@ func readUpdate(d *portal.Draft, f *faults) {
 	if !slices.Equal(tags, portal.OwnTags(c.Tags)) {
 		p.Tags = &tags
 	}
-	if firewallText(before.Firewall) != firewallText(after.Firewall) {
+	if !portal.SameFirewall(before.Firewall, after.Firewall) {
 		p.Firewall = &after.Firewall
 	}
-	if !SameAutoscaler(before.Autoscaler, after.Autoscaler) {
+	if !portal.SameAutoscaler(before.Autoscaler, after.Autoscaler) {
 		p.Autoscaler = &after.Autoscaler
 	}
 	d.Params.Update = &p
@@ -59,13 +59,6 @@ func changed[T comparable](before, after T) *T {
 	return &after
 }
 
-// SameAutoscaler reports whether two configurations mean the same, in whichever
-// way their times are written.
-func SameAutoscaler(a, b portal.Autoscaler) bool {
-	return slices.Equal(a.Expanders, b.Expanders) && a.Utilization == b.Utilization &&
-		durationText(a.UnneededTime) == durationText(b.UnneededTime)
-}
-
 // updateChanges lists what an update does, in words.
 func updateChanges(p portal.UpdateParams, c portal.Cluster) []portal.Change {
 	var list []portal.Change
@@ -76,7 +69,7 @@ func updateChanges(p portal.UpdateParams, c portal.Cluster) []portal.Change {
 		list = append(list, portal.Change{What: "Tags", Before: orNone(strings.Join(portal.OwnTags(c.Tags), ", ")), After: orNone(strings.Join(*p.Tags, ", "))})
 	}
 	if p.HA != nil {
-		list = append(list, portal.Change{What: "High availability", Before: yesNo(c.HA), After: yesNo(*p.HA)})
+		list = append(list, portal.Change{What: "High availability", Before: portal.YesNo(c.HA), After: portal.YesNo(*p.HA)})
 	}
 	return append(list, settingChanges(c.Details.Settings, p.Applied(c.Details.Settings))...)
 }

@@ -96,7 +96,7 @@ func TestOperations(t *testing.T) {
 		member.check("settings-request")
 		member.open(cluster)
 		member.sees("main", "blue, web")
-		member.sees("main", "expanders priority, random")
+		member.sees("main", "priority, random")
 	})
 	step("add a pool", func(*testing.T) {
 		member.open(cluster + "/pools/new")
