@@ -13,17 +13,20 @@ execFileSync("node_modules/.bin/tailwindcss", ["--input", "static/src/app.css", 
   stdio: ["ignore", "ignore", "inherit"],
 });
 
+// htmx looks through the page once it has run. Its extension is in the same
+// file, because one that arrives later is too late: the page would get no live
+// updates.
 const sources = {
-  "app.css": scratch,
-  "app.js": "static/src/app.js",
-  "htmx.js": "node_modules/htmx.org/dist/htmx.min.js",
-  "hx-sse.js": "node_modules/htmx.org/dist/ext/hx-sse.min.js",
+  "app.css": [scratch],
+  "app.js": ["static/src/app.js"],
+  "htmx.js": ["node_modules/htmx.org/dist/htmx.min.js", "node_modules/htmx.org/dist/ext/hx-sse.min.js"],
 };
 
 mkdirSync(dist, { recursive: true });
 const manifest = {};
-for (const [name, source] of Object.entries(sources)) {
-  const content = readFileSync(source, "utf8").replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
+const read = (source) => readFileSync(source, "utf8").replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
+for (const [name, parts] of Object.entries(sources)) {
+  const content = parts.map(read).join(";\n");
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
   manifest[name] = name.replace(".", `-${hash}.`);
   writeFileSync(join(dist, manifest[name]), content);
