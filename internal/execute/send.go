@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
@@ -199,7 +200,7 @@ func updateCall(p portal.UpdateParams, now doapi.Cluster) doapi.UpdateCluster {
 // own by itself.
 func withSystemTags(now, own []string) *[]string {
 	tags := slices.DeleteFunc(slices.Clone(now), func(t string) bool {
-		return len(portal.OwnTags([]string{t})) > 0 || t == "k8s" || len(t) > 3 && t[:4] == "k8s:"
+		return len(portal.OwnTags([]string{t})) > 0 || t == "k8s" || strings.HasPrefix(t, "k8s:")
 	})
 	tags = append(tags, own...)
 	if tags == nil {

@@ -1,9 +1,6 @@
 package portal
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // Team owns clusters and has a quota. Who belongs to it and who approves for
 // it are groups of the identity provider.
@@ -36,18 +33,6 @@ func (u Usage) Total() int {
 		n += c
 	}
 	return n
-}
-
-// Plus returns the sum of both usages.
-func (u Usage) Plus(v Usage) Usage {
-	sum := maps.Clone(u)
-	if sum == nil {
-		sum = Usage{}
-	}
-	for size, n := range v {
-		sum[size] += n
-	}
-	return sum
 }
 
 // Environment of a cluster. It is the portal's own data: only an admin changes
