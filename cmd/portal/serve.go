@@ -20,8 +20,8 @@ import (
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
-	"doksportal/internal/policy"
 	"doksportal/internal/request"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/internal/web"
@@ -93,11 +93,11 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	rules := policy.Policy{PlatformApprovers: cfg.ApproverGroup}
-	requests := &request.Service{Pool: pool, DO: client, Policy: rules, Now: time.Now}
+	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup}
+	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
-	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Policy: rules, Now: time.Now, Logger: logger, Pace: pace}
+	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Now: time.Now, Logger: logger, Pace: pace}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
 	var queue *execute.Queue
 	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{

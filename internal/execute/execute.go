@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/doapi"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 )
 
@@ -46,7 +46,7 @@ type Executor struct {
 	Pool   *pgxpool.Pool
 	DO     *doapi.Client
 	People People
-	Policy policy.Policy
+	Rules  *rulebook.Book
 	Now    func() time.Time
 	Logger *slog.Logger
 	Pace   Pace

@@ -70,15 +70,20 @@ func (e *Executor) lock(ctx context.Context, tx pgx.Tx, r portal.Request) (porta
 // recheck compares quota, owner and policy with the plan, and makes sure that
 // nothing else is being done to the clusters. They and the team are locked.
 func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, lookedAt time.Time) obstacle {
-	in := policy.Input{Operation: r.Operation, Team: team}
+	in := policy.Input{Team: policy.Team{Slug: team.Slug, Name: team.Name, ApproverGroup: team.ApproverGroup}, Change: policy.Change{Operation: r.Operation, Risk: r.Operation.Risk()}}
 	if o := e.recheckTarget(ctx, tx, r, &in, lookedAt); o.is() {
 		return o
 	}
-	var err error
-	if in.Quota, err = quotaNow(ctx, tx, r, team); err != nil {
+	effect, err := quotaNow(ctx, tx, r, team)
+	if err != nil {
 		return obstacle{err: err}
 	}
-	verdict := e.Policy.Judge(in)
+	in.Quota.Over = effect.Over()
+	rules, err := e.Rules.InForce(ctx, tx)
+	if err != nil {
+		return obstacle{err: err}
+	}
+	verdict := rules.Judge(in)
 	digest, err := portal.Digest(r.Operation, r.Params, verdict)
 	switch {
 	case err != nil:
@@ -91,7 +96,7 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 
 func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, in *policy.Input, lookedAt time.Time) obstacle {
 	if r.Params.Create != nil {
-		in.Environment = r.Params.Create.Environment
+		in.Cluster.Environment = r.Params.Create.Environment
 		return obstacle{}
 	}
 	if changes(r.Operation) {
@@ -103,17 +108,17 @@ func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Reques
 			return obstacle{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
 		}
 	}
-	if in.Team.ID == "" {
+	if r.Team.ID == "" {
 		return obstacle{}
 	}
 	cluster, err := store.Cluster(ctx, tx, r.TargetID)
 	if err != nil {
 		return obstacle{err: err}
 	}
-	if cluster.TeamID != in.Team.ID {
+	if cluster.TeamID != r.Team.ID {
 		return obstacle{stale: "The cluster belongs to another team now."}
 	}
-	in.Environment = cluster.Environment
+	in.Cluster.Environment = cluster.Environment
 	return obstacle{}
 }
 

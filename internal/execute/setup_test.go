@@ -22,9 +22,9 @@ import (
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 )
 
@@ -75,9 +75,9 @@ func setup(t *testing.T) *bundle {
 		GroupsClaim: "groups", ApproverGroup: "platform", AdminGroup: "admins", Pool: b.pool, Now: b.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	b.must(err)
-	rules := policy.Policy{PlatformApprovers: "platform"}
-	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Policy: rules, Now: b.clock.Now}
-	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Policy: rules, Now: b.clock.Now,
+	rules := &rulebook.Book{PlatformApprovers: "platform"}
+	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: rules, Now: b.clock.Now}
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Now: b.clock.Now,
 		Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: b.clock.Now}
 	b.cluster = b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})

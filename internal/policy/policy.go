@@ -9,29 +9,32 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Input is what a verdict depends on.
-type Input struct {
-	Operation   portal.OperationID
-	Team        portal.Team        // the zero Team when clusters of several teams are concerned
-	Environment portal.Environment // of the cluster; empty when nobody has set it
-	Quota       portal.QuotaEffect
-}
-
 // Policy is the built-in policy of an installation.
 type Policy struct {
+	Version           int    // that verdicts name
 	PlatformApprovers string // group of the platform approvers; empty when there is none
 }
 
 // Judge returns the verdict on a request. An operation that no rule speaks of
 // is denied. A cluster whose environment nobody has set counts as production.
 func (p Policy) Judge(in Input) portal.Verdict {
-	switch in.Operation.Risk() {
+	v := p.judge(in)
+	v.Policy = p.Version
+	v.WaitFor, v.HoldFor, v.LongestAccess = 7*24*time.Hour, 24*time.Hour, p.LongestAccess(in.Cluster.Environment)
+	if in.Change.Operation == portal.DeleteClusterDangerous {
+		v.CoolOff, v.FreshSignIn, v.TypedName = 15*time.Minute, true, true
+	}
+	return v
+}
+
+func (p Policy) judge(in Input) portal.Verdict {
+	switch in.Change.Risk {
 	case portal.RiskRead, portal.RiskDiagnostic:
 		return allow("It changes nothing: no approval needed.")
 	case portal.RiskChange:
 		return p.judgeChange(in)
 	case portal.RiskDestructive:
-		if in.Operation.Deletes() {
+		if in.Change.Operation.Deletes() {
 			return p.approval(in.Team, "Deleting a cluster always needs an approval.")
 		}
 		return p.approval(in.Team, "Destroying nodes always needs an approval.")
@@ -47,18 +50,18 @@ func (p Policy) Judge(in Input) portal.Verdict {
 
 func (p Policy) judgeChange(in Input) portal.Verdict {
 	switch {
-	case in.Quota.Over():
+	case in.Quota.Over:
 		return deny("It would exceed the team's quota.")
-	case !guarded(in.Environment):
+	case !guarded(in.Cluster.Environment):
 		return allow("Within the team's quota, outside production: no approval needed.")
-	case in.Operation == portal.CreateCluster:
+	case in.Change.Operation == portal.CreateCluster:
 		return p.approval(in.Team, "A production cluster needs an approval.")
 	}
 	return p.approval(in.Team, "Changing a production cluster needs an approval.")
 }
 
 func (p Policy) judgeDangerous(in Input) portal.Verdict {
-	if in.Operation == portal.DeleteClusterSelective {
+	if in.Change.Operation == portal.DeleteClusterSelective {
 		return p.platform("Data outside of the cluster would be destroyed, so a platform approver has to agree.")
 	}
 	if p.PlatformApprovers == "" {
@@ -70,7 +73,7 @@ func (p Policy) judgeDangerous(in Input) portal.Verdict {
 }
 
 func (p Policy) judgeSecret(in Input) portal.Verdict {
-	if guarded(in.Environment) {
+	if guarded(in.Cluster.Environment) {
 		return p.approval(in.Team, "Access to a production cluster needs an approval.")
 	}
 	return allow("Access outside production: no approval needed.")
@@ -99,7 +102,7 @@ func deny(reason string) portal.Verdict {
 }
 
 // approval asks for one approval, by the team's approvers or the platform's.
-func (p Policy) approval(t portal.Team, reason string) portal.Verdict {
+func (p Policy) approval(t Team, reason string) portal.Verdict {
 	need := portal.Need{Approvals: 1}
 	for _, group := range []string{t.ApproverGroup, p.PlatformApprovers} {
 		if group != "" {

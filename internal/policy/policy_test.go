@@ -20,6 +20,11 @@ func say(v portal.Verdict) string {
 	return strings.Join(words, ", ")
 }
 
+func input(op portal.OperationID, e portal.Environment, over bool) policy.Input {
+	return policy.Input{Team: policy.Team{ApproverGroup: "team"}, Cluster: policy.Cluster{Environment: e},
+		Change: policy.Change{Operation: op, Risk: op.Risk()}, Quota: policy.Quota{Over: over}}
+}
+
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	over := portal.QuotaEffect{Lines: []portal.QuotaLine{{Limit: 1, Before: 1, After: 2, Allowed: true}}}
@@ -58,7 +63,7 @@ func TestJudge(t *testing.T) {
 	}
 	p := policy.Policy{PlatformApprovers: "platform"}
 	for _, tt := range tests {
-		v := p.Judge(policy.Input{Operation: tt.op, Team: portal.Team{ApproverGroup: "team"}, Environment: tt.env, Quota: tt.quota})
+		v := p.Judge(input(tt.op, tt.env, tt.quota.Over()))
 		if got := say(v); got != tt.want || v.Reason == "" {
 			t.Errorf("%s in %q: %s (%s), want %s", tt.op, tt.env, got, v.Reason, tt.want)
 		}
@@ -69,7 +74,7 @@ func TestJudge(t *testing.T) {
 func TestNoPlatformApprovers(t *testing.T) {
 	t.Parallel()
 	for _, op := range []portal.OperationID{portal.DeleteClusterSelective, portal.DeleteClusterDangerous, portal.AddRegistries} {
-		if v := (policy.Policy{}).Judge(policy.Input{Operation: op, Team: portal.Team{ApproverGroup: "team"}}); v.Decision != portal.Deny {
+		if v := (policy.Policy{}).Judge(input(op, "", false)); v.Decision != portal.Deny {
 			t.Errorf("%s: %s", op, say(v))
 		}
 	}

@@ -3,7 +3,10 @@
 // every other package speaks in. It imports the standard library only.
 package portal
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Role is something an Actor may be besides a member of a team.
 type Role string
@@ -35,6 +38,9 @@ type Actor struct {
 	Email  string
 	Groups []string
 	Roles  []Role
+	// SignedInAt is when the person last proved to the identity provider who
+	// they are, by the provider's own word; zero when that is not known.
+	SignedInAt time.Time
 }
 
 // SystemIssuer is the issuer of actors that are the portal's own jobs.

@@ -17,6 +17,7 @@ const (
 	KindNotFound                 // does not exist, or is not the reader's to see
 	KindConflict                 // the thing changed meanwhile or is in the wrong state
 	KindUnavailable              // a part the portal depends on does not answer
+	KindStepUp                   // the reader has to sign in afresh first
 )
 
 // FieldError is a fault of one field of a form.

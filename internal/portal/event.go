@@ -15,6 +15,13 @@ const (
 	EventRefused         EventKind = "request_refused"
 	EventApprovedBy      EventKind = "review_approved"
 	EventRejectedBy      EventKind = "review_rejected"
+	EventChangesAsked    EventKind = "review_changes_asked"
+	EventCommented       EventKind = "request_commented"
+	EventReplanned       EventKind = "request_replanned"
+	EventStopped         EventKind = "request_stopped"
+	EventExpiring        EventKind = "request_expiring"
+	EventGlassBroken     EventKind = "break_glass"
+	EventGlassReviewed   EventKind = "break_glass_reviewed"
 	EventWithdrawn       EventKind = "request_withdrawn"
 	EventExpired         EventKind = "request_expired"
 	EventStale           EventKind = "request_stale"
@@ -26,13 +33,19 @@ const (
 	EventTeamChanged     EventKind = "team_changed"
 	EventClusterAssigned EventKind = "cluster_assigned"
 	EventClusterGone     EventKind = "cluster_gone"
+	EventPolicyProposed  EventKind = "policy_proposed"
+	EventPolicyInForce   EventKind = "policy_in_force"
+	EventPolicyDropped   EventKind = "policy_dropped"
+	EventProtected       EventKind = "cluster_protected"
+	EventUnprotected     EventKind = "cluster_unprotected"
 )
 
 // EventKinds lists the kinds for people to choose from.
 var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, EventAccessRefused,
-	EventSubmitted, EventRefused, EventApprovedBy, EventRejectedBy, EventWithdrawn, EventExpired,
-	EventStale, EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated,
-	EventTeamChanged, EventClusterAssigned, EventClusterGone}
+	EventSubmitted, EventReplanned, EventRefused, EventApprovedBy, EventRejectedBy, EventChangesAsked, EventCommented,
+	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventGlassBroken, EventGlassReviewed,
+	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
+	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped}
 
 // Event is one entry of the audit trail.
 type Event struct {

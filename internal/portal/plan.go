@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // Plan is what a request would do, worked out before anyone decides.
@@ -73,89 +72,6 @@ func (q QuotaEffect) Over() bool {
 		}
 	}
 	return false
-}
-
-// Decision is what the policy says about a request.
-type Decision string
-
-// The decisions.
-const (
-	Allow   Decision = "allow"
-	Approve Decision = "approve"
-	Deny    Decision = "deny"
-)
-
-// Verdict is the policy's answer to a request.
-type Verdict struct {
-	Decision Decision `json:"decision"`
-	Reason   string   `json:"reason"`
-	Needs    []Need   `json:"needs"` // all of which must be met; empty unless Approve
-}
-
-// Need is a number of approvals by people of certain groups.
-type Need struct {
-	Approvals int      `json:"approvals"`
-	Groups    []string `json:"groups"` // each approver is in at least one of them
-}
-
-// Groups are those whose members may approve.
-func (v Verdict) Groups() []string {
-	var groups []string
-	for _, n := range v.Needs {
-		groups = append(groups, n.Groups...)
-	}
-	slices.Sort(groups)
-	return slices.Compact(groups)
-}
-
-// Owed returns the needs that people with these groups do not meet. Each of
-// them counts once, for whichever need they serve best.
-func (v Verdict) Owed(people [][]string) []Need {
-	var owed []Need
-	taken := make([]int, len(people)) // one more than the place that each person fills; 0: none
-	place := 0
-	for _, n := range v.Needs {
-		missing := 0
-		for range n.Approvals {
-			place++
-			if !v.fill(place, people, taken, map[int]bool{}) {
-				missing++
-			}
-		}
-		if missing > 0 {
-			owed = append(owed, Need{Approvals: missing, Groups: n.Groups})
-		}
-	}
-	return owed
-}
-
-// fill finds somebody for a place, moving others to places that they can fill
-// as well. seen are the people that were tried.
-func (v Verdict) fill(place int, people [][]string, taken []int, seen map[int]bool) bool {
-	groups := v.groupsOf(place)
-	for i, theirs := range people {
-		if seen[i] || !slices.ContainsFunc(theirs, func(g string) bool { return slices.Contains(groups, g) }) {
-			continue
-		}
-		seen[i] = true
-		if taken[i] == 0 || v.fill(taken[i], people, taken, seen) {
-			taken[i] = place
-			return true
-		}
-	}
-	return false
-}
-
-// groupsOf are the groups of which somebody has to fill a place. Places are
-// numbered from 1, need by need.
-func (v Verdict) groupsOf(place int) []string {
-	for _, n := range v.Needs {
-		if place <= n.Approvals {
-			return n.Groups
-		}
-		place -= n.Approvals
-	}
-	return nil
 }
 
 // Digest binds approvals to what they were given for. Whatever changes what a

@@ -34,7 +34,7 @@ func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Dra
 	if err != nil {
 		return d, err
 	}
-	return d, s.judge(ctx, s.Pool, &d)
+	return d, s.judge(ctx, s.Pool, a, &d)
 }
 
 // Submit makes a request, once for a given submit key. A request that the
@@ -75,7 +75,7 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		if portal.KindOf(err) != portal.KindNotFound || err == nil {
 			return err
 		}
-		if err := s.judge(ctx, tx, d); err != nil {
+		if err := s.judge(ctx, tx, a, d); err != nil {
 			return err
 		}
 		if len(d.Faults) > 0 {

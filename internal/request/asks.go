@@ -10,19 +10,19 @@ import (
 
 // Asks says in words what the policy asks of a for an operation, within quota.
 // teams are those that a is a member of.
-func (s *Service) Asks(op portal.Operation, a portal.Actor, teams []portal.Team) string {
+func Asks(rules *policy.Policy, op portal.Operation, a portal.Actor, teams []portal.Team) string {
 	switch {
 	case !op.Asked():
 		return "Nothing: it changes nothing."
 	case op.Risk == portal.RiskAccount && !a.HasRole(portal.RoleAdmin):
 		return "Only admins of the portal can ask for it."
 	case op.Risk == portal.RiskAccount:
-		return s.judged(op.ID, portal.Team{}, portal.Production)
+		return judged(rules, op.ID, a, portal.Team{}, portal.Production)
 	case len(teams) == 0:
 		return "Only members of a team can ask for it."
 	}
-	outside := s.judged(op.ID, teams[0], portal.Development)
-	inside := s.judged(op.ID, teams[0], portal.Production)
+	outside := judged(rules, op.ID, a, teams[0], portal.Development)
+	inside := judged(rules, op.ID, a, teams[0], portal.Production)
 	if outside == inside {
 		return inside
 	}
@@ -30,8 +30,12 @@ func (s *Service) Asks(op portal.Operation, a portal.Actor, teams []portal.Team)
 }
 
 // judged says the policy's answer in words.
-func (s *Service) judged(op portal.OperationID, team portal.Team, e portal.Environment) string {
-	switch v := s.Policy.Judge(policy.Input{Operation: op, Team: team, Environment: e}); v.Decision {
+func judged(rules *policy.Policy, op portal.OperationID, a portal.Actor, team portal.Team, e portal.Environment) string {
+	in := policy.Input{
+		Actor: actorInput(a), Team: policy.Team{Slug: team.Slug, Name: team.Name, ApproverGroup: team.ApproverGroup},
+		Cluster: policy.Cluster{Environment: e}, Change: policy.Change{Operation: op, Risk: op.Risk()},
+	}
+	switch v := rules.Judge(in); v.Decision {
 	case portal.Allow:
 		return "No approval."
 	case portal.Deny:

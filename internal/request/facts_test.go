@@ -15,9 +15,9 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/inventory"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 )
 
@@ -71,7 +71,7 @@ func setup(t *testing.T, change doapi.UpdateCluster) copies {
 	kept, err := store.Cluster(ctx, pool, id)
 	must(t, err)
 	return copies{
-		service: &request.Service{Pool: pool, DO: client, Jobs: noJobs{}, Policy: policy.Policy{PlatformApprovers: "platform"}, Now: func() time.Time { return now }},
+		service: &request.Service{Pool: pool, DO: client, Jobs: noJobs{}, Rules: &rulebook.Book{PlatformApprovers: "platform"}, Now: func() time.Time { return now }},
 		member:  portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "ann"}, Name: "ann", Groups: []string{"pay"}, Roles: []portal.Role{portal.RoleAdmin}},
 		live:    answer.Portal(now), kept: kept,
 	}

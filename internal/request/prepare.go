@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"doksportal/internal/doapi"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/quota"
 	"doksportal/internal/store"
@@ -86,7 +85,10 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live boo
 	if offer.AsOf.IsZero() {
 		return d, portal.E(portal.KindUnavailable, "the portal has not yet heard from DigitalOcean what can be created; try again in a minute")
 	}
-	d.Offer, d.Longest = offer.Options, s.Policy.LongestAccess(d.Cluster.Environment)
+	d.Offer = offer.Options
+	if d.Longest, err = s.longestAccess(ctx, &d, a); err != nil {
+		return d, err
+	}
 	d.Seen = fingerprint(&d)
 	if ask.Form == nil {
 		op.fill(&d)
@@ -241,7 +243,7 @@ func fingerprint(d *portal.Draft) string {
 
 // judge works out the plan of a draft that has been read, against quota and
 // policy as q sees them.
-func (s *Service) judge(ctx context.Context, q store.Querier, d *portal.Draft) error {
+func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
 	if d.Team.ID == "" && d.Operation == portal.CreateCluster {
 		return nil // nothing can be said before a team is chosen
 	}
@@ -262,13 +264,13 @@ func (s *Service) judge(ctx context.Context, q store.Querier, d *portal.Draft) e
 		return err
 	}
 	d.Plan.Quota = effect
-	environment := d.Cluster.Environment
-	if d.Params.Create != nil {
-		environment = d.Params.Create.Environment
+	rules, err := s.Rules.InForce(ctx, q)
+	if err != nil {
+		return err
 	}
-	d.Plan.Verdict = s.Policy.Judge(policy.Input{Operation: d.Operation, Team: d.Team, Environment: environment, Quota: effect})
+	d.Plan.Verdict = rules.Judge(inputOf(d, a))
 	f.addQuota(d)
-	if longest := s.Policy.LongestAccess(environment); d.Params.Access != nil && d.Params.Access.Lifetime() > longest {
+	if longest := d.Plan.Verdict.LongestAccess; d.Params.Access != nil && d.Params.Access.Lifetime() > longest {
 		f.add("minutes", "Choose at most %s.", lifetimeText(longest))
 	}
 	d.Faults = f

@@ -14,8 +14,8 @@ import (
 	"doksportal/internal/audit"
 	"doksportal/internal/doapi"
 	"doksportal/internal/events"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 )
 
@@ -43,11 +43,11 @@ const (
 
 // Service carries out the use cases. All members must be set.
 type Service struct {
-	Pool   *pgxpool.Pool
-	DO     Reader
-	Jobs   Enqueuer
-	Policy policy.Policy
-	Now    func() time.Time
+	Pool  *pgxpool.Pool
+	DO    Reader
+	Jobs  Enqueuer
+	Rules *rulebook.Book
+	Now   func() time.Time
 }
 
 // Step is one move of a request through its states, with the event that tells

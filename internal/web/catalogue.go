@@ -6,13 +6,18 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/portal"
+	"doksportal/internal/request"
 	"doksportal/views"
 )
 
 func (s *Server) catalogue(c *gin.Context, v viewer) error {
 	p := views.CataloguePage{Page: s.page(c, v, "Catalogue")}
+	rules, err := s.Requests.Rules.InForce(c.Request.Context(), s.Pool)
+	if err != nil {
+		return err
+	}
 	for _, op := range portal.Catalogue {
-		p.Entries = append(p.Entries, views.CatalogueEntry{Operation: op, Asks: s.Requests.Asks(op, v.actor, v.memberTeams())})
+		p.Entries = append(p.Entries, views.CatalogueEntry{Operation: op, Asks: request.Asks(rules, op, v.actor, v.memberTeams())})
 	}
 	s.render(c, http.StatusOK, views.Catalogue(p))
 	return nil

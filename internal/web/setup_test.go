@@ -27,9 +27,9 @@ import (
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/internal/web"
@@ -108,8 +108,8 @@ func (b *bundle) seed(doURL string) {
 	b.legacy = b.sim.Add(dosim.Seed{Name: "legacy", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: time.Now}
 	b.must(b.syncer.Sync(context.Background()))
-	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Policy: policy.Policy{PlatformApprovers: "platform"}, Now: time.Now}
-	b.executor = &execute.Executor{Pool: b.pool, DO: client, Policy: b.requests.Policy, Now: time.Now, Pace: execute.DefaultPace}
+	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: &rulebook.Book{PlatformApprovers: "platform"}, Now: time.Now}
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
 			Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10}}}

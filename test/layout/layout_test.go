@@ -16,9 +16,10 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/policy internal/request internal/store internal/teams internal/web static",
+		"internal/inventory internal/request internal/rulebook internal/store internal/teams internal/web static",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",
+	"internal/rulebook":    "internal/policy internal/store",
 	"internal/policy":      "internal/portal",
 	"internal/db":          "internal/portal migrations",
 	"internal/db/pgembed":  "",
@@ -32,8 +33,8 @@ var arrows = map[string]string{
 	"internal/auth":        "internal/audit internal/db internal/portal",
 	"internal/auth/devidp": "",
 	"internal/teams":       "internal/audit internal/db internal/events internal/portal internal/store",
-	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/store",
-	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/request internal/store",
+	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/rulebook internal/store",
+	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/request internal/rulebook internal/store",
 	"internal/inventory":   "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
 	"views":                "internal/portal views/ui",
 	"views/ui":             "internal/portal",

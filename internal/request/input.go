@@ -1,0 +1,75 @@
+package request
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+)
+
+// inputOf is what the policy judges a planned draft by.
+func inputOf(d *portal.Draft, a portal.Actor) policy.Input {
+	in := policy.Input{
+		Actor:   actorInput(a),
+		Team:    policy.Team{Slug: d.Team.Slug, Name: d.Team.Name, ApproverGroup: d.Team.ApproverGroup},
+		Cluster: clusterInput(d),
+		Change:  changeInput(d),
+		Quota:   quotaInput(d.Plan.Quota),
+	}
+	return in
+}
+
+func actorInput(a portal.Actor) policy.Actor {
+	in := policy.Actor{Name: a.Name, Email: a.Email, Groups: a.Groups}
+	for _, r := range a.Roles {
+		in.Roles = append(in.Roles, string(r))
+	}
+	return in
+}
+
+func clusterInput(d *portal.Draft) policy.Cluster {
+	c := d.Cluster
+	if p := d.Params.Create; p != nil {
+		return policy.Cluster{Name: p.Name, Region: p.Region, Version: p.Version, Environment: guarded(p.Environment), HA: p.HA,
+			Nodes: p.Usage().Total(), Tags: p.Tags}
+	}
+	return policy.Cluster{Name: c.Name, Region: c.Region, Version: c.Version, Environment: guarded(c.Environment), HA: c.HA,
+		Nodes: c.NodeCount(), Tags: portal.OwnTags(c.Tags)}
+}
+
+// guarded is the environment that a cluster counts as: production's when
+// nobody has set it.
+func guarded(e portal.Environment) portal.Environment { return cmp.Or(e, portal.Production) }
+
+func changeInput(d *portal.Draft) policy.Change {
+	in := policy.Change{Operation: d.Operation, Risk: d.Operation.Risk(), Nodes: d.Usage.Total()}
+	for _, c := range d.Plan.Changes {
+		in.Fields = append(in.Fields, c.What)
+	}
+	if d.Params.Access != nil {
+		in.Minutes = int(d.Params.Access.Lifetime().Minutes())
+	}
+	return in
+}
+
+func quotaInput(q portal.QuotaEffect) policy.Quota {
+	in := policy.Quota{Over: q.Over()}
+	if len(q.Lines) > 0 {
+		in.Limit, in.Before, in.After = q.Lines[0].Limit, q.Lines[0].Before, q.Lines[0].After
+	}
+	return in
+}
+
+// longestAccess is how long access to the draft's cluster may last.
+func (s *Service) longestAccess(ctx context.Context, d *portal.Draft, a portal.Actor) (time.Duration, error) {
+	if d.Operation.Risk() != portal.RiskSecret {
+		return 0, nil
+	}
+	rules, err := s.Rules.InForce(ctx, s.Pool)
+	if err != nil {
+		return 0, err
+	}
+	return rules.Judge(inputOf(d, a)).LongestAccess, nil
+}
