@@ -95,6 +95,12 @@ func fault(faults []portal.FieldError, field string) string {
 	return strings.Join(messages, " ")
 }
 
+// short is the beginning of a digest, enough to tell two apart.
+func short(digest string) string {
+	const enough = 16
+	return digest[:min(enough, len(digest))] + "…"
+}
+
 // clusterPath is the page of a cluster.
 func clusterPath(id string) string { return "/clusters/" + id }
 

@@ -18,7 +18,7 @@ type Page struct {
 	Nonce    string // of the content security policy
 	Assets   Assets
 	Live     []string // topics whose changes make the page refresh itself
-	WithHTMX bool     // the page needs htmx besides Live
+	Inbox    int      // how much waits for the reader
 }
 
 // Assets maps the names of built files to their URLs.

@@ -103,6 +103,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
+		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
 		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
 	})

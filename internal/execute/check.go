@@ -19,34 +19,57 @@ type obstacle struct {
 
 func (o obstacle) is() bool { return o != obstacle{} }
 
-// check judges a request again right before it is carried out, and returns its
-// clusters as they are now.
-func (e *Executor) check(ctx context.Context, r portal.Request) ([]doapi.Cluster, obstacle) {
-	if o := e.checkPeople(ctx, r); o.is() {
-		return nil, o
+// look is what was seen of a request right before it is carried out.
+type look struct {
+	at        time.Time // when it began
+	requester portal.Actor
+	clusters  []doapi.Cluster
+}
+
+// check judges a request again right before it is carried out, and returns what
+// it has seen.
+func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle) {
+	seen := look{at: e.Now()}
+	var o obstacle
+	if seen.requester, o = e.checkPeople(ctx, r); o.is() {
+		return seen, o
 	}
-	live, o := e.lookAt(ctx, r)
-	if o.is() || len(live) == 0 {
-		return nil, o
+	if seen.clusters, o = e.lookAt(ctx, r); o.is() || len(seen.clusters) == 0 {
+		return seen, o
 	}
-	return live, e.checkTarget(ctx, r, live)
+	return seen, e.checkTarget(ctx, r, seen.clusters)
 }
 
 // checkPeople makes sure that those on whose word the request runs may still
-// give it. That is the approvers, or the requester where none are needed, and
-// their groups must be fresh.
-func (e *Executor) checkPeople(ctx context.Context, r portal.Request) obstacle {
+// give it. That is the approvers, or the admin who did without them, or the
+// requester where none are needed, and their groups must be fresh.
+func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester portal.Actor, o obstacle) {
 	requester, asOf, err := e.People.Current(ctx, r.Requester.Identity)
+	if err != nil {
+		return requester, obstacle{err: err}
+	}
+	if why := mayNotAsk(requester, r); why != "" {
+		return requester, obstacle{stale: why}
+	}
+	switch glass := r.Broken(); {
+	case glass != nil:
+		return requester, e.checkGlass(ctx, *glass)
+	case len(r.Plan.Verdict.Needs) == 0:
+		return requester, e.checkAge(r.Requester, asOf)
+	}
+	return requester, e.checkApprovers(ctx, r)
+}
+
+// checkGlass makes sure that who did without approvals still is an admin.
+func (e *Executor) checkGlass(ctx context.Context, glass portal.Glass) obstacle {
+	admin, asOf, err := e.People.Current(ctx, glass.By.Identity)
 	if err != nil {
 		return obstacle{err: err}
 	}
-	if why := mayNotAsk(requester, r); why != "" {
-		return obstacle{stale: why}
+	if !admin.HasRole(portal.RoleAdmin) {
+		return obstacle{stale: glass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
 	}
-	if len(r.Plan.Verdict.Needs) == 0 {
-		return e.checkAge(r.Requester, asOf)
-	}
-	return e.checkApprovers(ctx, r)
+	return e.checkAge(glass.By, asOf)
 }
 
 // checkApprovers makes sure that those who approved it still may, and are

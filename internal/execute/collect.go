@@ -25,11 +25,14 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 	if err != nil {
 		return portal.Secret{}, err
 	}
-	lookedAt := e.Now()
-	if _, o := e.check(ctx, r); o.is() {
+	if early := e.tooEarly(r); early > 0 {
+		return portal.Secret{}, portal.E(portal.KindConflict, "this can be collected from "+e.Now().Add(early).UTC().Format("2 January 2006 15:04 MST")+" on")
+	}
+	look, o := e.check(ctx, r)
+	if o.is() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
-	attempt, o := e.commitIntent(ctx, r, a.Person(), lookedAt)
+	attempt, o := e.commitIntent(ctx, r, a.Person(), look)
 	if o.is() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
@@ -53,7 +56,7 @@ func (e *Executor) collectable(ctx context.Context, a portal.Actor, number int64
 	switch {
 	case err != nil:
 		return r, err
-	case !a.CanSee(r.Team) && a.Identity != r.Requester.Identity:
+	case !r.VisibleTo(a):
 		return r, portal.E(portal.KindNotFound, "there is no such request")
 	case a.Identity != r.Requester.Identity:
 		return r, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can collect this")

@@ -71,6 +71,9 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 		if r.Operation.Risk() == portal.RiskSecret {
 			return done, nil // its requester collects it, see Collect
 		}
+		if early := e.tooEarly(r); early > 0 {
+			return min(early, e.Pace.Wait), nil // it may be stopped or planned anew meanwhile
+		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:
 		return e.recover(ctx, r)
@@ -82,11 +85,24 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 	return done, nil
 }
 
+// tooEarly is how long it takes until a request may be carried out: after its
+// cool-off, when its requester wants it, and while the policy's windows are
+// open.
+func (e *Executor) tooEarly(r portal.Request) time.Duration {
+	now := e.Now()
+	if now.Before(r.StartsAt) {
+		return r.StartsAt.Sub(now)
+	}
+	if r.Broken() != nil {
+		return 0
+	}
+	return portal.NextOpening(r.Plan.Verdict.Windows, now).Sub(now)
+}
+
 // carryOut makes the call of an approved request, unless something has changed
 // or is in the way.
 func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duration, error) {
-	lookedAt := e.Now()
-	live, o := e.check(ctx, r)
+	look, o := e.check(ctx, r)
 	if o.is() {
 		return e.stop(ctx, r, o)
 	}
@@ -94,12 +110,12 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 	// a worker that was paused in between sends nothing afterwards.
 	call, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
-	attempt, o := e.commitIntent(ctx, r, self, lookedAt)
+	attempt, o := e.commitIntent(ctx, r, self, look)
 	if o.is() {
 		return e.stop(ctx, r, o)
 	}
 	r.State = portal.Executing
-	a, err := e.send(call, r, live)
+	a, err := e.send(call, r, look.clusters)
 	return e.commitOutcome(ctx, r, attempt, a, err)
 }
 

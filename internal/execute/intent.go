@@ -19,14 +19,14 @@ import (
 // having checked under locks what may have changed since the request was
 // planned or its clusters were looked at. If it has, nothing is written and the
 // obstacle says what.
-func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, lookedAt time.Time) (attempt int, o obstacle) {
+func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, seen look) (attempt int, o obstacle) {
 	attempt = len(r.Attempts) + 1
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		team, err := e.lock(ctx, tx, r)
 		if err != nil {
 			return err
 		}
-		if o = e.recheck(ctx, tx, r, team, lookedAt); o.is() {
+		if o = e.recheck(ctx, tx, r, team, seen); o.is() {
 			return nil
 		}
 		if err := store.InsertAttempt(ctx, tx, r.ID, portal.Attempt{Number: attempt, IntentAt: e.Now()}); err != nil {
@@ -36,7 +36,7 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Executing, At: e.Now(), Actor: actor, Kind: portal.EventIntent,
 			Summary: fmt.Sprintf("About to send %s %s for request #%d", op.Method, op.Path, r.Number),
-			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": approvers(r)},
+			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": approvers(r), "break_glass": r.Broken(), "revision": r.Revision},
 		})
 	})
 	if err != nil {
@@ -69,57 +69,50 @@ func (e *Executor) lock(ctx context.Context, tx pgx.Tx, r portal.Request) (porta
 
 // recheck compares quota, owner and policy with the plan, and makes sure that
 // nothing else is being done to the clusters. They and the team are locked.
-func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, lookedAt time.Time) obstacle {
-	in := policy.Input{Team: policy.Team{Slug: team.Slug, Name: team.Name, ApproverGroup: team.ApproverGroup}, Change: policy.Change{Operation: r.Operation, Risk: r.Operation.Risk()}}
-	if o := e.recheckTarget(ctx, tx, r, &in, lookedAt); o.is() {
+func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, seen look) obstacle {
+	clusters, o := e.recheckTarget(ctx, tx, r, seen.at)
+	if o.is() {
 		return o
 	}
 	effect, err := quotaNow(ctx, tx, r, team)
 	if err != nil {
 		return obstacle{err: err}
 	}
-	in.Quota.Over = effect.Over()
 	rules, err := e.Rules.InForce(ctx, tx)
 	if err != nil {
 		return obstacle{err: err}
 	}
-	verdict := rules.Judge(in)
-	digest, err := portal.Digest(r.Operation, r.Params, verdict)
-	switch {
-	case err != nil:
+	r.Team = team
+	changed, err := request.Rejudge(rules, r, func(in *policy.Input) { request.Renew(in, r, seen.requester, clusters, effect) })
+	if err != nil {
 		return obstacle{err: err}
-	case digest != r.Digest:
-		return obstacle{stale: "The policy's answer has changed: " + verdict.Reason}
 	}
-	return obstacle{}
+	return obstacle{stale: changed}
 }
 
-func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, in *policy.Input, lookedAt time.Time) obstacle {
-	if r.Params.Create != nil {
-		in.Cluster.Environment = r.Params.Create.Environment
-		return obstacle{}
+func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, lookedAt time.Time) ([]portal.Cluster, obstacle) {
+	if r.Operation == portal.CreateCluster {
+		return nil, obstacle{}
 	}
 	if changes(r.Operation) {
 		busy, err := store.Busy(ctx, tx, r, changing(), lookedAt)
 		if err != nil {
-			return obstacle{err: err}
+			return nil, obstacle{err: err}
 		}
 		if busy != 0 {
-			return obstacle{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
+			return nil, obstacle{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
 		}
 	}
-	if r.Team.ID == "" {
-		return obstacle{}
+	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)
+	switch {
+	case err != nil:
+		return nil, obstacle{err: err}
+	case len(clusters) < len(r.TargetIDs):
+		return nil, obstacle{stale: "The cluster is gone already."}
+	case r.Team.ID != "" && clusters[0].TeamID != r.Team.ID:
+		return nil, obstacle{stale: "The cluster belongs to another team now."}
 	}
-	cluster, err := store.Cluster(ctx, tx, r.TargetID)
-	if err != nil {
-		return obstacle{err: err}
-	}
-	if cluster.TeamID != r.Team.ID {
-		return obstacle{stale: "The cluster belongs to another team now."}
-	}
-	in.Cluster.Environment = cluster.Environment
-	return obstacle{}
+	return clusters, obstacle{}
 }
 
 // quotaNow is the quota effect of what the request, whose reservation is part

@@ -188,7 +188,7 @@ var cases = map[portal.OperationID]operationCase{
 			ask.Form["resources"] = []string{"v1", "s1"}
 			return ask
 		}},
-	portal.DeleteClusterDangerous: {ask: on(portal.DeleteClusterDangerous), usage: 0, done: leaves(0, 0)},
+	portal.DeleteClusterDangerous: {ask: on(portal.DeleteClusterDangerous, "typed_name", "rich"), usage: 0, done: leaves(0, 0)},
 	portal.AddRegistries: {ask: onRegistries(portal.AddRegistries, "images"), usage: 5, admins: true,
 		done: func(_ *bundle, c doapi.Cluster) bool { return slices.Contains(c.Registries, "images") }},
 	portal.RemoveRegistries: {ask: onRegistries(portal.RemoveRegistries, "old"), usage: 5, admins: true,
@@ -221,11 +221,22 @@ func (b *bundle) approved(c operationCase) portal.Request {
 	platform.Roles = []portal.Role{portal.RolePlatformApprover}
 	for _, reviewer := range []portal.Actor{platform, b.approver} {
 		if r = b.read(r); r.State == portal.Pending {
-			b.must(b.requests.Review(context.Background(), reviewer, request.ReviewInput{Number: r.Number, Approve: true, Digest: r.Digest}))
+			b.must(b.requests.Review(context.Background(), reviewer, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
 		}
 	}
 	r = b.read(r)
 	b.want(r, portal.Approved)
+	return b.cooledOff(r)
+}
+
+// cooledOff lets the time pass in which an approved request can be stopped,
+// with everybody about.
+func (b *bundle) cooledOff(r portal.Request) portal.Request {
+	b.t.Helper()
+	if wait := r.StartsAt.Sub(b.clock.Now()); wait > 0 {
+		b.clock.advance(wait)
+		b.again(r)
+	}
 	return r
 }
 

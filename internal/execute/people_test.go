@@ -18,7 +18,7 @@ func (b *bundle) decides(r portal.Request, subject string, groups ...string) err
 			a.Roles = []portal.Role{portal.RolePlatformApprover}
 		}
 	}
-	return b.requests.Review(b.t.Context(), a, request.ReviewInput{Number: r.Number, Approve: true, Digest: r.Digest})
+	return b.requests.Review(b.t.Context(), a, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest})
 }
 
 // pending asks for an operation without anybody having decided.
@@ -106,6 +106,11 @@ func TestTwoPeopleOfTwoGroups(t *testing.T) {
 			r = b.read(r)
 			b.want(r, tt.want)
 			if tt.want == portal.Approved {
+				b.clock.advance(r.StartsAt.Sub(b.clock.Now()))
+				b.again(r)
+				for i, groups := range tt.people {
+					b.person(fmt.Sprintf("zoe%d", i), groups...)
+				}
 				b.want(b.step(r), portal.Settling)
 			}
 		})

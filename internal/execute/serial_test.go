@@ -159,7 +159,7 @@ func TestWhoseApprovalsCount(t *testing.T) {
 	ctx := context.Background()
 	r, err := b.requests.Submit(ctx, b.member, cases[portal.DeleteClusterDangerous].ask(b))
 	b.must(err)
-	approve := request.ReviewInput{Number: r.Number, Approve: true, Digest: r.Digest}
+	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
 	b.must(b.requests.Review(ctx, b.approver, approve))
 	b.want(b.read(r), portal.Pending)
 	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers", "platform"), approve); portal.KindOf(err) != portal.KindConflict {
@@ -174,15 +174,15 @@ func TestWhoseApprovalsCount(t *testing.T) {
 	platform.Roles = []portal.Role{portal.RolePlatformApprover}
 	b.must(b.requests.Review(ctx, platform, approve))
 	b.want(b.read(r), portal.Approved)
-	b.person("ann", "pay")
-	b.person("bob", "pay-approvers")
+	b.cooledOff(b.read(r))
+	b.person("eve", "pay-approvers")
 	b.person("pia") // has lost the group since
 	b.want(b.step(r), portal.Stale)
 	b.wantCalls("delete_cluster_dangerous", 0)
 
 	r, err = b.requests.Submit(ctx, b.person("ann", "pay"), cases[portal.DeleteClusterSelective].ask(b))
 	b.must(err)
-	approve = request.ReviewInput{Number: r.Number, Approve: true, Digest: r.Digest}
+	approve = request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
 	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers"), approve); portal.KindOf(err) != portal.KindForbidden {
 		t.Errorf("the team's approver approves alone: %v", err)
 	}

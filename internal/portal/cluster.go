@@ -44,6 +44,7 @@ type Cluster struct {
 	TeamID      string      // empty: owned by nobody
 	TeamName    string      // of the team, for display
 	Environment Environment // empty: not set
+	Protected   bool        // no request may delete it
 	SeenAt      time.Time   // when DigitalOcean last said so
 	GoneAt      time.Time   // zero while it exists
 }
@@ -122,6 +123,7 @@ type ClusterSummary struct {
 	TeamID      string      // empty: owned by nobody
 	TeamName    string      // of the team, for display
 	Environment Environment // empty: not set
+	Protected   bool        // no request may delete it
 	Nodes       int         // that the pools should have now
 }
 

@@ -1,12 +1,16 @@
 package portal
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Draft is a request in the making: what it is about, what was typed, and what
 // it would do.
 type Draft struct {
 	Operation  OperationID
-	Team       Team // that asks; zero until one is chosen, and for clusters of several teams
+	Team       Team    // that asks; zero until one is chosen, and for clusters of several teams
+	Revises    Request // that would be planned anew; zero for a new one
 	TargetName string
 	TargetIDs  []string // ids of the clusters that it would change
 	Cluster    Cluster  // zero for a new one, and when there are several
@@ -25,8 +29,9 @@ type Draft struct {
 	Seen   string    // tells whether the target is still what the form was opened with
 	Chosen []Cluster // those of Choices that were chosen
 	Params Params
-	Plan   Plan  // the zero Plan while nothing can be said
-	Usage  Usage // how the team's usage would change
+	Judged json.RawMessage // what the policy judged it by
+	Plan   Plan            // the zero Plan while nothing can be said
+	Usage  Usage           // how the team's usage would change
 	Faults []FieldError
 }
 

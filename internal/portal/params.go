@@ -21,7 +21,33 @@ type Params struct {
 	Access     *AccessParams     `json:"access,omitempty"`
 	Registries *RegistryParams   `json:"registries,omitempty"`
 
+	NotBefore *time.Time `json:"not_before,omitempty"` // the requester wants it later; nil: as soon as possible
+
 	Target []Fact `json:"target,omitempty"` // the target as approvers saw it
+}
+
+// PoolID is the pool that the parameters are about, empty when it is none.
+func (p Params) PoolID() string {
+	switch {
+	case p.UpdatePool != nil:
+		return p.UpdatePool.PoolID
+	case p.DeletePool != nil:
+		return p.DeletePool.PoolID
+	case p.DeleteNode != nil:
+		return p.DeleteNode.PoolID
+	case p.Recycle != nil:
+		return p.Recycle.PoolID
+	}
+	return ""
+}
+
+// NodeID is the node that the parameters are about, empty when it is none or
+// there are several.
+func (p Params) NodeID() string {
+	if p.DeleteNode == nil {
+		return ""
+	}
+	return p.DeleteNode.NodeID
 }
 
 // CreateParams are the parameters of CreateCluster.

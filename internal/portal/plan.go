@@ -9,16 +9,38 @@ import (
 
 // Plan is what a request would do, worked out before anyone decides.
 type Plan struct {
-	Summary      string      `json:"summary"` // one line, e.g. "Create cluster web in fra1 with 3 nodes"
-	Changes      []Change    `json:"changes"`
-	Quota        QuotaEffect `json:"quota"`
-	MonthlyCents int64       `json:"monthly_cents"` // USD cents a month added (negative: saved) at list price
-	Steps        []string    `json:"steps"`         // what will happen, in its order
-	Losses       []string    `json:"losses"`        // what is destroyed and cannot be had back
-	Destroys     []Resource  `json:"destroys"`      // resources outside of the cluster that are destroyed with it
-	Remains      []Resource  `json:"remains"`       // what stays behind at DigitalOcean and goes on costing
-	Verdict      Verdict     `json:"verdict"`
+	Summary  string      `json:"summary"` // one line, e.g. "Create cluster web in fra1 with 3 nodes"
+	Changes  []Change    `json:"changes"`
+	Quota    QuotaEffect `json:"quota"`
+	Cost     CostEffect  `json:"cost"`
+	Nodes    int         `json:"nodes"`    // that are destroyed or replaced
+	Steps    []string    `json:"steps"`    // what will happen, in its order
+	Losses   []string    `json:"losses"`   // what is destroyed and cannot be had back
+	Destroys []Resource  `json:"destroys"` // resources outside of the cluster that are destroyed with it
+	Remains  []Resource  `json:"remains"`  // what stays behind at DigitalOcean and goes on costing
+	Verdict  Verdict     `json:"verdict"`
+	Concern  string      `json:"concern"` // why nobody may come to approve it, in plain words; empty when somebody can
+	Others   []Other     `json:"-"`       // open requests on the same clusters, as they are now
 }
+
+// CostEffect is what the target costs before and after.
+type CostEffect struct {
+	Before Money `json:"before"`
+	After  Money `json:"after"`
+}
+
+// Change is by how much the most that it may cost grows, in USD cents a month.
+func (c CostEffect) Change() int64 { return c.After.Most - c.Before.Most }
+
+// Money is a price a month in USD cents, at list price: a range, because
+// autoscaled pools have between their least and their most nodes.
+type Money struct {
+	Least int64 `json:"least"`
+	Most  int64 `json:"most"`
+}
+
+// Plus adds two prices.
+func (m Money) Plus(n Money) Money { return Money{Least: m.Least + n.Least, Most: m.Most + n.Most} }
 
 // Change is one line of a plan's before/after diff. Before is empty for
 // something new, After for something removed.

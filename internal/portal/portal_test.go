@@ -22,10 +22,8 @@ func TestReviewRefusal(t *testing.T) {
 		Plan: portal.Plan{Verdict: portal.Verdict{Needs: []portal.Need{{Approvals: 1, Groups: []string{"pay-approvers", "platform"}}}}}}
 	platformOnly := pending
 	platformOnly.Plan.Verdict.Needs = []portal.Need{{Approvals: 1, Groups: []string{"platform"}}}
-	regrouped := pending
-	regrouped.Team.ApproverGroup = "others"
 	reviewed := pending
-	reviewed.Reviews = []portal.Review{{Reviewer: actor("bob", nil).Person(), Approve: true, Digest: "older"}}
+	reviewed.Reviews = []portal.Review{{Reviewer: actor("bob", nil).Person(), Decision: portal.ReviewApprove, Digest: "older"}}
 	executing := pending
 	executing.State = portal.Executing
 	tests := []struct {
@@ -39,7 +37,6 @@ func TestReviewRefusal(t *testing.T) {
 		{"a platform approver", pending, actor("bob", []string{"platform"}, portal.RolePlatformApprover), 0, true},
 		{"an approver of the team, where a platform approver is asked for", platformOnly, actor("bob", []string{"pay-approvers"}), portal.KindForbidden, false},
 		{"a platform approver, where one is asked for", platformOnly, actor("bob", []string{"platform"}, portal.RolePlatformApprover), 0, true},
-		{"one of a group that approved for the team when it was planned", regrouped, actor("bob", []string{"pay-approvers"}), portal.KindForbidden, false},
 		{"the requester, though approver", pending, actor("ann", []string{"pay-approvers"}), portal.KindForbidden, false},
 		{"the requester, though platform approver", pending, actor("ann", nil, portal.RolePlatformApprover), portal.KindForbidden, false},
 		{"the same subject of another issuer", pending, portal.Actor{
@@ -69,10 +66,10 @@ func TestApprovalsCountPeopleOnceAtTheDigest(t *testing.T) {
 	t.Parallel()
 	bob, eve := actor("bob", nil).Person(), actor("eve", nil).Person()
 	r := portal.Request{Requester: requester, Digest: "now", Reviews: []portal.Review{
-		{Reviewer: bob, Approve: true, Digest: "now"},
-		{Reviewer: bob, Approve: true, Digest: "now"},
-		{Reviewer: eve, Approve: true, Digest: "before"},
-		{Reviewer: requester, Approve: true, Digest: "now"},
+		{Reviewer: bob, Decision: portal.ReviewApprove, Digest: "now"},
+		{Reviewer: bob, Decision: portal.ReviewApprove, Digest: "now"},
+		{Reviewer: eve, Decision: portal.ReviewApprove, Digest: "before"},
+		{Reviewer: requester, Decision: portal.ReviewApprove, Digest: "now"},
 	}}
 	if got := len(r.Approvals()); got != 1 {
 		t.Errorf("%d approvals, want 1", got)

@@ -1,8 +1,7 @@
 package portal
 
 import (
-	"slices"
-	"strings"
+	"encoding/json"
 	"time"
 )
 
@@ -35,18 +34,16 @@ type Request struct {
 	Requester     Person
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	Reviews       []Review
+	Revision      int             // 1, and one more each time it is planned anew
+	PlannedAt     time.Time       // when this revision was
+	PlanKey       string          // of the form that planned it anew, as SubmitKey is of the first
+	DueAt         time.Time       // while pending: when it expires; while approved: when it is out of date
+	StartsAt      time.Time       // while approved: it is not carried out before; zero: nobody has said yet
+	Judged        json.RawMessage // what the policy judged it by; nil for requests of earlier versions
+	Reviews       []Review        // of all revisions
+	Glass         []Glass
+	Comments      []Comment
 	Attempts      []Attempt
-}
-
-// Review is an approver's decision on a request at a digest.
-type Review struct {
-	Reviewer  Person
-	Groups    []string // of those that the verdict names, the reviewer's at that time
-	Approve   bool
-	Comment   string
-	Digest    string
-	CreatedAt time.Time
 }
 
 // Outcome of a call to DigitalOcean.
@@ -75,60 +72,20 @@ type Attempt struct {
 // when DigitalOcean's answer was lost.
 func (r Request) RequestTag() string { return "portal-request:" + r.ID }
 
-// Approvals are the reviews that count for the request as it is now: each
-// person's once, the requester's never.
-func (r Request) Approvals() []Review {
-	var list []Review
-	for _, v := range r.Reviews {
-		counted := slices.ContainsFunc(list, func(w Review) bool { return w.Reviewer.Identity == v.Reviewer.Identity })
-		if v.Approve && v.Digest == r.Digest && v.Reviewer.Identity != r.Requester.Identity && !counted {
-			list = append(list, v)
-		}
-	}
-	return list
-}
-
-// Owed are the approvals that are still missing.
-func (r Request) Owed() []Need {
-	var people [][]string
-	for _, v := range r.Approvals() {
-		people = append(people, v.Groups)
-	}
-	return r.Plan.Verdict.Owed(people)
-}
-
-// ReviewRefusal says why a may not review r, nil when they may. It is the one
-// check for four eyes: by identity, whatever groups or roles a holds.
-func (r Request) ReviewRefusal(a Actor) error {
-	switch {
-	case a.IsZero() || a.Issuer == SystemIssuer:
-		return E(KindForbidden, "only people can review requests")
-	case a.Identity == r.Requester.Identity:
-		return E(KindForbidden, "you asked for this yourself; somebody else has to decide")
-	case !r.MayApprove(a):
-		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.Groups(), " or ")+" can decide on this")
-	case r.State != Pending:
-		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
-	case slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity }):
-		return E(KindConflict, "you have decided on this request already")
-	}
-	return nil
-}
-
-// MayApprove reports whether a's approval counts by the groups they are in,
-// whoever asked: groups that the verdict names and that still give the right.
-func (r Request) MayApprove(a Actor) bool {
-	return a.ApproverOf(r.Team) && slices.ContainsFunc(r.Plan.Verdict.Groups(), a.InGroup)
-}
-
-// ApproverGroups are a's groups whose approvals the verdict asks for.
-func (r Request) ApproverGroups(a Actor) []string {
-	return slices.DeleteFunc(r.Plan.Verdict.Groups(), func(g string) bool { return !a.InGroup(g) })
+// VisibleTo reports whether a may read r: who may see its team, who asked, and
+// those whose approval it asks for.
+func (r Request) VisibleTo(a Actor) bool {
+	return a.CanSee(r.Team) || a.Identity == r.Requester.Identity || r.MayApprove(a)
 }
 
 // CanCollect reports whether a may collect now what r hands out.
 func (r Request) CanCollect(a Actor) bool {
 	return r.Operation.Risk() == RiskSecret && r.State == Approved && a.Identity == r.Requester.Identity
+}
+
+// CanRevise reports whether a may have r planned anew, the same or changed.
+func (r Request) CanRevise(a Actor) bool {
+	return a.Identity == r.Requester.Identity && (r.State == Pending || r.State == Stale)
 }
 
 // CanWithdraw reports whether a may take r back now.

@@ -17,28 +17,36 @@ const (
 	Rejected  State = "rejected"  // an approver said no
 	Withdrawn State = "withdrawn" // the requester took it back
 	Expired   State = "expired"   // nobody decided in time
-	Stale     State = "stale"     // what was planned is not what would happen now
+	Stale     State = "stale"     // what was planned is not what would happen now, or not what is wanted
 )
 
 // transitions is the one table of what may follow what. A state without an
 // entry is final.
 var transitions = map[State][]State{
 	Pending:   {Approved, Rejected, Withdrawn, Expired, Stale},
-	Approved:  {Executing, Withdrawn, Stale},
+	Approved:  {Executing, Rejected, Withdrawn, Stale},
 	Executing: {Settling, Failed, Unknown, Approved},
 	Unknown:   {Settling, Failed},
 	Settling:  {Succeeded, Failed},
+	Stale:     {Pending, Approved, Withdrawn, Expired},
 }
 
 // States lists all states in the order in which a request may pass them.
-var States = []State{Pending, Approved, Executing, Unknown, Settling, Succeeded,
-	Failed, Rejected, Withdrawn, Expired, Stale}
+var States = []State{Pending, Approved, Stale, Executing, Unknown, Settling, Succeeded,
+	Failed, Rejected, Withdrawn, Expired}
 
 // CanBecome reports whether a request may pass from s to next.
 func (s State) CanBecome(next State) bool { return slices.Contains(transitions[s], next) }
 
+// Next lists what may follow s.
+func (s State) Next() []State { return slices.Clone(transitions[s]) }
+
 // Final reports whether nothing follows s.
 func (s State) Final() bool { return len(transitions[s]) == 0 }
+
+// HoldsQuota reports whether a request that is in s keeps what it reserved. One
+// that has to be planned anew gives it back: nobody knows for how long.
+func (s State) HoldsQuota() bool { return !s.Final() && s != Stale }
 
 // Sentence says in plain words what s means for the people who wait.
 func (s State) Sentence() string {
@@ -58,13 +66,13 @@ func (s State) Sentence() string {
 	case Failed:
 		return "Failed."
 	case Rejected:
-		return "Rejected by an approver."
+		return "Rejected."
 	case Withdrawn:
 		return "Withdrawn by its requester."
 	case Expired:
 		return "Expired: nobody decided in time."
 	case Stale:
-		return "Out of date: what was planned is not what would happen now."
+		return "It has to be planned anew before it can go on."
 	}
 	return string(s)
 }

@@ -56,21 +56,29 @@ func (v Verdict) Groups() []string {
 // them counts once, for whichever need they serve best.
 func (v Verdict) Owed(people [][]string) []Need {
 	var owed []Need
-	taken := make([]int, len(people)) // one more than the place that each person fills; 0: none
-	place := 0
-	for _, n := range v.Needs {
-		missing := 0
-		for range n.Approvals {
-			place++
-			if !v.fill(place, people, taken, map[int]bool{}) {
-				missing++
-			}
-		}
+	for i, missing := range v.Missing(people) {
 		if missing > 0 {
-			owed = append(owed, Need{Approvals: missing, Groups: n.Groups})
+			owed = append(owed, Need{Approvals: missing, Groups: v.Needs[i].Groups})
 		}
 	}
 	return owed
+}
+
+// Missing is, for each need, how many approvals people with these groups leave
+// open.
+func (v Verdict) Missing(people [][]string) []int {
+	missing := make([]int, len(v.Needs))
+	taken := make([]int, len(people)) // one more than the place that each person fills; 0: none
+	place := 0
+	for i, n := range v.Needs {
+		for range n.Approvals {
+			place++
+			if !v.fill(place, people, taken, map[int]bool{}) {
+				missing[i]++
+			}
+		}
+	}
+	return missing
 }
 
 // fill finds somebody for a place, moving others to places that they can fill

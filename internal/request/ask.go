@@ -21,6 +21,8 @@ type Ask struct {
 	PoolID    string
 	NodeID    string
 	Form      portal.Form // nil: the form is opened first
+
+	revises portal.Request // that is planned anew; zero for a new one
 }
 
 // Plan says what an operation would do, from what has been typed so far. When
@@ -78,11 +80,8 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		if err := s.judge(ctx, tx, a, d); err != nil {
 			return err
 		}
-		if len(d.Faults) > 0 {
-			return portal.Invalid(d.Faults...)
-		}
-		if d.Plan.Verdict.Decision == portal.Deny {
-			return portal.E(portal.KindForbidden, "the policy does not allow this: "+d.Plan.Verdict.Reason)
+		if err := refusal(d); err != nil {
+			return err
 		}
 		result, err = s.insert(ctx, tx, a, d, key)
 		return err
@@ -99,6 +98,17 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		}
 	}
 	return result, err
+}
+
+// refusal says why a judged draft cannot be submitted, nil when it can.
+func refusal(d *portal.Draft) error {
+	if len(d.Faults) > 0 {
+		return portal.Invalid(d.Faults...)
+	}
+	if d.Plan.Verdict.Decision == portal.Deny {
+		return portal.E(portal.KindForbidden, "the policy does not allow this: "+d.Plan.Verdict.Reason)
+	}
+	return nil
 }
 
 // lock keeps others from reserving the team's quota, and makes sure that the
@@ -124,7 +134,7 @@ func (s *Service) lock(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal
 	if now.TeamID != d.Team.ID {
 		return portal.E(portal.KindConflict, "this cluster has been given to another team meanwhile")
 	}
-	d.Cluster.Environment = now.Environment
+	d.Cluster.Environment, d.Cluster.Protected = now.Environment, now.Protected
 	return nil
 }
 
@@ -144,12 +154,27 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	err = Record(ctx, tx, r, Step{
 		At: r.CreatedAt, Actor: r.Requester, Kind: portal.EventSubmitted,
 		Summary: r.Requester.Name + " asked for " + describe(r) + ": " + r.Plan.Verdict.Reason,
-		Data:    map[string]any{"params": r.Params, "plan": r.Plan, "digest": r.Digest, "justification": r.Justification},
+		Data:    planData(r),
 	})
-	if err != nil || r.State != portal.Approved || r.Operation.Risk() == portal.RiskSecret {
+	if err != nil {
 		return r, err
 	}
-	return r, s.Jobs.Enqueue(ctx, tx, r.ID)
+	return r, s.start(ctx, tx, r)
+}
+
+// planData is what the trail keeps of a plan.
+func planData(r portal.Request) map[string]any {
+	return map[string]any{"revision": r.Revision, "params": r.Params, "plan": r.Plan, "digest": r.Digest,
+		"judged": r.Judged, "justification": r.Justification}
+}
+
+// start has an approved request carried out. What hands out a secret waits for
+// its requester instead.
+func (s *Service) start(ctx context.Context, tx pgx.Tx, r portal.Request) error {
+	if r.State != portal.Approved || r.Operation.Risk() == portal.RiskSecret {
+		return nil
+	}
+	return s.Jobs.Enqueue(ctx, tx, r.ID)
 }
 
 // complete turns a draft into a request.
@@ -160,17 +185,29 @@ func (s *Service) complete(a portal.Actor, d *portal.Draft, key string) (portal.
 	}
 	r := portal.Request{
 		ID: id.String(), SubmitKey: key, Team: d.Team, Operation: d.Operation,
-		TargetIDs: d.TargetIDs, TargetName: d.TargetName, Params: d.Params, Justification: d.Form.Get("justification"),
-		Plan: d.Plan, State: portal.Pending, Requester: a.Person(), CreatedAt: s.Now(), UpdatedAt: s.Now(),
+		Requester: a.Person(), CreatedAt: s.Now(), Revision: 1,
 	}
+	return r, s.adopt(&r, d)
+}
+
+// adopt puts what was planned into a request, and the state that follows.
+func (s *Service) adopt(r *portal.Request, d *portal.Draft) error {
+	r.Operation, r.TargetIDs, r.TargetName, r.Params, r.Justification = d.Operation, d.TargetIDs, d.TargetName, d.Params, d.Form.Get("justification")
+	r.Plan, r.Judged, r.State = d.Plan, d.Judged, portal.Pending
+	r.PlannedAt, r.UpdatedAt = s.Now(), s.Now()
+	r.TargetID = ""
 	if len(d.TargetIDs) == 1 {
 		r.TargetID = d.TargetIDs[0]
 	}
 	if d.Plan.Verdict.Decision == portal.Allow {
 		r.State = portal.Approved
 	}
+	if err := setTimes(r, r.PlannedAt); err != nil {
+		return err
+	}
+	var err error
 	r.Digest, err = portal.Digest(r.Operation, r.Params, r.Plan.Verdict)
-	return r, err
+	return err
 }
 
 // refuse records that the policy denied what a asked for.

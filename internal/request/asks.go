@@ -1,7 +1,6 @@
 package request
 
 import (
-	"fmt"
 	"strings"
 
 	"doksportal/internal/policy"
@@ -32,7 +31,7 @@ func Asks(rules *policy.Policy, op portal.Operation, a portal.Actor, teams []por
 // judged says the policy's answer in words.
 func judged(rules *policy.Policy, op portal.OperationID, a portal.Actor, team portal.Team, e portal.Environment) string {
 	in := policy.Input{
-		Actor: actorInput(a), Team: policy.Team{Slug: team.Slug, Name: team.Name, ApproverGroup: team.ApproverGroup},
+		Actor: actorInput(a), Team: teamInput(team),
 		Cluster: policy.Cluster{Environment: e}, Change: policy.Change{Operation: op, Risk: op.Risk()},
 	}
 	switch v := rules.Judge(in); v.Decision {
@@ -41,14 +40,7 @@ func judged(rules *policy.Policy, op portal.OperationID, a portal.Actor, team po
 	case portal.Deny:
 		return "Not possible: " + v.Reason
 	default:
-		var needs []string
-		for _, n := range v.Needs {
-			approvals := "1 approval"
-			if n.Approvals > 1 {
-				approvals = fmt.Sprintf("%d approvals", n.Approvals)
-			}
-			needs = append(needs, approvals+" from "+strings.Join(n.Groups, " or "))
-		}
-		return strings.Join(needs, " and ") + "."
+		words := v.Words()
+		return strings.ToUpper(words[:1]) + words[1:] + "."
 	}
 }

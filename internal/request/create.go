@@ -8,10 +8,6 @@ import (
 	"doksportal/internal/portal"
 )
 
-// haMonthlyCents is what a highly available control plane costs a month, in
-// USD cents. Source: DigitalOcean's price list.
-const haMonthlyCents = 4000
-
 func fillCreate(d *portal.Draft) {
 	f := d.Form
 	f.Set("team", d.Team.Slug)
@@ -54,19 +50,10 @@ func planCreate(d *portal.Draft) {
 	count := 0
 	for _, pool := range p.Pools {
 		count += pool.Count
-		d.Plan.MonthlyCents += poolCents(d.Offer, pool.Size, pool.Cost())
 	}
-	if p.HA {
-		d.Plan.MonthlyCents += haMonthlyCents
-	}
+	d.Plan.Cost.After = specsCost(d.Offer, p.Pools...).Plus(controlPlaneCost(p.HA))
 	d.Plan.Summary = fmt.Sprintf("Create cluster %s in %s with %s.", p.Name, p.Region, nodes(count))
 	d.Plan.Changes = createChanges(d.Team, *p)
-}
-
-// poolCents is the list price of nodes a month.
-func poolCents(o portal.Options, size string, nodes int) int64 {
-	s, _ := o.Size(size)
-	return s.MonthlyCents * int64(nodes)
 }
 
 func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {

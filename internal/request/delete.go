@@ -48,10 +48,10 @@ func planDelete(d *portal.Draft) {
 	d.Usage = portal.Usage{}
 	for size, n := range c.Usage() {
 		d.Usage[size] = -n
-		d.Plan.MonthlyCents -= poolCents(d.Offer, size, n)
 	}
-	if c.HA {
-		d.Plan.MonthlyCents -= haMonthlyCents
+	d.Plan.Nodes = c.NodeCount()
+	d.Plan.Cost = portal.CostEffect{
+		Before: clusterCost(d.Offer, c).Plus(resourceCost(d.Resources)), After: resourceCost(p.Keep),
 	}
 	d.Plan.Summary = fmt.Sprintf("Delete cluster %s in %s with its %s.", c.Name, c.Region, nodes(c.NodeCount()))
 	d.Plan.Destroys, d.Plan.Remains = p.Destroy, p.Keep

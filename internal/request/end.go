@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,14 +13,8 @@ import (
 
 // Withdraw takes a request back before it is executed. Only its requester may.
 func (s *Service) Withdraw(ctx context.Context, a portal.Actor, number int64) error {
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		r, err := store.LockRequestByNumber(ctx, tx, number)
-		if err != nil {
-			return err
-		}
+	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		switch {
-		case !a.CanSee(r.Team) && a.Identity != r.Requester.Identity:
-			return portal.E(portal.KindNotFound, "there is no such request")
 		case a.Identity != r.Requester.Identity:
 			return portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can withdraw this request")
 		case !r.CanWithdraw(a):
@@ -32,38 +27,117 @@ func (s *Service) Withdraw(ctx context.Context, a portal.Actor, number int64) er
 	})
 }
 
+// Stop ends a request that is approved before it is carried out, as in its
+// cool-off. Those who could have approved it may, and admins; its requester
+// withdraws it. It returns KindInvalid without a reason, KindForbidden or
+// KindConflict when a may not.
+func (s *Service) Stop(ctx context.Context, a portal.Actor, number int64, reason string) error {
+	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
+		if err := r.StopRefusal(a); err != nil {
+			return err
+		}
+		var f faults
+		f.checkText("stop_reason", "why you stop it", reason, maxComment, true)
+		if err := f.err(); err != nil {
+			return err
+		}
+		return Move(ctx, tx, r, Step{
+			Next: portal.Rejected, Reason: a.Name + " stopped it: " + reason, At: s.Now(), Actor: a.Person(), Kind: portal.EventStopped,
+			Summary: a.Name + " stopped " + describe(r), Data: map[string]any{"reason": reason},
+		})
+	})
+}
+
 // atOnce is how many requests a job ends at a time.
 const atOnce = 100
 
-// Expire ends requests that have waited too long. A job calls it.
-func (s *Service) Expire(ctx context.Context) error {
-	pending, err := store.RequestIDsSince(ctx, s.Pool, portal.Pending, s.Now().Add(-PendingFor), atOnce)
-	if err != nil {
-		return err
-	}
-	if err := s.endAll(ctx, pending, portal.Pending, Step{
-		Next: portal.Expired, Kind: portal.EventExpired, Reason: "Nobody decided within 7 days."}); err != nil {
-		return err
-	}
-	approved, err := store.ApprovedBefore(ctx, s.Pool, s.Now().Add(-ApprovedFor), atOnce)
-	if err != nil {
-		return err
-	}
-	return s.endAll(ctx, approved, portal.Approved, Step{
-		Next: portal.Stale, Kind: portal.EventStale, Reason: "It could not be carried out within 24 hours of its approval."})
+// clock is the actor of what happens because time passes.
+var clock = portal.System("clock").Person()
+
+// ends says how requests end that have waited too long.
+var ends = []struct {
+	state portal.State
+	step  Step
+}{
+	{portal.Pending, Step{Next: portal.Expired, Kind: portal.EventExpired, Reason: "Nobody decided in time."}},
+	{portal.Approved, Step{Next: portal.Stale, Kind: portal.EventStale, Reason: "It was not carried out for as long as its approval holds."}},
 }
 
-// endAll ends those of the requests that are still in the state.
-func (s *Service) endAll(ctx context.Context, ids []string, state portal.State, step Step) error {
-	step.Actor = portal.System("clock").Person()
-	for _, id := range ids {
-		err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-			r, err := store.LockRequest(ctx, tx, id)
-			if err != nil || r.State != state {
+// Expire ends requests that have waited too long, and says of those that will
+// soon have. A job calls it.
+func (s *Service) Expire(ctx context.Context) error {
+	for _, end := range ends {
+		due, err := store.DueBefore(ctx, s.Pool, end.state, s.Now(), atOnce)
+		if err != nil {
+			return err
+		}
+		for _, id := range due {
+			if err := s.endDue(ctx, id, end.state, end.step); err != nil {
 				return err
 			}
-			step.At, step.Summary = s.Now(), describe(r)+" ended: "+step.Reason
-			return Move(ctx, tx, r, step)
+		}
+	}
+	if err := s.dropStale(ctx); err != nil {
+		return err
+	}
+	return s.warn(ctx)
+}
+
+// endDue ends a request that is still in the state and due.
+func (s *Service) endDue(ctx context.Context, id string, state portal.State, step Step) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		r, err := store.LockRequest(ctx, tx, id)
+		if err != nil || r.State != state || !r.DueAt.Before(s.Now()) {
+			return err
+		}
+		step.At, step.Actor, step.Summary = s.Now(), clock, describe(r)+" ended: "+step.Reason
+		return Move(ctx, tx, r, step)
+	})
+}
+
+// dropStale ends requests that nobody has had planned anew.
+func (s *Service) dropStale(ctx context.Context) error {
+	old, err := store.RequestIDsSince(ctx, s.Pool, portal.Stale, s.Now().Add(-StaleFor), atOnce)
+	if err != nil {
+		return err
+	}
+	for _, id := range old {
+		err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+			r, err := store.LockRequest(ctx, tx, id)
+			if err != nil || r.State != portal.Stale || r.UpdatedAt.After(s.Now().Add(-StaleFor)) {
+				return err
+			}
+			return Move(ctx, tx, r, Step{
+				Next: portal.Expired, Reason: r.Reason, At: s.Now(), Actor: clock, Kind: portal.EventExpired,
+				Summary: describe(r) + " ended: nobody had it planned anew",
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warn says of requests that they expire soon.
+func (s *Service) warn(ctx context.Context) error {
+	expiring, err := store.ExpiringAt(ctx, s.Pool, s.Now(), atOnce)
+	if err != nil {
+		return err
+	}
+	for _, id := range expiring {
+		err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+			r, err := store.LockRequest(ctx, tx, id)
+			if err != nil || r.State != portal.Pending {
+				return err
+			}
+			if err := store.SetWarned(ctx, tx, id, s.Now()); err != nil {
+				return err
+			}
+			return Record(ctx, tx, r, Step{
+				At: s.Now(), Actor: clock, Kind: portal.EventExpiring,
+				Summary: describe(r) + " expires in " + portal.DurationText(max(r.DueAt.Sub(s.Now()).Truncate(time.Minute), time.Minute)) + " unless somebody decides",
+			})
 		})
 		if err != nil {
 			return err

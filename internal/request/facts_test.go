@@ -165,6 +165,7 @@ func TestFormsOpenedFromTheInventoryAreTaken(t *testing.T) {
 				must(t, err)
 				d.Form.Set(typed, "other")
 				d.Form.Set("size", "s-2vcpu-4gb")
+				d.Form.Set("typed_name", "web")
 				d.Form.Set("justification", "a test")
 				d.Form.Set("seen", d.Seen)
 				if d.Seen == "" {

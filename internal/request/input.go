@@ -13,12 +13,39 @@ import (
 func inputOf(d *portal.Draft, a portal.Actor) policy.Input {
 	in := policy.Input{
 		Actor:   actorInput(a),
-		Team:    policy.Team{Slug: d.Team.Slug, Name: d.Team.Name, ApproverGroup: d.Team.ApproverGroup},
+		Team:    teamInput(d.Team),
 		Cluster: clusterInput(d),
 		Change:  changeInput(d),
 		Quota:   quotaInput(d.Plan.Quota),
+		Cost:    costInput(d.Plan.Cost),
+		Blast:   blastInput(d),
 	}
 	return in
+}
+
+// costInput is the cost in dollars, as rules speak of it.
+func costInput(c portal.CostEffect) policy.Cost {
+	const cents = 100
+	return policy.Cost{Before: float64(c.Before.Most) / cents, After: float64(c.After.Most) / cents, Change: float64(c.Change()) / cents}
+}
+
+func blastInput(d *portal.Draft) policy.Blast {
+	in := policy.Blast{Clusters: len(d.TargetIDs), Nodes: d.Plan.Nodes, OpenRequests: len(d.Plan.Others)}
+	for _, r := range d.Plan.Destroys {
+		switch r.Kind {
+		case portal.LoadBalancer:
+			in.LoadBalancers++
+		case portal.Volume:
+			in.Volumes++
+		case portal.VolumeSnapshot:
+			in.Snapshots++
+		}
+	}
+	return in
+}
+
+func teamInput(t portal.Team) policy.Team {
+	return policy.Team{Slug: t.Slug, Name: t.Name, ApproverGroup: t.ApproverGroup}
 }
 
 func actorInput(a portal.Actor) policy.Actor {
@@ -36,7 +63,7 @@ func clusterInput(d *portal.Draft) policy.Cluster {
 			Nodes: p.Usage().Total(), Tags: p.Tags}
 	}
 	return policy.Cluster{Name: c.Name, Region: c.Region, Version: c.Version, Environment: guarded(c.Environment), HA: c.HA,
-		Nodes: c.NodeCount(), Tags: portal.OwnTags(c.Tags)}
+		Nodes: c.NodeCount(), Tags: portal.OwnTags(c.Tags), Protected: c.Protected}
 }
 
 // guarded is the environment that a cluster counts as: production's when

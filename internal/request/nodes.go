@@ -25,15 +25,19 @@ func planDeleteNode(d *portal.Draft) {
 	} else {
 		d.Plan.Steps = append(d.Plan.Steps, "The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.")
 	}
+	d.Plan.Cost = costWith(d, d.Pool)
 	if p.Replace {
 		d.Plan.Steps = append(d.Plan.Steps, "A new node takes its place.")
 	} else {
 		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Nodes of the pool", Before: fmt.Sprint(d.Pool.Count), After: fmt.Sprint(max(0, d.Pool.Count-1))})
 		if !d.Pool.AutoScale {
 			d.Usage = portal.Usage{d.Pool.Size: -1}
-			d.Plan.MonthlyCents = -poolCents(d.Offer, d.Pool.Size, 1)
+			smaller := d.Pool
+			smaller.Count--
+			d.Plan.Cost = costWith(d, smaller)
 		}
 	}
+	d.Plan.Nodes = 1
 	d.Plan.Losses = []string{"What is on the node's disk."}
 }
 
@@ -65,5 +69,6 @@ func planRecycle(d *portal.Draft) {
 		}
 	}
 	d.Plan.Steps = []string{"Each node is drained and deleted, and a new one takes its place."}
+	d.Plan.Cost, d.Plan.Nodes = costWith(d, d.Pool), len(d.Params.Recycle.NodeIDs)
 	d.Plan.Losses = []string{"What is on the nodes' disks."}
 }

@@ -132,8 +132,8 @@ func TestWordsOfPlans(t *testing.T) {
 			if !maps.Equal(tt.draft.Usage, tt.usage) {
 				t.Errorf("usage changes by %v, want %v", tt.draft.Usage, tt.usage)
 			}
-			if tt.draft.Plan.MonthlyCents != tt.cents {
-				t.Errorf("costs %d cents more, want %d", tt.draft.Plan.MonthlyCents, tt.cents)
+			if tt.draft.Plan.Cost.Change() != tt.cents {
+				t.Errorf("costs %d cents more, want %d", tt.draft.Plan.Cost.Change(), tt.cents)
 			}
 		})
 	}

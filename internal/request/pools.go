@@ -133,7 +133,8 @@ func (f *faults) checkTotal(d *portal.Draft, nodes int, autoScale bool) {
 func planCreatePool(d *portal.Draft) {
 	p := d.Params.CreatePool
 	d.Usage = portal.Usage{p.Size: p.Cost()}
-	d.Plan.MonthlyCents = poolCents(d.Offer, p.Size, p.Cost())
+	before := clusterCost(d.Offer, d.Cluster)
+	d.Plan.Cost = portal.CostEffect{Before: before, After: before.Plus(specsCost(d.Offer, *p))}
 	d.Plan.Summary = fmt.Sprintf("Add pool %s with %s to cluster %s.", p.Name, nodes(p.Count), d.Cluster.Name)
 	d.Plan.Changes = []portal.Change{{What: "Pool " + p.Name, After: specText(*p)}}
 }
@@ -202,7 +203,8 @@ func planUpdatePool(d *portal.Draft) {
 	p, u := d.Pool, d.Params.UpdatePool
 	after := u.Applied(p)
 	d.Usage = portal.Usage{p.Size: after.Cost() - p.Cost()}
-	d.Plan.MonthlyCents = poolCents(d.Offer, p.Size, after.Cost()-p.Cost())
+	d.Plan.Cost = costWith(d, after)
+	d.Plan.Nodes = max(0, p.Count-after.Count)
 	d.Plan.Summary = fmt.Sprintf("Change pool %s of cluster %s.", p.Name, d.Cluster.Name)
 	d.Plan.Changes = poolChanges(p, *u)
 	switch {
@@ -230,7 +232,7 @@ func readDeletePool(d *portal.Draft, f *faults) {
 func planDeletePool(d *portal.Draft) {
 	p := d.Pool
 	d.Usage = portal.Usage{p.Size: -p.Cost()}
-	d.Plan.MonthlyCents = -poolCents(d.Offer, p.Size, p.Cost())
+	d.Plan.Cost, d.Plan.Nodes = costWith(d, portal.Pool{ID: p.ID}), p.Count
 	have := nodes(p.Count)
 	if p.AutoScale {
 		have = fmt.Sprintf("nodes: %d now, up to %d when it is carried out", p.Count, p.MaxNodes)

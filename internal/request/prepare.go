@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ import (
 type operation struct {
 	// fill opens the form with what there is now.
 	fill func(d *portal.Draft)
+	// write puts the parameters of a request into a form that was opened with
+	// what there is now, so that reading it asks for the same again.
+	write func(d *portal.Draft, p portal.Params)
 	// read turns what was typed into parameters, as far as it makes sense, and
 	// notes what does not.
 	read func(d *portal.Draft, f *faults)
@@ -32,27 +36,29 @@ type operation struct {
 
 // operations are those that can be asked for.
 var operations = map[portal.OperationID]operation{
-	portal.CreateCluster:          {fillCreate, readCreate, planCreate, noFacts},
-	portal.UpdateCluster:          {fillUpdate, readUpdate, planUpdate, updateFacts},
-	portal.UpgradeCluster:         {fillUpgrade, readUpgrade, planUpgrade, upgradeFacts},
-	portal.CreateNodePool:         {fillCreatePool, readCreatePool, planCreatePool, identityFacts},
-	portal.UpdateNodePool:         {fillUpdatePool, readUpdatePool, planUpdatePool, poolFacts},
-	portal.DeleteNodePool:         {fillNothing, readDeletePool, planDeletePool, poolFacts},
-	portal.DeleteNode:             {fillDeleteNode, readDeleteNode, planDeleteNode, nodeFacts},
-	portal.RecycleNodePool:        {fillNothing, readRecycle, planRecycle, nodeFacts},
-	portal.DeleteCluster:          {fillNothing, readDelete, planDelete, clusterFacts},
-	portal.DeleteClusterSelective: {fillNothing, readDelete, planDelete, clusterFacts},
-	portal.DeleteClusterDangerous: {fillNothing, readDelete, planDelete, clusterFacts},
-	portal.RunClusterlint:         {fillNothing, readLint, planLint, noFacts},
-	portal.GetKubeconfig:          {fillAccess, readAccess, planAccess, identityFacts},
-	portal.GetCredentials:         {fillAccess, readAccess, planAccess, identityFacts},
-	portal.AddRegistries:          {fillNothing, readRegistries, planRegistries, registryFacts},
-	portal.RemoveRegistries:       {fillNothing, readRegistries, planRegistries, registryFacts},
-	portal.AddRegistry:            {fillNothing, readRegistries, planRegistries, registryFacts},
-	portal.RemoveRegistry:         {fillNothing, readRegistries, planRegistries, registryFacts},
+	portal.CreateCluster:          {fillCreate, writeCreate, readCreate, planCreate, noFacts},
+	portal.UpdateCluster:          {fillUpdate, writeUpdate, readUpdate, planUpdate, updateFacts},
+	portal.UpgradeCluster:         {fillUpgrade, writeUpgrade, readUpgrade, planUpgrade, upgradeFacts},
+	portal.CreateNodePool:         {fillCreatePool, writeCreatePool, readCreatePool, planCreatePool, identityFacts},
+	portal.UpdateNodePool:         {fillUpdatePool, writeUpdatePool, readUpdatePool, planUpdatePool, poolFacts},
+	portal.DeleteNodePool:         {fillNothing, writeNothing, readDeletePool, planDeletePool, poolFacts},
+	portal.DeleteNode:             {fillDeleteNode, writeDeleteNode, readDeleteNode, planDeleteNode, nodeFacts},
+	portal.RecycleNodePool:        {fillNothing, writeRecycle, readRecycle, planRecycle, nodeFacts},
+	portal.DeleteCluster:          {fillNothing, writeDelete, readDelete, planDelete, clusterFacts},
+	portal.DeleteClusterSelective: {fillNothing, writeDelete, readDelete, planDelete, clusterFacts},
+	portal.DeleteClusterDangerous: {fillNothing, writeDelete, readDelete, planDelete, clusterFacts},
+	portal.RunClusterlint:         {fillNothing, writeLint, readLint, planLint, noFacts},
+	portal.GetKubeconfig:          {fillAccess, writeAccess, readAccess, planAccess, identityFacts},
+	portal.GetCredentials:         {fillAccess, writeAccess, readAccess, planAccess, identityFacts},
+	portal.AddRegistries:          {fillNothing, writeRegistries, readRegistries, planRegistries, registryFacts},
+	portal.RemoveRegistries:       {fillNothing, writeRegistries, readRegistries, planRegistries, registryFacts},
+	portal.AddRegistry:            {fillNothing, writeRegistries, readRegistries, planRegistries, registryFacts},
+	portal.RemoveRegistry:         {fillNothing, writeRegistries, readRegistries, planRegistries, registryFacts},
 }
 
 func fillNothing(*portal.Draft) {}
+
+func writeNothing(*portal.Draft, portal.Params) {}
 
 // Facts are what of its clusters the decision on a request rests on. Those of
 // a request on several clusters are told apart by the clusters' names.
@@ -68,7 +74,7 @@ func Facts(op portal.OperationID, p portal.Params, clusters []portal.Cluster) []
 // submit, the target is read live.
 func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live bool) (portal.Draft, error) {
 	op, ok := operations[ask.Operation]
-	d := portal.Draft{Operation: ask.Operation, Form: ask.Form}
+	d := portal.Draft{Operation: ask.Operation, Form: ask.Form, Revises: ask.revises}
 	if ask.Form == nil {
 		d.Form = portal.Form{"submit_key": {uuid.Must(uuid.NewV7()).String()}}
 	}
@@ -92,9 +98,11 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live boo
 	d.Seen = fingerprint(&d)
 	if ask.Form == nil {
 		op.fill(&d)
+		writeAgain(&d)
 	}
 	var f faults
 	op.read(&d, &f)
+	f.readSchedule(&d, s.Now())
 	f.checkText("justification", whyText(d.Operation), d.Form.Typed("justification"), maxJustification, d.Operation.Risk() != portal.RiskDiagnostic)
 	d.Faults = f
 	d.Params.Target = Facts(d.Operation, d.Params, d.Targets())
@@ -158,7 +166,10 @@ func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask Ask, d *port
 		return portal.E(portal.KindForbidden, "only members of a team can ask for clusters")
 	}
 	slug := ask.Form.Get("team")
-	if ask.Form == nil && len(d.Teams) == 1 {
+	if ask.Form == nil && ask.revises.ID != "" {
+		slug = ask.revises.Team.Slug
+	}
+	if ask.Form == nil && slug == "" && len(d.Teams) == 1 {
 		slug = d.Teams[0].Slug
 	}
 	if i := slices.IndexFunc(d.Teams, func(t portal.Team) bool { return t.Slug == slug }); i >= 0 {
@@ -187,7 +198,7 @@ func (s *Service) look(ctx context.Context, d *portal.Draft, live bool) error {
 	if now.State == portal.ClusterDeleting || now.State == portal.ClusterDeleted {
 		return portal.E(portal.KindConflict, "this cluster is being deleted already")
 	}
-	now.TeamID, now.TeamName, now.Environment = d.Cluster.TeamID, d.Cluster.TeamName, d.Cluster.Environment
+	now.TeamID, now.TeamName, now.Environment, now.Protected = d.Cluster.TeamID, d.Cluster.TeamName, d.Cluster.Environment, d.Cluster.Protected
 	d.Cluster = now
 	if !needed {
 		return nil
@@ -249,7 +260,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 	}
 	f := faults(d.Faults)
 	if d.Operation == portal.CreateCluster {
-		taken, err := store.ClusterNameTaken(ctx, q, d.TargetName)
+		taken, err := store.ClusterNameTaken(ctx, q, d.TargetName, d.Revises.ID)
 		if err != nil {
 			return err
 		}
@@ -257,24 +268,60 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 			f.add("name", "A cluster called %s exists already or is being asked for.", quote(d.TargetName))
 		}
 	}
-	op := operations[d.Operation]
-	op.plan(d)
+	d.Plan = portal.Plan{}
+	operations[d.Operation].plan(d)
+	if err := lookAround(ctx, q, d); err != nil {
+		return err
+	}
 	effect, err := s.effect(ctx, q, d)
 	if err != nil {
 		return err
 	}
 	d.Plan.Quota = effect
+	if err := s.applyPolicy(ctx, q, a, d); err != nil {
+		return err
+	}
+	f.addQuota(d)
+	f.checkTerms(d)
+	d.Faults = f
+	return nil
+}
+
+// applyPolicy puts the verdict into the plan, with what it was judged by, and
+// whether anybody could give the approvals that it asks for.
+func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
 	rules, err := s.Rules.InForce(ctx, q)
 	if err != nil {
 		return err
 	}
-	d.Plan.Verdict = rules.Judge(inputOf(d, a))
-	f.addQuota(d)
-	if longest := d.Plan.Verdict.LongestAccess; d.Params.Access != nil && d.Params.Access.Lifetime() > longest {
-		f.add("minutes", "Choose at most %s.", lifetimeText(longest))
+	in := inputOf(d, a)
+	if d.Judged, err = json.Marshal(in); err != nil {
+		return err
 	}
-	d.Faults = f
+	d.Plan.Verdict = verdict(rules, in)
+	owed := d.Plan.Verdict.Needs
+	if len(owed) == 0 {
+		return nil
+	}
+	people, err := store.GroupsOfOthers(ctx, q, d.Plan.Verdict.Groups(), a.Identity)
+	if err != nil {
+		return err
+	}
+	if owed = d.Plan.Verdict.Owed(people); len(owed) > 0 {
+		d.Plan.Concern = concern(owed)
+	}
 	return nil
+}
+
+// checkTerms makes sure that what was typed keeps to the terms of the verdict.
+func (f *faults) checkTerms(d *portal.Draft) {
+	v := d.Plan.Verdict
+	if d.Params.Access != nil && d.Params.Access.Lifetime() > v.LongestAccess {
+		f.add("minutes", "Choose at most %s.", lifetimeText(v.LongestAccess))
+	}
+	if v.TypedName && d.Form.Get("typed_name") != d.TargetName {
+		f.add("typed_name", "Type the name %s, so that it is certain which one is meant.", d.TargetName)
+	}
 }
 
 // effect compares the team's quota before and after the draft; it is empty when
@@ -291,6 +338,15 @@ func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) 
 	used, err := store.TeamUsage(ctx, q, d.Team.ID)
 	if err != nil {
 		return portal.QuotaEffect{}, err
+	}
+	if d.Revises.ID != "" { // gives back what it holds first
+		held, err := store.Reserved(ctx, q, d.Revises.ID)
+		if err != nil {
+			return portal.QuotaEffect{}, err
+		}
+		for size, n := range held {
+			used[size] -= n
+		}
 	}
 	return quota.Check(d.Team.Quota, used, d.Usage), nil
 }

@@ -24,7 +24,11 @@ func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask Ask, d *
 	if d.Choices, err = store.Clusters(ctx, s.Pool, store.ClusterFilter{All: true, Limit: maxChoices}); err != nil {
 		return err
 	}
-	if d.Chosen, err = store.ClustersByID(ctx, s.Pool, ask.Form.All("clusters")); err != nil {
+	chosen := ask.Form.All("clusters")
+	if ask.Form == nil {
+		chosen = ask.revises.TargetIDs
+	}
+	if d.Chosen, err = store.ClustersByID(ctx, s.Pool, chosen); err != nil {
 		return err
 	}
 	names := make([]string, len(d.Chosen))

@@ -35,11 +35,8 @@ type Reader interface {
 	GetClusterUser(ctx context.Context, id string) (doapi.ClusterUser, error)
 }
 
-// How long a request waits.
-const (
-	PendingFor  = 7 * 24 * time.Hour // for a decision, then it expires
-	ApprovedFor = 24 * time.Hour     // to be carried out, then it is stale
-)
+// StaleFor is how long a request may wait to be planned anew.
+const StaleFor = 14 * 24 * time.Hour
 
 // Service carries out the use cases. All members must be set.
 type Service struct {
@@ -68,7 +65,7 @@ func Move(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	if err := store.SetState(ctx, tx, r, s.Next, s.Reason, s.At); err != nil {
 		return err
 	}
-	if s.Next.Final() {
+	if !s.Next.HoldsQuota() {
 		if err := store.Release(ctx, tx, r.ID); err != nil {
 			return err
 		}

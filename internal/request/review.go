@@ -14,34 +14,35 @@ import (
 
 // ReviewInput is what an approver decided.
 type ReviewInput struct {
-	Number  int64
-	Approve bool
-	Comment string // required to reject
-	Digest  string // of the plan that the approver saw
+	Number   int64
+	Decision portal.ReviewDecision
+	Comment  string // required but to approve
+	Digest   string // of the plan that the approver saw
 }
 
 // Review records an approver's decision. The request moves on when it has the
-// approvals it needs, or ends when it is rejected. The caller makes sure that
-// a's groups are fresh. It returns KindNotFound for a request that a may not
-// see, KindForbidden or KindConflict when a may not decide, KindConflict also
-// when the plan is not the one that was seen.
+// approvals it needs; it ends when it is rejected, and has to be planned anew
+// when changes are asked for. The caller makes sure that a's groups are fresh.
+// It returns KindNotFound for a request that a may not see, KindForbidden or
+// KindConflict when a may not decide, KindConflict also when the plan is not
+// the one that was seen.
 func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) error {
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		r, err := store.LockRequestByNumber(ctx, tx, in.Number)
-		if err != nil {
-			return err
-		}
-		if !a.CanSee(r.Team) {
-			return portal.E(portal.KindNotFound, "there is no such request")
-		}
+	return s.onRequest(ctx, a, in.Number, func(tx pgx.Tx, r portal.Request) error {
 		if err := r.ReviewRefusal(a); err != nil {
 			return err
 		}
 		if in.Digest != r.Digest {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
+		if _, known := reviewSteps[in.Decision]; !known {
+			return portal.E(portal.KindInvalid, "choose whether you approve, reject or ask for changes")
+		}
+		why := "why you reject it"
+		if in.Decision == portal.ReviewChanges {
+			why = "what should be different"
+		}
 		var f faults
-		f.checkText("comment", "why you reject it", in.Comment, maxComment, !in.Approve)
+		f.checkText("comment", why, in.Comment, maxComment, in.Decision != portal.ReviewApprove)
 		if err := f.err(); err != nil {
 			return err
 		}
@@ -49,77 +50,87 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 	})
 }
 
+// onRequest locks a request that a may see and does something with it.
+func (s *Service) onRequest(ctx context.Context, a portal.Actor, number int64, do func(pgx.Tx, portal.Request) error) error {
+	if a.IsZero() {
+		return portal.E(portal.KindUnauthorized, "sign in first")
+	}
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		r, err := store.LockRequestByNumber(ctx, tx, number)
+		if r, err = visible(a, r, err); err != nil {
+			return err
+		}
+		return do(tx, r)
+	})
+}
+
+// reviewSteps says what follows each decision.
+var reviewSteps = map[portal.ReviewDecision]struct {
+	kind portal.EventKind
+	next portal.State
+	verb string
+}{
+	portal.ReviewApprove: {portal.EventApprovedBy, portal.Approved, "approved"},
+	portal.ReviewReject:  {portal.EventRejectedBy, portal.Rejected, "rejected"},
+	portal.ReviewChanges: {portal.EventChangesAsked, portal.Stale, "asked for changes to"},
+}
+
 func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) error {
-	if in.Approve {
-		drift, err := s.drift(ctx, tx, r)
+	if in.Decision == portal.ReviewApprove {
+		why, err := s.outdated(ctx, tx, r)
 		if err != nil {
 			return err
 		}
-		if drift != "" {
-			return s.makeStale(ctx, tx, r, a.Person(), drift)
+		if why != "" {
+			return s.makeStale(ctx, tx, r, a.Person(), why)
 		}
 	}
 	v := portal.Review{
-		Reviewer: a.Person(), Groups: r.ApproverGroups(a), Approve: in.Approve, Comment: strings.TrimSpace(in.Comment),
-		Digest: r.Digest, CreatedAt: s.Now(),
+		Reviewer: a.Person(), Groups: r.ApproverGroups(a), Decision: in.Decision, Comment: strings.TrimSpace(in.Comment),
+		Digest: r.Digest, Revision: r.Revision, CreatedAt: s.Now(),
 	}
 	if err := store.InsertReview(ctx, tx, r.ID, v); err != nil {
 		return err
 	}
 	r.Reviews = append(r.Reviews, v)
-	if !in.Approve {
-		return Move(ctx, tx, r, s.reviewStep(r, v, portal.EventRejectedBy, portal.Rejected, "rejected"))
-	}
-	step := s.reviewStep(r, v, portal.EventApprovedBy, portal.Approved, "approved")
-	if len(r.Owed()) > 0 {
+	step := s.reviewStep(r, v)
+	switch {
+	case v.Decision != portal.ReviewApprove:
+		return Move(ctx, tx, r, step)
+	case len(r.Owed()) > 0:
 		return Record(ctx, tx, r, step)
 	}
+	return s.approve(ctx, tx, r, step)
+}
+
+// approve moves a request that has all that it needs to where it waits to be
+// carried out.
+func (s *Service) approve(ctx context.Context, tx pgx.Tx, r portal.Request, step Step) error {
 	if err := Move(ctx, tx, r, step); err != nil {
 		return err
 	}
-	return s.Jobs.Enqueue(ctx, tx, r.ID)
+	r.State = portal.Approved
+	if err := setTimes(&r, step.At); err != nil {
+		return err
+	}
+	if err := store.SetTimes(ctx, tx, r.ID, r.StartsAt, r.DueAt); err != nil {
+		return err
+	}
+	return s.start(ctx, tx, r)
 }
 
-func (s *Service) reviewStep(r portal.Request, v portal.Review, kind portal.EventKind, next portal.State, verb string) Step {
+func (s *Service) reviewStep(r portal.Request, v portal.Review) Step {
+	follows := reviewSteps[v.Decision]
 	step := Step{
-		Next: next, At: v.CreatedAt, Actor: v.Reviewer, Kind: kind,
-		Summary: fmt.Sprintf("%s %s %s", v.Reviewer.Name, verb, describe(r)),
-		Data:    map[string]any{"comment": v.Comment, "digest": v.Digest},
+		Next: follows.next, At: v.CreatedAt, Actor: v.Reviewer, Kind: follows.kind,
+		Summary: fmt.Sprintf("%s %s %s", v.Reviewer.Name, follows.verb, describe(r)),
+		Data:    map[string]any{"comment": v.Comment, "digest": v.Digest, "revision": v.Revision, "groups": v.Groups},
 	}
-	if next == portal.Rejected {
+	switch v.Decision {
+	case portal.ReviewReject:
 		step.Reason = v.Comment
+	case portal.ReviewChanges:
+		step.Reason = v.Reviewer.Name + " asks for changes: " + v.Comment
 	}
 	return step
-}
-
-// drift says how the inventory differs from what a request was planned for,
-// empty when it does not. What only DigitalOcean knows is looked at again
-// before the request is carried out.
-func (s *Service) drift(ctx context.Context, tx pgx.Tx, r portal.Request) (string, error) {
-	if len(r.Params.Target) == 0 {
-		return "", nil
-	}
-	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)
-	if err != nil {
-		return "", err
-	}
-	if len(clusters) < len(r.TargetIDs) {
-		return "The cluster is gone already.", nil
-	}
-	if r.Team.ID != "" && clusters[0].TeamID != r.Team.ID {
-		return "The cluster belongs to another team now.", nil
-	}
-	for _, c := range clusters {
-		if c.SeenAt.Before(r.CreatedAt) {
-			return "", nil // the copy is older than what the request was planned with
-		}
-	}
-	return portal.Drift(r.Params.Target, Facts(r.Operation, r.Params, clusters)), nil
-}
-
-func (s *Service) makeStale(ctx context.Context, tx pgx.Tx, r portal.Request, actor portal.Person, why string) error {
-	return Move(ctx, tx, r, Step{
-		Next: portal.Stale, Reason: why, At: s.Now(), Actor: actor, Kind: portal.EventStale,
-		Summary: describe(r) + " is out of date: " + why,
-	})
 }

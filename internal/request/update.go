@@ -78,8 +78,9 @@ func planUpdate(d *portal.Draft) {
 	p := d.Params.Update
 	d.Plan.Summary = "Change cluster " + d.Cluster.Name + "."
 	d.Plan.Changes = updateChanges(*p, d.Cluster)
+	d.Plan.Cost = costWith(d, portal.Pool{})
 	if p.HA != nil && *p.HA {
-		d.Plan.MonthlyCents += haMonthlyCents
+		d.Plan.Cost.After = d.Plan.Cost.After.Plus(controlPlaneCost(true))
 		d.Plan.Steps = append(d.Plan.Steps, "The control plane is made highly available, which cannot be undone.")
 	}
 	if p.Firewall != nil && p.Firewall.Enabled {

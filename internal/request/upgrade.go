@@ -34,6 +34,7 @@ func planUpgrade(d *portal.Draft) {
 		control = "The control plane is upgraded first; being highly available, it goes on answering."
 	}
 	d.Plan.Steps = append(d.Plan.Steps, control)
+	d.Plan.Cost, d.Plan.Nodes = costWith(d, portal.Pool{}), c.NodeCount()
 	for _, p := range c.Pools {
 		how := "each node is drained and replaced"
 		if c.Details.Settings.SurgeUpgrade {

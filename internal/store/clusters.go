@@ -12,7 +12,7 @@ import (
 
 const clusterColumns = `c.id, c.name, c.region, c.version, c.ha, c.state, c.state_message, c.tags,
 	c.endpoint, c.created_at, c.details, coalesce(c.team_id::text, ''), coalesce(t.name, ''),
-	coalesce(c.environment, ''), c.seen_at, c.gone_at`
+	coalesce(c.environment, ''), c.protected, c.seen_at, c.gone_at`
 
 const clusterTables = ` FROM clusters c LEFT JOIN teams t ON t.id = c.team_id `
 
@@ -20,7 +20,7 @@ func scanCluster(row pgx.CollectableRow) (portal.Cluster, error) {
 	var c portal.Cluster
 	var goneAt *time.Time
 	err := row.Scan(&c.ID, &c.Name, &c.Region, &c.Version, &c.HA, &c.State, &c.StateMessage, &c.Tags,
-		&c.Endpoint, &c.CreatedAt, &c.Details, &c.TeamID, &c.TeamName, &c.Environment, &c.SeenAt, &goneAt)
+		&c.Endpoint, &c.CreatedAt, &c.Details, &c.TeamID, &c.TeamName, &c.Environment, &c.Protected, &c.SeenAt, &goneAt)
 	c.GoneAt = fromNull(goneAt)
 	return c, err
 }
@@ -37,7 +37,7 @@ type ClusterFilter struct {
 // Clusters lists the clusters that exist, by name.
 func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.ClusterSummary, error) {
 	rows, err := q.Query(ctx, `SELECT c.id, c.name, c.region, c.version, c.state,
-			coalesce(c.team_id::text, ''), coalesce(t.name, ''), coalesce(c.environment, ''),
+			coalesce(c.team_id::text, ''), coalesce(t.name, ''), coalesce(c.environment, ''), c.protected,
 			(SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id)`+clusterTables+`
 		WHERE c.gone_at IS NULL AND ($1 OR c.team_id = ANY($2::uuid[])) AND (c.name, c.id) > ($3, $4)
 		ORDER BY c.name, c.id LIMIT $5`, f.All, f.TeamIDs, f.AfterName, f.AfterID, f.Limit)
@@ -73,12 +73,13 @@ func ClustersByID(ctx context.Context, q Querier, ids []string) ([]portal.Cluste
 }
 
 // ClusterNameTaken reports whether a cluster that exists, or one that is being
-// asked for, has the name. DigitalOcean allows a name once an account.
-func ClusterNameTaken(ctx context.Context, q Querier, name string) (bool, error) {
+// asked for by another request than the given one, has the name. DigitalOcean
+// allows a name once an account.
+func ClusterNameTaken(ctx context.Context, q Querier, name, except string) (bool, error) {
 	var taken bool
 	err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM clusters WHERE name = $1 AND gone_at IS NULL)
-		OR EXISTS (SELECT FROM requests WHERE operation = 'create_cluster' AND target_name = $1
-			AND state IN ('pending', 'approved', 'executing', 'settling', 'unknown'))`, name).Scan(&taken)
+		OR EXISTS (SELECT FROM requests WHERE operation = 'create_cluster' AND target_name = $1 AND id::text <> $2
+			AND state IN ('pending', 'approved', 'executing', 'settling', 'unknown'))`, name, except).Scan(&taken)
 	return taken, db.Wrap(err)
 }
 
@@ -154,6 +155,13 @@ func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal
 		return portal.E(portal.KindNotFound, "there is no such cluster")
 	}
 	return db.Wrap(err)
+}
+
+// Protect sets whether requests may delete the cluster. It reports whether that
+// is news.
+func Protect(ctx context.Context, tx pgx.Tx, id string, protected bool) (bool, error) {
+	tag, err := tx.Exec(ctx, `UPDATE clusters SET protected = $2 WHERE id = $1 AND protected <> $2`, id, protected)
+	return err == nil && tag.RowsAffected() > 0, db.Wrap(err)
 }
 
 // MarkClusterGone records that DigitalOcean no longer has the cluster. It

@@ -11,33 +11,29 @@ import (
 	"doksportal/internal/portal"
 )
 
-// InsertReview keeps a decision. A second one by the same person gives an
-// error of KindConflict.
+// InsertReview keeps a decision. A second one by the same person on the same
+// revision gives an error of KindConflict.
 func InsertReview(ctx context.Context, tx pgx.Tx, requestID string, v portal.Review) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
 	}
-	decision := "reject"
-	if v.Approve {
-		decision = "approve"
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, requestID, v.Reviewer.Issuer, v.Reviewer.Subject, v.Reviewer.Name, decision, v.Comment, v.Digest, v.CreatedAt, notNil(v.Groups))
+	_, err = tx.Exec(ctx, `INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		id, requestID, v.Reviewer.Issuer, v.Reviewer.Subject, v.Reviewer.Name, v.Decision, v.Comment, v.Digest, v.CreatedAt, notNil(v.Groups), v.Revision)
 	return db.Wrap(err)
 }
 
 func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review, error) {
-	rows, err := q.Query(ctx, `SELECT issuer, subject, reviewer_name, decision = 'approve', comment, digest, created_at, groups
+	rows, err := q.Query(ctx, `SELECT issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision
 		FROM reviews WHERE request_id = $1 ORDER BY id`, requestID)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Review, error) {
 		var v portal.Review
-		return v, row.Scan(&v.Reviewer.Issuer, &v.Reviewer.Subject, &v.Reviewer.Name, &v.Approve,
-			&v.Comment, &v.Digest, &v.CreatedAt, &v.Groups)
+		return v, row.Scan(&v.Reviewer.Issuer, &v.Reviewer.Subject, &v.Reviewer.Name, &v.Decision,
+			&v.Comment, &v.Digest, &v.CreatedAt, &v.Groups, &v.Revision)
 	})
 	return list, db.Wrap(err)
 }

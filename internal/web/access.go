@@ -44,7 +44,6 @@ func (s *Server) showAccess(c *gin.Context, v viewer, code int, ask request.Ask,
 		if p.Form, code, err = s.changePage(c, v, code, ask, problem); err != nil {
 			return err
 		}
-		p.WithHTMX = true
 	}
 	if p.Tabs, err = s.tabs(c, cluster, v.actor.MemberOf(team)); err != nil {
 		return err

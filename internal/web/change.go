@@ -89,16 +89,21 @@ func formProblem(err error) bool {
 func (s *Server) plan(ch change) personal {
 	return func(c *gin.Context, v viewer) error {
 		d, err := s.Requests.Plan(c.Request.Context(), v.actor, ch.ask(c))
-		problem := ""
-		if err != nil {
-			if !formProblem(err) {
-				return err
-			}
-			problem = message(err)
-		}
-		s.render(c, http.StatusOK, views.PlanPanel(d.Plan, problem))
-		return nil
+		return s.showPlan(c, d, err)
 	}
+}
+
+// showPlan renders the plan of a form by itself, or why there is none.
+func (s *Server) showPlan(c *gin.Context, d portal.Draft, err error) error {
+	problem := ""
+	if err != nil {
+		if !formProblem(err) {
+			return err
+		}
+		problem = message(err)
+	}
+	s.render(c, http.StatusOK, views.PlanPanel(d, problem, nil))
+	return nil
 }
 
 func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.Ask, problem error) error {
@@ -114,6 +119,11 @@ func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.Ask,
 // keeps what was typed; only what it was opened with is renewed.
 func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.Ask, problem error) (views.ChangePage, int, error) {
 	d, err := s.Requests.Plan(c.Request.Context(), v.actor, ask)
+	return s.formPage(c, v, code, d, err, problem)
+}
+
+// formPage is the page of a form that was planned, or could not be.
+func (s *Server) formPage(c *gin.Context, v viewer, code int, d portal.Draft, err, problem error) (views.ChangePage, int, error) {
 	if err != nil {
 		if !formProblem(err) {
 			return views.ChangePage{}, code, err
@@ -124,7 +134,6 @@ func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.Ask,
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
 		Faults: portal.FieldErrors(problem), Ready: err == nil,
 	}
-	p.WithHTMX = true
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}

@@ -41,7 +41,6 @@ func (s *Server) showDiagnostics(c *gin.Context, v viewer, code int, ask request
 		if p.Form, code, err = s.changePage(c, v, code, ask, problem); err != nil {
 			return err
 		}
-		p.WithHTMX = true
 	}
 	if p.Severity != "" && !slices.Contains(portal.Severities, p.Severity) {
 		return portal.E(portal.KindNotFound, "there is no such severity")

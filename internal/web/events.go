@@ -19,6 +19,16 @@ const (
 	writeFor = 10 * time.Second
 )
 
+// What a stream says: that what the page shows may have changed, and that what
+// waits for the reader may have.
+const (
+	changed      = "event: changed\n\n"
+	inboxChanged = "event: inbox\n\n"
+)
+
+// ownInbox is the topic of what waits for the reader.
+const ownInbox events.Topic = "inbox"
+
 // maxTopics bounds what one page may follow.
 const maxTopics = 10
 
@@ -31,13 +41,19 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	}
 	wake, unsubscribe := s.Hub.Subscribe(topics...)
 	defer unsubscribe()
+	// What changed between the page's rendering and the subscription would be
+	// missed without a first word.
+	message := changed
+	var inbox <-chan struct{} // nobody hears of it unless it is asked for
+	if slices.Contains(topics, ownInbox) {
+		inboxWake, unsubscribeInbox := s.Hub.Subscribe(events.Requests)
+		defer unsubscribeInbox()
+		inbox, message = inboxWake, changed+inboxChanged
+	}
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // proxies must not hold back what is live
-	// What changed between the page's rendering and the subscription would be
-	// missed without this first word.
-	message := "event: changed\n\n"
 	tick := time.NewTicker(recheck)
 	defer tick.Stop()
 	for {
@@ -48,7 +64,9 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 		case <-c.Request.Context().Done():
 			return nil
 		case <-wake:
-			message = "event: changed\n\n"
+			message = changed
+		case <-inbox:
+			message = inboxChanged
 		case <-tick.C:
 			message = ": still here\n\n"
 		}
@@ -75,7 +93,7 @@ func (s *Server) topics(c *gin.Context, v viewer) ([]events.Topic, error) {
 	topics := make([]events.Topic, len(asked))
 	for i, name := range asked {
 		topics[i] = events.Topic(clean(name))
-		if slices.Contains([]events.Topic{events.Inventory, events.Requests}, topics[i]) {
+		if slices.Contains([]events.Topic{events.Inventory, events.Requests, ownInbox}, topics[i]) {
 			continue
 		}
 		id, ok := strings.CutPrefix(name, string(events.Request("")))

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,12 +22,10 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 	const few = 10
 	p := views.HomePage{Page: s.page(c, v, "Home")}
 	p.Live = []string{string(events.Requests)}
-	pending, err := store.Requests(ctx, s.Pool, store.RequestFilter{
-		All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), State: portal.Pending, Limit: pageSize})
-	if err != nil {
+	var err error
+	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, few); err != nil {
 		return err
 	}
-	p.Waiting = slices.DeleteFunc(pending, func(r portal.Request) bool { return r.ReviewRefusal(v.actor) != nil })
 	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Requester: v.actor.Identity, Limit: few}); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *Server) bare(c *gin.Context, title string) views.Page {
 // page is what a page shows around its content.
 func (s *Server) page(c *gin.Context, v viewer, title string) views.Page {
 	p := s.bare(c, title)
-	p.Member = len(v.teams) > 0
+	p.Member, p.Inbox = len(v.teams) > 0, v.inbox
 	return p
 }
 

@@ -8,10 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"doksportal/internal/audit"
-	"doksportal/internal/events"
 	"doksportal/internal/portal"
-	"doksportal/internal/request"
 	"doksportal/internal/store"
 	"doksportal/views"
 )
@@ -21,7 +18,7 @@ func (s *Server) requests(c *gin.Context, v viewer) error {
 	if p.State != "" && !slices.Contains(portal.States, p.State) {
 		return portal.E(portal.KindNotFound, "there is no such state")
 	}
-	f := store.RequestFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), State: p.State, Limit: pageSize + 1}
+	f := store.RequestFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), Groups: v.actor.Groups, State: p.State, Limit: pageSize + 1}
 	if p.Mine {
 		f.Requester = v.actor.Identity
 	}
@@ -39,72 +36,5 @@ func (s *Server) requests(c *gin.Context, v viewer) error {
 	}
 	p.Requests = list
 	s.render(c, http.StatusOK, views.Requests(p))
-	return nil
-}
-
-func (s *Server) request(c *gin.Context, v viewer) error {
-	return s.showRequest(c, v, http.StatusOK, "", nil)
-}
-
-func (s *Server) review(c *gin.Context, v viewer) error {
-	n, err := number(c)
-	if err != nil {
-		return err
-	}
-	f := c.Request.PostForm
-	decision := f.Get("decision")
-	if decision != "approve" && decision != "reject" {
-		return portal.E(portal.KindInvalid, "choose whether you approve or reject")
-	}
-	err = s.Requests.Review(c.Request.Context(), v.actor, request.ReviewInput{
-		Number: n, Approve: decision == "approve", Comment: f.Get("comment"), Digest: f.Get("digest")})
-	switch {
-	case err == nil:
-		return seeRequest(c, n)
-	case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
-		return s.showRequest(c, v, status(err), f.Get("comment"), err)
-	}
-	return err
-}
-
-func (s *Server) withdraw(c *gin.Context, v viewer) error {
-	n, err := number(c)
-	if err != nil {
-		return err
-	}
-	if err := s.Requests.Withdraw(c.Request.Context(), v.actor, n); err != nil {
-		return err
-	}
-	return seeRequest(c, n)
-}
-
-func (s *Server) showRequest(c *gin.Context, v viewer, code int, comment string, problem error) error {
-	n, err := number(c)
-	if err != nil {
-		return err
-	}
-	r, err := s.Requests.VisibleRequest(c.Request.Context(), v.actor, n)
-	if err != nil {
-		return err
-	}
-	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Comment: comment}
-	p.Path = c.Request.URL.Path
-	if c.Request.Method == http.MethodPost {
-		p.Path = "/requests/" + strconv.FormatInt(n, 10)
-	}
-	p.Live = []string{string(events.Request(r.ID))}
-	refusal := r.ReviewRefusal(v.actor)
-	p.CanReview, p.CanWithdraw = refusal == nil, r.CanWithdraw(v.actor)
-	p.CanCollect = r.CanCollect(v.actor)
-	if refusal != nil && r.State == portal.Pending {
-		p.WhyNot = message(refusal)
-	}
-	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
-		p.Problem = message(problem)
-	}
-	if p.Trail, err = audit.OfRequest(c.Request.Context(), s.Pool, r.Number); err != nil {
-		return err
-	}
-	s.render(c, code, views.Request(p))
 	return nil
 }

@@ -47,9 +47,17 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 
 	e.GET("/requests", s.welcome(s.requests))
 	e.GET("/requests/:number", s.welcome(s.request))
-	e.POST("/requests/:number/review", s.welcome(s.review))
-	e.POST("/requests/:number/withdraw", s.welcome(s.withdraw))
+	for action, h := range s.requestActions() {
+		e.POST("/requests/:number/"+action, s.welcome(s.act(h)))
+	}
 	e.POST("/requests/:number/collect", s.welcome(s.collect))
+	e.POST("/requests/:number/replan", s.welcome(s.replan))
+	e.GET("/requests/:number/revise", s.welcome(s.openRevision))
+	e.POST("/requests/:number/revise", s.welcome(s.revise))
+	e.POST("/requests/:number/revise/plan", s.welcome(s.planRevision))
+
+	e.GET("/inbox", s.welcome(s.inbox))
+	e.GET("/inbox/count", s.welcome(s.inboxCount))
 
 	e.GET("/catalogue", s.signedIn(s.catalogue))
 

@@ -11,12 +11,14 @@ import (
 	"doksportal/internal/auth"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
+	"doksportal/views"
 )
 
 // viewer is the signed-in reader of a page.
 type viewer struct {
 	actor portal.Actor
 	teams []portal.Team // that the reader may see by a group of their own or by a role
+	inbox int           // how much waits for them; only known for pages
 }
 
 // teamIDs are the ids of the viewer's teams.
@@ -67,6 +69,11 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 		for _, t := range teams {
 			if actor.CanSee(t) {
 				v.teams = append(v.teams, t)
+			}
+		}
+		if c.Request.Method == http.MethodGet && c.FullPath() != "/events" {
+			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, views.InboxMost+1); err != nil {
+				return err
 			}
 		}
 		return h(c, v)

@@ -47,5 +47,16 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-document.addEventListener("DOMContentLoaded", () => localTimes(document));
-document.addEventListener("htmx:after:swap", () => localTimes(document));
+// A time that is typed is meant in the reader's own zone.
+function ownZone() {
+  for (const el of document.querySelectorAll("input[data-zone]")) {
+    if (!el.value) el.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  }
+}
+
+function renewed() {
+  localTimes(document);
+  ownZone();
+}
+document.addEventListener("DOMContentLoaded", renewed);
+document.addEventListener("htmx:after:swap", renewed);

@@ -1,0 +1,100 @@
+package portal
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Words says what the verdict asks for, e.g. "needs 2 approvals by dba".
+func (v Verdict) Words() string {
+	switch v.Decision {
+	case Allow:
+		return "needs no approval"
+	case Deny:
+		return "is not possible: " + v.Reason
+	}
+	needs := make([]string, len(v.Needs))
+	for i, n := range v.Needs {
+		needs[i] = n.Words()
+	}
+	return "needs " + strings.Join(needs, " and ")
+}
+
+// Words says whose approvals are needed, e.g. "1 approval by dba or platform".
+func (n Need) Words() string {
+	approvals := "1 approval"
+	if n.Approvals != 1 {
+		approvals = fmt.Sprintf("%d approvals", n.Approvals)
+	}
+	return approvals + " by " + strings.Join(n.Groups, " or ")
+}
+
+// Differs says in plain words how v, the policy's answer now, differs from
+// before.
+func (v Verdict) Differs(before Verdict) string {
+	if v.Decision == Deny {
+		return "The policy's answer has changed: " + v.Reason
+	}
+	var parts []string
+	if v.Policy != before.Policy {
+		parts = append(parts, fmt.Sprintf("version %d of the policy is in force, and it was judged by version %d", v.Policy, before.Policy))
+	}
+	if now, was := v.Words(), before.Words(); now != was {
+		parts = append(parts, "it now "+now+" (before: "+was+")")
+	}
+	parts = append(parts, v.Terms.differs(before.Terms)...)
+	if len(parts) == 0 {
+		parts = append(parts, "another rule holds: "+v.Reason)
+	}
+	return "The policy's answer has changed: " + strings.Join(parts, "; ") + "."
+}
+
+func (t Terms) differs(before Terms) []string {
+	var parts []string
+	for _, d := range []struct {
+		what     string
+		now, was time.Duration
+	}{
+		{"it waits for a decision for", t.WaitFor, before.WaitFor}, {"an approval holds for", t.HoldFor, before.HoldFor},
+		{"the time to stop it is", t.CoolOff, before.CoolOff}, {"access lasts at most", t.LongestAccess, before.LongestAccess},
+	} {
+		if d.now != d.was {
+			parts = append(parts, fmt.Sprintf("%s %s instead of %s", d.what, DurationText(d.now), DurationText(d.was)))
+		}
+	}
+	if now, was := windowsText(t.Windows), windowsText(before.Windows); now != was {
+		parts = append(parts, "it is carried out "+now+" instead of "+was)
+	}
+	if t.FreshSignIn != before.FreshSignIn || t.TypedName != before.TypedName {
+		parts = append(parts, "what its requester has to confirm is another")
+	}
+	return parts
+}
+
+func windowsText(windows []Window) string {
+	if len(windows) == 0 {
+		return "at any time"
+	}
+	texts := make([]string, len(windows))
+	for i, w := range windows {
+		texts[i] = w.String()
+	}
+	return strings.Join(texts, " or ")
+}
+
+// DurationText says how long a time is in the largest unit that fits.
+func DurationText(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d / u.unit; d%u.unit == 0 && n > 0 {
+			if n == 1 {
+				return "1 " + u.name
+			}
+			return fmt.Sprintf("%d %ss", n, u.name)
+		}
+	}
+	return "no time"
+}

@@ -1,0 +1,197 @@
+package portal
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// ReviewDecision is what an approver says of a request.
+type ReviewDecision string
+
+// The decisions of a review.
+const (
+	ReviewApprove ReviewDecision = "approve"
+	ReviewReject  ReviewDecision = "reject"
+	ReviewChanges ReviewDecision = "changes" // it should be asked for differently
+)
+
+// Review is an approver's decision on a request at a digest.
+type Review struct {
+	Reviewer  Person
+	Groups    []string // of those that the verdict names, the reviewer's at that time
+	Decision  ReviewDecision
+	Comment   string
+	Digest    string
+	Revision  int
+	CreatedAt time.Time
+}
+
+// Comment is what somebody said about a request, without deciding.
+type Comment struct {
+	ID        string // UUID, made with the form
+	Author    Person
+	Text      string
+	CreatedAt time.Time
+}
+
+// Glass tells that an admin had a request carried out without its approvals.
+// It stays open until somebody else has reviewed that.
+type Glass struct {
+	Revision   int
+	By         Person
+	Reason     string
+	At         time.Time
+	Reviewer   Person // zero while the review is owed
+	Comment    string // of the reviewer
+	ReviewedAt time.Time
+}
+
+// Approvals are the reviews that count for the request as it is now: each
+// person's once, the requester's never.
+func (r Request) Approvals() []Review {
+	var list []Review
+	for _, v := range r.Reviews {
+		counted := slices.ContainsFunc(list, func(w Review) bool { return w.Reviewer.Identity == v.Reviewer.Identity })
+		if v.Decision == ReviewApprove && v.Revision == r.Revision && v.Digest == r.Digest &&
+			v.Reviewer.Identity != r.Requester.Identity && !counted {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// Owed are the approvals that are still missing.
+func (r Request) Owed() []Need { return r.Plan.Verdict.Owed(r.approverGroups()) }
+
+// Missing is, for each need of the verdict, how many approvals are still
+// missing.
+func (r Request) Missing() []int { return r.Plan.Verdict.Missing(r.approverGroups()) }
+
+// approverGroups are the groups of those whose approvals count.
+func (r Request) approverGroups() [][]string {
+	var people [][]string
+	for _, v := range r.Approvals() {
+		people = append(people, v.Groups)
+	}
+	return people
+}
+
+// ReviewRefusal says why a may not review r, nil when they may. It is the one
+// check for four eyes: by identity, whatever groups or roles a holds.
+func (r Request) ReviewRefusal(a Actor) error {
+	if err := r.refuseOwn(a); err != nil {
+		return err
+	}
+	switch {
+	case !r.MayApprove(a):
+		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.Groups(), " or ")+" can decide on this")
+	case r.State != Pending:
+		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
+	case slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity && v.Revision == r.Revision }):
+		return E(KindConflict, "you have decided on this request already")
+	}
+	return nil
+}
+
+// refuseOwn keeps people from deciding on what they asked for, and the portal
+// from deciding by itself.
+func (r Request) refuseOwn(a Actor) error {
+	switch {
+	case a.IsZero() || a.Issuer == SystemIssuer:
+		return E(KindForbidden, "only people can review requests")
+	case a.Identity == r.Requester.Identity:
+		return E(KindForbidden, "you asked for this yourself; somebody else has to decide")
+	}
+	return nil
+}
+
+// MayApprove reports whether a's approval counts by the groups they are in,
+// whoever asked: groups that the verdict names, and that still give the right.
+func (r Request) MayApprove(a Actor) bool {
+	return slices.ContainsFunc(r.Plan.Verdict.Groups(), a.InGroup)
+}
+
+// ApproverGroups are a's groups whose approvals the verdict asks for.
+func (r Request) ApproverGroups(a Actor) []string {
+	return slices.DeleteFunc(r.Plan.Verdict.Groups(), func(g string) bool { return !a.InGroup(g) })
+}
+
+// StopRefusal says why a may not stop r before it is carried out, nil when they
+// may: those who could have approved it, and admins.
+func (r Request) StopRefusal(a Actor) error {
+	switch {
+	case a.Identity == r.Requester.Identity:
+		return E(KindForbidden, "you asked for this yourself; withdraw it instead")
+	case !r.MayApprove(a) && !a.ApproverOf(r.Team) && !a.HasRole(RoleAdmin):
+		return E(KindForbidden, "only approvers and admins can stop this")
+	case r.State != Approved:
+		return E(KindConflict, "this request is "+string(r.State)+" and can no longer be stopped")
+	}
+	return nil
+}
+
+// GlassRefusal says why a may not have r carried out without its approvals, nil
+// when they may.
+func (r Request) GlassRefusal(a Actor) error {
+	if err := r.refuseOwn(a); err != nil {
+		return err
+	}
+	switch {
+	case !a.HasRole(RoleAdmin):
+		return E(KindForbidden, "only admins of the portal can do without approvals")
+	case r.State != Pending:
+		return E(KindConflict, "this request is "+string(r.State)+" and waits for no approval")
+	}
+	return nil
+}
+
+// Broken is the glass that was broken for the request as it is planned now, nil
+// when none was.
+func (r Request) Broken() *Glass {
+	for i := range r.Glass {
+		if r.Glass[i].Revision == r.Revision {
+			return &r.Glass[i]
+		}
+	}
+	return nil
+}
+
+// GlassOwed is the glass whose review is owed, nil when there is none.
+func (r Request) GlassOwed() *Glass {
+	for i := range r.Glass {
+		if r.Glass[i].Reviewer.IsZero() {
+			return &r.Glass[i]
+		}
+	}
+	return nil
+}
+
+// GlassReviewRefusal says why a may not give the review that is owed, nil when
+// they may: admins and those who could have approved, but for the two whose
+// word it ran on.
+func (r Request) GlassReviewRefusal(a Actor) error {
+	if err := r.refuseOwn(a); err != nil {
+		return err
+	}
+	glass := r.GlassOwed()
+	switch {
+	case !a.HasRole(RoleAdmin) && !r.MayApprove(a):
+		return E(KindForbidden, "only admins and those who could have approved it can review this")
+	case glass == nil:
+		return E(KindConflict, "no review is owed")
+	case glass.By.Identity == a.Identity:
+		return E(KindForbidden, "you did this yourself; somebody else has to review it")
+	}
+	return nil
+}
+
+// Revision is an earlier plan of a request.
+type Revision struct {
+	Number        int
+	Summary       string // of the plan
+	Digest        string
+	Justification string
+	Reason        string // why it was planned anew
+	PlannedAt     time.Time
+}

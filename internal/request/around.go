@@ -1,0 +1,48 @@
+package request
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// lookAround finds the other requests that concern the draft's clusters.
+func lookAround(ctx context.Context, q store.Querier, d *portal.Draft) error {
+	r := portal.Request{ID: d.Revises.ID, Operation: d.Operation, TargetIDs: d.TargetIDs, Params: d.Params}
+	var err error
+	d.Plan.Others, err = Others(ctx, q, r)
+	return err
+}
+
+// Others lists the open requests on the same clusters, and says of each whether
+// both can be carried out as they are planned.
+func Others(ctx context.Context, q store.Querier, r portal.Request) ([]portal.Other, error) {
+	if len(r.TargetIDs) == 0 {
+		return nil, nil
+	}
+	open, err := store.OpenOn(ctx, q, r.TargetIDs, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]portal.Other, len(open))
+	for i, o := range open {
+		list[i] = portal.Other{
+			Number: o.Number, Operation: o.Operation, Target: o.TargetName, State: o.State, Requester: o.Requester.Name,
+			Conflict: r.Conflict(o.Operation, o.Params.PoolID()),
+		}
+	}
+	return list, nil
+}
+
+// concern says that nobody is known who could give the approvals.
+func concern(owed []portal.Need) string {
+	needs := make([]string, len(owed))
+	for i, n := range owed {
+		needs[i] = fmt.Sprintf("%d by %s", n.Approvals, strings.Join(n.Groups, " or "))
+	}
+	return "Of the people who have signed in to the portal nobody else could give the approvals that are needed (" + strings.Join(needs, ", ") +
+		"). It would wait until somebody in that group signs in, or expire."
+}

@@ -1,0 +1,87 @@
+package request
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// BreakGlass has a request that waits for approvals carried out without them,
+// at once. Only admins may, and not for what they asked for themselves; quota,
+// protection and a target that has changed stop it all the same. A review is
+// owed from then on. revision is the one that a has seen. It returns
+// KindInvalid without a reason, KindForbidden or KindConflict when a may not.
+func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, reason string) error {
+	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
+		if err := r.GlassRefusal(a); err != nil {
+			return err
+		}
+		if revision != r.Revision {
+			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
+		}
+		var f faults
+		f.checkText("glass_reason", "why this cannot wait for approvals", reason, maxComment, true)
+		if err := f.err(); err != nil {
+			return err
+		}
+		why, err := s.outdated(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return s.makeStale(ctx, tx, r, a.Person(), why)
+		}
+		return s.breakGlass(ctx, tx, a, r, reason)
+	})
+}
+
+func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, reason string) error {
+	now := s.Now()
+	glass := portal.Glass{Revision: r.Revision, By: a.Person(), Reason: reason, At: now}
+	if err := store.InsertGlass(ctx, tx, r.ID, glass); err != nil {
+		return err
+	}
+	err := Move(ctx, tx, r, Step{
+		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventGlassBroken,
+		Reason:  a.Name + " had it carried out without approvals: " + reason,
+		Summary: a.Name + " had " + describe(r) + " carried out without its approvals",
+		Data:    map[string]any{"reason": reason, "owed": r.Owed(), "digest": r.Digest, "revision": r.Revision},
+	})
+	if err != nil {
+		return err
+	}
+	if err := store.SetTimes(ctx, tx, r.ID, now, now.Add(r.Plan.Verdict.HoldFor)); err != nil {
+		return err
+	}
+	r.State = portal.Approved
+	return s.start(ctx, tx, r)
+}
+
+// ReviewGlass gives the review that is owed since glass was broken. Neither who
+// broke it nor who asked may. It returns KindInvalid without a comment,
+// KindForbidden or KindConflict when a may not.
+func (s *Service) ReviewGlass(ctx context.Context, a portal.Actor, number int64, comment string) error {
+	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
+		if err := r.GlassReviewRefusal(a); err != nil {
+			return err
+		}
+		var f faults
+		f.checkText("glass_comment", "what you found", comment, maxComment, true)
+		if err := f.err(); err != nil {
+			return err
+		}
+		glass := *r.GlassOwed()
+		glass.Reviewer, glass.Comment, glass.ReviewedAt = a.Person(), comment, s.Now()
+		if err := store.ReviewGlass(ctx, tx, r.ID, glass); err != nil {
+			return err
+		}
+		return Record(ctx, tx, r, Step{
+			At: s.Now(), Actor: a.Person(), Kind: portal.EventGlassReviewed,
+			Summary: a.Name + " reviewed that " + glass.By.Name + " did without the approvals of " + describe(r),
+			Data:    map[string]any{"comment": comment, "revision": glass.Revision},
+		})
+	})
+}

@@ -1,0 +1,156 @@
+package request
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// PlanRevision opens the form of a request to plan it anew: as it was asked
+// for, on what there is now, or with what has been typed since. Only its
+// requester may. Errors are those of Plan; KindConflict also says that the
+// request can no longer be planned anew.
+func (s *Service) PlanRevision(ctx context.Context, a portal.Actor, number int64, form portal.Form) (portal.Draft, error) {
+	ask, err := s.askAgain(ctx, a, number, form)
+	if err != nil {
+		return portal.Draft{}, err
+	}
+	return s.Plan(ctx, a, ask)
+}
+
+// Revise plans a request anew, with what was typed or, when form is nil, as it
+// was asked for. revision is the one that a has seen. When the same form has
+// planned it anew already, or as it was asked for, nothing is done and the
+// request is returned as it is; else KindConflict says that it was planned anew
+// meanwhile. The reviews so far no longer count. Errors are those of Submit and
+// PlanRevision.
+func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revision int, form portal.Form) (portal.Request, error) {
+	r, err := s.VisibleRequest(ctx, a, number)
+	if err != nil || r.Requester.Identity == a.Identity && again(r, revision, form) {
+		return r, err
+	}
+	ask, err := s.askAgain(ctx, a, number, form)
+	if err != nil {
+		return portal.Request{}, err
+	}
+	if ask.revises.Revision != revision {
+		return portal.Request{}, meanwhile
+	}
+	d, err := s.prepare(ctx, a, ask, true)
+	if err != nil {
+		return portal.Request{}, err
+	}
+	if seen := form.Get("seen"); seen != "" && seen != d.Seen {
+		return portal.Request{}, portal.E(portal.KindConflict, "this has changed since you opened the form; look at the plan again")
+	}
+	var result portal.Request
+	err = db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		result, err = s.revise(ctx, tx, a, &d)
+		return err
+	})
+	if err != nil {
+		// The first of two clicks may have been faster.
+		if r, readErr := s.VisibleRequest(ctx, a, number); readErr == nil && again(r, revision, form) {
+			return r, nil
+		}
+	}
+	if err != nil && d.Plan.Verdict.Decision == portal.Deny {
+		if recordErr := s.refuse(ctx, a, &d); recordErr != nil {
+			return result, recordErr
+		}
+	}
+	return result, err
+}
+
+// meanwhile says that somebody has been faster, in another tab.
+var meanwhile = portal.E(portal.KindConflict, "you have had this planned anew meanwhile; look at the plan as it is now")
+
+// again reports whether a click that was made on an earlier revision has had
+// its effect already.
+func again(r portal.Request, revision int, form portal.Form) bool {
+	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == form.Get("submit_key"))
+}
+
+// askAgain is what a request asks for, for its requester to ask for it anew.
+func (s *Service) askAgain(ctx context.Context, a portal.Actor, number int64, form portal.Form) (Ask, error) {
+	r, err := s.VisibleRequest(ctx, a, number)
+	switch {
+	case err != nil:
+		return Ask{}, err
+	case a.Identity != r.Requester.Identity:
+		return Ask{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned anew")
+	case !r.CanRevise(a):
+		return Ask{}, portal.E(portal.KindConflict, "this request is "+string(r.State)+" and can no longer be changed")
+	}
+	op := r.Operation
+	if chosen := portal.OperationID(form.Get("operation")); sameForm(op, chosen) {
+		op = chosen
+	}
+	return Ask{Operation: op, ClusterID: r.TargetID, PoolID: r.Params.PoolID(), NodeID: r.Params.NodeID(), Form: form, revises: r}, nil
+}
+
+// sameForm reports whether two operations are asked for by the same form, so
+// that a request for one may become one for the other.
+func sameForm(a, b portal.OperationID) bool {
+	return a.Deletes() && b.Deletes() || a.Risk() == portal.RiskSecret && b.Risk() == portal.RiskSecret ||
+		a.Risk() == portal.RiskAccount && b.Risk() == portal.RiskAccount
+}
+
+// revise replaces the plan of the draft's request. Its quota is given back and
+// reserved anew under the team's lock.
+func (s *Service) revise(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal.Draft) (portal.Request, error) {
+	if err := s.lock(ctx, tx, a, d); err != nil {
+		return portal.Request{}, err
+	}
+	before, err := store.LockRequest(ctx, tx, d.Revises.ID)
+	switch {
+	case err != nil:
+		return before, err
+	case before.Revision != d.Revises.Revision:
+		return before, meanwhile
+	}
+	if !before.CanRevise(a) {
+		return before, portal.E(portal.KindConflict, "this request is "+string(before.State)+" and can no longer be changed")
+	}
+	if before.Team.ID != d.Team.ID {
+		return before, portal.E(portal.KindInvalid, "the request belongs to team "+before.Team.Name+"; ask for another team with a new request")
+	}
+	if err := s.judge(ctx, tx, a, d); err != nil {
+		return before, err
+	}
+	if err := refusal(d); err != nil {
+		return before, err
+	}
+	return s.replace(ctx, tx, before, d)
+}
+
+func (s *Service) replace(ctx context.Context, tx pgx.Tx, before portal.Request, d *portal.Draft) (portal.Request, error) {
+	after := before
+	if err := s.adopt(&after, d); err != nil {
+		return before, err
+	}
+	after.Revision++
+	after.PlanKey = d.Form.Get("submit_key")
+	if err := store.Release(ctx, tx, before.ID); err != nil {
+		return before, err
+	}
+	if err := store.Reserve(ctx, tx, before.ID, after.Team.ID, d.Usage); err != nil {
+		return before, err
+	}
+	if err := store.Revise(ctx, tx, before, after); err != nil {
+		return before, err
+	}
+	err := Record(ctx, tx, after, Step{
+		At: after.PlannedAt, Actor: after.Requester, Kind: portal.EventReplanned, Data: planData(after),
+		Summary: after.Requester.Name + " had " + describe(after) + " planned anew (revision " + strconv.Itoa(after.Revision) + "): " + after.Plan.Verdict.Reason,
+	})
+	if err != nil {
+		return before, err
+	}
+	return after, s.start(ctx, tx, after)
+}

@@ -1,0 +1,42 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/events"
+	"doksportal/internal/store"
+	"doksportal/views"
+)
+
+// inbox shows what waits for the reader, and what they had to do with lately.
+func (s *Server) inbox(c *gin.Context, v viewer) error {
+	const few = 20
+	ctx := c.Request.Context()
+	p := views.InboxPage{Page: s.page(c, v, "Inbox")}
+	p.Live = []string{string(events.Requests)}
+	var err error
+	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, pageSize); err != nil {
+		return err
+	}
+	if p.ToReview, err = store.ToReview(ctx, s.Pool, v.actor, pageSize); err != nil {
+		return err
+	}
+	if p.ToAct, err = store.ToAct(ctx, s.Pool, v.actor, pageSize); err != nil {
+		return err
+	}
+	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Requester: v.actor.Identity, Limit: few}); err != nil {
+		return err
+	}
+	if p.Decided, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Reviewed: v.actor.Identity, Limit: few}); err != nil {
+		return err
+	}
+	s.render(c, http.StatusOK, views.Inbox(p))
+	return nil
+}
+
+func (s *Server) inboxCount(c *gin.Context, v viewer) error {
+	s.render(c, http.StatusOK, views.InboxCount(v.inbox))
+	return nil
+}

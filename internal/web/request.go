@@ -1,0 +1,134 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/events"
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+	"doksportal/internal/store"
+	"doksportal/views"
+)
+
+func (s *Server) request(c *gin.Context, v viewer) error {
+	return s.showRequest(c, v, http.StatusOK, portal.Form{}, nil)
+}
+
+// requestAction does something to a request, with what was typed.
+type requestAction func(ctx context.Context, a portal.Actor, number int64, f portal.Form) error
+
+// requestActions are what the forms on a request's page do, by their addresses.
+func (s *Server) requestActions() map[string]requestAction {
+	r := s.Requests
+	return map[string]requestAction{
+		"review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return r.Review(ctx, a, request.ReviewInput{
+				Number: n, Decision: portal.ReviewDecision(f.Get("decision")), Comment: f.Typed("comment"), Digest: f.Get("digest")})
+		},
+		"withdraw": func(ctx context.Context, a portal.Actor, n int64, _ portal.Form) error { return r.Withdraw(ctx, a, n) },
+		"stop": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return r.Stop(ctx, a, n, f.Typed("stop_reason"))
+		},
+		"comment": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return r.Comment(ctx, a, n, f.Get("key"), f.Typed("text"))
+		},
+		"break-glass": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return r.BreakGlass(ctx, a, n, revision(f), f.Typed("glass_reason"))
+		},
+		"glass-review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return r.ReviewGlass(ctx, a, n, f.Typed("glass_comment"))
+		},
+	}
+}
+
+// revision is the one that a form was opened with, 0 when it does not say.
+func revision(f portal.Form) int {
+	n, err := strconv.Atoi(f.Get("revision"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// act does what a form on a request's page asks for, and shows the page. What
+// is wrong with it is told there, with what was typed.
+func (s *Server) act(do requestAction) personal {
+	return func(c *gin.Context, v viewer) error {
+		n, err := number(c)
+		if err != nil {
+			return err
+		}
+		form := portal.Form(c.Request.PostForm)
+		err = do(c.Request.Context(), v.actor, n, form)
+		switch {
+		case err == nil:
+			return seeRequest(c, n)
+		case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
+			return s.showRequest(c, v, status(err), form, err)
+		}
+		return err
+	}
+}
+
+func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Form, problem error) error {
+	n, err := number(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	r, err := s.Requests.VisibleRequest(ctx, v.actor, n)
+	if err != nil {
+		return err
+	}
+	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed}
+	p.Path, p.Live = requestPath(n), []string{string(events.Request(r.ID))}
+	p.CommentKey = uuid.Must(uuid.NewV7()).String()
+	s.mayDo(&p, v.actor)
+	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
+		p.Problem = message(problem)
+	}
+	if err := s.aboutRequest(ctx, &p); err != nil {
+		return err
+	}
+	s.render(c, code, views.Request(p))
+	return nil
+}
+
+// mayDo says what the reader may do with the request of a page.
+func (s *Server) mayDo(p *views.RequestPage, a portal.Actor) {
+	r := p.Request
+	refusal := r.ReviewRefusal(a)
+	if refusal != nil && r.State == portal.Pending {
+		p.WhyNot = message(refusal)
+	}
+	p.CanReview, p.CanWithdraw, p.CanRevise = refusal == nil, r.CanWithdraw(a), r.CanRevise(a)
+	p.CanCollect, p.CanStop = r.CanCollect(a), r.StopRefusal(a) == nil
+	p.CanBreakGlass, p.CanReviewGlass = r.GlassRefusal(a) == nil, r.GlassReviewRefusal(a) == nil
+	p.Early = r.State == portal.Approved && s.Now().Before(r.StartsAt)
+}
+
+// aboutRequest reads what belongs to the request of a page.
+func (s *Server) aboutRequest(ctx context.Context, p *views.RequestPage) error {
+	const most = 200
+	r := &p.Request
+	var err error
+	if !r.State.Final() {
+		if r.Plan.Others, err = request.Others(ctx, s.Pool, *r); err != nil {
+			return err
+		}
+	}
+	if p.Comments, err = store.Comments(ctx, s.Pool, r.ID, most); err != nil {
+		return err
+	}
+	if p.Revisions, err = store.Revisions(ctx, s.Pool, r.ID); err != nil {
+		return err
+	}
+	p.Trail, err = audit.OfRequest(ctx, s.Pool, r.Number)
+	return err
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/portal"
+	"doksportal/views"
+)
+
+// replan plans a request anew as it was asked for. Where that is not possible
+// its form says why.
+func (s *Server) replan(c *gin.Context, v viewer) error {
+	n, err := number(c)
+	if err != nil {
+		return err
+	}
+	_, err = s.Requests.Revise(c.Request.Context(), v.actor, n, revision(portal.Form(c.Request.PostForm)), nil)
+	switch {
+	case err == nil:
+		return seeRequest(c, n)
+	case formProblem(err):
+		return s.showRevision(c, v, status(err), nil, err)
+	}
+	return err
+}
+
+// openRevision shows the form of a request, to ask for it differently.
+func (s *Server) openRevision(c *gin.Context, v viewer) error {
+	return s.showRevision(c, v, http.StatusOK, nil, nil)
+}
+
+// revise plans a request anew with what was typed.
+func (s *Server) revise(c *gin.Context, v viewer) error {
+	n, err := number(c)
+	if err != nil {
+		return err
+	}
+	form := portal.Form(c.Request.PostForm)
+	if changePools(form, form.Get("action")) || form.Get("action") == "look" {
+		return s.showRevision(c, v, http.StatusOK, form, nil)
+	}
+	_, err = s.Requests.Revise(c.Request.Context(), v.actor, n, revision(form), form)
+	switch {
+	case err == nil:
+		return seeRequest(c, n)
+	case formProblem(err):
+		return s.showRevision(c, v, status(err), form, err)
+	}
+	return err
+}
+
+// planRevision renews the plan while the form of a request is filled in.
+func (s *Server) planRevision(c *gin.Context, v viewer) error {
+	n, err := number(c)
+	if err != nil {
+		return err
+	}
+	d, err := s.Requests.PlanRevision(c.Request.Context(), v.actor, n, portal.Form(c.Request.PostForm))
+	return s.showPlan(c, d, err)
+}
+
+func (s *Server) showRevision(c *gin.Context, v viewer, code int, form portal.Form, problem error) error {
+	n, err := number(c)
+	if err != nil {
+		return err
+	}
+	d, err := s.Requests.PlanRevision(c.Request.Context(), v.actor, n, form)
+	if err != nil && (d.Revises.ID == "" || !formProblem(err)) {
+		return err
+	}
+	p, code, err := s.formPage(c, v, code, d, err, problem)
+	if err != nil {
+		return err
+	}
+	p.Action, p.Title = requestPath(n)+"/revise", "Plan #"+strconv.FormatInt(n, 10)+" anew: "+p.Title
+	if p.Revision = d.Revises.Revision; form != nil && portal.KindOf(problem) != portal.KindConflict {
+		p.Revision = revision(form) // the one that was typed on
+	}
+	s.render(c, code, views.Change(p))
+	return nil
+}
