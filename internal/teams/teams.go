@@ -106,12 +106,20 @@ func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in In
 	})
 }
 
-// Assign gives a cluster to the team called slug (nobody, when it is empty)
-// and an environment, and returns the cluster's name. Only admins may.
-func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID, slug string, env portal.Environment) (string, error) {
+// Ownership is what admins set of a cluster.
+type Ownership struct {
+	Slug        string // of the team; empty: nobody's
+	Environment portal.Environment
+	Protected   bool // no request may delete it
+}
+
+// Assign sets who owns a cluster, and returns the cluster's name. Only admins
+// may.
+func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID string, o Ownership) (string, error) {
 	if err := onlyAdmin(a); err != nil {
 		return "", err
 	}
+	slug, env := o.Slug, o.Environment
 	if env != "" && !slices.Contains(portal.Environments, env) {
 		return "", portal.Invalid(portal.FieldError{Field: "environment", Message: "There is no such environment."})
 	}
@@ -140,9 +148,31 @@ func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID, slug st
 		if err := store.AssignCluster(ctx, tx, clusterID, team.ID, env); err != nil {
 			return err
 		}
+		if err := s.protect(ctx, tx, a, before, o.Protected); err != nil {
+			return err
+		}
+		if before.TeamID == team.ID && before.Environment == env {
+			return events.Publish(ctx, tx, events.Inventory)
+		}
 		return s.recordAssigned(ctx, tx, a, before, team, env)
 	})
 	return name, err
+}
+
+// protect sets whether requests may delete the cluster.
+func (s *Service) protect(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Cluster, protected bool) error {
+	news, err := store.Protect(ctx, tx, c.ID, protected)
+	if err != nil || !news {
+		return err
+	}
+	kind, verb := portal.EventProtected, "protected cluster %s against deletion"
+	if !protected {
+		kind, verb = portal.EventUnprotected, "lifted the protection of cluster %s against deletion"
+	}
+	return audit.Append(ctx, tx, portal.Event{
+		At: s.Now(), Kind: kind, Actor: a.Person(), TeamID: c.TeamID, ClusterID: c.ID,
+		Summary: a.Name + " " + fmt.Sprintf(verb, c.Name),
+	})
 }
 
 func (s *Service) recordAssigned(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Cluster, team portal.Team, env portal.Environment) error {

@@ -89,7 +89,8 @@ func (s *Server) ownership(c *gin.Context, v viewer) error {
 
 func (s *Server) assign(c *gin.Context, v viewer) error {
 	f := c.Request.PostForm
-	name, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), f.Get("team"), portal.Environment(f.Get("environment")))
+	name, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), teams.Ownership{
+		Slug: f.Get("team"), Environment: portal.Environment(f.Get("environment")), Protected: f.Get("protected") == "true"})
 	switch {
 	case portal.KindOf(err) == portal.KindInvalid && err != nil:
 		return s.showOwnership(c, v, status(err), err)
