@@ -18,6 +18,7 @@ func writeAgain(d *portal.Draft) {
 	operations[d.Operation].write(d, r.Params)
 	d.Form.Set("operation", string(d.Operation))
 	d.Form.Set("justification", r.Justification)
+	d.Form.Set("typed_name", r.TargetName) // as it was typed, should the policy ask for it
 	if at := r.Params.NotBefore; at != nil {
 		d.Form.Set("start_at", at.UTC().Format(minuteLayout))
 		d.Form.Set("zone", "UTC")

@@ -1,0 +1,93 @@
+package execute_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"doksportal/internal/portal"
+)
+
+// An admin can do without approvals, once, at once, and owes a review to
+// somebody else.
+func TestBreakGlass(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.pending(portal.DeleteClusterDangerous)
+	ctx, ada := t.Context(), b.admin("ada")
+	both := b.admin("bob") // an approver who is an admin too
+	both.Groups = append(both.Groups, "pay-approvers")
+	own := b.member
+	own.Roles = []portal.Role{portal.RoleAdmin}
+	b.wantKind(b.requests.BreakGlass(ctx, b.approver, r.Number, 1, "fire"), portal.KindForbidden, "an approver")
+	b.wantKind(b.requests.BreakGlass(ctx, own, r.Number, 1, "fire"), portal.KindForbidden, "the requester, who is an admin")
+	b.wantKind(b.requests.BreakGlass(ctx, ada, r.Number, 1, "  "), portal.KindInvalid, "without a reason")
+	b.wantKind(b.requests.BreakGlass(ctx, ada, r.Number, 2, "fire"), portal.KindConflict, "another revision")
+	b.wantKind(b.requests.ReviewGlass(ctx, both, r.Number, "fine"), portal.KindConflict, "a review before")
+	b.must(b.requests.BreakGlass(ctx, ada, r.Number, 1, "the cluster is on fire"))
+	b.wantKind(b.requests.BreakGlass(ctx, both, r.Number, 1, "again"), portal.KindConflict, "a second time")
+	r = b.finish(b.read(r))
+	b.want(r, portal.Succeeded)
+	b.wantCalls("delete_cluster_dangerous", 1)
+	if glass := r.GlassOwed(); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
+		t.Fatalf("owed: %+v", glass)
+	}
+
+	b.wantKind(b.requests.ReviewGlass(ctx, ada, r.Number, "fine"), portal.KindForbidden, "who did it")
+	b.wantKind(b.requests.ReviewGlass(ctx, own, r.Number, "fine"), portal.KindForbidden, "the requester")
+	b.wantKind(b.requests.ReviewGlass(ctx, b.person("mia", "pay"), r.Number, "fine"), portal.KindForbidden, "a member")
+	b.wantKind(b.requests.ReviewGlass(ctx, both, r.Number, ""), portal.KindInvalid, "without a word")
+	b.must(b.requests.ReviewGlass(ctx, both, r.Number, "it was on fire"))
+	b.wantKind(b.requests.ReviewGlass(ctx, b.admin("ari"), r.Number, "fine"), portal.KindConflict, "a second review")
+	if want := "request_submitted break_glass execution_intent execution_outcome request_succeeded break_glass_reviewed"; b.trail(r) != want {
+		t.Errorf("on the trail: %s, want %s", b.trail(r), want)
+	}
+}
+
+// What glass does not break: quota, a changed target, protection, and an admin
+// who is none any more.
+func TestWhatHoldsWithoutApprovals(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(b *bundle)
+		want   string
+	}{
+		"the admin left":      {func(b *bundle) { b.person("ada") }, "no longer an admin"},
+		"the requester left":  {func(b *bundle) { b.person("ann") }, "no longer a member"},
+		"the target changed":  {func(b *bundle) { b.sim.Resize(b.cluster, 3) }, "pool fixed was 2"},
+		"it was protected":    {func(b *bundle) { b.protect(true) }, "protected"},
+		"the target has gone": {func(b *bundle) { b.must(b.do.DeleteCluster(b.t.Context(), b.cluster)) }, "deleted already"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r := b.pending(portal.DeleteClusterDangerous)
+			b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+			tt.change(b)
+			r = b.step(r)
+			b.want(r, portal.Stale)
+			if !strings.Contains(r.Reason, tt.want) {
+				t.Errorf("reason %q does not say %q", r.Reason, tt.want)
+			}
+			b.wantCalls("delete_cluster_dangerous", 0)
+		})
+	}
+}
+
+// Broken glass is good for one revision.
+func TestGlassIsForOneRevision(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.pending(portal.DeleteClusterDangerous)
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+	b.sim.Resize(b.cluster, 3)
+	b.want(b.step(r), portal.Stale)
+	r = b.replan(r)
+	b.want(r, portal.Pending)
+	b.clock.advance(time.Hour)
+	b.want(b.step(b.again(r)), portal.Pending)
+	b.wantCalls("delete_cluster_dangerous", 0)
+	if r.GlassOwed() == nil {
+		t.Error("the review is no longer owed")
+	}
+}
