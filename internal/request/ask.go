@@ -39,8 +39,9 @@ func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Dra
 
 // Submit makes a request, once for a given submit key. A request that the
 // policy allows is carried out at once. Its errors are those of Plan; besides
-// KindInvalid names faulty fields, also over quota, and KindConflict says that
-// the target has changed since the form was opened.
+// KindInvalid names faulty fields, also over quota, KindConflict says that the
+// target has changed since the form was opened, and KindStepUp that all is well
+// but a's sign-in is too old for it.
 func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.Request, error) {
 	if a.IsZero() {
 		return portal.Request{}, portal.E(portal.KindUnauthorized, "sign in first")
@@ -83,6 +84,9 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		}
 		if d.Plan.Verdict.Decision == portal.Deny {
 			return portal.E(portal.KindForbidden, "the policy does not allow this: "+d.Plan.Verdict.Reason)
+		}
+		if err := s.checkSignIn(a, d); err != nil {
+			return err
 		}
 		result, err = s.insert(ctx, tx, a, d, key)
 		return err

@@ -41,13 +41,15 @@ const (
 	ApprovedFor = 24 * time.Hour     // to be carried out, then it is stale
 )
 
-// Service carries out the use cases. All members must be set.
+// Service carries out the use cases. All members but StepUpWithin must be set.
 type Service struct {
 	Pool  *pgxpool.Pool
 	DO    Reader
 	Jobs  Enqueuer
 	Rules *rulebook.Book
 	Now   func() time.Time
+
+	StepUpWithin time.Duration // how old the sign-in may be of who does what is dangerous; zero: portal.FreshFor
 }
 
 // Step is one move of a request through its states, with the event that tells

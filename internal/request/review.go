@@ -24,7 +24,8 @@ type ReviewInput struct {
 // approvals it needs, or ends when it is rejected. The caller makes sure that
 // a's groups are fresh. It returns KindNotFound for a request that a may not
 // see, KindForbidden or KindConflict when a may not decide, KindConflict also
-// when the plan is not the one that was seen.
+// when the plan is not the one that was seen, and KindStepUp when a's sign-in is
+// too old to approve.
 func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) error {
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		r, err := store.LockRequestByNumber(ctx, tx, in.Number)
@@ -44,6 +45,11 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		f.checkText("comment", "why you reject it", in.Comment, maxComment, !in.Approve)
 		if err := f.err(); err != nil {
 			return err
+		}
+		if in.Approve {
+			if err := CheckSignIn(a, s.Now(), s.StepUpWithin); err != nil {
+				return err
+			}
 		}
 		return s.decide(ctx, tx, a, r, in)
 	})
