@@ -289,7 +289,7 @@ type RequestPage struct {
 	WhyNot      string // why the reader cannot decide, while others can
 	CanWithdraw bool
 	CanCollect  bool
-	Comment     string // as typed
+	Typed       portal.Form // into the forms of the page; nil when nothing was
 	Faults      []portal.FieldError
 	Problem     string
 }
@@ -1038,7 +1038,7 @@ func reviewForm(p RequestPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Textarea(ui.FieldProps{Name: "comment", Label: "Comment", Help: "Needed to reject.", Fault: fault(p.Faults, "comment")}, p.Comment).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Textarea(ui.FieldProps{Name: "comment", Label: "Comment", Help: "Needed to reject.", Fault: fault(p.Faults, "comment")}, p.Typed.Typed("comment")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -39,17 +39,17 @@ var (
 	access = change{"/clusters/:id/access", []portal.OperationID{portal.GetKubeconfig, portal.GetCredentials}}
 )
 
-// ask is what the address and, once it was filled in, the form ask for. Forms
+// ask is what the address and the form that was sent ask for.
+func (ch change) ask(c *gin.Context) request.Ask { return ch.with(c, portal.Form(c.Request.PostForm)) }
+
+// with is what the address and, once it was filled in, the form ask for. Forms
 // that choose an operation which is not the page's get the page's first.
-func (ch change) ask(c *gin.Context) request.Ask {
+func (ch change) with(c *gin.Context, form portal.Form) request.Ask {
 	a := request.Ask{
-		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")),
+		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")), Form: form,
 	}
-	if c.Request.Method == http.MethodPost {
-		a.Form = portal.Form(c.Request.PostForm)
-		if chosen := portal.OperationID(a.Form.Get("operation")); slices.Contains(ch.operations, chosen) {
-			a.Operation = chosen
-		}
+	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
+		a.Operation = chosen
 	}
 	return a
 }
@@ -57,7 +57,11 @@ func (ch change) ask(c *gin.Context) request.Ask {
 // open shows the form as it is first.
 func (s *Server) open(ch change) personal {
 	return func(c *gin.Context, v viewer) error {
-		return s.showChange(c, v, http.StatusOK, ch.ask(c), nil)
+		ask, err := s.opened(c, v, ch)
+		if err != nil {
+			return err
+		}
+		return s.showChange(c, v, http.StatusOK, ask, nil)
 	}
 }
 

@@ -43,7 +43,11 @@ func (s *Server) requests(c *gin.Context, v viewer) error {
 }
 
 func (s *Server) request(c *gin.Context, v viewer) error {
-	return s.showRequest(c, v, http.StatusOK, "", nil)
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	return s.showRequest(c, v, http.StatusOK, typed, nil)
 }
 
 func (s *Server) review(c *gin.Context, v viewer) error {
@@ -62,7 +66,7 @@ func (s *Server) review(c *gin.Context, v viewer) error {
 	case err == nil:
 		return seeRequest(c, n)
 	case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
-		return s.showRequest(c, v, status(err), f.Get("comment"), err)
+		return s.showRequest(c, v, status(err), portal.Form(f), err)
 	}
 	return err
 }
@@ -78,7 +82,7 @@ func (s *Server) withdraw(c *gin.Context, v viewer) error {
 	return seeRequest(c, n)
 }
 
-func (s *Server) showRequest(c *gin.Context, v viewer, code int, comment string, problem error) error {
+func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Form, problem error) error {
 	n, err := number(c)
 	if err != nil {
 		return err
@@ -87,7 +91,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, comment string,
 	if err != nil {
 		return err
 	}
-	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Comment: comment}
+	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed}
 	p.Path = c.Request.URL.Path
 	if c.Request.Method == http.MethodPost {
 		p.Path = "/requests/" + strconv.FormatInt(n, 10)
