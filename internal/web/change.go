@@ -124,6 +124,9 @@ func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.Ask,
 		}
 		problem, code = err, status(err)
 	}
+	if seen := ask.Form.Get("seen"); c.Request.Method == http.MethodGet && seen != "" {
+		d.Seen = seen // what was typed before a fresh sign-in was typed for that
+	}
 	p := views.ChangePage{
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
 		Faults: portal.FieldErrors(problem), Ready: err == nil,

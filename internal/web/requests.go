@@ -91,7 +91,10 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	if err != nil {
 		return err
 	}
-	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed}
+	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed, Digest: r.Digest}
+	if digest := typed.Get("digest"); c.Request.Method == http.MethodGet && digest != "" {
+		p.Digest = digest // what was typed before a fresh sign-in was typed about that
+	}
 	p.Path = c.Request.URL.Path
 	if c.Request.Method == http.MethodPost {
 		p.Path = "/requests/" + strconv.FormatInt(n, 10)

@@ -302,6 +302,38 @@ func TestStepUpWithTooMuch(t *testing.T) {
 	}
 }
 
+// What changed while somebody signed in again is not asked for or approved
+// unseen.
+func TestChangedDuringStepUp(t *testing.T) {
+	b := setup(t)
+	member := b.old("member")
+	path := "/clusters/" + b.ledger + "/access"
+	form := formOf(member.Get(path), "justification", "kept")
+	asked := member.Post(path, form)
+	b.sim.Resize(b.ledger, 4)
+	b.must(b.syncer.Sync(t.Context()))
+	back := member.SignInAgain(asked, "member")
+	p := member.Post(path, formOf(back)).WantStatus(http.StatusConflict)
+	if !strings.Contains(p.Text("[data-testid=problem]"), "changed since") || p.Value("justification") != "kept" {
+		t.Errorf("%s", p.Text("main"))
+	}
+	if p = member.Post(path, formOf(p)); !strings.HasPrefix(p.URL.Path, "/requests/") {
+		t.Errorf("looked over and sent: %d %s", p.Status, p.Text("main"))
+	}
+
+	number := b.pending()
+	approver := b.old("approver")
+	review := url.Values{"decision": {"approve"}, "digest": {approver.Get("/requests/" + number).Value("digest")}, "comment": {"kept"}}
+	asked = approver.Post("/requests/"+number+"/review", review)
+	_, err := b.pool.Exec(t.Context(), "UPDATE requests SET digest = 'another' WHERE number = $1", number)
+	b.must(err)
+	back = approver.SignInAgain(asked, "approver")
+	p = approver.Post("/requests/"+number+"/review", formOf(back, "decision", "approve")).WantStatus(http.StatusConflict)
+	if p.Value("comment") != "kept" || p.Value("digest") != "another" || b.count("SELECT count(*) FROM reviews") != 0 {
+		t.Errorf("%s", p.Text("main"))
+	}
+}
+
 // Going back and sending what was sent already makes no second request.
 func TestStepUpAndBack(t *testing.T) {
 	b := setup(t)
