@@ -58,7 +58,7 @@ func TestStepUp(t *testing.T) {
 	}
 	member.check("step-up-returned")
 
-	// The back button does not bring an unsent form back a second time.
+	// What came back once does not come back again.
 	member.at(d, cluster+"/access")
 	if got := member.value("#justification"); got != "" {
 		t.Errorf("shown twice: %q", got)
