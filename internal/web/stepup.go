@@ -41,16 +41,17 @@ func seeStepUp(c *gin.Context, state string) {
 	c.Redirect(http.StatusSeeOther, address)
 }
 
-// formPage is the page of the form that is sent to a path.
+// formPage is the page of the form that is sent to a path. What is done to a
+// request is done on its page, but for its revision.
 func formPage(path string) string {
-	parts := strings.Split(path, "/")
+	path = strings.TrimSuffix(path, "/plan")
 	switch {
-	case strings.HasPrefix(path, "/requests/"):
-		return strings.Join(parts[:3], "/")
+	case strings.HasPrefix(path, "/requests/") && !strings.HasSuffix(path, "/revise"):
+		return strings.Join(strings.Split(path, "/")[:3], "/")
 	case strings.HasPrefix(path, "/me/"):
 		return "/me"
 	}
-	return strings.TrimSuffix(path, "/plan")
+	return path
 }
 
 // stepUp is the page from which a reader leaves to sign in again. Without the
