@@ -28,6 +28,14 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
+// span says how long something lasts.
+func span(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return count(int(d.Minutes()), "minute", "minutes")
+	}
+	return count(int(d.Seconds()), "second", "seconds")
+}
+
 // money shows USD cents a month with their sign.
 func money(cents int64) string {
 	sign := ""

@@ -15,6 +15,7 @@ type Page struct {
 	Member   bool   // of some team
 	Theme    string // "light", "dark" or empty for the system's
 	Notice   string // shown on every page
+	Returned string // said of a form that has come back after a fresh sign-in
 	Nonce    string // of the content security policy
 	Assets   Assets
 	Live     []string // topics whose changes make the page refresh itself

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"doksportal/internal/demo"
 	"doksportal/static"
@@ -17,7 +18,10 @@ type demoCmd struct {
 	Issuer    string `default:"127.0.0.1:8082" help:"Address of the local sign-in."`
 	Data      string `help:"Directory of the data; by default under the user's state directory."`
 	Fresh     bool   `help:"Begin anew, without the data of earlier runs."`
-	Verbose   bool   `help:"Log every request."`
+
+	StepUpMaxAge time.Duration `default:"5m" help:"How old a sign-in may be to approve, to destroy and to get access."`
+
+	Verbose bool `help:"Log every request."`
 }
 
 // Run runs the demo until ctx ends.
@@ -31,7 +35,8 @@ func (c demoCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	d, err := demo.Start(ctx, demo.Options{Listen: c.Listen, Simulator: c.Simulator, Issuer: c.Issuer, Data: c.Data, Fresh: c.Fresh})
+	d, err := demo.Start(ctx, demo.Options{
+		Listen: c.Listen, Simulator: c.Simulator, Issuer: c.Issuer, Data: c.Data, Fresh: c.Fresh, StepUpMaxAge: c.StepUpMaxAge})
 	if err != nil {
 		return err
 	}

@@ -88,16 +88,17 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		BaseURL: baseURL, Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: cfg.OIDCClientSecret.Reveal(),
 		GroupsClaim: cfg.OIDCGroupsClaim, Scopes: cfg.OIDCScopes,
 		AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
-		Pool: pool, Now: time.Now, Logger: logger,
+		StepUpMaxAge: cfg.StepUpMaxAge, Pool: pool, Now: time.Now, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
 	}
 	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup}
-	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now}
+	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
-	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Now: time.Now, Logger: logger, Pace: pace}
+	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Now: time.Now, Logger: logger, Pace: pace,
+		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
 	var queue *execute.Queue
 	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{

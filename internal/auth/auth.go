@@ -4,6 +4,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/cipher"
 	"fmt"
 	"log/slog"
@@ -44,6 +45,8 @@ type Config struct {
 	ApproverGroup string // of the platform approvers
 	AuditorGroup  string
 
+	StepUpMaxAge time.Duration // how old a fresh sign-in may be; zero: portal.FreshFor
+
 	Pool   *pgxpool.Pool
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -79,6 +82,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.StepUpMaxAge = cmp.Or(cfg.StepUpMaxAge, portal.FreshFor)
 	a := &Auth{
 		Config: cfg, cookie: cookie, seal: seal, http: &http.Client{Timeout: 10 * time.Second},
 		store: &sessionStore{pool: cfg.Pool, now: cfg.Now}, sessions: scs.New(), asking: make(chan struct{}, maxAsking),

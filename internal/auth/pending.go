@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/oauth2"
 
 	"doksportal/internal/db"
 )
@@ -16,9 +17,14 @@ import (
 // Each has a row and a cookie of its own, so that several tabs can sign in at
 // the same time, and so that one answer can be taken once, by one browser.
 type pending struct {
-	Nonce    string `json:"nonce"`
-	Verifier string `json:"verifier"`
-	Return   string `json:"return"`
+	Nonce    string  `json:"nonce"`
+	Verifier string  `json:"verifier"`
+	Return   string  `json:"return"`
+	StepUp   *stepUp `json:"step_up"` // nil: anybody may sign in, however long ago
+}
+
+func newPending(back string) pending {
+	return pending{Nonce: randomText(), Verifier: oauth2.GenerateVerifier(), Return: LocalPath(back)}
 }
 
 // maxPending bounds the sign-ins under way of one browser, because all their
@@ -74,21 +80,39 @@ func (a *Auth) take(w http.ResponseWriter, r *http.Request, state string) (pendi
 		return pending{}, false, nil
 	}
 	a.forgetCookie(w, cookie.Name)
-	data, err := a.deletePending(r.Context(), hashOf(state+cookie.Value))
-	if errors.Is(err, pgx.ErrNoRows) {
-		return pending{}, false, nil
-	}
-	if err != nil {
-		return pending{}, false, db.Wrap(err)
-	}
 	var p pending
-	err = a.open(data, state, &p)
-	return p, err == nil, err
+	ok, err := a.unseal(r.Context(), takeKept, state+cookie.Value, state, &p)
+	return p, ok, err
 }
 
-func (a *Auth) deletePending(ctx context.Context, hash []byte) ([]byte, error) {
+// peek returns the sign-in that the browser of r began with this state, and
+// leaves it where it is.
+func (a *Auth) peek(r *http.Request, state string) (pending, bool, error) {
+	cookie, err := r.Cookie(a.cookieOf(state))
+	if err != nil {
+		return pending{}, false, nil
+	}
+	var p pending
+	ok, err := a.unseal(r.Context(), readKept, state+cookie.Value, state, &p)
+	return p, ok, err
+}
+
+// Rows that belong to nobody's session are not found as sessions.
+const (
+	readKept = `SELECT data FROM sessions WHERE token_hash = $1 AND issuer = '' AND expires_at > $2`
+	takeKept = `DELETE FROM sessions WHERE token_hash = $1 AND issuer = '' AND expires_at > $2 RETURNING data`
+)
+
+// unseal opens what is kept under a name, false when nothing is.
+func (a *Auth) unseal(ctx context.Context, sql, name, owner string, v any) (bool, error) {
 	var data []byte
-	err := a.Pool.QueryRow(ctx, `DELETE FROM sessions WHERE token_hash = $1 AND issuer = '' AND expires_at > $2
-		RETURNING data`, hash, a.Now()).Scan(&data)
-	return data, err
+	err := a.Pool.QueryRow(ctx, sql, hashOf(name), a.Now()).Scan(&data)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, db.Wrap(err)
+	}
+	err = a.open(data, owner, v)
+	return err == nil, err
 }

@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"doksportal/internal/portal"
 )
 
 // provider is what the identity provider says of itself.
@@ -100,13 +103,28 @@ func (m metadata) scopes(wished []string) []string {
 type profile struct {
 	Issuer, Subject, Name, Email string
 	Groups                       []string
-	Problem                      string // why there are no groups, in plain words
+	Problem                      string    // why there are no groups, in plain words
+	SignedInAt                   time.Time // zero when the provider does not say
+}
+
+func (p profile) identity() portal.Identity {
+	return portal.Identity{Issuer: p.Issuer, Subject: p.Subject}
 }
 
 // claims are the parts of an ID token or of userinfo that matter.
 type claims map[string]any
 
 func (c claims) text(name string) string { s, _ := c[name].(string); return clean(s) }
+
+// time reads seconds since 1970, zero when there are none that can be.
+func (c claims) time(name string) time.Time {
+	const most = 1 << 40
+	seconds, ok := c[name].(float64)
+	if !ok || seconds < 1 || seconds > most {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
 
 // fill adds the claims of more that c lacks.
 func (c claims) fill(more claims) {

@@ -77,6 +77,7 @@ func (a *Auth) identify(ctx context.Context) (*reader, error) {
 			return nil, err
 		}
 	}
+	actor.SignedInAt = a.signedInAt(ctx)
 	return &reader{actor: actor, groupsAt: groupsAt, problem: a.sessions.GetString(ctx, keyProblem)}, nil
 }
 

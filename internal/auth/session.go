@@ -15,15 +15,25 @@ import (
 
 // Keys of a session's values.
 const (
-	keyIssuer  = "issuer"
-	keySubject = "subject"
-	keyAgent   = "user agent"
-	keyTokens  = "tokens"  // sealed
-	keyProblem = "problem" // with the groups, in plain words
+	keyIssuer   = "issuer"
+	keySubject  = "subject"
+	keyAgent    = "user agent"
+	keyTokens   = "tokens"    // sealed
+	keyProblem  = "problem"   // with the groups, in plain words
+	keySignedIn = "signed in" // when, by the provider, in Unix seconds; missing when that is not known
 )
 
 func (a *Auth) identity(ctx context.Context) portal.Identity {
 	return portal.Identity{Issuer: a.sessions.GetString(ctx, keyIssuer), Subject: a.sessions.GetString(ctx, keySubject)}
+}
+
+// signedInAt is when the owner of the session in ctx proved who they are, zero
+// when that is not known.
+func (a *Auth) signedInAt(ctx context.Context) time.Time {
+	if !a.sessions.Exists(ctx, keySignedIn) {
+		return time.Time{}
+	}
+	return time.Unix(a.sessions.GetInt64(ctx, keySignedIn), 0)
 }
 
 // giveCookie gives the browser a cookie like the session's.

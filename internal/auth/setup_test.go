@@ -110,7 +110,37 @@ func (r *replica) pages() http.Handler {
 		return err
 	})
 	handle("GET /stream", r.stream)
+	handle("GET /typed/", r.showTyped)
+	handle("POST /typed/", func(w http.ResponseWriter, req *http.Request) error {
+		if err := req.ParseForm(); err != nil {
+			return err
+		}
+		state, err := r.auth.StepUp(w, req, req.PostForm, req.URL.Path)
+		if err == nil {
+			http.Redirect(w, req, "/step-up?state="+state, http.StatusSeeOther)
+		}
+		return err
+	})
+	handle("GET /step-up", func(w http.ResponseWriter, req *http.Request) error {
+		ready, err := r.auth.Prepared(req, req.URL.Query().Get("state"))
+		if err == nil {
+			_, err = fmt.Fprint(w, ready.Address)
+		}
+		return err
+	})
 	return mux
+}
+
+// showTyped shows what was typed on this page, and since when its reader is
+// signed in.
+func (r *replica) showTyped(w http.ResponseWriter, req *http.Request) error {
+	typed, ok, err := r.auth.TakeTyped(req, req.URL.Path)
+	if err != nil {
+		return err
+	}
+	actor, _ := auth.ActorFrom(req.Context())
+	_, err = fmt.Fprintf(w, "%s %v %s fresh=%v", actor.Subject, ok, typed.Encode(), actor.Fresh(r.auth.Now(), portal.FreshFor))
+	return err
 }
 
 // stream writes a byte for each question whether the session is valid, which
@@ -151,6 +181,10 @@ func statusOf(err error) int {
 		return http.StatusUnauthorized
 	case portal.KindForbidden:
 		return http.StatusForbidden
+	case portal.KindNotFound:
+		return http.StatusNotFound
+	case portal.KindStepUp:
+		return http.StatusRequestEntityTooLarge
 	case portal.KindUnavailable:
 		return http.StatusServiceUnavailable
 	}

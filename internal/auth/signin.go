@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/jackc/pgx/v5"
@@ -27,46 +28,58 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return portal.E(portal.KindUnavailable, providerAway, err)
 	}
-	state := randomText()
-	signIn := pending{
-		Nonce: randomText(), Verifier: oauth2.GenerateVerifier(),
-		Return: LocalPath(r.URL.Query().Get("return")),
-	}
+	state, signIn := randomText(), newPending(r.URL.Query().Get("return"))
 	if err := a.keep(w, r, state, signIn); err != nil {
 		return err
 	}
-	http.Redirect(w, r, p.oauth.AuthCodeURL(state, oidc.Nonce(signIn.Nonce), oauth2.S256ChallengeOption(signIn.Verifier)), http.StatusSeeOther)
+	http.Redirect(w, r, p.address(state, signIn), http.StatusSeeOther)
 	return nil
+}
+
+// address is where the provider signs somebody in.
+func (p *provider) address(state string, signIn pending, more ...oauth2.AuthCodeOption) string {
+	return p.oauth.AuthCodeURL(state, append(more, oidc.Nonce(signIn.Nonce), oauth2.S256ChallengeOption(signIn.Verifier))...)
 }
 
 // Callback takes the browser back from the provider. It starts a session under
 // a new id, if this browser has begun the sign-in and everything fits.
 func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	query := r.URL.Query()
-	signIn, ok, err := a.take(w, r, query.Get("state"))
+	signIn, ok, err := a.take(w, r, r.URL.Query().Get("state"))
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return portal.E(portal.KindForbidden, "this sign-in was not started in this browser, or has expired; start again")
 	}
-	p, err := a.discover(ctx)
+	who, token, err := a.vouch(r.Context(), r.URL.Query(), signIn)
 	if err != nil {
-		return portal.E(portal.KindUnavailable, providerAway, err)
+		return a.giveBack(r.Context(), signIn, err)
 	}
-	if err := a.checkAnswer(p, query); err != nil {
-		return a.refuse(ctx, err)
-	}
-	who, token, err := a.exchange(ctx, p, query.Get("code"), signIn)
-	if err != nil {
-		return a.refuse(ctx, err)
-	}
-	if err := a.start(ctx, w, r.UserAgent(), who, token); err != nil {
+	if err := a.start(r.Context(), w, r.UserAgent(), signIn, who, token); err != nil {
 		return err
 	}
-	http.Redirect(w, r, signIn.Return, http.StatusSeeOther)
+	http.Redirect(w, r, signIn.landing(who), http.StatusSeeOther)
 	return nil
+}
+
+// vouch returns who the provider says has signed in. What it refuses is
+// recorded.
+func (a *Auth) vouch(ctx context.Context, answer url.Values, signIn pending) (profile, *oauth2.Token, error) {
+	p, err := a.discover(ctx)
+	if err != nil {
+		return profile{}, nil, portal.E(portal.KindUnavailable, providerAway, err)
+	}
+	if err := a.checkAnswer(p, answer); err != nil {
+		return profile{}, nil, a.refuse(ctx, err)
+	}
+	who, token, err := a.exchange(ctx, p, answer.Get("code"), signIn)
+	if err == nil && signIn.StepUp != nil {
+		err = a.checkFresh(who)
+	}
+	if err != nil {
+		return profile{}, nil, a.refuse(ctx, err)
+	}
+	return who, token, nil
 }
 
 // checkAnswer checks the parts of the provider's answer that are no token.
@@ -99,10 +112,13 @@ func (a *Auth) exchange(ctx context.Context, p *provider, code string, signIn pe
 	if err != nil {
 		return profile{}, nil, err
 	}
+	signedInAt := c.time("auth_time") // before userinfo, which cannot tell
 	if err := a.complete(ctx, p, c, token); err != nil {
 		return profile{}, nil, fmt.Errorf("userinfo cannot be read: %w", err)
 	}
-	return a.profile(c), token, nil
+	who := a.profile(c)
+	who.SignedInAt = signedInAt
+	return who, token, nil
 }
 
 // verify returns the claims of the ID token, which must be meant for this
@@ -150,7 +166,7 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 }
 
 // start begins the session of a person under a new id.
-func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, who profile, token *oauth2.Token) error {
+func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, signIn pending, who profile, token *oauth2.Token) error {
 	box, err := a.sealed(tokensOf(token), who.Subject)
 	if err != nil {
 		return err
@@ -161,19 +177,42 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, w
 		if err := a.meet(ctx, tx, who); err != nil {
 			return err
 		}
-		id, err = a.renewSession(inTx(ctx, tx), map[string]any{
-			keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent), keyProblem: who.Problem, keyTokens: box})
-		if err != nil {
+		if id, err = a.renewSession(inTx(ctx, tx), valuesOf(who, agent, box)); err != nil {
 			return db.Wrap(err)
 		}
-		return audit.Append(ctx, tx, portal.Event{
-			At: a.Now(), Kind: portal.EventSignIn, Actor: person(who),
-			Summary: who.Name + " signed in", Data: map[string]any{"groups": who.Groups}})
+		if signIn.by(who) {
+			if err := a.keepTyped(ctx, tx, id, signIn); err != nil {
+				return err
+			}
+		}
+		return audit.Append(ctx, tx, signIn.event(who, a.Now()))
 	})
 	if err == nil {
 		a.giveCookie(w, a.cookie.Name, id, Lifetime)
 	}
 	return err
+}
+
+// valuesOf are what a session keeps of its owner.
+func valuesOf(who profile, agent string, tokens []byte) map[string]any {
+	values := map[string]any{
+		keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent), keyProblem: who.Problem, keyTokens: tokens}
+	if !who.SignedInAt.IsZero() {
+		values[keySignedIn] = who.SignedInAt.Unix()
+	}
+	return values
+}
+
+// event tells of a sign-in that worked.
+func (p pending) event(who profile, at time.Time) portal.Event {
+	e := portal.Event{
+		At: at, Kind: portal.EventSignIn, Actor: portal.Person{Identity: who.identity(), Name: who.Name},
+		Summary: who.Name + " signed in", Data: map[string]any{"groups": who.Groups}}
+	if p.StepUp != nil {
+		e.Summary += " again"
+		e.Data["fresh"], e.Data["auth_time"] = true, who.SignedInAt.UTC()
+	}
+	return e
 }
 
 // renewSession replaces the session of ctx by one with a new id and values.
@@ -190,10 +229,6 @@ func (a *Auth) renewSession(ctx context.Context, values map[string]any) (string,
 	a.sessions.SetDeadline(ctx, a.Now().Add(Lifetime))
 	id, _, err := a.sessions.Commit(ctx)
 	return id, err
-}
-
-func person(who profile) portal.Person {
-	return portal.Person{Identity: portal.Identity{Issuer: who.Issuer, Subject: who.Subject}, Name: who.Name}
 }
 
 // Logout ends the session of a loaded request on all replicas and sends the

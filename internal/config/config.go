@@ -55,6 +55,8 @@ type Config struct {
 	ApproverGroup string `env:"PORTAL_APPROVER_GROUP"`
 	AuditorGroup  string `env:"PORTAL_AUDITOR_GROUP"`
 
+	StepUpMaxAge time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`
+
 	LogLevel slog.Level `env:"PORTAL_LOG_LEVEL" envDefault:"info"`
 
 	// What follows is not read from the environment; the demo sets it.
@@ -194,6 +196,9 @@ func (c Config) validate() (faults []string) {
 	}
 	if !slices.Contains(c.OIDCScopes, "openid") {
 		add("PORTAL_OIDC_SCOPES", "must contain openid")
+	}
+	if c.StepUpMaxAge < time.Minute || c.StepUpMaxAge > time.Hour {
+		add("PORTAL_STEP_UP_MAX_AGE", "must be from 1m to 1h")
 	}
 	return faults
 }

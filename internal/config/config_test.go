@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"doksportal/internal/config"
 )
@@ -26,7 +27,7 @@ func TestLoadDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Listen != ":8080" || cfg.OIDCGroupsClaim != "groups" || cfg.DOAPIURL != "https://api.digitalocean.com" {
+	if cfg.StepUpMaxAge != 5*time.Minute || cfg.Listen != ":8080" || cfg.OIDCGroupsClaim != "groups" || cfg.DOAPIURL != "https://api.digitalocean.com" {
 		t.Errorf("defaults: %+v", cfg)
 	}
 	if got := strings.Join(cfg.OIDCScopes, " "); got != "openid profile email" {
@@ -49,6 +50,19 @@ func TestLoadReportsEveryFaultAtOnce(t *testing.T) {
 		"PORTAL_ADMIN_GROUP"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in:\n%v", name, err)
+		}
+	}
+}
+
+func TestStepUpMaxAge(t *testing.T) {
+	t.Parallel()
+	for value, ok := range map[string]bool{"1m": true, "90s": true, "1h": true, "59s": false, "1h1s": false, "0": false, "-5m": false, "5": false, "soon": false, "24h": false} {
+		cfg, err := config.Load(append([]string{"PORTAL_STEP_UP_MAX_AGE=" + value}, complete...))
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "PORTAL_STEP_UP_MAX_AGE") {
+			t.Errorf("%s: %v", value, err)
+		}
+		if want, _ := time.ParseDuration(value); ok && cfg.StepUpMaxAge != want {
+			t.Errorf("%s became %s", value, cfg.StepUpMaxAge)
 		}
 	}
 }

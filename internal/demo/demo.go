@@ -39,6 +39,8 @@ type Options struct {
 	Issuer    string
 	Data      string // directory
 	Fresh     bool   // begin anew
+
+	StepUpMaxAge time.Duration // how old a sign-in may be for what is dangerous
 }
 
 // Demo is what runs around the portal.
@@ -147,7 +149,8 @@ func configuration(o Options, databaseURL string) config.Config {
 		OIDCGroupsClaim: "groups", OIDCScopes: []string{"openid", "profile", "email"},
 		DOToken: Token, DOAPIURL: "http://" + hostPort(o.Simulator),
 		AdminGroup: "portal-admins", ApproverGroup: "platform-approvers", AuditorGroup: "auditors",
-		SyncEvery: 5 * time.Second, SettleEvery: time.Second,
+		StepUpMaxAge: o.StepUpMaxAge,
+		SyncEvery:    5 * time.Second, SettleEvery: time.Second,
 		Notice: "Demo: simulated DigitalOcean",
 	}
 }

@@ -18,8 +18,9 @@ import (
 // once. Nothing keeps it. The caller makes sure that a's groups are fresh. It
 // returns KindNotFound for a request that a may not see, KindForbidden for
 // somebody else's, KindConflict when there is nothing to collect (any more) or
-// the request went out of date, and KindUnavailable when DigitalOcean does not
-// answer or an approval cannot be confirmed now; then it may be tried again.
+// the request went out of date, KindStepUp when a's sign-in is too old, and
+// KindUnavailable when DigitalOcean does not answer or an approval cannot be
+// confirmed now; then it may be tried again.
 func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error) {
 	r, err := e.collectable(ctx, a, number)
 	if err != nil {
@@ -27,6 +28,9 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 	}
 	if early := e.tooEarly(r); early > 0 {
 		return portal.Secret{}, portal.E(portal.KindConflict, "this can be collected from "+e.Now().Add(early).UTC().Format("2 January 2006 15:04 MST")+" on")
+	}
+	if err := request.CheckSignIn(a, e.Now(), e.StepUpWithin); err != nil {
+		return portal.Secret{}, err
 	}
 	look, o := e.check(ctx, r)
 	if o.is() {

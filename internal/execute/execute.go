@@ -41,7 +41,7 @@ type Pace struct {
 // DefaultPace suits DigitalOcean, where a cluster takes minutes.
 var DefaultPace = Pace{Settle: 10 * time.Second, Wait: 30 * time.Second, Grace: 10 * time.Minute, Most: 6 * time.Hour}
 
-// Executor carries out requests. All members must be set.
+// Executor carries out requests. All members but StepUpWithin must be set.
 type Executor struct {
 	Pool   *pgxpool.Pool
 	DO     *doapi.Client
@@ -50,6 +50,8 @@ type Executor struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Pace   Pace
+
+	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
 }
 
 // self is the actor of what the executor does by itself.

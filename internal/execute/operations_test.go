@@ -215,13 +215,13 @@ func (b *bundle) approved(c operationCase) portal.Request {
 		asker = b.person("ada", "admins")
 		asker.Roles = []portal.Role{portal.RoleAdmin}
 	}
-	r, err := b.requests.Submit(context.Background(), asker, c.ask(b))
+	r, err := b.requests.Submit(context.Background(), b.signedIn(asker), c.ask(b))
 	b.must(err)
 	platform := b.person("pia", "platform")
 	platform.Roles = []portal.Role{portal.RolePlatformApprover}
 	for _, reviewer := range []portal.Actor{platform, b.approver} {
 		if r = b.read(r); r.State == portal.Pending {
-			b.must(b.requests.Review(context.Background(), reviewer, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
+			b.must(b.requests.Review(context.Background(), b.signedIn(reviewer), request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
 		}
 	}
 	r = b.read(r)

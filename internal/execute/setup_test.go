@@ -108,7 +108,13 @@ func (b *bundle) person(subject string, groups ...string) portal.Actor {
 	_, err := b.pool.Exec(context.Background(), `INSERT INTO people VALUES ('https://idp.example', $1, $1, '', $2, $3)
 		ON CONFLICT (issuer, subject) DO UPDATE SET groups = $2, groups_at = $3`, subject, groups, b.clock.Now())
 	b.must(err)
-	return portal.Actor{Identity: portal.Identity{Issuer: "https://idp.example", Subject: subject}, Name: subject, Groups: groups}
+	return portal.Actor{Identity: portal.Identity{Issuer: "https://idp.example", Subject: subject}, Name: subject, Groups: groups, SignedInAt: b.clock.Now()}
+}
+
+// signedIn is somebody who has just signed in again.
+func (b *bundle) signedIn(a portal.Actor) portal.Actor {
+	a.SignedInAt = b.clock.Now()
+	return a
 }
 
 // form is a form with what every request needs. Pairs of names and values are

@@ -43,6 +43,19 @@ type Actor struct {
 	SignedInAt time.Time
 }
 
+// FreshFor is how long a sign-in counts as fresh unless the portal is configured
+// otherwise.
+const FreshFor = 5 * time.Minute
+
+// ClockSkew is how far the clocks of others may be ahead of the portal's.
+const ClockSkew = time.Minute
+
+// Fresh reports whether the person signed in within that time before now.
+func (a Actor) Fresh(now time.Time, within time.Duration) bool {
+	age := now.Sub(a.SignedInAt)
+	return !a.SignedInAt.IsZero() && age <= within && age >= -ClockSkew
+}
+
 // SystemIssuer is the issuer of actors that are the portal's own jobs.
 const SystemIssuer = "portal"
 

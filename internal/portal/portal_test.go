@@ -3,6 +3,7 @@ package portal_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"doksportal/internal/portal"
 )
@@ -194,5 +195,29 @@ func TestStates(t *testing.T) {
 	}
 	if portal.Unknown.CanBecome(portal.Approved) {
 		t.Error("a call whose outcome is unknown may be sent again")
+	}
+}
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, c := range map[string]struct {
+		at   time.Time
+		want bool
+	}{
+		"now":                  {now, true},
+		"just within":          {now.Add(-5 * time.Minute), true},
+		"too old":              {now.Add(-5*time.Minute - time.Nanosecond), false},
+		"by a clock ahead":     {now.Add(time.Minute), true},
+		"by a clock far ahead": {now.Add(time.Minute + time.Nanosecond), false},
+		"not known":            {time.Time{}, false},
+		"very long ago":        {time.Unix(0, 0), false},
+	} {
+		if got := (portal.Actor{SignedInAt: c.at}).Fresh(now, 5*time.Minute); got != c.want {
+			t.Errorf("signed in %s: %v", name, got)
+		}
+	}
+	if (portal.Actor{}).Fresh(time.Time{}, time.Hour) {
+		t.Error("what is not known is fresh before there is a time")
 	}
 }

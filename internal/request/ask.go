@@ -41,8 +41,9 @@ func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Dra
 
 // Submit makes a request, once for a given submit key. A request that the
 // policy allows is carried out at once. Its errors are those of Plan; besides
-// KindInvalid names faulty fields, also over quota, and KindConflict says that
-// the target has changed since the form was opened.
+// KindInvalid names faulty fields, also over quota, KindConflict says that the
+// target has changed since the form was opened, and KindStepUp that all is well
+// but a's sign-in is too old for it.
 func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.Request, error) {
 	if a.IsZero() {
 		return portal.Request{}, portal.E(portal.KindUnauthorized, "sign in first")
@@ -80,7 +81,7 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		if err := s.judge(ctx, tx, a, d); err != nil {
 			return err
 		}
-		if err := refusal(d); err != nil {
+		if err := s.refusal(a, d); err != nil {
 			return err
 		}
 		result, err = s.insert(ctx, tx, a, d, key)
@@ -100,15 +101,15 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 	return result, err
 }
 
-// refusal says why a judged draft cannot be submitted, nil when it can.
-func refusal(d *portal.Draft) error {
+// refusal says why a cannot submit a judged draft, nil when they can.
+func (s *Service) refusal(a portal.Actor, d *portal.Draft) error {
 	if len(d.Faults) > 0 {
 		return portal.Invalid(d.Faults...)
 	}
 	if d.Plan.Verdict.Decision == portal.Deny {
 		return portal.E(portal.KindForbidden, "the policy does not allow this: "+d.Plan.Verdict.Reason)
 	}
-	return nil
+	return s.checkSignIn(a, d)
 }
 
 // lock keeps others from reserving the team's quota, and makes sure that the

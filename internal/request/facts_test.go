@@ -72,7 +72,7 @@ func setup(t *testing.T, change doapi.UpdateCluster) copies {
 	must(t, err)
 	return copies{
 		service: &request.Service{Pool: pool, DO: client, Jobs: noJobs{}, Rules: &rulebook.Book{PlatformApprovers: "platform"}, Now: func() time.Time { return now }},
-		member:  portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "ann"}, Name: "ann", Groups: []string{"pay"}, Roles: []portal.Role{portal.RoleAdmin}},
+		member:  portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "ann"}, Name: "ann", Groups: []string{"pay"}, Roles: []portal.Role{portal.RoleAdmin}, SignedInAt: now},
 		live:    answer.Portal(now), kept: kept,
 	}
 }

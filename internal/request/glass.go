@@ -13,7 +13,8 @@ import (
 // at once. Only admins may, and not for what they asked for themselves; quota,
 // protection and a target that has changed stop it all the same. A review is
 // owed from then on. revision is the one that a has seen. It returns
-// KindInvalid without a reason, KindForbidden or KindConflict when a may not.
+// KindInvalid without a reason, KindForbidden or KindConflict when a may not,
+// and KindStepUp when a's sign-in is too old.
 func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, reason string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		if err := r.GlassRefusal(a); err != nil {
@@ -33,6 +34,9 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		}
 		if why != "" {
 			return s.makeStale(ctx, tx, r, a.Person(), why)
+		}
+		if err := CheckSignIn(a, s.Now(), s.StepUpWithin); err != nil {
+			return err
 		}
 		return s.breakGlass(ctx, tx, a, r, reason)
 	})

@@ -38,13 +38,15 @@ type Reader interface {
 // StaleFor is how long a request may wait to be planned anew.
 const StaleFor = 14 * 24 * time.Hour
 
-// Service carries out the use cases. All members must be set.
+// Service carries out the use cases. All members but StepUpWithin must be set.
 type Service struct {
 	Pool  *pgxpool.Pool
 	DO    Reader
 	Jobs  Enqueuer
 	Rules *rulebook.Book
 	Now   func() time.Time
+
+	StepUpWithin time.Duration // how old the sign-in may be of who does what is dangerous; zero: portal.FreshFor
 }
 
 // Step is one move of a request through its states, with the event that tells

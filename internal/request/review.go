@@ -25,7 +25,7 @@ type ReviewInput struct {
 // when changes are asked for. The caller makes sure that a's groups are fresh.
 // It returns KindNotFound for a request that a may not see, KindForbidden or
 // KindConflict when a may not decide, KindConflict also when the plan is not
-// the one that was seen.
+// the one that was seen, and KindStepUp when a's sign-in is too old to approve.
 func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) error {
 	return s.onRequest(ctx, a, in.Number, func(tx pgx.Tx, r portal.Request) error {
 		if err := r.ReviewRefusal(a); err != nil {
@@ -45,6 +45,11 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		f.checkText("comment", why, in.Comment, maxComment, in.Decision != portal.ReviewApprove)
 		if err := f.err(); err != nil {
 			return err
+		}
+		if in.Decision == portal.ReviewApprove {
+			if err := CheckSignIn(a, s.Now(), s.StepUpWithin); err != nil {
+				return err
+			}
 		}
 		return s.decide(ctx, tx, a, r, in)
 	})

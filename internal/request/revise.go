@@ -123,7 +123,7 @@ func (s *Service) revise(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err := s.judge(ctx, tx, a, d); err != nil {
 		return before, err
 	}
-	if err := refusal(d); err != nil {
+	if err := s.refusal(a, d); err != nil {
 		return before, err
 	}
 	return s.replace(ctx, tx, before, d)

@@ -15,7 +15,11 @@ import (
 )
 
 func (s *Server) access(c *gin.Context, v viewer) error {
-	return s.showAccess(c, v, http.StatusOK, access.ask(c), nil)
+	ask, err := s.opened(c, v, access)
+	if err != nil {
+		return err
+	}
+	return s.showAccess(c, v, http.StatusOK, ask, nil)
 }
 
 // askAccess asks for access, and hands it out at once where no approval is

@@ -23,11 +23,15 @@ func (s *Server) teams(c *gin.Context, v viewer) error {
 }
 
 func (s *Server) newTeam(c *gin.Context, v viewer) error {
-	return s.showTeam(c, v, http.StatusOK, true, teams.Input{}, nil)
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	return s.showTeam(c, v, http.StatusOK, true, teamInput(typed), nil)
 }
 
 func (s *Server) createTeam(c *gin.Context, v viewer) error {
-	in := teamInput(c)
+	in := teamInput(portal.Form(c.Request.PostForm))
 	if err := s.Teams.Create(c.Request.Context(), v.actor, in); err != nil {
 		return s.showTeam(c, v, status(err), true, in, err)
 	}
@@ -40,11 +44,20 @@ func (s *Server) team(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	return s.showTeam(c, v, http.StatusOK, false, teams.FormOf(team), nil)
+	in := teams.FormOf(team)
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	if typed != nil {
+		in = teamInput(typed)
+		in.Slug = team.Slug
+	}
+	return s.showTeam(c, v, http.StatusOK, false, in, nil)
 }
 
 func (s *Server) updateTeam(c *gin.Context, v viewer) error {
-	in := teamInput(c)
+	in := teamInput(portal.Form(c.Request.PostForm))
 	in.Slug = clean(c.Param("slug"))
 	if err := s.Teams.Update(c.Request.Context(), v.actor, in.Slug, in); err != nil {
 		return s.showTeam(c, v, status(err), false, in, err)
@@ -75,11 +88,10 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	return nil
 }
 
-func teamInput(c *gin.Context) teams.Input {
-	f := c.Request.PostForm
+func teamInput(f portal.Form) teams.Input {
 	return teams.Input{
-		Slug: f.Get("slug"), Name: f.Get("name"), MemberGroup: f.Get("member_group"), ApproverGroup: f.Get("approver_group"),
-		Nodes: f.Get("nodes"), Sizes: f.Get("sizes"), Version: f.Get("version"),
+		Slug: f.Typed("slug"), Name: f.Typed("name"), MemberGroup: f.Typed("member_group"), ApproverGroup: f.Typed("approver_group"),
+		Nodes: f.Typed("nodes"), Sizes: f.Typed("sizes"), Version: f.Typed("version"),
 	}
 }
 

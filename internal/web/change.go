@@ -39,17 +39,17 @@ var (
 	access = change{"/clusters/:id/access", []portal.OperationID{portal.GetKubeconfig, portal.GetCredentials}}
 )
 
-// ask is what the address and, once it was filled in, the form ask for. Forms
+// ask is what the address and the form that was sent ask for.
+func (ch change) ask(c *gin.Context) request.Ask { return ch.with(c, portal.Form(c.Request.PostForm)) }
+
+// with is what the address and, once it was filled in, the form ask for. Forms
 // that choose an operation which is not the page's get the page's first.
-func (ch change) ask(c *gin.Context) request.Ask {
+func (ch change) with(c *gin.Context, form portal.Form) request.Ask {
 	a := request.Ask{
-		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")),
+		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")), Form: form,
 	}
-	if c.Request.Method == http.MethodPost {
-		a.Form = portal.Form(c.Request.PostForm)
-		if chosen := portal.OperationID(a.Form.Get("operation")); slices.Contains(ch.operations, chosen) {
-			a.Operation = chosen
-		}
+	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
+		a.Operation = chosen
 	}
 	return a
 }
@@ -57,7 +57,11 @@ func (ch change) ask(c *gin.Context) request.Ask {
 // open shows the form as it is first.
 func (s *Server) open(ch change) personal {
 	return func(c *gin.Context, v viewer) error {
-		return s.showChange(c, v, http.StatusOK, ch.ask(c), nil)
+		ask, err := s.opened(c, v, ch)
+		if err != nil {
+			return err
+		}
+		return s.showChange(c, v, http.StatusOK, ask, nil)
 	}
 }
 
@@ -119,16 +123,19 @@ func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.Ask,
 // keeps what was typed; only what it was opened with is renewed.
 func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.Ask, problem error) (views.ChangePage, int, error) {
 	d, err := s.Requests.Plan(c.Request.Context(), v.actor, ask)
-	return s.formPage(c, v, code, d, err, problem)
+	return s.plannedPage(c, v, code, d, err, problem)
 }
 
-// formPage is the page of a form that was planned, or could not be.
-func (s *Server) formPage(c *gin.Context, v viewer, code int, d portal.Draft, err, problem error) (views.ChangePage, int, error) {
+// plannedPage is the page of a form that was planned, or could not be.
+func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft, err, problem error) (views.ChangePage, int, error) {
 	if err != nil {
 		if !formProblem(err) {
 			return views.ChangePage{}, code, err
 		}
 		problem, code = err, status(err)
+	}
+	if seen := d.Form.Get("seen"); c.Request.Method == http.MethodGet && seen != "" {
+		d.Seen = seen // what was typed before a fresh sign-in was typed for that
 	}
 	p := views.ChangePage{
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),

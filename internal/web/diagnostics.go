@@ -13,7 +13,11 @@ import (
 )
 
 func (s *Server) diagnostics(c *gin.Context, v viewer) error {
-	return s.showDiagnostics(c, v, http.StatusOK, lint.ask(c), nil)
+	ask, err := s.opened(c, v, lint)
+	if err != nil {
+		return err
+	}
+	return s.showDiagnostics(c, v, http.StatusOK, ask, nil)
 }
 
 func (s *Server) runLint(c *gin.Context, v viewer) error {

@@ -28,6 +28,7 @@ var answers = map[portal.Kind]struct {
 	portal.KindNotFound:     {http.StatusNotFound, "There is nothing here"},
 	portal.KindConflict:     {http.StatusConflict, "That is not possible now"},
 	portal.KindUnavailable:  {http.StatusServiceUnavailable, "Not available right now"},
+	portal.KindStepUp:       {http.StatusUnauthorized, "Sign in again"},
 }
 
 func status(err error) int {
@@ -56,7 +57,11 @@ type handler func(c *gin.Context) error
 
 func (s *Server) handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if err := h(c); err != nil {
+		err := h(c)
+		if portal.KindOf(err) == portal.KindStepUp {
+			err = s.askAgain(c, err)
+		}
+		if err != nil {
 			s.fail(c, err)
 		}
 	}
@@ -76,7 +81,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 		return
 	}
 	p := views.ErrorPage{Page: s.bare(c, answers[kind].heading), Heading: answers[kind].heading, Message: message(err)}
-	p.SignIn = kind == portal.KindUnauthorized
+	wayOut(c, err, &p)
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
 		p.RequestID = id
 	}

@@ -1,6 +1,26 @@
 package web
 
-import "github.com/gin-gonic/gin"
+import (
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/portal"
+)
 
 // Routes lists the routes for the test that walks them all.
 func (s *Server) Routes() gin.RoutesInfo { return s.handler.(*gin.Engine).Routes() }
+
+// FormPage is the page of the form that is sent to a path.
+func FormPage(path string) string { return formPage(path) }
+
+// AskAgain adds the route /ask-again, which asks for a fresh sign-in as if the
+// form had been sent to the path of its parameter "path".
+func (s *Server) AskAgain() {
+	refuse := s.signedIn(func(c *gin.Context, _ viewer) error {
+		if path := query(c, "path"); path != "" {
+			c.Request.URL.Path = path
+		}
+		return portal.E(portal.KindStepUp, "sign in again to confirm that it is you")
+	})
+	s.handler.(*gin.Engine).GET("/ask-again", refuse)
+	s.handler.(*gin.Engine).POST("/ask-again", refuse)
+}

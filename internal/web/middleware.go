@@ -22,6 +22,7 @@ const maxBody = 1 << 20
 const (
 	keyRequestID = "request id"
 	keyNonce     = "nonce"
+	keyReturned  = "returned" // what to say of a form that has come back
 )
 
 // observe gives each request an id, logs it and survives panics. The log has

@@ -27,7 +27,9 @@ func (b *bundle) ledgerNow() portal.Cluster {
 // formOf is what a browser would send of the form at path.
 func formOf(p webtest.Page, changes ...string) url.Values {
 	form := url.Values{}
-	p.Find("main form[method=post]").Last().Find("[name]").Each(func(_ int, s *goquery.Selection) {
+	element := p.Find("main form[method=post]").Last()
+	inside := element.Find("[name]").AddSelection(p.Find(`[form="` + element.AttrOr("id", "none") + `"]`)) // fields may stand elsewhere
+	inside.Each(func(_ int, s *goquery.Selection) {
 		name, kind := s.AttrOr("name", ""), s.AttrOr("type", "")
 		_, checked := s.Attr("checked")
 		if name == "action" || (kind == "checkbox" || kind == "radio") && !checked {

@@ -17,7 +17,11 @@ import (
 )
 
 func (s *Server) request(c *gin.Context, v viewer) error {
-	return s.showRequest(c, v, http.StatusOK, portal.Form{}, nil)
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	return s.showRequest(c, v, http.StatusOK, typed, nil)
 }
 
 // requestAction does something to a request, with what was typed.
@@ -86,7 +90,10 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	if err != nil {
 		return err
 	}
-	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed}
+	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed, Digest: r.Digest}
+	if digest := typed.Get("digest"); c.Request.Method == http.MethodGet && digest != "" {
+		p.Digest = digest // what was typed before a fresh sign-in was typed about that
+	}
 	p.Path, p.Live = requestPath(n), []string{string(events.Request(r.ID))}
 	p.CommentKey = uuid.Must(uuid.NewV7()).String()
 	s.mayDo(&p, v.actor)

@@ -29,7 +29,11 @@ func (s *Server) replan(c *gin.Context, v viewer) error {
 
 // openRevision shows the form of a request, to ask for it differently.
 func (s *Server) openRevision(c *gin.Context, v viewer) error {
-	return s.showRevision(c, v, http.StatusOK, nil, nil)
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	return s.showRevision(c, v, http.StatusOK, typed, nil)
 }
 
 // revise plans a request anew with what was typed.
@@ -71,7 +75,7 @@ func (s *Server) showRevision(c *gin.Context, v viewer, code int, form portal.Fo
 	if err != nil && (d.Revises.ID == "" || !formProblem(err)) {
 		return err
 	}
-	p, code, err := s.formPage(c, v, code, d, err, problem)
+	p, code, err := s.plannedPage(c, v, code, d, err, problem)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.POST("/logout", s.handle(s.logout))
 	e.GET("/signed-out", s.handle(s.signedOut))
 
+	e.GET("/step-up", s.signedIn(s.stepUp))
+
 	e.GET("/", s.signedIn(s.home))
 	e.GET("/me", s.signedIn(s.me))
 	e.GET("/events", s.signedIn(s.events))

@@ -77,6 +77,7 @@ type bundle struct {
 	executor              *execute.Executor
 	syncer                *inventory.Syncer
 	log                   *log
+	issuer                *devidp.Issuer
 	ledger, index, legacy string // ids of clusters
 	browsers              map[string]*webtest.Browser
 }
@@ -127,8 +128,10 @@ func (b *bundle) serve() {
 	base, err := url.Parse(b.url)
 	b.must(err)
 	logger := slog.New(slog.NewTextHandler(io.MultiWriter(b.log), nil))
+	var issuer string
+	b.issuer, issuer = webtest.StartIssuer(b.t, b.url, accounts)
 	signIn, err := auth.New(auth.Config{
-		BaseURL: base, Issuer: webtest.Issuer(b.t, b.url, accounts), ClientID: webtest.ClientID, ClientSecret: webtest.ClientSecret,
+		BaseURL: base, Issuer: issuer, ClientID: webtest.ClientID, ClientSecret: webtest.ClientSecret,
 		GroupsClaim: "groups", Scopes: []string{"openid", "profile", "email"},
 		AdminGroup: "admins", ApproverGroup: "platform", AuditorGroup: "auditors",
 		Pool: b.pool, Now: time.Now, Logger: logger,

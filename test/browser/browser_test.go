@@ -42,12 +42,13 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	stop, err := startDemo(dir)
+	demo, stop, err := startDemo(dir)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer stop()
+	base, simulator = demo.base, demo.simulator
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
@@ -66,21 +67,24 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// demo is where a demo answers.
+type demo struct{ base, simulator string }
+
 // startDemo runs the demo of bin/portal on free ports and waits until it says
 // that it is ready.
-func startDemo(dir string) (stop func(), err error) {
+func startDemo(dir string, flags ...string) (at demo, stop func(), err error) {
 	runtime.LockOSThread() // the demo ends with the thread that started it
 	listen, sim, issuer := freeAddress(), freeAddress(), freeAddress()
-	cmd := exec.Command(filepath.Join(root(), "bin", "portal"), "demo", "--data", filepath.Join(dir, "data"),
-		"--listen", listen, "--simulator", sim, "--issuer", issuer)
+	flags = append([]string{"demo", "--data", filepath.Join(dir, "data"), "--listen", listen, "--simulator", sim, "--issuer", issuer}, flags...)
+	cmd := exec.Command(filepath.Join(root(), "bin", "portal"), flags...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return at, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("the demo does not start (make build makes it): %w", err)
+		return at, nil, fmt.Errorf("the demo does not start (make build makes it): %w", err)
 	}
 	stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGINT)
@@ -89,12 +93,11 @@ func startDemo(dir string) (stop func(), err error) {
 	scanner := bufio.NewScanner(stdout)
 	for scanner.Scan() {
 		if url, ok := strings.CutPrefix(scanner.Text(), "ready "); ok {
-			base, simulator = url, "http://"+sim
-			return stop, nil
+			return demo{url, "http://" + sim}, stop, nil
 		}
 	}
 	stop()
-	return nil, fmt.Errorf("the demo ended before it was ready")
+	return at, nil, fmt.Errorf("the demo ended before it was ready")
 }
 
 func freeAddress() string {

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
@@ -51,6 +52,7 @@ type Issuer struct {
 
 	mu       sync.Mutex
 	accounts []Account
+	authTime func() time.Time        // when whoever signs in has done so
 	requests map[string]*authRequest // by id
 	codes    map[string]string       // code → id
 }
@@ -81,7 +83,7 @@ func New(cfg Config) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the issuer's key: %w", err)
 	}
-	i := &Issuer{cfg: cfg, key: key, accounts: slices.Clone(cfg.Accounts), requests: map[string]*authRequest{}, codes: map[string]string{}}
+	i := &Issuer{cfg: cfg, key: key, accounts: slices.Clone(cfg.Accounts), authTime: time.Now, requests: map[string]*authRequest{}, codes: map[string]string{}}
 	return i, i.build()
 }
 
@@ -116,6 +118,14 @@ func (i *Issuer) SetGroups(username string, groups ...string) {
 	}
 }
 
+// SetAuthTime changes when the issuer says that people signed in, which is the
+// moment they do so by default; it says nothing where that is the zero time.
+func (i *Issuer) SetAuthTime(at func() time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.authTime = at
+}
+
 // account returns an account by its name.
 func (i *Issuer) account(username string) (Account, bool) {
 	i.mu.Lock()
@@ -136,7 +146,8 @@ func (i *Issuer) showSignIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'")
 	w.Header().Set("Cache-Control", "no-store")
-	err := signInPage.Execute(w, map[string]any{"ID": r.URL.Query().Get("id"), "Accounts": i.cfg.Accounts})
+	id := r.URL.Query().Get("id")
+	err := signInPage.Execute(w, map[string]any{"ID": id, "Expected": i.expected(id), "Accounts": i.cfg.Accounts})
 	if err != nil {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 	}

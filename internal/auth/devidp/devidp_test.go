@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -96,6 +97,28 @@ func (b *testBundle) choose(t *testing.T, account, verifier string) url.Values {
 	return back.Query()
 }
 
+// authTime signs ada in and returns the claim auth_time of the ID token.
+func (b *testBundle) authTime(t *testing.T) (at int64) {
+	t.Helper()
+	verifier := oauth2.GenerateVerifier()
+	token, err := b.client.Exchange(context.Background(), b.choose(t, "ada", verifier).Get("code"), oauth2.VerifierOption(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	idToken, err := b.provider.Verifier(&oidc.Config{ClientID: "portal"}).Verify(context.Background(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		At int64 `json:"auth_time"`
+	}
+	if err := idToken.Claims(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c.At
+}
+
 // groupsOf reads the groups claim.
 func groupsOf(t *testing.T, from interface{ Claims(any) error }) []string {
 	t.Helper()
@@ -137,6 +160,35 @@ func TestSignIn(t *testing.T) {
 		}
 		if _, err := b.client.Exchange(ctx, back.Get("code"), oauth2.VerifierOption(verifier)); err == nil {
 			t.Error("a code was good twice")
+		}
+	}
+}
+
+func TestAuthTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	if got := time.Since(time.Unix(b.authTime(t), 0)); got < 0 || got > time.Minute {
+		t.Errorf("whoever has just signed in did so %s ago", got)
+	}
+	b.issuer.SetAuthTime(func() time.Time { return time.Unix(1_700_000_000, 0) })
+	if got := b.authTime(t); got != 1_700_000_000 {
+		t.Errorf("auth_time %d", got)
+	}
+	b.issuer.SetAuthTime(func() time.Time { return time.Time{} })
+	if got := b.authTime(t); got != 0 {
+		t.Errorf("auth_time %d where there should be none", got)
+	}
+}
+
+// The page says whom the portal expects, if it is somebody.
+func TestExpected(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for hint, want := range map[string]bool{"bob@demo.invalid": true, "": false, "<b>@demo.invalid": false} {
+		shown := b.fetch(t, http.MethodGet, b.client.AuthCodeURL("state", oauth2.SetAuthURLParam("login_hint", hint),
+			oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "300")), nil)
+		if got := strings.Contains(shown.body, "asks <b>bob</b> to sign in again"); shown.StatusCode != http.StatusOK || got != want {
+			t.Errorf("%q: %d %s", hint, shown.StatusCode, shown.body)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -58,9 +59,25 @@ func (i *Issuer) finish(id, subject string) bool {
 	defer i.mu.Unlock()
 	r, ok := i.requests[id]
 	if ok {
-		r.subject, r.authTime = subject, time.Now()
+		r.subject, r.authTime = subject, i.authTime()
 	}
 	return ok
+}
+
+// expected is the account that the portal expects to sign in, empty when it
+// does not say.
+func (i *Issuer) expected(id string) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	r, ok := i.requests[id]
+	if !ok {
+		return ""
+	}
+	n := slices.IndexFunc(i.accounts, func(a Account) bool { return a.Email() == r.asked.LoginHint })
+	if n < 0 {
+		return ""
+	}
+	return i.accounts[n].Username
 }
 
 // CreateAuthRequest begins a sign-in.

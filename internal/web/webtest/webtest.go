@@ -26,6 +26,13 @@ const (
 // Issuer starts a local issuer for the portal at that URL and returns its own.
 func Issuer(t testing.TB, portalURL string, accounts []devidp.Account) string {
 	t.Helper()
+	_, address := StartIssuer(t, portalURL, accounts)
+	return address
+}
+
+// StartIssuer is Issuer for tests that change what the issuer does.
+func StartIssuer(t testing.TB, portalURL string, accounts []devidp.Account) (*devidp.Issuer, string) {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	address := "http://" + server.Listener.Addr().String()
 	issuer, err := devidp.New(devidp.Config{
@@ -38,7 +45,7 @@ func Issuer(t testing.TB, portalURL string, accounts []devidp.Account) string {
 	server.Config.Handler = issuer
 	server.Start()
 	t.Cleanup(server.Close)
-	return address
+	return issuer, address
 }
 
 // Browser keeps cookies, follows redirects and says where its forms come from.
@@ -62,14 +69,33 @@ func NewBrowser(t testing.TB, base string) *Browser {
 func SignIn(t testing.TB, base, account string) *Browser {
 	t.Helper()
 	b := NewBrowser(t, base)
-	page := b.Get("/login")
-	choose := *page.URL
-	choose.RawQuery = ""
-	page = b.Send(Form(choose.String(), url.Values{"id": {page.URL.Query().Get("id")}, "account": {account}}))
+	page := b.Choose(b.Get("/login"), account)
 	if !strings.HasPrefix(page.URL.String(), base) {
 		t.Fatalf("%s could not sign in: %s: %s", account, page.URL, page.Body)
 	}
 	return b
+}
+
+// Choose signs in as an account on the issuer's page.
+func (b *Browser) Choose(page Page, account string) Page {
+	b.t.Helper()
+	address := *page.URL
+	address.RawQuery = ""
+	return b.Send(Form(address.String(), url.Values{"id": {page.URL.Query().Get("id")}, "account": {account}}))
+}
+
+// SignInAgain signs in as an account where a page asks for a fresh sign-in.
+func (b *Browser) SignInAgain(page Page, account string) Page {
+	b.t.Helper()
+	address, ok := page.Find("[data-testid=sign-in-again]").Attr("href")
+	if !ok {
+		b.t.Fatalf("%s asks for no fresh sign-in: %d %s", page.URL, page.Status, page.Text("main"))
+	}
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.Choose(b.Send(req), account)
 }
 
 // At returns the same browser before another replica.
