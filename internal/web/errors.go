@@ -69,6 +69,10 @@ func (s *Server) handle(h handler) gin.HandlerFunc {
 
 // fail answers with the page of an error.
 func (s *Server) fail(c *gin.Context, err error) {
+	if c.Request.Context().Err() != nil {
+		s.Logger.Debug("the reader has left", "request", c.GetString(keyRequestID), "error", err)
+		return
+	}
 	kind := portal.KindOf(err)
 	id := c.GetString(keyRequestID)
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
