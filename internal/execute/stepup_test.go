@@ -18,10 +18,10 @@ func (b *bundle) old(a portal.Actor) map[string]portal.Actor {
 	return map[string]portal.Actor{"old": old, "not known": unknown, "in the future": ahead}
 }
 
-func (b *bundle) count(sql string) int {
+func (b *bundle) count(sql string, args ...any) int {
 	b.t.Helper()
 	var n int
-	b.must(b.pool.QueryRow(b.t.Context(), sql).Scan(&n))
+	b.must(b.pool.QueryRow(b.t.Context(), sql, args...).Scan(&n))
 	return n
 }
 
