@@ -55,6 +55,11 @@ type Config struct {
 	ApproverGroup string `env:"PORTAL_APPROVER_GROUP"`
 	AuditorGroup  string `env:"PORTAL_AUDITOR_GROUP"`
 
+	SMTPURL        Secret   `env:"PORTAL_SMTP_URL"`
+	SMTPFrom       string   `env:"PORTAL_SMTP_FROM"`
+	WebhookHosts   []string `env:"PORTAL_WEBHOOK_HOSTS"`
+	WebhookPrivate bool     `env:"PORTAL_WEBHOOK_PRIVATE"`
+
 	LogLevel slog.Level `env:"PORTAL_LOG_LEVEL" envDefault:"info"`
 
 	// What follows is not read from the environment; the demo sets it.
@@ -195,7 +200,7 @@ func (c Config) validate() (faults []string) {
 	if !slices.Contains(c.OIDCScopes, "openid") {
 		add("PORTAL_OIDC_SCOPES", "must contain openid")
 	}
-	return faults
+	return append(faults, c.validateNotifications()...)
 }
 
 // checkURL asks for https, except on this machine, where nobody listens in.
