@@ -19,45 +19,49 @@ var readers = []string{"nobody", "member", "approver", "other", "platform", "adm
 // members.
 var access = map[string]string{
 	//                                  nobody member approver other platform admin auditor outsider
-	"GET /":                           "L 2 2 2 2 2 2 F",
-	"GET /me":                         "L 2 2 2 2 2 2 2",
-	"GET /events":                     "U N N N N N N N",
-	"GET /login":                      "2 2 2 2 2 2 2 2",
-	"GET /signed-out":                 "2 2 2 2 2 2 2 2",
-	"GET /auth/callback":              "F F F F F F F F",
-	"POST /logout":                    "- - - - - - - -",
-	"GET /healthz":                    "2 2 2 2 2 2 2 2",
-	"GET /readyz":                     "2 2 2 2 2 2 2 2",
-	"GET /static/*file":               "N N N N N N N N",
-	"GET /clusters":                   "L 2 2 2 2 2 2 F",
-	"GET /clusters/new":               "L 2 2 2 F F F F",
-	"POST /clusters/new":              "U 4 4 4 F F F F",
-	"POST /clusters/new/plan":         "U 2 2 2 F F F F",
-	"GET /clusters/:id":               "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/pools":         "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/pools/:pool":   "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/activity":      "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/diagnostics":   "L 2 2 N 2 2 2 F",
-	"POST /clusters/:id/diagnostics":  "U 4 4 N F F F F",
-	"GET /clusters/:id/access":        "L 2 2 N 2 2 2 F",
-	"POST /clusters/:id/access":       "U 4 4 N F F F F",
-	"GET /catalogue":                  "L 2 2 2 2 2 2 2",
-	"GET /admin/registries":           "L F F F F 2 F F",
-	"POST /admin/registries":          "U F F F F 4 F F",
-	"POST /admin/registries/plan":     "U F F F F 2 F F",
-	"GET /requests":                   "L 2 2 2 2 2 2 F",
-	"GET /requests/:number":           "L 2 2 N 2 2 2 F",
-	"POST /requests/:number/review":   "U F 4 N 4 F F F",
-	"POST /requests/:number/withdraw": "U - F N F F F F",
-	"POST /requests/:number/collect":  "U 4 F N F F F F",
-	"GET /audit":                      "L F F F F 2 2 F",
-	"GET /admin/teams":                "L F F F F 2 F F",
-	"GET /admin/teams/new":            "L F F F F 2 F F",
-	"POST /admin/teams/new":           "U F F F F 4 F F",
-	"GET /admin/teams/:slug":          "L F F F F 2 F F",
-	"POST /admin/teams/:slug":         "U F F F F 4 F F",
-	"GET /admin/clusters":             "L F F F F 2 F F",
-	"POST /admin/clusters":            "U F F F F N F F",
+	"GET /":                            "L 2 2 2 2 2 2 F",
+	"GET /me":                          "L 2 2 2 2 2 2 2",
+	"POST /me/notifications":           "U 2 2 2 2 2 2 2",
+	"POST /me/channels":                "U 4 4 4 4 4 4 4",
+	"GET /events":                      "U N N N N N N N",
+	"GET /login":                       "2 2 2 2 2 2 2 2",
+	"GET /signed-out":                  "2 2 2 2 2 2 2 2",
+	"GET /auth/callback":               "F F F F F F F F",
+	"POST /logout":                     "- - - - - - - -",
+	"GET /healthz":                     "2 2 2 2 2 2 2 2",
+	"GET /readyz":                      "2 2 2 2 2 2 2 2",
+	"GET /static/*file":                "N N N N N N N N",
+	"GET /clusters":                    "L 2 2 2 2 2 2 F",
+	"GET /clusters/new":                "L 2 2 2 F F F F",
+	"POST /clusters/new":               "U 4 4 4 F F F F",
+	"POST /clusters/new/plan":          "U 2 2 2 F F F F",
+	"GET /clusters/:id":                "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/pools":          "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/pools/:pool":    "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/activity":       "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/diagnostics":    "L 2 2 N 2 2 2 F",
+	"POST /clusters/:id/diagnostics":   "U 4 4 N F F F F",
+	"GET /clusters/:id/access":         "L 2 2 N 2 2 2 F",
+	"POST /clusters/:id/access":        "U 4 4 N F F F F",
+	"GET /catalogue":                   "L 2 2 2 2 2 2 2",
+	"GET /admin/registries":            "L F F F F 2 F F",
+	"POST /admin/registries":           "U F F F F 4 F F",
+	"POST /admin/registries/plan":      "U F F F F 2 F F",
+	"GET /requests":                    "L 2 2 2 2 2 2 F",
+	"GET /requests/:number":            "L 2 2 N 2 2 2 F",
+	"POST /requests/:number/review":    "U F 4 N 4 F F F",
+	"POST /requests/:number/withdraw":  "U - F N F F F F",
+	"POST /requests/:number/collect":   "U 4 F N F F F F",
+	"GET /audit":                       "L F F F F 2 2 F",
+	"GET /admin/teams":                 "L F F F F 2 F F",
+	"GET /admin/teams/new":             "L F F F F 2 F F",
+	"POST /admin/teams/new":            "U F F F F 4 F F",
+	"GET /admin/teams/:slug":           "L F F F F 2 F F",
+	"POST /admin/teams/:slug":          "U F F F F 4 F F",
+	"POST /admin/teams/:slug/channels": "U F F F F 4 F F",
+	"GET /admin/notifications":         "L F F F F 2 F F",
+	"GET /admin/clusters":              "L F F F F 2 F F",
+	"POST /admin/clusters":             "U F F F F N F F",
 }
 
 // On the pages of a cluster where its team's members ask for something, all
@@ -68,6 +72,14 @@ func init() {
 		access["GET /clusters/:id/"+page] = "L 2 2 N F F F F"
 		access["POST /clusters/:id/"+page] = "U 4 4 N F F F F"
 		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
+	}
+	// No channel and no delivery of theirs has the ids of the test.
+	for _, do := range []string{"test", "remove"} {
+		access["POST /me/channels/:channel/"+do] = "U N N N N N N N"
+		access["POST /admin/teams/:slug/channels/:channel/"+do] = "U F F F F N F F"
+	}
+	for _, do := range []string{"retry", "give-up"} {
+		access["POST /admin/notifications/:id/"+do] = "U F F F F N F F"
 	}
 	for _, page := range []string{"diagnostics", "access"} {
 		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
