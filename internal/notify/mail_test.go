@@ -92,6 +92,18 @@ func TestMailServerRefuses(t *testing.T) {
 	b.wantFault("The mail server refused it (451).")
 }
 
+// A mail that the server has taken is not sent again, however it ends.
+func TestMailServerHangsUp(t *testing.T) {
+	b := setup(t)
+	b.post.rude = true
+	b.person("bob", "pay-approvers")
+	b.ask(one("pay-approvers"))
+	b.round()
+	if got := b.post.to(); got != "bob" || len(b.undelivered()) != 0 {
+		t.Errorf("mail to %q, undelivered %+v", got, b.undelivered())
+	}
+}
+
 // Over TLS the portal signs in.
 func TestMailOverTLS(t *testing.T) {
 	b := setup(t)

@@ -104,7 +104,7 @@ func headline(o portal.Occasion, name string) string {
 func plain(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsSpace(r), unicode.IsControl(r):
+		case unicode.IsControl(r):
 			return ' '
 		case unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
 			return -1

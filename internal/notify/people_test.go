@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"net/http"
 	"testing"
 
 	"doksportal/internal/notify"
@@ -93,20 +94,26 @@ func TestOvertaken(t *testing.T) {
 	b := setup(t)
 	bob := b.person("bob", "pay-approvers")
 	b.person("ben", "pay-approvers")
+	b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url, portal.OnReviewAsked)
 	b.approve(b.ask(one("pay-approvers")), bob)
 	b.round()
-	if got := b.post.to(); got != "ann" {
-		t.Errorf("decided before the first attempt: %s", got)
+	if got := b.post.to(); got != "ann" || b.queued() != 1 {
+		t.Errorf("decided before it was told: %s, %d deliveries", got, b.queued())
 	}
+	b.hook.answers(http.StatusBadGateway)
 	r := b.ask(one("pay-approvers"))
 	b.post.refuse(errBusy)
 	b.round()
 	b.clock.advance(notify.Lease)
 	b.approve(r, bob)
 	b.post.refuse(nil)
+	b.hook.take()
 	b.round()
 	if got := b.post.to(); got != "ann" {
 		t.Errorf("decided before the second attempt: %s", got)
+	}
+	if got := len(b.hook.take()); got != 0 {
+		t.Errorf("the team is asked %d times", got)
 	}
 	if list := b.undelivered(); len(list) > 0 {
 		t.Errorf("still waiting: %+v", list)
@@ -153,7 +160,8 @@ func TestChoices(t *testing.T) {
 		t.Errorf("failures only: %s", got)
 	}
 	b.must(b.service.Choose(t.Context(), b.member, false, []string{string(portal.OnFailed)}))
-	if got := both(); got != "" {
+	before := b.queued()
+	if got := both(); got != "" || b.queued() != before {
 		t.Errorf("nothing: %s", got)
 	}
 }
@@ -167,8 +175,8 @@ func TestOwnChannel(t *testing.T) {
 	}
 	b.ask(one("pay-approvers"))
 	b.round()
-	if got := len(b.hook.take()); got != 1 {
-		t.Errorf("%d webhooks, want bob's", got)
+	if got := len(b.hook.take()); got != 1 || b.queued() != 2 {
+		t.Errorf("%d webhooks and %d deliveries, want bob's", got, b.queued())
 	}
 }
 

@@ -207,6 +207,13 @@ func (b *bundle) undelivered() []portal.Delivery {
 	return list
 }
 
+// queued counts all deliveries that were ever queued.
+func (b *bundle) queued() (n int) {
+	b.t.Helper()
+	b.must(b.pool.QueryRow(b.t.Context(), `SELECT count(*) FROM deliveries`).Scan(&n))
+	return n
+}
+
 // wantFault checks that one delivery has not arrived, and why.
 func (b *bundle) wantFault(words string) portal.Delivery {
 	b.t.Helper()
@@ -231,6 +238,7 @@ type postOffice struct {
 	letters []letter
 	refusal error  // of each mail, nil when they are taken
 	user    string // who may send; empty: everybody
+	rude    bool   // hang up once a mail is taken
 }
 
 // newPostOffice starts a mail server, which speaks TLS from the beginning, or
@@ -261,7 +269,9 @@ func startPostOffice(t *testing.T, address string, withTLS bool) *postOffice {
 	return p
 }
 
-func (p *postOffice) NewSession(*smtp.Conn) (smtp.Session, error) { return &session{p: p}, nil }
+func (p *postOffice) NewSession(c *smtp.Conn) (smtp.Session, error) {
+	return &session{p: p, conn: c}, nil
+}
 
 // refuse has the server refuse mails, or take them again.
 func (p *postOffice) refuse(err error) { p.mu.Lock(); defer p.mu.Unlock(); p.refusal = err }
@@ -288,9 +298,10 @@ func (p *postOffice) to() string {
 }
 
 type session struct {
-	p  *postOffice
-	l  letter
-	ok bool // signed in
+	p    *postOffice
+	conn *smtp.Conn
+	l    letter
+	ok   bool // signed in
 }
 
 func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
@@ -326,7 +337,13 @@ func (s *session) Data(r io.Reader) error {
 	return err
 }
 
-func (s *session) Reset()        { s.l = letter{} }
+func (s *session) Reset() {
+	if s.p.rude && s.l.text != "" {
+		_ = s.conn.Conn().Close()
+	}
+	s.l = letter{}
+}
+
 func (s *session) Logout() error { return nil }
 
 // delivered is a webhook that arrived.

@@ -60,7 +60,7 @@ func TestSlackText(t *testing.T) {
 	b.member.Name = "Eve <!channel>\n*Approved*"
 	r := b.ask(one("pay-approvers"))
 	_, err := b.pool.Exec(t.Context(), `UPDATE requests SET justification = $1, target_name = $2`,
-		"<https://evil.example|the portal> & more\u2028\u202egnp", "we|b>")
+		"<https://evil.example|the portal> & more\u2028\u202egnp\x1b[1m", "we|b>")
 	b.must(err)
 	b.round()
 	var said struct{ Text string }
@@ -71,7 +71,7 @@ func TestSlackText(t *testing.T) {
 	b.must(json.Unmarshal(got[0].body, &said))
 	want := fmt.Sprintf("<https://portal.example/requests/%d|#%d (Create cluster we/b&gt;) waits for a decision>\n", r.Number, r.Number) +
 		"Eve &lt;!channel&gt; *Approved*: request_submitted\n*Asked for by:* Eve &lt;!channel&gt; *Approved*\n*Team:* Payments\n" +
-		"*Why:* &lt;https://evil.example|the portal&gt; &amp; more gnp\n*State:* Waiting for approval.\n"
+		"*Why:* &lt;https://evil.example|the portal&gt; &amp; more gnp [1m\n*State:* Waiting for approval.\n"
 	if said.Text != want {
 		t.Errorf("it says\n%s\nwant\n%s", said.Text, want)
 	}
