@@ -60,6 +60,7 @@ var only = map[string][]string{
 	"github.com/a-h/templ":              {"internal/web", "views", "views/ui"},
 	"github.com/alexedwards/scs/v2":     {"internal/auth"},
 	"github.com/wneessen/go-mail":       {"internal/notify"},
+	"github.com/emersion/go-smtp":       {"internal/demo"},
 	"testing":                           {"internal/db/dbtest", "internal/web/webtest"},
 }
 
