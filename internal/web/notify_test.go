@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 )
 
@@ -139,5 +140,22 @@ func TestUndelivered(t *testing.T) {
 	}
 	if got := admin.Post(again, nil).Text("[data-testid=deliveries]"); !strings.Contains(got, "waiting after 0 attempts") {
 		t.Errorf("tried again: %s", got)
+	}
+}
+
+// Where nothing can be sent the pages say so.
+func TestNothingCanBeSent(t *testing.T) {
+	b := setup(t)
+	cfg := b.notify.Config
+	cfg.SMTPURL, cfg.WebhookHosts = "", nil
+	var err error
+	b.pages.Notify, err = notify.New(cfg)
+	b.must(err)
+	me := b.as("member").Get("/me")
+	if me.Find("[data-testid=no-mail]").Length() != 1 || me.Find("[data-testid=no-channels]").Length() != 1 || me.Find("[data-testid=add-channel]").Length() != 0 {
+		t.Errorf("one's own page: %s", me.Text("main"))
+	}
+	if team := b.as("admin").Get("/admin/teams/pay"); team.Find("[data-testid=no-channels]").Length() != 1 {
+		t.Errorf("the team's page: %s", team.Text("main"))
 	}
 }
