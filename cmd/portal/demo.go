@@ -15,7 +15,7 @@ import (
 type demoCmd struct {
 	Listen    string `default:"127.0.0.1:8080" help:"Address of the portal."`
 	Simulator string `default:"127.0.0.1:8081" help:"Address of the simulated DigitalOcean."`
-	Issuer    string `default:"127.0.0.1:8082" help:"Address of the local sign-in."`
+	Issuer    string `default:"127.0.0.1:8082" help:"Address of the local sign-in, and of the mails that the portal sends."`
 	Data      string `help:"Directory of the data; by default under the user's state directory."`
 	Fresh     bool   `help:"Begin anew, without the data of earlier runs."`
 
@@ -45,6 +45,9 @@ func (c demoCmd) Run(ctx context.Context) error {
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	err = serve(ctx, d.Config, d.Listener, logger, func() { fmt.Println("ready", d.Config.BaseURL) })
+	err = serve(ctx, d.Config, d.Listener, logger, func() {
+		fmt.Println("mail", d.MailURL())
+		fmt.Println("ready", d.Config.BaseURL)
+	})
 	return errors.Join(err, d.Stop())
 }

@@ -33,6 +33,27 @@ func (d demoSite) url() string {
 	return "http://localhost:" + port
 }
 
+func (d demoSite) mailURL() string {
+	_, port, _ := net.SplitHostPort(d.issuer)
+	return "http://localhost:" + port + "/mail"
+}
+
+// sendsMail checks that who may decide on a request is written to.
+func (d demoSite) sendsMail(t *testing.T) {
+	t.Helper()
+	webtest.SignIn(t, d.url(), "payments-approver")
+	form := createForm("shop", "production")
+	form.Set("team", "payments")
+	webtest.SignIn(t, d.url(), "payments-member").Post("/clusters/new", form).WantStatus(200)
+	box := webtest.NewBrowser(t, d.mailURL())
+	eventually(t, "a mail asks for a decision", func() bool {
+		return strings.Contains(box.Get("").Text("body"), "(Create cluster shop) waits for a decision")
+	})
+	if got := box.Get("").Text("body"); !strings.Contains(got, "To payments-approver@") || strings.Contains(got, "To payments-member@") {
+		t.Errorf("the mails: %s", got)
+	}
+}
+
 // postmaster is the process of the demo's Postgres, 0 when there is none.
 func (d demoSite) postmaster(t *testing.T) int {
 	t.Helper()
@@ -64,6 +85,7 @@ func TestDemo(t *testing.T) {
 	admin := webtest.SignIn(t, d.url(), "admin")
 	form := url.Values{"slug": {"kept"}, "name": {"Kept"}, "member_group": {"k"}, "approver_group": {"l"}, "nodes": {"1"}, "sizes": {"c-2 1"}}
 	admin.Post("/admin/teams/new", form).WantStatus(200)
+	d.sendsMail(t)
 	postgres := d.postmaster(t)
 	p.interrupt()
 	if code := p.ends(); code != 0 {
@@ -72,7 +94,7 @@ func TestDemo(t *testing.T) {
 	if alive(postgres) {
 		t.Error("Postgres is left running")
 	}
-	if got := strings.TrimSpace(p.text()); got != "ready "+d.url() {
+	if got := strings.TrimSpace(p.text()); got != "mail "+d.mailURL()+"\nready "+d.url() {
 		t.Errorf("it said %q", got)
 	}
 

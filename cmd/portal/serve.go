@@ -20,6 +20,7 @@ import (
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
+	"doksportal/internal/notify"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
@@ -93,6 +94,14 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
+	news, err := notify.New(notify.Config{
+		Pool: pool, Now: time.Now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup,
+		Secret: cfg.OIDCClientSecret.Reveal(), SMTPURL: cfg.SMTPURL.Reveal(), SMTPFrom: cfg.SMTPFrom,
+		WebhookHosts: cfg.WebhookHosts, WebhookPrivate: cfg.WebhookPrivate,
+	})
+	if err != nil {
+		return nil, err
+	}
 	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup}
 	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	pace := execute.DefaultPace
@@ -106,6 +115,8 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
 		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
+		{Name: "notify", Every: 2 * time.Second, Run: news.Run},
+		{Name: "old news", Every: time.Hour, Run: news.Sweep},
 		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
 	})
 	if err != nil {
@@ -114,7 +125,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	requests.Jobs = queue
 	hub := events.NewHub(pool, logger)
 	pages, err := web.New(web.Config{
-		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, Now: time.Now}, Hub: hub,
+		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, Now: time.Now}, Notify: news, Hub: hub,
 		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Logger: logger, Now: time.Now,
 	})
 	return &parts{pages: pages, hub: hub, queue: queue, logger: logger}, err

@@ -55,7 +55,11 @@ type Config struct {
 	ApproverGroup string `env:"PORTAL_APPROVER_GROUP"`
 	AuditorGroup  string `env:"PORTAL_AUDITOR_GROUP"`
 
-	StepUpMaxAge time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`
+	StepUpMaxAge   time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`
+	SMTPURL        Secret        `env:"PORTAL_SMTP_URL"`
+	SMTPFrom       string        `env:"PORTAL_SMTP_FROM"`
+	WebhookHosts   []string      `env:"PORTAL_WEBHOOK_HOSTS"`
+	WebhookPrivate bool          `env:"PORTAL_WEBHOOK_PRIVATE"`
 
 	LogLevel slog.Level `env:"PORTAL_LOG_LEVEL" envDefault:"info"`
 
@@ -200,7 +204,7 @@ func (c Config) validate() (faults []string) {
 	if c.StepUpMaxAge < time.Minute || c.StepUpMaxAge > time.Hour {
 		add("PORTAL_STEP_UP_MAX_AGE", "must be from 1m to 1h")
 	}
-	return faults
+	return append(faults, c.validateNotifications()...)
 }
 
 // checkURL asks for https, except on this machine, where nobody listens in.

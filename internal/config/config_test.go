@@ -40,6 +40,7 @@ func TestLoadReportsEveryFaultAtOnce(t *testing.T) {
 	_, err := config.Load([]string{
 		"PORTAL_LISTEN=nonsense", "PORTAL_BASE_URL=http://portal.example", "PORTAL_OIDC_ISSUER=x",
 		"PORTAL_DATABASE_URL=mysql://db", "PORTAL_OIDC_SCOPES=profile", "PORTAL_LOG_LEVEL=loud",
+		"PORTAL_SMTP_URL=https://user:canary@mail.example", "PORTAL_WEBHOOK_HOSTS=hooks.example,https://x/y", "PORTAL_WEBHOOK_PRIVATE=perhaps",
 		"PORTAL_DO_TOKEN_FILE=/does/not/exist",
 	})
 	if err == nil {
@@ -47,9 +48,34 @@ func TestLoadReportsEveryFaultAtOnce(t *testing.T) {
 	}
 	for _, name := range []string{"PORTAL_LISTEN", "PORTAL_BASE_URL", "PORTAL_OIDC_ISSUER", "PORTAL_DATABASE_URL",
 		"PORTAL_OIDC_SCOPES", "PORTAL_LOG_LEVEL", "PORTAL_DO_TOKEN_FILE", "PORTAL_OIDC_CLIENT_ID", "PORTAL_OIDC_CLIENT_SECRET",
-		"PORTAL_ADMIN_GROUP"} {
+		"PORTAL_ADMIN_GROUP", "PORTAL_SMTP_URL", "PORTAL_SMTP_FROM", "PORTAL_WEBHOOK_HOSTS", "PORTAL_WEBHOOK_PRIVATE"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in:\n%v", name, err)
+		}
+	}
+	if strings.Contains(err.Error(), "canary") {
+		t.Errorf("a secret is shown in:\n%v", err)
+	}
+}
+
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]bool{
+		"smtps://user:pass@mail.example:465": true, "smtp://mail.example:587": true, "smtp://localhost": true,
+		"mail.example:25": false, "smtp://": false, "smtp://mail.example/path": false,
+	} {
+		_, err := config.Load(append([]string{"PORTAL_SMTP_URL=" + url, "PORTAL_SMTP_FROM=Portal <portal@mail.example>"}, complete...))
+		if got := err == nil; got != want {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for hosts, want := range map[string]bool{
+		"": true, "hooks.slack.com,*.example.com": true, "127.0.0.1": true,
+		"*": false, "*.": false, "https://hooks.slack.com": false, "hooks.slack.com:443": false, "a..b": false, "hooks.*.com": false,
+	} {
+		_, err := config.Load(append([]string{"PORTAL_WEBHOOK_HOSTS=" + hosts}, complete...))
+		if got := err == nil; got != want {
+			t.Errorf("%s: %v", hosts, err)
 		}
 	}
 }

@@ -1,12 +1,13 @@
 // Package demo starts what the portal needs around it on one machine: a
-// private Postgres, a simulated DigitalOcean, and a local identity provider,
-// with teams and clusters to begin with.
+// private Postgres, a simulated DigitalOcean, a local identity provider and a
+// mailbox, with teams and clusters to begin with.
 package demo
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -49,7 +50,8 @@ type Demo struct {
 	Listener net.Listener // of the portal
 
 	postgres *pgembed.Server
-	servers  []*http.Server
+	mailbox  mailbox
+	closers  []io.Closer // servers
 }
 
 // DefaultData is the directory that the data is kept in unless told otherwise.
@@ -79,6 +81,11 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	post, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	d.serveMail(post)
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return fmt.Errorf("the directory %s cannot be made (%w): choose another one with --data DIR", o.Data, err)
 	}
@@ -93,7 +100,7 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 	if err := d.serveSimulator(simulator, o.Data); err != nil {
 		return err
 	}
-	d.Config = configuration(o, d.postgres.URL())
+	d.Config = configuration(o, d.postgres.URL(), post.Addr().String())
 	if err := d.serveIssuer(issuer, o.Data); err != nil {
 		return err
 	}
@@ -142,7 +149,7 @@ func forget(dir string) error {
 	return nil
 }
 
-func configuration(o Options, databaseURL string) config.Config {
+func configuration(o Options, databaseURL, post string) config.Config {
 	return config.Config{
 		Listen: o.Listen, BaseURL: "http://" + hostPort(o.Listen), DatabaseURL: config.Secret(databaseURL),
 		OIDCIssuer: "http://" + hostPort(o.Issuer), OIDCClientID: clientID, OIDCClientSecret: clientSecret,
@@ -150,7 +157,9 @@ func configuration(o Options, databaseURL string) config.Config {
 		DOToken: Token, DOAPIURL: "http://" + hostPort(o.Simulator),
 		AdminGroup: "portal-admins", ApproverGroup: "platform-approvers", AuditorGroup: "auditors",
 		StepUpMaxAge: o.StepUpMaxAge,
-		SyncEvery:    5 * time.Second, SettleEvery: time.Second,
+		SMTPURL:      config.Secret("smtp://" + post), SMTPFrom: "DOKS Portal <portal@example.com>",
+		WebhookHosts: []string{"localhost", "127.0.0.1"}, WebhookPrivate: true,
+		SyncEvery: 5 * time.Second, SettleEvery: time.Second,
 		Notice: "Demo: simulated DigitalOcean",
 	}
 }
@@ -166,7 +175,7 @@ func hostPort(listen string) string {
 
 func (d *Demo) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	d.servers = append(d.servers, server)
+	d.closers = append(d.closers, server)
 	go func() { _ = server.Serve(l) }() // until Stop closes it
 }
 
@@ -205,9 +214,15 @@ func (d *Demo) serveIssuer(l net.Listener, dir string) error {
 	if err != nil {
 		return err
 	}
-	d.serve(l, issuer)
+	mux := http.NewServeMux()
+	mux.Handle("GET "+mailPath, &d.mailbox)
+	mux.Handle("/", issuer)
+	d.serve(l, mux)
 	return nil
 }
+
+// MailURL is where the mails of the demo are shown.
+func (d *Demo) MailURL() string { return d.Config.OIDCIssuer + mailPath }
 
 // replace writes a file so that it is either the old one or the new one.
 func replace(path string, content []byte) error {
@@ -225,7 +240,7 @@ func replace(path string, content []byte) error {
 // Stop ends everything, within a few seconds.
 func (d *Demo) Stop() error {
 	var errs []error
-	for _, server := range d.servers {
+	for _, server := range d.closers {
 		errs = append(errs, server.Close())
 	}
 	if d.Listener != nil {

@@ -38,6 +38,7 @@ const (
 	EventPolicyDropped   EventKind = "policy_dropped"
 	EventProtected       EventKind = "cluster_protected"
 	EventUnprotected     EventKind = "cluster_unprotected"
+	EventChannelChanged  EventKind = "channel_changed"
 )
 
 // EventKinds lists the kinds for people to choose from.
@@ -45,7 +46,8 @@ var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, Even
 	EventSubmitted, EventReplanned, EventRefused, EventApprovedBy, EventRejectedBy, EventChangesAsked, EventCommented,
 	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventGlassBroken, EventGlassReviewed,
 	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
-	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped}
+	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped,
+	EventChannelChanged}
 
 // Event is one entry of the audit trail.
 type Event struct {

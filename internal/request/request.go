@@ -14,6 +14,7 @@ import (
 	"doksportal/internal/audit"
 	"doksportal/internal/doapi"
 	"doksportal/internal/events"
+	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
@@ -75,14 +76,17 @@ func Move(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	return Record(ctx, tx, r, s)
 }
 
-// Record appends the step's event to the trail and announces that the request
-// changed, without moving it.
+// Record appends the step's event to the trail, tells those whom it concerns
+// and announces that the request changed, without moving it.
 func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	err := audit.Append(ctx, tx, portal.Event{
 		At: s.At, Kind: s.Kind, Actor: s.Actor, TeamID: r.Team.ID, RequestID: r.ID,
 		ClusterID: r.TargetID, Summary: s.Summary, Data: s.Data,
 	})
 	if err != nil {
+		return err
+	}
+	if err := notify.Queue(ctx, tx, notify.News{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At}); err != nil {
 		return err
 	}
 	return events.Publish(ctx, tx, events.Request(r.ID), events.Requests)

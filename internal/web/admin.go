@@ -84,6 +84,15 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
+	if !isNew {
+		own, err := s.teamChannels(c, v)
+		if err != nil {
+			return err
+		}
+		if p.Channels, err = s.channelsPanel(c, own, views.ChannelForm{}, nil); err != nil {
+			return err
+		}
+	}
 	s.render(c, code, views.Team(p))
 	return nil
 }

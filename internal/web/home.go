@@ -49,9 +49,29 @@ func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.Tea
 }
 
 func (s *Server) me(c *gin.Context, v viewer) error {
+	return s.showMe(c, v, http.StatusOK, views.ChannelForm{}, nil)
+}
+
+// showMe shows the reader what the portal knows of them, with what is wrong
+// with a channel that they typed.
+func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelForm, problem error) error {
 	p := s.mePage(c, v)
 	p.Title = v.actor.Name
-	s.render(c, http.StatusOK, views.Me(p))
+	told := views.NotificationsPanel{
+		Address: v.actor.Email, NoMail: !s.Notify.CanMail(), Saved: problem == nil && query(c, "saved") != "",
+	}
+	own, err := s.ownChannels(c, v)
+	if err != nil {
+		return err
+	}
+	if told.Channels, err = s.channelsPanel(c, own, form, problem); err != nil {
+		return err
+	}
+	if told.Mail, err = s.Notify.Choice(c.Request.Context(), v.actor); err != nil {
+		return err
+	}
+	p.Notifications = &told
+	s.render(c, code, views.Me(p))
 	return nil
 }
 

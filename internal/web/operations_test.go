@@ -26,8 +26,13 @@ func (b *bundle) ledgerNow() portal.Cluster {
 
 // formOf is what a browser would send of the form at path.
 func formOf(p webtest.Page, changes ...string) url.Values {
+	return fieldsOf(p, p.Find("main form[method=post]").Last(), changes...)
+}
+
+// fieldsOf is what a browser would send of one of the page's forms, with
+// changes.
+func fieldsOf(p webtest.Page, element *goquery.Selection, changes ...string) url.Values {
 	form := url.Values{}
-	element := p.Find("main form[method=post]").Last()
 	inside := element.Find("[name]").AddSelection(p.Find(`[form="` + element.AttrOr("id", "none") + `"]`)) // fields may stand elsewhere
 	inside.Each(func(_ int, s *goquery.Selection) {
 		name, kind := s.AttrOr("name", ""), s.AttrOr("type", "")

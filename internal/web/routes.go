@@ -26,6 +26,10 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 
 	e.GET("/", s.signedIn(s.home))
 	e.GET("/me", s.signedIn(s.me))
+	e.POST("/me/notifications", s.signedIn(s.chooseMail))
+	e.POST("/me/channels", s.signedIn(s.addChannel(s.ownChannels)))
+	e.POST("/me/channels/:channel/test", s.signedIn(s.testChannel(s.ownChannels)))
+	e.POST("/me/channels/:channel/remove", s.signedIn(s.removeChannel(s.ownChannels)))
 	e.GET("/events", s.signedIn(s.events))
 
 	e.GET("/clusters", s.welcome(s.clusters))
@@ -70,6 +74,12 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.POST("/admin/teams/new", s.admin(s.createTeam))
 	e.GET("/admin/teams/:slug", s.admin(s.team))
 	e.POST("/admin/teams/:slug", s.admin(s.updateTeam))
+	e.POST("/admin/teams/:slug/channels", s.admin(s.addChannel(s.teamChannels)))
+	e.POST("/admin/teams/:slug/channels/:channel/test", s.admin(s.testChannel(s.teamChannels)))
+	e.POST("/admin/teams/:slug/channels/:channel/remove", s.admin(s.removeChannel(s.teamChannels)))
+	e.GET("/admin/notifications", s.admin(s.undelivered))
+	e.POST("/admin/notifications/:id/retry", s.admin(s.decideDelivery(s.Notify.TryAgain)))
+	e.POST("/admin/notifications/:id/give-up", s.admin(s.decideDelivery(s.Notify.GiveUp)))
 	e.GET("/admin/clusters", s.admin(s.ownership))
 	e.POST("/admin/clusters", s.admin(s.assign))
 }

@@ -69,6 +69,10 @@ var access = map[string]string{
 	"POST /admin/teams/:slug":             "U F F F F 4 F F",
 	"GET /admin/clusters":                 "L F F F F 2 F F",
 	"POST /admin/clusters":                "U F F F F N F F",
+	"POST /me/notifications":              "U 2 2 2 2 2 2 2",
+	"POST /me/channels":                   "U 4 4 4 4 4 4 4",
+	"POST /admin/teams/:slug/channels":    "U F F F F 4 F F",
+	"GET /admin/notifications":            "L F F F F 2 F F",
 }
 
 // On the pages of a cluster where its team's members ask for something, all
@@ -79,6 +83,14 @@ func init() {
 		access["GET /clusters/:id/"+page] = "L 2 2 N F F F F"
 		access["POST /clusters/:id/"+page] = "U 4 4 N F F F F"
 		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
+	}
+	// No channel and no delivery of theirs has the ids of the test.
+	for _, do := range []string{"test", "remove"} {
+		access["POST /me/channels/:channel/"+do] = "U N N N N N N N"
+		access["POST /admin/teams/:slug/channels/:channel/"+do] = "U F F F F N F F"
+	}
+	for _, do := range []string{"retry", "give-up"} {
+		access["POST /admin/notifications/:id/"+do] = "U F F F F N F F"
 	}
 	for _, page := range []string{"diagnostics", "access"} {
 		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"

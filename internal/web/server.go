@@ -14,6 +14,7 @@ import (
 
 	"doksportal/internal/auth"
 	"doksportal/internal/events"
+	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/teams"
@@ -28,6 +29,7 @@ type Config struct {
 	Requests   *request.Service
 	Collector  Collector
 	Teams      *teams.Service
+	Notify     *notify.Service
 	Hub        *events.Hub
 	BaseURL    *url.URL
 	AdminGroup string // whose members people without access should ask

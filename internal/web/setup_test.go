@@ -27,6 +27,7 @@ import (
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
+	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -76,6 +77,7 @@ type bundle struct {
 	requests              *request.Service
 	executor              *execute.Executor
 	syncer                *inventory.Syncer
+	notify                *notify.Service
 	log                   *log
 	issuer                *devidp.Issuer
 	ledger, index, legacy string // ids of clusters
@@ -138,13 +140,18 @@ func (b *bundle) serve() {
 	})
 	b.must(err)
 	b.executor.People, b.executor.Logger = signIn, logger
+	b.notify, err = notify.New(notify.Config{
+		Pool: b.pool, Now: time.Now, Logger: logger, BaseURL: base, AdminGroup: "admins", ApproverGroup: "platform",
+		Secret: webtest.ClientSecret, SMTPURL: "smtp://127.0.0.1:1", SMTPFrom: "portal@example.com", WebhookHosts: []string{"hooks.example"},
+	})
+	b.must(err)
 	hub := events.NewHub(b.pool, logger)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() { hub.Run(ctx); close(stopped) }()
 	b.t.Cleanup(func() { stop(); <-stopped })
 	b.pages, err = web.New(web.Config{
-		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Teams: &teams.Service{Pool: b.pool, Now: time.Now}, Hub: hub,
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Teams: &teams.Service{Pool: b.pool, Now: time.Now}, Notify: b.notify, Hub: hub,
 		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)

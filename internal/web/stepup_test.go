@@ -329,7 +329,7 @@ func TestChangedDuringStepUp(t *testing.T) {
 	_, err := b.pool.Exec(t.Context(), "UPDATE requests SET digest = 'another' WHERE number = $1", number)
 	b.must(err)
 	back = approver.SignInAgain(asked, "approver")
-	p = approver.Post("/requests/"+number+"/review", formOf(back, "decision", "approve")).WantStatus(http.StatusConflict)
+	p = approver.Post("/requests/"+number+"/review", fieldsOf(back, back.Find(`form[action$="/review"]`), "decision", "approve")).WantStatus(http.StatusConflict)
 	if p.Value("comment") != "kept" || p.Value("digest") != "another" || b.count("SELECT count(*) FROM reviews") != 0 {
 		t.Errorf("%s", p.Text("main"))
 	}

@@ -16,7 +16,7 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/request internal/rulebook internal/store internal/teams internal/web static",
+		"internal/inventory internal/notify internal/request internal/rulebook internal/store internal/teams internal/web static",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",
 	"internal/rulebook":    "internal/policy internal/store",
@@ -33,13 +33,14 @@ var arrows = map[string]string{
 	"internal/auth":        "internal/audit internal/db internal/portal",
 	"internal/auth/devidp": "",
 	"internal/teams":       "internal/audit internal/db internal/events internal/portal internal/store",
-	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/rulebook internal/store",
+	"internal/notify":      "internal/audit internal/db internal/portal internal/store",
+	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/notify internal/policy internal/portal internal/quota internal/rulebook internal/store",
 	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/request internal/rulebook internal/store",
 	"internal/inventory":   "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
 	"views":                "internal/portal views/ui",
 	"views/ui":             "internal/portal",
 	"internal/web/webtest": "internal/auth/devidp",
-	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/portal internal/quota internal/request internal/store internal/teams static views views/ui",
+	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/notify internal/portal internal/quota internal/request internal/store internal/teams static views views/ui",
 	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/portal internal/store",
 	"migrations":           "",
 	"static":               "",
@@ -58,6 +59,8 @@ var only = map[string][]string{
 	"github.com/pressly/goose/v3":       {"internal/db"},
 	"github.com/a-h/templ":              {"internal/web", "views", "views/ui"},
 	"github.com/alexedwards/scs/v2":     {"internal/auth"},
+	"github.com/wneessen/go-mail":       {"internal/notify"},
+	"github.com/emersion/go-smtp":       {"internal/demo"},
 	"testing":                           {"internal/db/dbtest", "internal/web/webtest"},
 }
 

@@ -1,0 +1,228 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// mostChannels is how many channels an owner may have.
+const mostChannels = 20
+
+// Input is a channel as somebody typed it.
+type Input struct {
+	Kind      string
+	Target    string // an address of the web or of mail
+	Occasions []string
+}
+
+// Channels lists an owner's channels, oldest first. Callers make sure that the
+// reader may see them.
+func (s *Service) Channels(ctx context.Context, o portal.Owner) ([]portal.Channel, error) {
+	rows, err := s.Pool.Query(ctx, `SELECT c.id, c.kind, c.label, c.occasions, c.created_at,
+			coalesce(d.state, ''), coalesce(d.fault, ''), coalesce(d.ended_at, d.created_at, 'epoch')
+		FROM channels c LEFT JOIN LATERAL (
+			SELECT * FROM deliveries WHERE channel_id = c.id ORDER BY id DESC LIMIT 1) d ON true
+		WHERE team_id IS NOT DISTINCT FROM nullif($1, '')::uuid AND c.issuer = $2 AND c.subject = $3 ORDER BY c.id`,
+		o.TeamID, o.Person.Issuer, o.Person.Subject)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Channel, error) {
+		c := portal.Channel{Owner: o}
+		return c, row.Scan(&c.ID, &c.Kind, &c.Label, &c.Occasions, &c.CreatedAt, &c.Last.State, &c.Last.Fault, &c.Last.EndedAt)
+	})
+	return list, db.Wrap(err)
+}
+
+// Add makes a channel and returns the secret that a webhook's receiver verifies
+// with, which nobody can read again. Admins may for teams, and everybody for
+// themselves. Faults are named by field.
+func (s *Service) Add(ctx context.Context, a portal.Actor, o portal.Owner, in Input) (string, error) {
+	if err := mayChange(a, o); err != nil {
+		return "", err
+	}
+	c, t, err := s.parse(o, in)
+	if err != nil {
+		return "", err
+	}
+	box, err := s.sealed(t, c.ID)
+	if err != nil {
+		return "", err
+	}
+	return t.Secret, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		whose, err := lockOwner(ctx, tx, o)
+		if err != nil {
+			return err
+		}
+		if err := s.room(ctx, tx, o); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO channels (id, team_id, issuer, subject, kind, label, target, occasions, created_at)
+			VALUES ($1, nullif($2, '')::uuid, $3, $4, $5, $6, $7, $8, $9)`,
+			c.ID, o.TeamID, o.Person.Issuer, o.Person.Subject, c.Kind, c.Label, box, c.Occasions, s.Now())
+		if err != nil {
+			return db.Wrap(err)
+		}
+		return s.record(ctx, tx, a, c, "added a notification channel "+whose)
+	})
+}
+
+// room refuses more channels than an owner may have.
+func (s *Service) room(ctx context.Context, tx pgx.Tx, o portal.Owner) error {
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM channels
+		WHERE team_id IS NOT DISTINCT FROM nullif($1, '')::uuid AND issuer = $2 AND subject = $3`,
+		o.TeamID, o.Person.Issuer, o.Person.Subject).Scan(&n)
+	if err == nil && n >= mostChannels {
+		return portal.Invalid(portal.FieldError{Field: "target", Message: fmt.Sprintf("There are %d channels already; remove one first.", n)})
+	}
+	return db.Wrap(err)
+}
+
+// parse reads a channel and finds out what is wrong with it.
+func (s *Service) parse(o portal.Owner, in Input) (portal.Channel, target, error) {
+	var faults []portal.FieldError
+	c := portal.Channel{Owner: o, Kind: portal.ChannelKind(in.Kind), Occasions: occasions(in.Occasions)}
+	t, label, problem := s.parseTarget(c.Kind, strings.TrimSpace(in.Target), o.TeamID != "")
+	if problem != nil {
+		faults = append(faults, *problem)
+	}
+	if len(c.Occasions) == 0 {
+		faults = append(faults, portal.FieldError{Field: "occasions", Message: "Choose at least one occasion."})
+	}
+	if len(faults) > 0 {
+		return c, t, portal.Invalid(faults...)
+	}
+	id, err := uuid.NewV7()
+	c.ID, c.Label = id.String(), label
+	return c, t, err
+}
+
+// parseTarget reads where a channel leads. Mail to any address is for teams
+// only, whose channels admins set; people are told at their own.
+func (s *Service) parseTarget(kind portal.ChannelKind, typed string, ofTeam bool) (target, string, *portal.FieldError) {
+	switch kind {
+	case portal.ChannelMail:
+		problem := checkAddress(typed)
+		switch {
+		case !ofTeam:
+			return target{}, "", &portal.FieldError{Field: "kind", Message: "Choose how to be told."}
+		case !s.CanMail():
+			return target{}, "", &portal.FieldError{Field: "kind", Message: "The portal has no mail server."}
+		case problem != "":
+			return target{}, "", &portal.FieldError{Field: "target", Message: problem}
+		}
+		return target{Address: typed}, typed, nil
+	case portal.ChannelSlack, portal.ChannelWebhook:
+		u, problem := s.checkURL(typed)
+		if problem != "" {
+			return target{}, "", &portal.FieldError{Field: "target", Message: problem}
+		}
+		t := target{URL: u.String()}
+		if kind == portal.ChannelWebhook {
+			t.Secret = newSecret()
+		}
+		return t, redact(u), nil
+	}
+	return target{}, "", &portal.FieldError{Field: "kind", Message: "Choose how to be told."}
+}
+
+// occasions are those of the names that are occasions, each once.
+func occasions(names []string) []portal.Occasion {
+	return slices.DeleteFunc(slices.Clone(portal.Occasions), func(o portal.Occasion) bool { return !slices.Contains(names, string(o)) })
+}
+
+// Remove ends a channel, and what is on its way to it. It returns KindNotFound
+// when the owner has no such channel.
+func (s *Service) Remove(ctx context.Context, a portal.Actor, o portal.Owner, id string) error {
+	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, whose string) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM channels WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, a, c, "removed a notification channel "+whose)
+	})
+}
+
+// Test sends a test to a channel. It returns KindNotFound when the owner has
+// no such channel.
+func (s *Service) Test(ctx context.Context, a portal.Actor, o portal.Owner, id string) error {
+	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, _ string) error {
+		var recent bool
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM deliveries WHERE channel_id = $1 AND news_id IS NULL AND created_at > $2)`,
+			id, s.Now().Add(-testEvery)).Scan(&recent)
+		if err != nil || recent {
+			return err // one is on its way already
+		}
+		return queueDelivery(ctx, tx, newDelivery{channelID: c.ID, person: o.Person, lane: c.ID}, s.Now())
+	})
+}
+
+// testEvery is how often a channel may be tested.
+const testEvery = 10 * time.Second
+
+// withChannel does something with a channel of an owner that nobody else
+// changes meanwhile.
+func (s *Service) withChannel(ctx context.Context, a portal.Actor, o portal.Owner, id string,
+	fn func(tx pgx.Tx, c portal.Channel, whose string) error) error {
+	if err := mayChange(a, o); err != nil {
+		return err
+	}
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		whose, err := lockOwner(ctx, tx, o)
+		if err != nil {
+			return err
+		}
+		c := portal.Channel{ID: id, Owner: o}
+		err = tx.QueryRow(ctx, `SELECT kind, label, occasions FROM channels
+			WHERE id = $1 AND team_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND issuer = $3 AND subject = $4 FOR UPDATE`,
+			id, o.TeamID, o.Person.Issuer, o.Person.Subject).Scan(&c.Kind, &c.Label, &c.Occasions)
+		if err != nil {
+			return db.Wrap(err)
+		}
+		return fn(tx, c, whose)
+	})
+}
+
+// mayChange refuses everybody but admins for a team, and everybody else for a
+// person.
+func mayChange(a portal.Actor, o portal.Owner) error {
+	switch {
+	case a.IsZero():
+		return portal.E(portal.KindUnauthorized, "sign in first")
+	case o.TeamID != "" && !a.HasRole(portal.RoleAdmin):
+		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
+	case o.TeamID == "" && o.Person != a.Identity:
+		return portal.E(portal.KindForbidden, "these are somebody else's")
+	}
+	return nil
+}
+
+// lockOwner keeps others from changing a team's channels until tx ends, and
+// says whose the owner's channels are.
+func lockOwner(ctx context.Context, tx pgx.Tx, o portal.Owner) (string, error) {
+	if o.TeamID == "" {
+		return "of their own", nil
+	}
+	team, err := store.LockTeam(ctx, tx, o.TeamID)
+	return "of team " + team.Name, err
+}
+
+// record puts what was done to a channel on the trail, without its target.
+func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Channel, did string) error {
+	return audit.Append(ctx, tx, portal.Event{
+		At: s.Now(), Kind: portal.EventChannelChanged, Actor: a.Person(), TeamID: c.Owner.TeamID,
+		Summary: fmt.Sprintf("%s %s: %s to %s", a.Name, did, c.Kind.Title(), c.Label),
+		Data:    map[string]any{"channel": c.ID, "kind": c.Kind, "label": c.Label, "occasions": c.Occasions},
+	})
+}

@@ -1,0 +1,192 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// mailLane is the lane of mail to people: one mail after another.
+const mailLane = "mail"
+
+// expandAll turns all news into deliveries. News that cannot be, because of a
+// fault of the portal's own, keep no others waiting.
+func (s *Service) expandAll(ctx context.Context) error {
+	var errs []error
+	for after := uuid.Nil.String(); ctx.Err() == nil; {
+		id, err := s.expandNext(ctx, after)
+		if id == "" {
+			return errors.Join(append(errs, err)...)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		after = id
+	}
+	return errors.Join(errs...)
+}
+
+// expandNext turns the next news into deliveries and returns their id, which
+// is empty when there are none.
+func (s *Service) expandNext(ctx context.Context, after string) (string, error) {
+	var id string
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		var n News
+		err := tx.QueryRow(ctx, `SELECT id, kind, request_id, issuer, subject, actor_name, summary, at
+			FROM news WHERE expanded_at IS NULL AND id > $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`, after).
+			Scan(&id, &n.Kind, &n.RequestID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.expand(ctx, tx, id, n); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE news SET expanded_at = $2 WHERE id = $1`, id, s.Now())
+		return err
+	})
+	return id, err
+}
+
+// expand queues a delivery to each target of those whom the news concern.
+func (s *Service) expand(ctx context.Context, tx pgx.Tx, id string, n News) error {
+	r, err := store.RequestByID(ctx, tx, n.RequestID)
+	if err != nil {
+		return err
+	}
+	occasion := portal.OccasionOf(n.Kind)
+	if occasion.Waits() && r.State != portal.Pending {
+		return nil
+	}
+	readers, err := s.concerned(ctx, tx, occasion, n, r)
+	if err != nil {
+		return err
+	}
+	list, err := s.channelsFor(ctx, tx, occasion, r.Team.ID, readers)
+	if err != nil {
+		return err
+	}
+	for _, p := range readers {
+		if s.CanMail() && p.wants(occasion) && checkAddress(p.Email) == "" {
+			list = append(list, newDelivery{person: p.Identity, lane: mailLane})
+		}
+	}
+	for _, d := range list {
+		d.newsID, d.occasion = id, occasion
+		if err := queueDelivery(ctx, tx, d, s.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newDelivery is a delivery before it is queued.
+type newDelivery struct {
+	newsID    string // empty for a test
+	occasion  portal.Occasion
+	channelID string // empty: mail to the person
+	person    portal.Identity
+	lane      string
+}
+
+func queueDelivery(ctx context.Context, tx pgx.Tx, d newDelivery, now time.Time) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO deliveries (id, news_id, occasion, channel_id, issuer, subject, lane, next_at, created_at)
+		VALUES ($1, nullif($2, '')::uuid, $3, nullif($4, '')::uuid, $5, $6, $7, $8, $8)`,
+		id, d.newsID, d.occasion, d.channelID, d.person.Issuer, d.person.Subject, d.lane, now)
+	return db.Wrap(err)
+}
+
+// channelsFor are deliveries to the channels of the team and of the readers
+// that are for the occasion.
+func (s *Service) channelsFor(ctx context.Context, tx pgx.Tx, o portal.Occasion, teamID string, readers []reader) ([]newDelivery, error) {
+	issuers, subjects := make([]string, len(readers)), make([]string, len(readers))
+	for i, p := range readers {
+		issuers[i], subjects[i] = p.Issuer, p.Subject
+	}
+	rows, err := tx.Query(ctx, `SELECT id, issuer, subject FROM channels
+		WHERE $1 = ANY(occasions) AND (kind <> 'mail' OR $2)
+			AND (team_id = nullif($3, '')::uuid OR (issuer, subject) IN (SELECT * FROM unnest($4::text[], $5::text[])))`,
+		o, s.CanMail(), teamID, issuers, subjects)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (newDelivery, error) {
+		var d newDelivery
+		err := row.Scan(&d.channelID, &d.person.Issuer, &d.person.Subject)
+		d.lane = d.channelID
+		return d, err
+	})
+	return list, db.Wrap(err)
+}
+
+// reader is a person as the portal last knew them, with what they do not want
+// to be told by e-mail.
+type reader struct {
+	portal.Actor
+	off   bool
+	muted []portal.Occasion
+}
+
+// wants reports whether the reader wants to be told of the occasion by e-mail.
+func (p reader) wants(o portal.Occasion) bool { return !p.off && !slices.Contains(p.muted, o) }
+
+const readerColumns = `SELECT issuer, subject, name, email, groups, coalesce(off, false), coalesce(muted, '{}')
+	FROM people LEFT JOIN mail_choices USING (issuer, subject) `
+
+func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
+	var p reader
+	err := row.Scan(&p.Issuer, &p.Subject, &p.Name, &p.Email, &p.Groups, &p.off, &p.muted)
+	if p.InGroup(s.AdminGroup) {
+		p.Roles = append(p.Roles, portal.RoleAdmin)
+	}
+	if p.InGroup(s.ApproverGroup) {
+		p.Roles = append(p.Roles, portal.RolePlatformApprover)
+	}
+	return p, err
+}
+
+// concerned are the people whom the news concern.
+func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Occasion, n News, r portal.Request) ([]reader, error) {
+	rows, err := tx.Query(ctx, readerColumns+`WHERE groups && $1 OR (issuer = $2 AND subject = $3) ORDER BY issuer, subject`,
+		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	people, err := pgx.CollectRows(rows, s.scanReader)
+	return slices.DeleteFunc(people, func(p reader) bool { return !concerns(o, n.Actor, r, p.Actor) }), db.Wrap(err)
+}
+
+// concerns reports whether what actor did to a request is a's business.
+func concerns(o portal.Occasion, actor portal.Person, r portal.Request, a portal.Actor) bool {
+	asked := a.Identity == r.Requester.Identity
+	switch o {
+	case portal.OnReviewAsked:
+		return mayAct(r, a)
+	case portal.OnExpiring:
+		return mayAct(r, a) || asked && r.State == portal.Pending
+	case portal.OnBreakGlass:
+		return asked || a.HasRole(portal.RoleAdmin) || r.MayApprove(a)
+	}
+	return asked && actor.Identity != a.Identity
+}
+
+// mayAct reports whether a's approval is among those that are still missing.
+func mayAct(r portal.Request, a portal.Actor) bool {
+	return r.ReviewRefusal(a) == nil && slices.ContainsFunc(r.Owed(), func(n portal.Need) bool {
+		return slices.ContainsFunc(n.Groups, a.InGroup)
+	})
+}

@@ -1,0 +1,147 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"doksportal/internal/portal"
+)
+
+// message is what a delivery says. All of it but the link is somebody's words
+// and is escaped for where it goes.
+type message struct {
+	address  string // of a person, who is told by mail
+	occasion portal.Occasion
+	headline string
+	lines    []line
+	link     string
+	number   int64 // of the request; 0 for a test
+	at       time.Time
+}
+
+// line is one thing that a message says.
+type line struct{ label, text string }
+
+// message is what a delivery has to say now. It reports false when that is no
+// longer true, or no longer the business of whom it is for.
+func (s *Service) message(ctx context.Context, d claimed) (message, bool, error) {
+	if d.newsID == "" {
+		return s.testMessage(d), true, nil
+	}
+	n, r, err := s.situation(ctx, d)
+	if err != nil {
+		return message{}, false, err
+	}
+	if d.occasion.Waits() && r.State != portal.Pending {
+		return message{}, false, nil
+	}
+	m := s.compose(d.occasion, n, r)
+	if d.person.IsZero() {
+		return m, true, nil
+	}
+	p, err := s.reader(ctx, s.Pool, d.person)
+	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+		return m, false, nil
+	}
+	m.address = p.Email
+	byMail := d.channelID == ""
+	return m, concerns(d.occasion, n.Actor, r, p.Actor) && (!byMail || p.wants(d.occasion)), err
+}
+
+func (s *Service) testMessage(d claimed) message {
+	return message{
+		headline: "A test of the portal's notifications",
+		lines:    []line{{"", "Somebody asked the portal for this test. It says that notifications arrive here."}},
+		link:     s.BaseURL.JoinPath("/").String(), at: d.createdAt,
+	}
+}
+
+// compose says who did what, why, and how it stands.
+func (s *Service) compose(o portal.Occasion, n News, r portal.Request) message {
+	name := fmt.Sprintf("#%d (%s %s)", r.Number, r.Operation.Title(), r.TargetName)
+	state := r.State.Sentence()
+	if r.Reason != "" {
+		state += " " + r.Reason
+	}
+	m := message{occasion: o, headline: plain(headline(o, name), 200), number: r.Number, at: n.At,
+		link: s.BaseURL.JoinPath("requests", fmt.Sprint(r.Number)).String()}
+	for _, l := range []line{
+		{"", n.Summary}, {"Asked for by", r.Requester.Name}, {"Team", cmp.Or(r.Team.Name, "several")},
+		{"Why", r.Justification}, {"State", state},
+	} {
+		if text := plain(l.text, 1000); text != "" {
+			m.lines = append(m.lines, line{l.label, text})
+		}
+	}
+	return m
+}
+
+func headline(o portal.Occasion, name string) string {
+	switch o {
+	case portal.OnReviewAsked:
+		return name + " waits for a decision"
+	case portal.OnDecided:
+		return "A decision on " + name
+	case portal.OnExpiring:
+		return name + " expires soon"
+	case portal.OnStale:
+		return name + " is out of date"
+	case portal.OnExecuted:
+		return name + " is done"
+	case portal.OnFailed:
+		return name + " has failed"
+	}
+	return "Approvals were bypassed for " + name
+}
+
+// plain makes one line of a text: without line breaks, control characters and
+// what turns the direction of writing, none of which its writer could want to
+// do to a message.
+func plain(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, text)
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
+}
+
+// text is the message as plain text.
+func (m message) text() string {
+	var b strings.Builder
+	for _, l := range m.lines {
+		if l.label != "" {
+			b.WriteString(l.label + ": ")
+		}
+		b.WriteString(l.text + "\n")
+	}
+	return b.String() + "\n" + m.link + "\n"
+}
+
+// slackEscapes turns into text what Slack would take for links and mentions.
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// slack is the message as Slack's mrkdwn.
+func (m message) slack() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<%s|%s>\n", m.link, slackEscapes.Replace(strings.ReplaceAll(m.headline, "|", "/")))
+	for _, l := range m.lines {
+		if l.label != "" {
+			b.WriteString("*" + l.label + ":* ")
+		}
+		b.WriteString(slackEscapes.Replace(l.text) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,96 @@
+// Package notify tells people and teams what becomes of requests. What
+// happened is written down in the transaction of what it tells, so nothing is
+// told that did not happen and nothing that did is lost. From there it is
+// turned into deliveries to those whom it concerns, which are sent again until
+// they arrive or a day has passed. A delivery may arrive twice.
+package notify
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/x509"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// News is something that happened to a request.
+type News struct {
+	Kind      portal.EventKind
+	RequestID string
+	Actor     portal.Person
+	Summary   string // one sentence for people
+	At        time.Time
+}
+
+// Queue writes news down in the transaction of what they tell. Kinds that
+// nobody is told of leave nothing.
+func Queue(ctx context.Context, tx pgx.Tx, n News) error {
+	if portal.OccasionOf(n.Kind) == "" {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO news (id, kind, request_id, issuer, subject, actor_name, summary, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		id, n.Kind, n.RequestID, n.Actor.Issuer, n.Actor.Subject, n.Actor.Name, n.Summary, n.At)
+	return db.Wrap(err)
+}
+
+// Config says whom to tell, and how. Without an SMTP server no mail is queued,
+// and without hosts no webhook.
+type Config struct {
+	Pool    *pgxpool.Pool
+	Now     func() time.Time
+	Logger  *slog.Logger
+	BaseURL *url.URL // of the portal, for links
+
+	AdminGroup    string
+	ApproverGroup string // of the platform approvers
+
+	Secret         string         // of the configuration, from which the key of sealed targets is derived
+	SMTPURL        string         // smtps://user:password@host:port, or smtp:// with STARTTLS
+	SMTPFrom       string         // address that mails come from
+	WebhookHosts   []string       // names, or *.name for all below it
+	WebhookPrivate bool           // allow private addresses
+	Roots          *x509.CertPool // whom to trust; nil: the system's
+}
+
+// Service tells people. It is safe for concurrent use.
+type Service struct {
+	Config
+	seal cipher.AEAD
+	mail *mailer // nil without an SMTP server
+	http *http.Client
+}
+
+// New returns a Service. It connects to nothing yet.
+func New(cfg Config) (*Service, error) {
+	seal, err := newSeal(cfg.Secret)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{Config: cfg, seal: seal, http: newClient(cfg.WebhookPrivate, cfg.Roots)}
+	if cfg.SMTPURL != "" {
+		if s.mail, err = newMailer(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// CanMail reports whether there is a server for mail.
+func (s *Service) CanMail() bool { return s.mail != nil }
+
+// CanHook reports whether any host may receive webhooks.
+func (s *Service) CanHook() bool { return len(s.WebhookHosts) > 0 }

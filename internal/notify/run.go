@@ -1,0 +1,106 @@
+package notify
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"doksportal/internal/portal"
+)
+
+// atOnce is how many targets are written to at the same time.
+const atOnce = 16
+
+// Run tells what there is to tell. A task calls it again and again; several at
+// once do no harm.
+func (s *Service) Run(ctx context.Context) error {
+	expandErr := s.expandAll(ctx)
+	lanes, err := s.dueLanes(ctx)
+	if err != nil {
+		return errors.Join(expandErr, err)
+	}
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for _, lane := range lanes {
+		g.Go(func() error { return s.drain(ctx, lane) })
+	}
+	return errors.Join(expandErr, g.Wait())
+}
+
+// drain sends what is due in a lane. It ends with the first failure, so that a
+// target that does not answer holds a round up once and not for each delivery.
+func (s *Service) drain(ctx context.Context, lane string) error {
+	enough, cancel := context.WithTimeout(ctx, drainFor)
+	defer cancel()
+	for enough.Err() == nil {
+		d, found, err := s.claim(ctx, lane)
+		if err != nil || !found {
+			return err
+		}
+		failure, err := s.deliver(ctx, d)
+		if err != nil || failure != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failure is why an attempt failed, in words that give no secret away.
+type failure struct {
+	words string
+	final bool // no attempt will do better
+}
+
+// deliver makes one attempt and notes what came of it. The error is one of the
+// portal's own; then the delivery is due again when its lease ends.
+func (s *Service) deliver(ctx context.Context, d claimed) (*failure, error) {
+	m, current, err := s.message(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	var f *failure
+	if current {
+		f = s.attempt(ctx, d, m)
+	}
+	if ctx.Err() != nil && f != nil {
+		return f, nil // cut off: no fault of the target
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
+	defer cancel()
+	return f, s.note(ctx, d, current, f)
+}
+
+// note writes down what came of an attempt.
+func (s *Service) note(ctx context.Context, d claimed, current bool, f *failure) error {
+	switch {
+	case !current:
+		return s.end(ctx, d, portal.DeliveryOvertaken, "")
+	case f == nil:
+		return s.end(ctx, d, portal.DeliverySent, "")
+	case f.final || d.attempts >= mostTries || d.newsID == "": // a test is to say at once what is wrong
+		s.Logger.Warn("notification given up", "delivery", d.id, "attempts", d.attempts, "fault", f.words)
+		return s.end(ctx, d, portal.DeliveryGivenUp, f.words)
+	}
+	return s.postpone(ctx, d, f.words)
+}
+
+// attempt sends a message to its target.
+func (s *Service) attempt(ctx context.Context, d claimed, m message) *failure {
+	ctx, cancel := context.WithTimeout(ctx, sendFor)
+	defer cancel()
+	t := target{Address: m.address}
+	if d.channelID != "" {
+		var err error
+		if t, err = s.open(d.target, d.channelID); err != nil {
+			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it anew.", true}
+		}
+	}
+	switch d.kind {
+	case portal.ChannelSlack:
+		return s.sendSlack(ctx, t, m)
+	case portal.ChannelWebhook:
+		return s.sendWebhook(ctx, t, d, m)
+	}
+	return s.sendMail(ctx, t.Address, d, m)
+}
