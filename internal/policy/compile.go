@@ -45,7 +45,7 @@ func (r *reader) condition(n ast.Node) *condition {
 // conditionFaults notes what is wrong with a condition, where it was typed.
 func (r *reader) conditionFaults(n ast.Node, text string, errs []*common.Error) {
 	value := []rune(text)
-	in := reader{text: value}
+	in := newReader(value)
 	for _, e := range errs {
 		line, column := r.place(n, value, in.index(e.Location.Line(), e.Location.Column()+1))
 		r.faultAt(line, column, "%s", plain(e.Message))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -210,4 +211,17 @@ func FuzzParse(f *testing.F) {
 			t.Error("a policy is easier than itself")
 		}
 	})
+}
+
+// Nothing that fits into a policy takes long to read.
+func TestReadingIsBounded(t *testing.T) {
+	t.Parallel()
+	fill := func(s string) string { return strings.Repeat(s, policy.MaxText/len(s)) }
+	for _, text := range []string{fill("["), fill("- "), fill("{a: "), fill("a:\n"), fill("x: y\n"), ("rules:\n" + fill("  - {when: 'x+x+x+x+x+x+x'}\n"))[:policy.MaxText-10]} {
+		begun := time.Now()
+		faults(t, text)
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("%.20q…: %s", text, took)
+		}
+	}
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"doksportal/internal/portal"
 )
@@ -22,13 +24,16 @@ const (
 	maxApprovals = 10
 	maxName      = 60
 	maxReason    = 300
+	maxParts     = 15_000 // in YAML's tokens
+	maxNesting   = 20
+	maxFaults    = 100 // that are told of
 )
 
 // Parse reads a policy. When something is wrong with it, it returns all of the
-// faults in the order of the text, and no policy.
+// faults in the order of the text (the first hundred), and no policy.
 func Parse(text []byte) (*Policy, []Fault) {
 	typed := Clean(string(text))
-	r := &reader{text: []rune(typed)}
+	r := newReader([]rune(typed))
 	var p *Policy
 	if root := r.root(typed); root != nil {
 		p = r.policy(root)
@@ -72,7 +77,37 @@ func parseYAML(text string) (file *ast.File, err error) {
 			err = fmt.Errorf("the parser failed: %v", cause)
 		}
 	}()
-	return parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(text)
+	if err := checkShape(tokens); err != nil {
+		return nil, err
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// checkShape refuses what has more parts, or deeper nested ones, than any
+// policy: the parser would spend long on it.
+func checkShape(tokens token.Tokens) error {
+	if len(tokens) > maxParts {
+		return &yaml.SyntaxError{Message: "it has too many parts", Token: tokens[maxParts]}
+	}
+	depth, entries, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			entries, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.SequenceEntryType, token.MappingKeyType:
+			entries++
+		}
+		if depth > maxNesting || entries > maxNesting {
+			return &yaml.SyntaxError{Message: "it is nested too deeply", Token: t}
+		}
+	}
+	return nil
 }
 
 func (r *reader) unreadable(err error) {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
@@ -90,23 +91,17 @@ func (r *reader) width(at int, kind token.Type) int {
 
 // index is the index in the text of a line and a column.
 func (r *reader) index(line, column int) int {
-	i := 0
-	for ; line > 1 && i < len(r.text); i++ {
-		if r.text[i] == '\n' {
-			line--
-		}
+	if line > len(r.lines) {
+		return len(r.text)
 	}
-	return min(i+max(column, 1)-1, len(r.text))
+	return min(r.lines[max(line, 1)-1]+max(column, 1)-1, len(r.text))
 }
 
 // position is the line and the column of an index in the text.
 func (r *reader) position(at int) (line, column int) {
-	line, column = 1, 1
-	for _, c := range r.text[:min(at, len(r.text))] {
-		column++
-		if c == '\n' {
-			line, column = line+1, 1
-		}
+	line, exact := slices.BinarySearch(r.lines, at)
+	if exact {
+		return line + 1, 1
 	}
-	return line, column
+	return line, at - r.lines[line-1] + 1
 }

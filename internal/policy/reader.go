@@ -31,8 +31,19 @@ func (f Fault) String() string {
 // reader reads the text of a policy and notes all that is wrong with it.
 type reader struct {
 	text   []rune
+	lines  []int  // where each line starts
 	rule   string // the one that is being read
 	faults []Fault
+}
+
+func newReader(text []rune) *reader {
+	r := &reader{text: text, lines: []int{0}}
+	for i, c := range text {
+		if c == '\n' {
+			r.lines = append(r.lines, i+1)
+		}
+	}
+	return r
 }
 
 // faultAt notes a fault at a place of the text.
@@ -51,7 +62,7 @@ func (r *reader) sorted() []Fault {
 	slices.SortStableFunc(r.faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return r.faults
+	return r.faults[:min(len(r.faults), maxFaults)]
 }
 
 // start is where a part of the policy begins.
