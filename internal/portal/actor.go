@@ -61,6 +61,12 @@ func (a Actor) InGroup(group string) bool {
 	return group != "" && slices.Contains(a.Groups, group)
 }
 
+// Fresh reports whether the actor proved who they are within the given time. A
+// time that lies ahead by more than a minute proves nothing.
+func (a Actor) Fresh(now time.Time, within time.Duration) bool {
+	return !a.SignedInAt.IsZero() && now.Sub(a.SignedInAt) <= within && a.SignedInAt.Sub(now) <= time.Minute
+}
+
 // MemberOf reports whether the actor may ask for operations on behalf of t.
 // Approvers of a team are not members by that alone.
 func (a Actor) MemberOf(t Team) bool { return a.InGroup(t.MemberGroup) }

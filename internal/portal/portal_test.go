@@ -3,6 +3,7 @@ package portal_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"doksportal/internal/portal"
 )
@@ -197,5 +198,20 @@ func TestStates(t *testing.T) {
 	}
 	if portal.Unknown.CanBecome(portal.Approved) {
 		t.Error("a call whose outcome is unknown may be sent again")
+	}
+}
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for ago, want := range map[time.Duration]bool{
+		0: true, 5 * time.Minute: true, 5*time.Minute + 1: false, -time.Minute: true, -time.Minute - 1: false,
+	} {
+		if got := (portal.Actor{SignedInAt: now.Add(-ago)}).Fresh(now, 5*time.Minute); got != want {
+			t.Errorf("signed in %s ago: %v", ago, got)
+		}
+	}
+	if (portal.Actor{}).Fresh(time.Time{}, time.Hour) {
+		t.Error("a time that is not known is fresh")
 	}
 }
