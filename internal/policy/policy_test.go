@@ -141,7 +141,7 @@ func TestHardRules(t *testing.T) {
 		{"broken condition", `rules: [{name: first, when: 'cluster.tags[0] == "x"', allow: true}, {name: all, allow: true}]`, "p",
 			input(portal.CreateCluster, portal.Development, false), "The condition of rule “first” cannot be evaluated: index out of bounds: 0."},
 		{"no platform approvers", from("platform"), "", input(portal.CreateCluster, portal.Development, false), "It needs a platform approver, and this portal has none."},
-		{"no team", from("team"), "p", nobodys, "It needs an approver of the team, and there is no such team."},
+		{"no team", from("team"), "p", nobodys, "It needs an approver of the team, and there is none."},
 		{"neither", from("team, platform"), "", nobodys, "It needs an approver of the team or a platform approver, and there is neither."},
 	}
 	for _, tt := range tests {

@@ -88,7 +88,7 @@ func nobody(n need) string {
 	case !slices.Contains(n.from, fromTeam):
 		return "It needs a platform approver, and this portal has none."
 	case !slices.Contains(n.from, fromPlatform):
-		return "It needs an approver of the team, and there is no such team."
+		return "It needs an approver of the team, and there is none."
 	}
 	return "It needs an approver of the team or a platform approver, and there is neither."
 }
