@@ -15,6 +15,7 @@ import (
 type commands struct {
 	Serve     serveCmd     `cmd:"" help:"Serve the portal, configured by PORTAL_* variables."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or look at it."`
+	Policy    policyCmd    `cmd:"" help:"Look at policies."`
 	Demo      demoCmd      `cmd:"" help:"Run the portal with a private Postgres, a simulated DigitalOcean and a local sign-in."`
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated DigitalOcean alone, for clients that are pointed at it."`
 }
