@@ -78,7 +78,6 @@ rules:
 		"16:5 : A rule does one thing: it has one of “allow”, “require” and “deny”.",
 		"20:9 : There is nothing called “clster”; conditions speak of actor, team, cluster, change, quota, cost and blast.",
 		"26:12 terms: This is true or false, not “yes”.",
-		"26:12 terms: “allow” is true; write “deny: why” to deny.",
 		"27:21 terms: “0h” is out of range; at least 1m and at most 90d are allowed.",
 		"28:15 terms: “91d” is out of range; at least 1m and at most 90d are allowed.",
 		"29:20 terms: This is true or false, not “1”.",

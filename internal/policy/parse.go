@@ -194,7 +194,7 @@ func (r *reader) decision(read *rule, n ast.Node, m map[string]ast.Node) {
 		r.fault(n, "A rule does one thing: it has one of “allow”, “require” and “deny”.")
 	case allow != nil:
 		read.decision, read.reason = portal.Allow, fmt.Sprintf("The rule “%s” allows it.", read.name)
-		if !r.yes(allow) {
+		if yes, ok := r.yes(allow); ok && !yes {
 			r.fault(allow, "“allow” is true; write “deny: why” to deny.")
 		}
 	case require != nil:

@@ -156,13 +156,14 @@ func (r *reader) words(n ast.Node, of string, check func(n ast.Node, word string
 	return list
 }
 
-// yes reads true or false.
-func (r *reader) yes(n ast.Node) bool {
+// yes reads true or false, which ok says that it is.
+func (r *reader) yes(n ast.Node) (value, ok bool) {
 	word, ok := r.word(n, "true or false")
 	if ok && word != "true" && word != "false" {
 		r.fault(n, "This is true or false, not “%s”.", word)
+		ok = false
 	}
-	return word == "true"
+	return word == "true", ok
 }
 
 // number reads a whole number.

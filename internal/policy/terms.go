@@ -31,7 +31,7 @@ func (r *reader) terms(m map[string]ast.Node, before portal.Terms) portal.Terms 
 	}
 	for key, to := range map[string]*bool{"fresh_sign_in": &t.FreshSignIn, "typed_name": &t.TypedName} {
 		if n := m[key]; n != nil {
-			*to = r.yes(n)
+			*to, _ = r.yes(n)
 		}
 	}
 	if n := m["windows"]; n != nil {

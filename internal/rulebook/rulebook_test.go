@@ -265,7 +265,6 @@ func TestFaultsNameFields(t *testing.T) {
 	b.wantKind(err, portal.KindInvalid)
 	want := []portal.FieldError{
 		{Field: "text", Message: "Line 2, column 22, rule “a”: This is true or false, not “maybe”."},
-		{Field: "text", Message: "Line 2, column 22, rule “a”: “allow” is true; write “deny: why” to deny."},
 		{Field: "text", Message: "Line 3, column 12, rule “a”: Another rule is called “a” as well."},
 		{Field: "note", Message: "Say in 1 to 500 characters what changes and why."},
 	}

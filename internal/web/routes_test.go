@@ -19,45 +19,50 @@ var readers = []string{"nobody", "member", "approver", "other", "platform", "adm
 // members.
 var access = map[string]string{
 	//                                  nobody member approver other platform admin auditor outsider
-	"GET /":                           "L 2 2 2 2 2 2 F",
-	"GET /me":                         "L 2 2 2 2 2 2 2",
-	"GET /events":                     "U N N N N N N N",
-	"GET /login":                      "2 2 2 2 2 2 2 2",
-	"GET /signed-out":                 "2 2 2 2 2 2 2 2",
-	"GET /auth/callback":              "F F F F F F F F",
-	"POST /logout":                    "- - - - - - - -",
-	"GET /healthz":                    "2 2 2 2 2 2 2 2",
-	"GET /readyz":                     "2 2 2 2 2 2 2 2",
-	"GET /static/*file":               "N N N N N N N N",
-	"GET /clusters":                   "L 2 2 2 2 2 2 F",
-	"GET /clusters/new":               "L 2 2 2 F F F F",
-	"POST /clusters/new":              "U 4 4 4 F F F F",
-	"POST /clusters/new/plan":         "U 2 2 2 F F F F",
-	"GET /clusters/:id":               "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/pools":         "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/pools/:pool":   "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/activity":      "L 2 2 N 2 2 2 F",
-	"GET /clusters/:id/diagnostics":   "L 2 2 N 2 2 2 F",
-	"POST /clusters/:id/diagnostics":  "U 4 4 N F F F F",
-	"GET /clusters/:id/access":        "L 2 2 N 2 2 2 F",
-	"POST /clusters/:id/access":       "U 4 4 N F F F F",
-	"GET /catalogue":                  "L 2 2 2 2 2 2 2",
-	"GET /admin/registries":           "L F F F F 2 F F",
-	"POST /admin/registries":          "U F F F F 4 F F",
-	"POST /admin/registries/plan":     "U F F F F 2 F F",
-	"GET /requests":                   "L 2 2 2 2 2 2 F",
-	"GET /requests/:number":           "L 2 2 N 2 2 2 F",
-	"POST /requests/:number/review":   "U F 4 N 4 F F F",
-	"POST /requests/:number/withdraw": "U - F N F F F F",
-	"POST /requests/:number/collect":  "U 4 F N F F F F",
-	"GET /audit":                      "L F F F F 2 2 F",
-	"GET /admin/teams":                "L F F F F 2 F F",
-	"GET /admin/teams/new":            "L F F F F 2 F F",
-	"POST /admin/teams/new":           "U F F F F 4 F F",
-	"GET /admin/teams/:slug":          "L F F F F 2 F F",
-	"POST /admin/teams/:slug":         "U F F F F 4 F F",
-	"GET /admin/clusters":             "L F F F F 2 F F",
-	"POST /admin/clusters":            "U F F F F N F F",
+	"GET /":                              "L 2 2 2 2 2 2 F",
+	"GET /me":                            "L 2 2 2 2 2 2 2",
+	"GET /events":                        "U N N N N N N N",
+	"GET /login":                         "2 2 2 2 2 2 2 2",
+	"GET /signed-out":                    "2 2 2 2 2 2 2 2",
+	"GET /auth/callback":                 "F F F F F F F F",
+	"POST /logout":                       "- - - - - - - -",
+	"GET /healthz":                       "2 2 2 2 2 2 2 2",
+	"GET /readyz":                        "2 2 2 2 2 2 2 2",
+	"GET /static/*file":                  "N N N N N N N N",
+	"GET /clusters":                      "L 2 2 2 2 2 2 F",
+	"GET /clusters/new":                  "L 2 2 2 F F F F",
+	"POST /clusters/new":                 "U 4 4 4 F F F F",
+	"POST /clusters/new/plan":            "U 2 2 2 F F F F",
+	"GET /clusters/:id":                  "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/pools":            "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/pools/:pool":      "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/activity":         "L 2 2 N 2 2 2 F",
+	"GET /clusters/:id/diagnostics":      "L 2 2 N 2 2 2 F",
+	"POST /clusters/:id/diagnostics":     "U 4 4 N F F F F",
+	"GET /clusters/:id/access":           "L 2 2 N 2 2 2 F",
+	"POST /clusters/:id/access":          "U 4 4 N F F F F",
+	"GET /catalogue":                     "L 2 2 2 2 2 2 2",
+	"GET /admin/registries":              "L F F F F 2 F F",
+	"POST /admin/registries":             "U F F F F 4 F F",
+	"POST /admin/registries/plan":        "U F F F F 2 F F",
+	"GET /requests":                      "L 2 2 2 2 2 2 F",
+	"GET /requests/:number":              "L 2 2 N 2 2 2 F",
+	"POST /requests/:number/review":      "U F 4 N 4 F F F",
+	"POST /requests/:number/withdraw":    "U - F N F F F F",
+	"POST /requests/:number/collect":     "U 4 F N F F F F",
+	"GET /audit":                         "L F F F F 2 2 F",
+	"GET /admin/teams":                   "L F F F F 2 F F",
+	"GET /admin/teams/new":               "L F F F F 2 F F",
+	"POST /admin/teams/new":              "U F F F F 4 F F",
+	"GET /admin/teams/:slug":             "L F F F F 2 F F",
+	"POST /admin/teams/:slug":            "U F F F F 4 F F",
+	"GET /admin/clusters":                "L F F F F 2 F F",
+	"POST /admin/clusters":               "U F F F F N F F",
+	"GET /admin/policy":                  "L F F F F 2 F F",
+	"POST /admin/policy":                 "U F F F F 4 F F",
+	"POST /admin/policy/check":           "U F F F F 2 F F",
+	"GET /admin/policy/:version":         "L F F F F 2 F F",
+	"POST /admin/policy/:version/decide": "U F F F F 4 F F",
 }
 
 // On the pages of a cluster where its team's members ask for something, all
@@ -81,6 +86,7 @@ func TestAccess(t *testing.T) {
 	ledger, err := store.Cluster(t.Context(), b.pool, b.ledger)
 	b.must(err)
 	pool := ledger.Pools[0]
+	b.must(b.requests.Rules.Ensure(t.Context()))
 	for _, r := range b.pages.Routes() {
 		if r.Method == http.MethodHead {
 			continue
@@ -91,7 +97,7 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s is not in the table", route)
 			continue
 		}
-		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", "*file", "none").Replace(r.Path)
+		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", ":version", "1", "*file", "none").Replace(r.Path)
 		for i, reader := range readers {
 			if row[i] == "-" { // would spoil what follows
 				continue
