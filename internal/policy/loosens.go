@@ -34,7 +34,7 @@ func Loosens(old, now *Policy) []string {
 }
 
 // maxOutcomes bounds the work of a comparison.
-const maxOutcomes = 200_000
+const maxOutcomes = 50_000
 
 // teamsOf lists the teams that either policy names.
 func teamsOf(policies ...*Policy) []string {

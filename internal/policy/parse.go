@@ -11,7 +11,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"doksportal/internal/portal"
 )
@@ -25,8 +24,7 @@ const (
 	maxName      = 60
 	maxReason    = 300
 	maxParts     = 15_000 // in YAML's tokens
-	maxNesting   = 20
-	maxFaults    = 100 // that are told of
+	maxFaults    = 100    // that are told of
 )
 
 // Parse reads a policy. When something is wrong with it, it returns all of the
@@ -78,36 +76,10 @@ func parseYAML(text string) (file *ast.File, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(text)
-	if err := checkShape(tokens); err != nil {
-		return nil, err
+	if len(tokens) > maxParts { // the parser would spend long on them
+		return nil, &yaml.SyntaxError{Message: "it has too many parts", Token: tokens[maxParts]}
 	}
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-}
-
-// checkShape refuses what has more parts, or deeper nested ones, than any
-// policy: the parser would spend long on it.
-func checkShape(tokens token.Tokens) error {
-	if len(tokens) > maxParts {
-		return &yaml.SyntaxError{Message: "it has too many parts", Token: tokens[maxParts]}
-	}
-	depth, entries, line := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			entries, line = 0, t.Position.Line
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			depth++
-		case token.SequenceEndType, token.MappingEndType:
-			depth--
-		case token.SequenceEntryType, token.MappingKeyType:
-			entries++
-		}
-		if depth > maxNesting || entries > maxNesting {
-			return &yaml.SyntaxError{Message: "it is nested too deeply", Token: t}
-		}
-	}
-	return nil
 }
 
 func (r *reader) unreadable(err error) {

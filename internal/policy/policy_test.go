@@ -166,6 +166,11 @@ func TestInputIsNotBelieved(t *testing.T) {
 	if v := p.Judge(in); v.Decision != portal.Approve {
 		t.Errorf("a deletion said to be a read: %s", say(v))
 	}
+	in = input(portal.CreateCluster, portal.Development, true)
+	in.Change.Risk = portal.RiskRead
+	if v := p.Judge(in); v.Decision != portal.Deny {
+		t.Errorf("growth beyond the quota, said to be a read: %s", say(v))
+	}
 	if v := p.Judge(input(portal.CreateCluster, "sandbox", false)); v.Decision != portal.Approve {
 		t.Errorf("an environment that there is not: %s", say(v))
 	}
