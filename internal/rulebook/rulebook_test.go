@@ -319,6 +319,30 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// A decision waits for whoever is putting another version in force, and then
+// sees it.
+func TestDecisionWaits(t *testing.T) {
+	b := setup(t)
+	_, err := b.book.Propose(t.Context(), b.ada, b.easier, "less work")
+	b.must(err)
+	decided := make(chan error, 1)
+	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		b.must(store.LockPolicies(t.Context(), tx))
+		b.must(store.SupersedePolicy(t.Context(), tx))
+		_, err := store.InsertPolicy(t.Context(), tx, portal.PolicyVersion{Base: 1, Text: b.stricter, Author: b.ben.Person(), CreatedAt: now, State: portal.PolicyInForce, InForceAt: now})
+		b.must(err)
+		go func() { decided <- b.other().Decide(context.Background(), b.ben, 2, true) }()
+		for waiting := 0; waiting == 0; {
+			b.must(b.pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").Scan(&waiting))
+		}
+		return nil
+	}))
+	b.wantKind(<-decided, portal.KindConflict)
+	if got := b.states(); got != "3 in_force, 2 proposed, 1 superseded" {
+		t.Error(got)
+	}
+}
+
 // A policy in force that cannot be read lets nothing through, and can be
 // mended by two admins.
 func TestUnreadablePolicy(t *testing.T) {
