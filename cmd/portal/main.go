@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the policy's time zones are known on every machine
 
 	"github.com/alecthomas/kong"
 )
