@@ -197,6 +197,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(policy.BuiltInText))
 	f.Add([]byte("rules:\n  - name: a\n    when: >-\n      a &&\n\n      \"b\"\n    allow: true\n"))
 	f.Add([]byte("rules: [{name: a, when: \"x\\u00e9\\n\", require: [{approvals: 1, from: [team]}], windows: []}]"))
+	f.Add([]byte("a\rb: |\r\n c\x00"))
 	f.Add([]byte("? [a]\n: &x *x\n<<: !!y |2+\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, list := policy.Parse(text)

@@ -43,7 +43,7 @@ func Parse(text []byte) (*Policy, []Fault) {
 }
 
 // Clean writes the ends of lines in one way: browsers send two characters.
-func Clean(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+func Clean(text string) string { return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) }
 
 // root reads the text as YAML. It notes a fault and returns nil when it cannot
 // be read.

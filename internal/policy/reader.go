@@ -48,7 +48,7 @@ func newReader(text []rune) *reader {
 
 // faultAt notes a fault at a place of the text.
 func (r *reader) faultAt(line, column int, format string, args ...any) {
-	r.faults = append(r.faults, Fault{Line: max(line, 1), Column: max(column, 1), Rule: r.rule, Message: fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, Fault{Line: min(max(line, 1), len(r.lines)), Column: max(column, 1), Rule: r.rule, Message: fmt.Sprintf(format, args...)})
 }
 
 // fault notes a fault where a part of the policy begins.
