@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the policy's time zones are known on every machine
 
 	"github.com/alecthomas/kong"
 )
@@ -15,6 +16,7 @@ import (
 type commands struct {
 	Serve     serveCmd     `cmd:"" help:"Serve the portal, configured by PORTAL_* variables."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or look at it."`
+	Policy    policyCmd    `cmd:"" help:"Look at policies."`
 	Demo      demoCmd      `cmd:"" help:"Run the portal with a private Postgres, a simulated DigitalOcean and a local sign-in."`
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated DigitalOcean alone, for clients that are pointed at it."`
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/execute"
+	"doksportal/internal/rulebook"
 )
 
 type migrateCmd struct {
@@ -24,6 +26,14 @@ func (migrateUpCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if err := db.Migrate(ctx, url.Reveal(), execute.MigrateJobs); err != nil {
+		return err
+	}
+	pool, err := db.Open(ctx, url.Reveal())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := (&rulebook.Book{Pool: pool, Now: time.Now}).Ensure(ctx); err != nil {
 		return err
 	}
 	fmt.Println("the database schema is up to date")

@@ -63,11 +63,15 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 	if err != nil {
 		return err
 	}
+	if err := p.rules.Ensure(ctx); err != nil {
+		return err
+	}
 	return p.run(ctx, listener, ready)
 }
 
 // parts are what the portal consists of while it runs.
 type parts struct {
+	rules  *rulebook.Book
 	pages  *web.Server
 	hub    *events.Hub
 	queue  *execute.Queue
@@ -102,7 +106,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup}
+	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup, Pool: pool, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
@@ -128,7 +132,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, Now: time.Now}, Notify: news, Hub: hub,
 		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Logger: logger, Now: time.Now,
 	})
-	return &parts{pages: pages, hub: hub, queue: queue, logger: logger}, err
+	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err
 }
 
 // shutdownFor is how long open answers may take to end.

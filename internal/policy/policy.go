@@ -4,119 +4,87 @@
 package policy
 
 import (
-	"time"
+	_ "embed" // the built-in policy
+	"fmt"
+	"slices"
+	"sync"
 
 	"doksportal/internal/portal"
 )
 
-// Policy is the built-in policy of an installation.
+// Policy is a list of rules, of which the first that matches gives the verdict.
+// It does not change and may be used by many at once.
 type Policy struct {
 	Version           int    // that verdicts name
 	PlatformApprovers string // group of the platform approvers; empty when there is none
+
+	rules []rule
+	terms portal.Terms // of verdicts that no rule gives
 }
 
-// Judge returns the verdict on a request. An operation that no rule speaks of
-// is denied. A cluster whose environment nobody has set counts as production.
-func (p Policy) Judge(in Input) portal.Verdict {
+// BuiltInText is the policy of an installation that has set none.
+//
+//go:embed builtin.yaml
+var BuiltInText string
+
+var builtIn = sync.OnceValue(func() *Policy {
+	p, faults := Parse([]byte(BuiltInText))
+	if len(faults) > 0 {
+		panic(fmt.Sprintf("the built-in policy: %v", faults[0]))
+	}
+	return p
+})
+
+// BuiltIn returns the built-in policy.
+func BuiltIn() *Policy {
+	p := *builtIn()
+	return &p
+}
+
+// Rules is the number of rules.
+func (p *Policy) Rules() int { return len(p.rules) }
+
+// Judge returns the verdict on a request. Whatever the rules say, growth beyond
+// the quota is denied, and so is what no rule speaks of, what a condition
+// cannot be evaluated for, and what nobody could approve. A cluster whose
+// environment nobody has set counts as production.
+func (p *Policy) Judge(in Input) portal.Verdict {
+	in.Change.Risk = in.Change.Operation.Risk()
+	in.Cluster.Environment = guarded(in.Cluster.Environment)
 	v := p.judge(in)
 	v.Policy = p.Version
-	v.WaitFor, v.HoldFor, v.LongestAccess = 7*24*time.Hour, 24*time.Hour, p.LongestAccess(in.Cluster.Environment)
-	if in.Change.Operation == portal.DeleteClusterDangerous {
-		v.CoolOff, v.FreshSignIn, v.TypedName = 15*time.Minute, true, true
-	}
 	return v
 }
 
-func (p Policy) judge(in Input) portal.Verdict {
-	switch in.Change.Risk {
-	case portal.RiskRead, portal.RiskDiagnostic:
-		return allow("It changes nothing: no approval needed.")
-	case portal.RiskChange:
-		return p.judgeChange(in)
-	case portal.RiskDestructive:
-		if in.Change.Operation.Deletes() {
-			return p.approval(in.Team, "Deleting a cluster always needs an approval.")
+func (p *Policy) judge(in Input) portal.Verdict {
+	if in.Quota.Over && in.Change.Risk == portal.RiskChange {
+		return p.deny("It would exceed the team's quota.")
+	}
+	for i := range p.rules {
+		r := &p.rules[i]
+		if !r.selects(in.Change.Operation, in.Cluster.Environment, in.Team.Slug) {
+			continue
 		}
-		return p.approval(in.Team, "Destroying nodes always needs an approval.")
-	case portal.RiskDangerous:
-		return p.judgeDangerous(in)
-	case portal.RiskSecret:
-		return p.judgeSecret(in)
-	case portal.RiskAccount:
-		return p.platform("It changes clusters of several teams, so a platform approver has to agree.")
-	}
-	return deny("The policy has no rule for this operation.")
-}
-
-func (p Policy) judgeChange(in Input) portal.Verdict {
-	switch {
-	case in.Quota.Over:
-		return deny("It would exceed the team's quota.")
-	case !guarded(in.Cluster.Environment):
-		return allow("Within the team's quota, outside production: no approval needed.")
-	case in.Change.Operation == portal.CreateCluster:
-		return p.approval(in.Team, "A production cluster needs an approval.")
-	}
-	return p.approval(in.Team, "Changing a production cluster needs an approval.")
-}
-
-func (p Policy) judgeDangerous(in Input) portal.Verdict {
-	if in.Change.Operation == portal.DeleteClusterSelective {
-		return p.platform("Data outside of the cluster would be destroyed, so a platform approver has to agree.")
-	}
-	if p.PlatformApprovers == "" {
-		return deny("It needs a platform approver, and this portal has none.")
-	}
-	v := p.platform("All data of the cluster would be destroyed, so somebody of the team and a platform approver have to agree.")
-	v.Needs = append([]portal.Need{{Approvals: 1, Groups: []string{in.Team.ApproverGroup}}}, v.Needs...)
-	return v
-}
-
-func (p Policy) judgeSecret(in Input) portal.Verdict {
-	if guarded(in.Cluster.Environment) {
-		return p.approval(in.Team, "Access to a production cluster needs an approval.")
-	}
-	return allow("Access outside production: no approval needed.")
-}
-
-// LongestAccess is how long a kubeconfig or credentials may be good for.
-func (p Policy) LongestAccess(e portal.Environment) time.Duration {
-	if guarded(e) {
-		return time.Hour
-	}
-	return 8 * time.Hour
-}
-
-// guarded reports whether clusters of the environment are protected like
-// production's.
-func guarded(e portal.Environment) bool {
-	return e != portal.Development && e != portal.Staging
-}
-
-func allow(reason string) portal.Verdict {
-	return portal.Verdict{Decision: portal.Allow, Reason: reason}
-}
-
-func deny(reason string) portal.Verdict {
-	return portal.Verdict{Decision: portal.Deny, Reason: reason}
-}
-
-// approval asks for one approval, by the team's approvers or the platform's.
-func (p Policy) approval(t Team, reason string) portal.Verdict {
-	need := portal.Need{Approvals: 1}
-	for _, group := range []string{t.ApproverGroup, p.PlatformApprovers} {
-		if group != "" {
-			need.Groups = append(need.Groups, group)
+		holds, err := r.when.holds(&in)
+		if err != nil {
+			return r.deny(fmt.Sprintf("The condition of rule “%s” cannot be evaluated: %s.", r.name, err))
+		}
+		if holds {
+			return r.verdict(in.Team.ApproverGroup, p.PlatformApprovers)
 		}
 	}
-	return portal.Verdict{Decision: portal.Approve, Reason: reason, Needs: []portal.Need{need}}
+	return p.deny("The policy has no rule for this operation.")
 }
 
-// platform asks for a platform approver, which nobody can be where the group
-// is not configured.
-func (p Policy) platform(reason string) portal.Verdict {
-	if p.PlatformApprovers == "" {
-		return deny("It needs a platform approver, and this portal has none.")
+func (p *Policy) deny(reason string) portal.Verdict {
+	return portal.Verdict{Decision: portal.Deny, Reason: reason, Terms: p.terms}
+}
+
+// guarded is the environment that a cluster counts as: production's, unless it
+// is known to be another.
+func guarded(e portal.Environment) portal.Environment {
+	if slices.Contains(portal.Environments, e) {
+		return e
 	}
-	return portal.Verdict{Decision: portal.Approve, Reason: reason, Needs: []portal.Need{{Approvals: 1, Groups: []string{p.PlatformApprovers}}}}
+	return portal.Production
 }

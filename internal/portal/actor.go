@@ -4,6 +4,7 @@
 package portal
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -54,6 +55,16 @@ const ClockSkew = time.Minute
 func (a Actor) Fresh(now time.Time, within time.Duration) bool {
 	age := now.Sub(a.SignedInAt)
 	return !a.SignedInAt.IsZero() && age <= within && age >= -ClockSkew
+}
+
+// CheckSignIn returns KindStepUp unless the person signed in within that time
+// before now; zero stands for FreshFor. Use cases call it last, so that nobody
+// signs in again for what is refused anyway.
+func (a Actor) CheckSignIn(now time.Time, within time.Duration) error {
+	if a.Fresh(now, cmp.Or(within, FreshFor)) {
+		return nil
+	}
+	return E(KindStepUp, "sign in again to confirm that it is you")
 }
 
 // SystemIssuer is the issuer of actors that are the portal's own jobs.

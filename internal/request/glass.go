@@ -35,7 +35,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if why != "" {
 			return s.makeStale(ctx, tx, r, a.Person(), why)
 		}
-		if err := CheckSignIn(a, s.Now(), s.StepUpWithin); err != nil {
+		if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
 			return err
 		}
 		return s.breakGlass(ctx, tx, a, r, reason)

@@ -47,7 +47,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 			return err
 		}
 		if in.Decision == portal.ReviewApprove {
-			if err := CheckSignIn(a, s.Now(), s.StepUpWithin); err != nil {
+			if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
 				return err
 			}
 		}

@@ -82,4 +82,9 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.POST("/admin/notifications/:id/give-up", s.admin(s.decideDelivery(s.Notify.GiveUp)))
 	e.GET("/admin/clusters", s.admin(s.ownership))
 	e.POST("/admin/clusters", s.admin(s.assign))
+	e.GET("/admin/policy", s.admin(s.policy))
+	e.POST("/admin/policy", s.admin(s.proposePolicy))
+	e.POST("/admin/policy/check", s.admin(s.checkPolicy))
+	e.GET("/admin/policy/:version", s.admin(s.policyVersion))
+	e.POST("/admin/policy/:version/decide", s.admin(s.decidePolicy))
 }

@@ -73,6 +73,11 @@ var access = map[string]string{
 	"POST /me/channels":                   "U 4 4 4 4 4 4 4",
 	"POST /admin/teams/:slug/channels":    "U F F F F 4 F F",
 	"GET /admin/notifications":            "L F F F F 2 F F",
+	"GET /admin/policy":                   "L F F F F 2 F F",
+	"POST /admin/policy":                  "U F F F F 4 F F",
+	"POST /admin/policy/check":            "U F F F F 2 F F",
+	"GET /admin/policy/:version":          "L F F F F 2 F F",
+	"POST /admin/policy/:version/decide":  "U F F F F 4 F F",
 }
 
 // On the pages of a cluster where its team's members ask for something, all
@@ -104,6 +109,7 @@ func TestAccess(t *testing.T) {
 	ledger, err := store.Cluster(t.Context(), b.pool, b.ledger)
 	b.must(err)
 	pool := ledger.Pools[0]
+	b.must(b.requests.Rules.Ensure(t.Context()))
 	for _, r := range b.pages.Routes() {
 		if r.Method == http.MethodHead {
 			continue
@@ -114,7 +120,7 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s is not in the table", route)
 			continue
 		}
-		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", "*file", "none").Replace(r.Path)
+		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", ":version", "1", "*file", "none").Replace(r.Path)
 		for i, reader := range readers {
 			if row[i] == "-" { // would spoil what follows
 				continue

@@ -33,7 +33,7 @@ func TestFormPage(t *testing.T) {
 		"/clusters/c1/pools/p1/nodes/n1/delete": "/clusters/c1/pools/p1/nodes/n1/delete", "/clusters/c1/access": "/clusters/c1/access",
 		"/requests/12/review": "/requests/12", "/requests/12/collect": "/requests/12", "/requests/12/break-glass": "/requests/12",
 		"/requests/12/revise": "/requests/12/revise", "/requests/12/revise/plan": "/requests/12/revise",
-		"/requests/12": "/requests/12", "/requests/": "/requests/", "/admin/teams/pay": "/admin/teams/pay", "/admin/policy": "/admin/policy",
+		"/requests/12": "/requests/12", "/requests/": "/requests/", "/admin/teams/pay": "/admin/teams/pay", "/admin/policy": "/admin/policy", "/admin/policy/3/decide": "/admin/policy",
 		"/me/contacts": "/me", "/me/contacts/3/remove": "/me", "/me": "/me", "/": "/", "": "",
 	} {
 		if got := web.FormPage(path); got != want {

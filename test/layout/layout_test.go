@@ -16,10 +16,10 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/notify internal/request internal/rulebook internal/store internal/teams internal/web static",
+		"internal/inventory internal/notify internal/policy internal/request internal/rulebook internal/store internal/teams internal/web static",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",
-	"internal/rulebook":    "internal/policy internal/store",
+	"internal/rulebook":    "internal/audit internal/db internal/policy internal/portal internal/store",
 	"internal/policy":      "internal/portal",
 	"internal/db":          "internal/portal migrations",
 	"internal/db/pgembed":  "",
@@ -40,7 +40,7 @@ var arrows = map[string]string{
 	"views":                "internal/portal views/ui",
 	"views/ui":             "internal/portal",
 	"internal/web/webtest": "internal/auth/devidp",
-	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/notify internal/portal internal/quota internal/request internal/store internal/teams static views views/ui",
+	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/notify internal/portal internal/quota internal/request internal/rulebook internal/store internal/teams static views views/ui",
 	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/portal internal/store",
 	"migrations":           "",
 	"static":               "",
@@ -61,6 +61,7 @@ var only = map[string][]string{
 	"github.com/alexedwards/scs/v2":     {"internal/auth"},
 	"github.com/wneessen/go-mail":       {"internal/notify"},
 	"github.com/emersion/go-smtp":       {"internal/demo"},
+	"cel.dev/cel-go/cel":                {"internal/policy"},
 	"testing":                           {"internal/db/dbtest", "internal/web/webtest"},
 }
 

@@ -12,7 +12,6 @@ ALTER TABLE requests ADD COLUMN due_at timestamptz;
 ALTER TABLE requests ADD COLUMN starts_at timestamptz;
 ALTER TABLE requests ADD COLUMN warned_at timestamptz;
 ALTER TABLE requests ADD COLUMN approver_groups text[] NOT NULL DEFAULT '{}';
-ALTER TABLE requests ADD COLUMN judged jsonb;
 UPDATE requests SET planned_at = created_at,
     due_at = updated_at + CASE state WHEN 'approved' THEN interval '24 hours' ELSE interval '7 days' END,
     approver_groups = ARRAY(SELECT jsonb_array_elements_text(need -> 'groups')
@@ -85,7 +84,6 @@ ALTER TABLE reviews DROP COLUMN revision;
 DROP INDEX requests_by_requester;
 DROP INDEX requests_to_approve;
 DROP INDEX requests_due;
-ALTER TABLE requests DROP COLUMN judged;
 ALTER TABLE requests DROP COLUMN approver_groups;
 ALTER TABLE requests DROP COLUMN warned_at;
 ALTER TABLE requests DROP COLUMN starts_at;

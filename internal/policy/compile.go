@@ -1,0 +1,83 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"github.com/goccy/go-yaml/ast"
+)
+
+// condition reads and compiles a condition.
+func (r *reader) condition(n ast.Node) *condition {
+	text, ok := r.word(n, "a condition like change.nodes > 3")
+	if !ok {
+		return nil
+	}
+	if len(text) > maxCondition || strings.TrimSpace(text) == "" {
+		r.fault(n, "A condition has 1 to %d characters.", maxCondition)
+		return nil
+	}
+	env, err := environment()
+	if err != nil {
+		r.fault(n, "Conditions cannot be read: %s.", err)
+		return nil
+	}
+	checked, issues := env.Compile(text)
+	if issues.Err() != nil {
+		r.conditionFaults(n, text, issues.Errors())
+		return nil
+	}
+	if !checked.OutputType().IsExactType(cel.BoolType) {
+		r.fault(n, "A condition is true or false; this one is of type %s.", plainTypes(checked.OutputType().String()))
+		return nil
+	}
+	program, err := env.Program(checked, cel.CostLimit(maxCost))
+	if err != nil {
+		r.fault(n, "This condition cannot be used: %s.", err)
+		return nil
+	}
+	return &condition{text: strings.TrimSpace(text), program: program}
+}
+
+// conditionFaults notes what is wrong with a condition, where it was typed.
+func (r *reader) conditionFaults(n ast.Node, text string, errs []*common.Error) {
+	value := []rune(text)
+	in := newReader(value)
+	for _, e := range errs {
+		line, column := r.place(n, value, in.index(e.Location.Line(), e.Location.Column()+1))
+		r.faultAt(line, column, "%s", plain(e.Message))
+	}
+}
+
+var (
+	noField    = regexp.MustCompile(`^undefined field '([^']*)'`)
+	noName     = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	noOverload = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
+	typeName   = regexp.MustCompile(`\bpolicy\.([A-Z])(\w*)`)
+)
+
+// plain says in plain words what CEL says of a condition.
+func plain(message string) string {
+	if m := noField.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("There is nothing called “%s” here.", m[1])
+	}
+	if m := noName.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("There is nothing called “%s”; conditions speak of actor, team, cluster, change, quota, cost and blast.", m[1])
+	}
+	if m := noOverload.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("“%s” cannot be used with %s.", strings.Trim(m[1], "_@"), plainTypes(strings.Trim(m[2], "()")))
+	}
+	if rest, ok := strings.CutPrefix(message, "Syntax error: "); ok {
+		rest, _, _ = strings.Cut(rest, " expecting")
+		return fmt.Sprintf("The condition cannot be read from here on: %s.", strings.ReplaceAll(rest, "'<EOF>'", "its end"))
+	}
+	return message + "."
+}
+
+// plainTypes names types as conditions write their variables.
+func plainTypes(types string) string {
+	return typeName.ReplaceAllStringFunc(types, func(s string) string { return strings.ToLower(strings.TrimPrefix(s, "policy.")) })
+}

@@ -1,0 +1,57 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+// Difference is in what two verdicts on the same request differ.
+type Difference struct {
+	Kind   string // like "needs approval instead of being allowed"
+	Before string
+	After  string
+}
+
+// Differ compares two verdicts in what they ask for. By which rule and which
+// policy they were given, and in which words, does not matter.
+func Differ(before, after portal.Verdict) (Difference, bool) {
+	d := Difference{Before: Words(before), After: Words(after)}
+	switch {
+	case before.Decision != after.Decision:
+		d.Kind = kinds[after.Decision] + ", before " + kinds[before.Decision]
+	case after.Decision == portal.Deny:
+		return d, false
+	case !sameNeeds(before.Needs, after.Needs):
+		d.Kind = "other approvals"
+	default:
+		d.Before, d.After = otherTerms(before.Terms, after.Terms)
+		d.Kind = "other terms"
+		return d, d.Before != ""
+	}
+	return d, true
+}
+
+var kinds = map[portal.Decision]string{portal.Allow: "allowed", portal.Approve: "needs approval", portal.Deny: "denied"}
+
+// sameNeeds compares needs, in whichever order their groups are.
+func sameNeeds(a, b []portal.Need) bool {
+	return slices.EqualFunc(a, b, func(x, y portal.Need) bool {
+		return x.Approvals == y.Approvals &&
+			slices.Equal(slices.Sorted(slices.Values(x.Groups)), slices.Sorted(slices.Values(y.Groups)))
+	})
+}
+
+// otherTerms says which terms differ, empty when none does.
+func otherTerms(before, after portal.Terms) (was, is string) {
+	old, now := terms(before), terms(after)
+	var from, to []string
+	for i := range old {
+		if old[i] != now[i] {
+			from = append(from, old[i].what+" "+old[i].value)
+			to = append(to, now[i].what+" "+now[i].value)
+		}
+	}
+	return strings.Join(from, ", "), strings.Join(to, ", ")
+}

@@ -1,0 +1,92 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"doksportal/internal/portal"
+)
+
+// easier says in what the new rule is easier than the old one, where each of
+// them matches. No rule denies.
+func easier(old, now *rule, secret bool) []string {
+	if denies(now) {
+		return nil
+	}
+	if denies(old) || !covers(now.needs, old.needs) {
+		return []string{fmt.Sprintf("%s, before %s", now.words(), old.words())}
+	}
+	var list []string
+	for _, what := range easierTerms(old, now, secret) {
+		list = append(list, fmt.Sprintf("%s (rule “%s”)", what, now.name))
+	}
+	return list
+}
+
+func denies(r *rule) bool { return r == nil || r.broken() || r.decision == portal.Deny }
+
+// covers reports whether whoever meets the new needs meets the old ones too:
+// each old one is covered by a new one of its own.
+func covers(now, old []need) bool {
+	taken := make([]int, len(now)) // one more than the old need that each covers; 0: none
+	for i := range old {
+		if !assign(old, now, i, taken, map[int]bool{}) {
+			return false
+		}
+	}
+	return true
+}
+
+// assign finds a new need for an old one, moving others as it must. seen are the
+// new needs that were tried.
+func assign(old, now []need, i int, taken []int, seen map[int]bool) bool {
+	for j, n := range now {
+		if seen[j] || !n.covers(old[i]) {
+			continue
+		}
+		seen[j] = true
+		if taken[j] == 0 || assign(old, now, taken[j]-1, taken, seen) {
+			taken[j] = i + 1
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether what meets n meets the other need: it asks for as many
+// approvals, by no other people.
+func (n need) covers(other need) bool {
+	return n.approvals >= other.approvals &&
+		!slices.ContainsFunc(n.from, func(from string) bool { return !slices.Contains(other.from, from) })
+}
+
+func easierTerms(old, now *rule, secret bool) []string {
+	a, b := old.terms, now.terms
+	var list []string
+	longer := func(what string, from, to time.Duration, matters bool) {
+		if matters && to > from {
+			list = append(list, fmt.Sprintf("%s for up to %s, before %s", what, Span(to), Span(from)))
+		}
+	}
+	longer("waits for a decision", a.WaitFor, b.WaitFor, old.decision == portal.Approve)
+	longer("may be carried out", a.HoldFor, b.HoldFor, true)
+	longer("access is good", a.LongestAccess, b.LongestAccess, secret)
+	if b.CoolOff < a.CoolOff {
+		list = append(list, fmt.Sprintf("a cool-off of %s, before %s", Span(b.CoolOff), Span(a.CoolOff)))
+	}
+	if a.FreshSignIn && !b.FreshSignIn {
+		list = append(list, "no fresh sign-in any more")
+	}
+	if a.TypedName && !b.TypedName {
+		list = append(list, "the name is not typed any more")
+	}
+	if len(a.Windows) > 0 && !slices.EqualFunc(a.Windows, b.Windows, sameWindow) {
+		list = append(list, "other windows")
+	}
+	return list
+}
+
+func sameWindow(a, b portal.Window) bool {
+	return slices.Equal(a.Days, b.Days) && a.From == b.From && a.To == b.To && a.Zone == b.Zone
+}

@@ -1,0 +1,274 @@
+package policy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+)
+
+// strict is the policy that the mutations below change.
+const strict = `
+defaults: {waits: 7d, holds: 24h, longest_access: 8h}
+rules:
+  - {name: reads, risks: [read, diagnostic], allow: true}
+  - {name: frozen, teams: [pay], risks: [destructive], deny: frozen}
+  - name: big
+    risks: [change]
+    when: change.nodes > 10
+    require: [{approvals: 2, from: [team, platform]}]
+    cool_off: 15m
+  - {name: free, risks: [change], environments: [development], allow: true}
+  - name: guarded
+    risks: [change, destructive]
+    require: [{approvals: 1, from: [team]}, {approvals: 1, from: [platform, "group:sre"]}]
+    fresh_sign_in: true
+    typed_name: true
+    windows: [{days: [mon, tue], from: "09:00", to: "17:00", zone: UTC}]
+  - {name: access, risks: [secret], require: [{approvals: 1, from: [team, platform]}], longest_access: 1h}
+`
+
+// Each mutation says what has become easier, or that nothing has.
+func TestLoosens(t *testing.T) {
+	t.Parallel()
+	const easier, not = true, false
+	tests := []struct {
+		name, from, to string
+		easier         bool
+	}{
+		{"nothing", "name: reads", "name: reads", not},
+		{"another name", "name: guarded", "name: careful", not},
+		{"another reason", "deny: frozen", "deny: closed", not},
+		{"a rule less, which denied", "  - {name: frozen, teams: [pay], risks: [destructive], deny: frozen}\n", "", easier},
+		{"a rule less, which allowed", "  - {name: free, risks: [change], environments: [development], allow: true}\n", "", not},
+		{"a denial for all", "teams: [pay], risks: [destructive]", "risks: [destructive]", not},
+		{"a denial for another team", "teams: [pay]", "teams: [find]", easier},
+		{"a denial for one team more", "teams: [pay]", "teams: [pay, find]", not},
+		{"a denial of less", "risks: [destructive]", "operations: [delete_node]", easier},
+		{"allowed in one environment more", "[development], allow", "[development, staging], allow", easier},
+		{"allowed elsewhere", "[development], allow", "[staging], allow", easier},
+		{"another condition", "change.nodes > 10", "change.nodes > 11", easier},
+		{"a stricter condition, of which nothing is known", "change.nodes > 10", "change.nodes > 9", easier},
+		{"no condition", "    when: change.nodes > 10\n", "    environments: [production]\n", easier},
+		{"an approval less", "approvals: 2", "approvals: 1", easier},
+		{"an approval more", "approvals: 2", "approvals: 3", not},
+		{"fewer who count", "2, from: [team, platform]", "2, from: [platform]", not},
+		{"more who count", "2, from: [team, platform]", "2, from: [team, platform, \"group:sre\"]", easier},
+		{"others who count", "[platform, \"group:sre\"]", "[platform, \"group:ops\"]", easier},
+		{"needs in another order", `{approvals: 1, from: [team]}, {approvals: 1, from: [platform, "group:sre"]}`, `{approvals: 1, from: ["group:sre"]}, {approvals: 1, from: [team]}`, not},
+		{"a need more", "{approvals: 1, from: [team]},", "{approvals: 1, from: [team]}, {approvals: 1, from: [team]},", not},
+		{"a need less", "{approvals: 1, from: [team]},", "", easier},
+		{"two needs for one", `{approvals: 1, from: [team]}, {approvals: 1, from: [platform, "group:sre"]}`, `{approvals: 2, from: [team]}`, easier},
+		{"approval into denial", `require: [{approvals: 1, from: [team, platform]}], longest_access: 1h`, `deny: "no"`, not},
+		{"approval into allowance", "require: [{approvals: 1, from: [team, platform]}], longest_access", "allow: true, longest_access", easier},
+		{"longer waits", "waits: 7d", "waits: 8d", easier},
+		{"shorter waits", "waits: 7d", "waits: 6d", not},
+		{"longer holds", "holds: 24h", "holds: 2d", easier},
+		{"shorter holds", "holds: 24h", "holds: 1h", not},
+		{"longer access", "longest_access: 1h", "longest_access: 2h", easier},
+		{"shorter access", "longest_access: 1h", "longest_access: 30m", not},
+		{"longer access by default, which every rule for it narrows", "longest_access: 8h", "longest_access: 9h", not},
+		{"a shorter cool-off", "cool_off: 15m", "cool_off: 14m", easier},
+		{"a longer cool-off", "cool_off: 15m", "cool_off: 16m", not},
+		{"no fresh sign-in", "    fresh_sign_in: true\n", "", easier},
+		{"no typed name", "typed_name: true", "typed_name: false", easier},
+		{"a fresh sign-in by default", "longest_access: 8h}", "longest_access: 8h, fresh_sign_in: true}", not},
+		{"no windows", "    windows: [{days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: UTC}]\n", "", easier},
+		{"another window", "17:00", "16:00", easier},
+		{"a window more", "zone: UTC}]", "zone: UTC}, {days: [wed], from: \"09:00\", to: \"17:00\", zone: UTC}]", easier},
+		{"windows where there were none", "cool_off: 15m", "cool_off: 15m\n    windows: [{days: [sun], from: \"09:00\", to: \"17:00\", zone: UTC}]", not},
+		{"a rule more at the end", "longest_access: 1h}", "longest_access: 1h}\n  - {name: registries, risks: [account], allow: true}", easier},
+		{"a denial more before", "  - name: big", "  - {name: closed, operations: [create_cluster], when: cluster.ha, deny: no HA}\n  - name: big", not},
+		{"an allowance before", "  - name: big", "  - {name: quick, operations: [create_cluster], when: cluster.ha, allow: true}\n  - name: big", easier},
+		{"a condition that may not be evaluated less", "  - name: big\n    risks: [change]\n    when: change.nodes > 10\n    require: [{approvals: 2, from: [team, platform]}]\n    cool_off: 15m\n", "", easier},
+	}
+	for _, tt := range tests {
+		if !strings.Contains(strict, tt.from) {
+			t.Errorf("%s: the policy has no %q", tt.name, tt.from)
+		}
+		got := policy.Loosens(must(t, strict), must(t, strings.Replace(strict, tt.from, tt.to, 1)))
+		if (len(got) > 0) != tt.easier {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}
+
+func TestLoosensWords(t *testing.T) {
+	t.Parallel()
+	now := strings.NewReplacer("[development], allow", "[development, staging], allow", "deny: frozen", "require: [{approvals: 1, from: ['group:sre']}]",
+		"longest_access: 1h", "longest_access: 4h", "typed_name: true", "typed_name: false").Replace(strict)
+	got := policy.Loosens(must(t, strict), must(t, now))
+	want := []string{
+		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in production of team pay, production of other teams: the name is not typed any more (rule “guarded”).",
+		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
+			"before 1 approval by the team's approvers and 1 approval by platform approvers or group sre (rule “guarded”).",
+		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of other teams, staging of other teams, production of other teams: the name is not typed any more (rule “guarded”).",
+		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of team pay, staging of team pay, production of team pay: " +
+			"1 approval by group sre (rule “frozen”), before denied (rule “frozen”).",
+		"Get credentials, Get kubeconfig in development of team pay, development of other teams, staging of team pay, staging of other teams, production of team pay, production of other teams: " +
+			"access is good for up to 4h, before 1h (rule “access”).",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoosensPlatformGroup(t *testing.T) {
+	t.Parallel()
+	old, now := must(t, strict), must(t, strict)
+	now.PlatformApprovers = "everybody"
+	if got := policy.Loosens(old, now); len(got) != 1 || !strings.Contains(got[0], "“everybody” instead of “platform”") {
+		t.Errorf("%q", got)
+	}
+}
+
+// An old need may be covered by several new ones; it leaves to others what they
+// alone can be covered by.
+func TestLoosensMovesNeeds(t *testing.T) {
+	t.Parallel()
+	of := func(needs string) *policy.Policy { return must(t, "rules: [{name: a, require: ["+needs+"]}]") }
+	old := of("{approvals: 1, from: [team, platform]}, {approvals: 1, from: [team]}")
+	if got := policy.Loosens(old, of("{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}")); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+	if got := policy.Loosens(old, of("{approvals: 1, from: [platform]}, {approvals: 1, from: [platform]}")); len(got) == 0 {
+		t.Error("the team's approval is not missed")
+	}
+}
+
+// conditional is a policy of as many conditions as fit, different for each
+// name, and for every operation another rule at the end.
+func conditional(name string) string {
+	var b strings.Builder
+	b.WriteString("rules:\n")
+	for i := range 200 - len(portal.Catalogue) {
+		fmt.Fprintf(&b, "  - {name: r%d, when: 'change.nodes > %d || team.slug == %q', deny: no}\n", i, i, name)
+	}
+	for _, op := range portal.Catalogue {
+		fmt.Fprintf(&b, "  - {name: %s, operations: [%s], require: [{approvals: 1, from: [team]}]}\n", op.ID, op.ID)
+	}
+	return b.String()
+}
+
+// More conditions than can be compared count as easier, and soon.
+func TestLoosensTooMany(t *testing.T) {
+	t.Parallel()
+	a, b := must(t, conditional("a")), must(t, conditional("b"))
+	if got := policy.Loosens(a, a); len(got) > 0 {
+		t.Errorf("a policy is easier than itself: %q", got)
+	}
+	begun := time.Now()
+	got := policy.Loosens(a, b)
+	if took := time.Since(begun); len(got) == 0 || !strings.Contains(got[len(got)-1], "too many to compare") || took > 5*time.Second {
+		t.Errorf("after %s: %q", took, got)
+	}
+}
+
+// Whenever nothing is said to be easier, no request is. The policies are made
+// up of parts that overlap in many ways.
+func TestLoosensIsSound(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	stricter := 0
+	for range 1000 {
+		old, now := randomPolicy(t, random), randomPolicy(t, random)
+		if len(policy.Loosens(old, now)) > 0 {
+			continue
+		}
+		stricter++
+		for _, in := range someInputs() {
+			if before, after := old.Judge(in), now.Judge(in); softer(before, after) {
+				t.Fatalf("%s in %q of %q: %s, before %s", in.Change.Operation, in.Cluster.Environment, in.Team.Slug, say(after), say(before))
+			}
+		}
+	}
+	if stricter < 30 {
+		t.Errorf("only %d pairs were not easier", stricter)
+	}
+}
+
+func randomPolicy(t *testing.T, random *rand.Rand) *policy.Policy {
+	t.Helper()
+	pick := func(choices ...string) string { return choices[random.IntN(len(choices))] }
+	for {
+		var b strings.Builder
+		b.WriteString("rules:\n")
+		for i := range 1 + random.IntN(3) {
+			fmt.Fprintf(&b, "  - {name: r%d, %s%s%s%s%s}\n", i,
+				pick("", "", "risks: [change], ", "operations: [create_cluster], "), pick("", "", "environments: [production], ", "environments: [development, staging], "),
+				pick("", "", "teams: [pay], "), pick("", "when: cluster.ha, ", "when: 'cluster.tags[0] == \"x\"', "),
+				pick("deny: x", "allow: true", "require: [{approvals: 1, from: [team]}]", "require: [{approvals: 1, from: [team, platform]}]",
+					"require: [{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}]", "require: [{approvals: 2, from: [platform]}]"))
+		}
+		if p, faults := policy.Parse([]byte(b.String())); len(faults) == 0 {
+			p.PlatformApprovers = "platform"
+			return p
+		}
+	}
+}
+
+func someInputs() []policy.Input {
+	var list []policy.Input
+	for _, op := range []portal.OperationID{portal.CreateCluster, portal.UpdateCluster, portal.DeleteNode} {
+		for _, e := range portal.Environments {
+			for _, team := range []string{"pay", "find"} {
+				for n := range 6 {
+					in := input(op, e, false)
+					in.Team.Slug, in.Cluster.HA = team, n%2 == 0
+					in.Cluster.Tags = [][]string{nil, {"x"}, {"y"}}[n/2]
+					list = append(list, in)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// softer reports whether somebody could be enough for the second verdict but
+// not for the first.
+func softer(before, after portal.Verdict) bool {
+	if after.Decision == portal.Deny {
+		return false
+	}
+	if before.Decision == portal.Deny {
+		return true
+	}
+	people := [][][]string{{}, {{"team"}}, {{"platform"}}, {{"team"}, {"platform"}}, {{"team"}, {"team"}}, {{"platform"}, {"platform"}}}
+	for _, some := range people {
+		if len(after.Owed(some)) == 0 && len(before.Owed(some)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func TestDiffer(t *testing.T) {
+	t.Parallel()
+	approve := portal.Verdict{Decision: portal.Approve, Rule: "a", Reason: "x", Policy: 1, Needs: []portal.Need{{Approvals: 1, Groups: []string{"a", "b"}}}}
+	same, other, terms, denied := approve, approve, approve, portal.Verdict{Decision: portal.Deny}
+	same.Rule, same.Reason, same.Policy, same.Needs = "b", "y", 2, []portal.Need{{Approvals: 1, Groups: []string{"b", "a"}}}
+	other.Needs = []portal.Need{{Approvals: 2, Groups: []string{"a", "b"}}}
+	terms.CoolOff, terms.TypedName = 900e9, true
+	tests := []struct {
+		after portal.Verdict
+		want  string
+	}{
+		{same, ""},
+		{other, "other approvals: 1 approval by a or b → 2 approvals by a or b"},
+		{terms, "other terms: cool-off 0m, typed name no → cool-off 15m, typed name yes"},
+		{denied, "denied, before needs approval: 1 approval by a or b → denied"},
+		{portal.Verdict{Decision: portal.Allow}, "allowed, before needs approval: 1 approval by a or b → allowed at once"},
+	}
+	for _, tt := range tests {
+		d, differs := policy.Differ(approve, tt.after)
+		if got := d.Kind + ": " + d.Before + " → " + d.After; differs != (tt.want != "") || differs && got != tt.want {
+			t.Errorf("%v %q, want %q", differs, got, tt.want)
+		}
+	}
+}

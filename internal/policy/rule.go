@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+// rule is one rule of a policy.
+type rule struct {
+	name         string
+	operations   map[portal.OperationID]bool // that it speaks of
+	environments []portal.Environment        // empty: all
+	teams        []string                    // slugs; empty: all
+	when         *condition                  // nil: always
+	decision     portal.Decision
+	reason       string
+	needs        []need // of Approve
+	terms        portal.Terms
+}
+
+// Whose approval counts, as rules write it: the team's approvers, the
+// platform's, or a group of the identity provider by its name.
+const (
+	fromTeam     = "team"
+	fromPlatform = "platform"
+	fromGroup    = "group:"
+)
+
+// need is a number of approvals by people of whom rules speak.
+type need struct {
+	approvals int
+	from      []string
+}
+
+// selects reports whether the rule speaks of such requests, its condition
+// aside.
+func (r *rule) selects(op portal.OperationID, e portal.Environment, team string) bool {
+	return r.operations[op] &&
+		(len(r.environments) == 0 || slices.Contains(r.environments, e)) &&
+		(len(r.teams) == 0 || slices.Contains(r.teams, team))
+}
+
+// broken reports whether the rule stands for one whose condition cannot be
+// evaluated: it says nothing, so that what it matches is denied.
+func (r *rule) broken() bool { return r.decision == "" }
+
+// verdict is what the rule says, given the groups of the approvers. What
+// nobody could approve is denied.
+func (r *rule) verdict(team, platform string) portal.Verdict {
+	v := portal.Verdict{Decision: r.decision, Reason: r.reason, Rule: r.name, Terms: r.terms}
+	for _, n := range r.needs {
+		groups := n.groups(team, platform)
+		if len(groups) == 0 {
+			return r.deny(nobody(n))
+		}
+		v.Needs = append(v.Needs, portal.Need{Approvals: n.approvals, Groups: groups})
+	}
+	return v
+}
+
+func (r *rule) deny(reason string) portal.Verdict {
+	return portal.Verdict{Decision: portal.Deny, Reason: reason, Rule: r.name, Terms: r.terms}
+}
+
+// groups are those whose members meet the need, each once.
+func (n need) groups(team, platform string) []string {
+	var list []string
+	for _, from := range n.from {
+		group := strings.TrimPrefix(from, fromGroup)
+		switch from {
+		case fromTeam:
+			group = team
+		case fromPlatform:
+			group = platform
+		}
+		if group != "" && !slices.Contains(list, group) {
+			list = append(list, group)
+		}
+	}
+	return list
+}
+
+// nobody says whose approval is missing for good.
+func nobody(n need) string {
+	switch {
+	case !slices.Contains(n.from, fromTeam):
+		return "It needs a platform approver, and this portal has none."
+	case !slices.Contains(n.from, fromPlatform):
+		return "It needs an approver of the team, and there is none."
+	}
+	return "It needs an approver of the team or a platform approver, and there is neither."
+}

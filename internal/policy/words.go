@@ -1,0 +1,92 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+// Words says in short what a verdict asks for.
+func Words(v portal.Verdict) string {
+	switch v.Decision {
+	case portal.Allow:
+		return "allowed at once"
+	case portal.Deny:
+		return "denied"
+	}
+	list := make([]string, len(v.Needs))
+	for i, n := range v.Needs {
+		list[i] = approvals(n.Approvals) + " by " + strings.Join(n.Groups, " or ")
+	}
+	return strings.Join(list, " and ")
+}
+
+// words says in short what a rule says; of no rule, that it denies.
+func (r *rule) words() string {
+	if r == nil {
+		return "denied, as no rule speaks of it"
+	}
+	if r.broken() {
+		return fmt.Sprintf("denied where the condition of rule “%s” cannot be evaluated", r.name)
+	}
+	by := fmt.Sprintf(" (rule “%s”)", r.name)
+	switch r.decision {
+	case portal.Allow:
+		return "allowed at once" + by
+	case portal.Deny:
+		return "denied" + by
+	}
+	list := make([]string, len(r.needs))
+	for i, n := range r.needs {
+		list[i] = approvals(n.approvals) + " by " + strings.Join(approvers(n.from), " or ")
+	}
+	return strings.Join(list, " and ") + by
+}
+
+func approvals(n int) string {
+	if n == 1 {
+		return "1 approval"
+	}
+	return strconv.Itoa(n) + " approvals"
+}
+
+// approvers names those whose approval counts.
+func approvers(from []string) []string {
+	names := map[string]string{fromTeam: "the team's approvers", fromPlatform: "platform approvers"}
+	list := make([]string, len(from))
+	for i, word := range from {
+		list[i] = names[word]
+		if group, ok := strings.CutPrefix(word, fromGroup); ok {
+			list[i] = "group " + group
+		}
+	}
+	return list
+}
+
+// term is one of the terms in words.
+type term struct {
+	what  string
+	value string
+}
+
+// terms lists all terms in words, always in the same order.
+func terms(t portal.Terms) []term {
+	windows := make([]string, len(t.Windows))
+	for i, w := range t.Windows {
+		windows[i] = w.String()
+	}
+	return []term{
+		{"waits", Span(t.WaitFor)}, {"holds", Span(t.HoldFor)}, {"cool-off", Span(t.CoolOff)}, {"longest access", Span(t.LongestAccess)},
+		{"fresh sign-in", portal.YesNo(t.FreshSignIn)}, {"typed name", portal.YesNo(t.TypedName)},
+		{"windows", orAnyTime(strings.Join(windows, "; "))},
+	}
+}
+
+func orAnyTime(s string) string {
+	if s == "" {
+		return "at any time"
+	}
+	return s
+}

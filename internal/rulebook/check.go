@@ -1,0 +1,136 @@
+package rulebook
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// previewed is how many requests a preview looks back on.
+const previewed = 500
+
+// Check is what can be said of a draft before it is proposed.
+type Check struct {
+	Faults  []policy.Fault
+	Easier  []string // what it makes easier than the policy in force
+	Preview Preview
+}
+
+// Preview says how the newest requests would have been judged under a draft.
+type Preview struct {
+	Requests int // that were looked at
+	Unknown  int // that could not be judged again
+	Counts   []Count
+	Changed  []Changed // newest first
+}
+
+// Count is how many requests would have been judged differently in one way.
+type Count struct {
+	Kind     string
+	Requests int
+}
+
+// Changed is a request that would have been judged differently.
+type Changed struct {
+	Number int64
+	policy.Difference
+}
+
+// Check reads a draft, compares it with the policy in force and tries it on the
+// newest requests. Of a draft with faults it tells only those.
+func (b *Book) Check(ctx context.Context, text string) (Check, error) {
+	draft, faults := policy.Parse([]byte(text))
+	if len(faults) > 0 {
+		return Check{Faults: faults}, nil
+	}
+	draft.PlatformApprovers = b.PlatformApprovers
+	easier, err := b.loosens(ctx, b.Pool, draft)
+	if err != nil {
+		return Check{}, err
+	}
+	requests, err := store.JudgedRequests(ctx, b.Pool, previewed)
+	return Check{Easier: easier, Preview: preview(draft, requests)}, err
+}
+
+func preview(draft *policy.Policy, requests []store.JudgedRequest) Preview {
+	p := Preview{Requests: len(requests)}
+	counts := map[string]int{}
+	for _, r := range requests {
+		in, ok := input(r)
+		if !ok {
+			p.Unknown++
+			continue
+		}
+		if d, differs := policy.Differ(r.Verdict, draft.Judge(in)); differs {
+			p.Changed = append(p.Changed, Changed{r.Number, d})
+			counts[d.Kind]++
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		p.Counts = append(p.Counts, Count{kind, counts[kind]})
+	}
+	return p
+}
+
+// input is what a request was judged by, if that was kept and is still known.
+func input(r store.JudgedRequest) (policy.Input, bool) {
+	var in policy.Input
+	ok := len(r.Input) > 0 && json.Unmarshal(r.Input, &in) == nil
+	return in, ok && in.Change.Operation.Title() != ""
+}
+
+// versionsShown is how many versions a page of the history has.
+const versionsShown = 20
+
+// History lists versions of the policy, newest first, from below a version on;
+// 0: from the newest. It returns the version that the next page goes on from, 0
+// when there is none.
+func (b *Book) History(ctx context.Context, before int) ([]portal.PolicyVersion, int, error) {
+	list, err := store.Policies(ctx, b.Pool, before, versionsShown+1)
+	if err != nil || len(list) <= versionsShown {
+		return list, 0, err
+	}
+	return list[:versionsShown], list[versionsShown-1].Version, nil
+}
+
+// Text is the text of the policy in force.
+func (b *Book) Text(ctx context.Context) (string, error) {
+	version, err := store.PolicyInForce(ctx, b.Pool)
+	if err != nil || version == 0 {
+		return policy.BuiltInText, err
+	}
+	kept, err := store.Policy(ctx, b.Pool, version)
+	return kept.Text, err
+}
+
+// Proposed returns the version that waits for a decision and what it makes
+// easier, or an error of KindNotFound.
+func (b *Book) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
+	p, err := store.ProposedPolicy(ctx, b.Pool)
+	if err != nil {
+		return p, nil, err
+	}
+	draft, faults := policy.Parse([]byte(p.Text))
+	if len(faults) > 0 {
+		return p, []string{"It cannot be read any more: " + faults[0].String()}, nil
+	}
+	draft.PlatformApprovers = b.PlatformApprovers
+	easier, err := b.loosens(ctx, b.Pool, draft)
+	return p, easier, err
+}
+
+// Version returns a version and the lines in which it differs from the one
+// before it, or an error of KindNotFound.
+func (b *Book) Version(ctx context.Context, version int) (portal.PolicyVersion, []Line, error) {
+	p, err := store.Policy(ctx, b.Pool, version)
+	if err != nil || version == 1 {
+		return p, Diff("", p.Text), err
+	}
+	before, err := store.Policy(ctx, b.Pool, version-1)
+	return p, Diff(before.Text, p.Text), err
+}

@@ -1,0 +1,210 @@
+package rulebook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+const (
+	maxNote    = 500
+	unreadable = "The policy in force cannot be read, so it cannot be shown that nothing becomes easier."
+)
+
+// Propose makes a new version of the policy. When it makes nothing easier it is
+// in force at once, else it waits for another admin. Only admins may who have
+// just signed in (KindStepUp); faults are those of the fields text and note
+// (KindInvalid); KindConflict says that another version waits already.
+func (b *Book) Propose(ctx context.Context, a portal.Actor, text, note string) (portal.PolicyVersion, error) {
+	if err := onlyAdmin(a); err != nil {
+		return portal.PolicyVersion{}, err
+	}
+	text, note = policy.Clean(text), strings.TrimSpace(note)
+	draft, err := b.read(text, note)
+	if err == nil {
+		err = a.CheckSignIn(b.Now(), b.StepUpWithin)
+	}
+	if err != nil {
+		return portal.PolicyVersion{}, err
+	}
+	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: b.Now()}
+	return p, db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
+		if p.Base, err = b.begin(ctx, tx); err != nil {
+			return err
+		}
+		return b.enter(ctx, tx, a, &p, draft)
+	})
+}
+
+// begin locks the versions and returns which of them is in force.
+func (b *Book) begin(ctx context.Context, tx pgx.Tx) (int, error) {
+	if err := store.LockPolicies(ctx, tx); err != nil {
+		return 0, err
+	}
+	return b.ensure(ctx, tx)
+}
+
+// enter keeps a new version. The versions are locked.
+func (b *Book) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, draft *policy.Policy) error {
+	before, err := store.Policy(ctx, tx, p.Base)
+	if err != nil {
+		return err
+	}
+	if before.Text == p.Text {
+		return portal.Invalid(portal.FieldError{Field: "text", Message: "This is the policy that is in force."})
+	}
+	easier, err := b.loosens(ctx, tx, draft)
+	if err != nil {
+		return err
+	}
+	if len(easier) == 0 {
+		return b.enterInForce(ctx, tx, a, p)
+	}
+	return b.enterProposed(ctx, tx, a, p, easier)
+}
+
+func (b *Book) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
+	p.State, p.InForceAt = portal.PolicyInForce, p.CreatedAt
+	if err := store.SupersedePolicy(ctx, tx); err != nil {
+		return err
+	}
+	var err error
+	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {
+		return err
+	}
+	return b.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which makes nothing easier")
+}
+
+func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, easier []string) error {
+	switch waiting, err := store.ProposedPolicy(ctx, tx); {
+	case err == nil:
+		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
+	case portal.KindOf(err) != portal.KindNotFound:
+		return err
+	}
+	p.State = portal.PolicyProposed
+	var err error
+	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {
+		return err
+	}
+	return b.record(ctx, tx, a, *p, portal.EventPolicyProposed, easier, "%s proposed policy version %d, which makes something easier")
+}
+
+// Decide has a proposed version come in force, or drops it. Only admins may who
+// have just signed in (KindStepUp); the author may drop, but not accept it
+// (KindForbidden). KindConflict says that it has been decided on, or that
+// another version has come in force since it was proposed.
+func (b *Book) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
+	if err := onlyAdmin(a); err != nil {
+		return err
+	}
+	if err := a.CheckSignIn(b.Now(), b.StepUpWithin); err != nil {
+		return err
+	}
+	return db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
+		inForce, err := b.begin(ctx, tx)
+		if err != nil {
+			return err
+		}
+		p, err := store.Policy(ctx, tx, version)
+		if err != nil {
+			return err
+		}
+		p.DecidedBy, p.DecidedAt = a.Person(), b.Now()
+		switch {
+		case p.State != portal.PolicyProposed:
+			return portal.E(portal.KindConflict, "this version has been decided on already")
+		case !accept:
+			return b.drop(ctx, tx, a, p)
+		case p.Author.Identity == a.Identity:
+			return portal.E(portal.KindForbidden, "you proposed this yourself; another admin has to decide")
+		case p.Base != inForce:
+			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it anew", inForce))
+		}
+		return b.accept(ctx, tx, a, p)
+	})
+}
+
+func (b *Book) drop(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
+	p.State = portal.PolicyDropped
+	if err := store.DecidePolicy(ctx, tx, p); err != nil {
+		return err
+	}
+	return b.record(ctx, tx, a, p, portal.EventPolicyDropped, nil, "%s dropped policy version %d")
+}
+
+func (b *Book) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
+	draft, err := b.read(p.Text, p.Note)
+	if err != nil {
+		return err
+	}
+	easier, err := b.loosens(ctx, tx, draft)
+	if err != nil {
+		return err
+	}
+	if err := store.SupersedePolicy(ctx, tx); err != nil {
+		return err
+	}
+	p.State, p.InForceAt = portal.PolicyInForce, p.DecidedAt
+	if err := store.DecidePolicy(ctx, tx, p); err != nil {
+		return err
+	}
+	return b.record(ctx, tx, a, p, portal.EventPolicyInForce, easier, "%s put policy version %d in force, which "+p.Author.Name+" proposed")
+}
+
+// record puts on the trail what became of a version, and all that it says.
+func (b *Book) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, easier []string, summary string) error {
+	return audit.Append(ctx, tx, portal.Event{
+		At: b.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
+		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "easier": easier},
+	})
+}
+
+// loosens says what a draft makes easier than what is in force as q sees it. Of
+// a policy in force that cannot be read anything may be easier.
+func (b *Book) loosens(ctx context.Context, q store.Querier, draft *policy.Policy) ([]string, error) {
+	inForce, err := b.InForce(ctx, q)
+	if errors.Is(err, errUnreadable) {
+		return []string{unreadable}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return policy.Loosens(inForce, draft), nil
+}
+
+// read reads a version as it was typed.
+func (b *Book) read(text, note string) (*policy.Policy, error) {
+	var fields []portal.FieldError
+	draft, faults := policy.Parse([]byte(text))
+	for _, f := range faults {
+		said := f.String()
+		first, size := utf8.DecodeRuneInString(said)
+		fields = append(fields, portal.FieldError{Field: "text", Message: strings.ToUpper(string(first)) + said[size:]})
+	}
+	if n := utf8.RuneCountInString(note); n == 0 || n > maxNote {
+		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("Say in 1 to %d characters what changes and why.", maxNote)})
+	}
+	if len(fields) > 0 {
+		return nil, portal.Invalid(fields...)
+	}
+	draft.PlatformApprovers = b.PlatformApprovers
+	return draft, nil
+}
+
+func onlyAdmin(a portal.Actor) error {
+	if a.IsZero() || !a.HasRole(portal.RoleAdmin) {
+		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/rulebook"
+	"doksportal/views"
+)
+
+func (s *Server) policy(c *gin.Context, v viewer) error {
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	form := views.PolicyForm{Text: typed.Typed("text"), Note: typed.Typed("note")}
+	if !typed.Has("text") {
+		if form.Text, err = s.Requests.Rules.Text(c.Request.Context()); err != nil {
+			return err
+		}
+	}
+	return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: typed.Has("text"), Saved: savedPolicy(query(c, "saved"))}, nil)
+}
+
+// savedPolicy says what came of the reader's last act.
+func savedPolicy(state string) string {
+	switch portal.PolicyState(state) {
+	case portal.PolicyInForce:
+		return "It is in force."
+	case portal.PolicyProposed:
+		return "It is proposed and waits for another admin."
+	case portal.PolicyDropped:
+		return "It is dropped."
+	}
+	return ""
+}
+
+func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
+	f := c.Request.PostForm
+	form := views.PolicyForm{Text: f.Get("text"), Note: f.Get("note")}
+	if f.Get("action") == "check" {
+		return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: true}, nil)
+	}
+	p, err := s.Requests.Rules.Propose(c.Request.Context(), v.actor, form.Text, form.Note)
+	if err == nil {
+		return seePolicy(c, p.State)
+	}
+	if !formProblem(err) {
+		return err
+	}
+	return s.showPolicy(c, v, status(err), views.PolicyPage{Form: form, Checked: true}, err)
+}
+
+// seePolicy sends the browser to the policy's page, which says what came of it.
+func seePolicy(c *gin.Context, state portal.PolicyState) error {
+	c.Redirect(http.StatusSeeOther, "/admin/policy?saved="+string(state))
+	return nil
+}
+
+// checkPolicy renews the panel beside the form while it is typed.
+func (s *Server) checkPolicy(c *gin.Context, _ viewer) error {
+	check, err := s.Requests.Rules.Check(c.Request.Context(), c.Request.PostForm.Get("text"))
+	problem := ""
+	if err != nil {
+		if !formProblem(err) {
+			return err
+		}
+		problem = message(err)
+	}
+	s.render(c, http.StatusOK, views.PolicyPanel(true, policyCheck(check), problem))
+	return nil
+}
+
+func (s *Server) decidePolicy(c *gin.Context, v viewer) error {
+	version, err := policyNumber(c)
+	if err != nil {
+		return err
+	}
+	decision := c.Request.PostForm.Get("decision")
+	if decision != "accept" && decision != "drop" {
+		return portal.E(portal.KindInvalid, "choose whether you accept or drop it")
+	}
+	if err := s.Requests.Rules.Decide(c.Request.Context(), v.actor, version, decision == "accept"); err != nil {
+		return err
+	}
+	if decision == "accept" {
+		return seePolicy(c, portal.PolicyInForce)
+	}
+	return seePolicy(c, portal.PolicyDropped)
+}
+
+func (s *Server) policyVersion(c *gin.Context, v viewer) error {
+	version, err := policyNumber(c)
+	if err != nil {
+		return err
+	}
+	p := views.PolicyVersionPage{Page: s.page(c, v, "Policy version "+strconv.Itoa(version))}
+	var lines []rulebook.Line
+	if p.Version, lines, err = s.Requests.Rules.Version(c.Request.Context(), version); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		p.Lines = append(p.Lines, views.PolicyLine(l))
+	}
+	s.render(c, http.StatusOK, views.PolicyVersion(p))
+	return nil
+}
+
+// policyNumber returns the version in the path, KindNotFound when it is none.
+func policyNumber(c *gin.Context) (int, error) {
+	version, err := strconv.ParseInt(c.Param("version"), 10, 32)
+	if err != nil || version < 1 {
+		return 0, portal.E(portal.KindNotFound, "there is no such version of the policy", err)
+	}
+	return int(version), nil
+}
+
+// showPolicy completes the page: what is wrong with the form, what can be said
+// of the text, and the versions there are.
+func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPage, problem error) error {
+	p.Page = s.page(c, v, "Policy")
+	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
+		p.Problem = message(problem)
+	}
+	ctx, rules := c.Request.Context(), s.Requests.Rules
+	if p.Checked {
+		check, err := rules.Check(ctx, p.Form.Text)
+		if err != nil {
+			return err
+		}
+		p.Check = policyCheck(check)
+	}
+	var err error
+	if p.Waiting, err = s.waitingPolicy(c, v); err != nil {
+		return err
+	}
+	before, _ := strconv.ParseInt(query(c, "before"), 10, 32) // anything else is the first page
+	var next int
+	if p.History, next, err = rules.History(ctx, int(before)); err != nil {
+		return err
+	}
+	if next > 0 {
+		p.Next = "/admin/policy?before=" + strconv.Itoa(next)
+	}
+	s.render(c, code, views.Policy(p))
+	return nil
+}
+
+func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, error) {
+	p, easier, err := s.Requests.Rules.Proposed(c.Request.Context())
+	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+		return views.PolicyWaiting{}, nil
+	}
+	return views.PolicyWaiting{PolicyVersion: p, Easier: easier, CanAccept: p.Author.Identity != v.actor.Identity}, err
+}
+
+// policyCheck is a check as pages show it.
+func policyCheck(check rulebook.Check) views.PolicyCheck {
+	p := views.PolicyCheck{Easier: check.Easier, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	for _, f := range check.Faults {
+		p.Faults = append(p.Faults, views.PolicyFault(f))
+	}
+	for _, n := range check.Preview.Counts {
+		p.Counts = append(p.Counts, views.PolicyCount(n))
+	}
+	for _, r := range check.Preview.Changed {
+		p.Changed = append(p.Changed, views.PolicyChange{Number: r.Number, Before: r.Before, After: r.After})
+	}
+	return p
+}

@@ -1,0 +1,180 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+)
+
+const (
+	easierPolicy = "rules: [{name: all, allow: true}]\n"
+	faultyPolicy = "rules:\n  - name: a\n    when: cluster.nmae == \"x\"\n    allow: true\n  - {name: \"<b>\", allow: maybe}\n"
+)
+
+// stricterPolicy makes nothing easier than the built-in one.
+var stricterPolicy = strings.Replace(policy.BuiltInText, "cool_off: 15m", "cool_off: 30m", 1)
+
+// admin is an admin who has just signed in, but is none of the accounts.
+func admin() portal.Actor {
+	return portal.Actor{Identity: portal.Identity{Issuer: "https://idp", Subject: "ben"}, Name: "Ben Admin", Roles: []portal.Role{portal.RoleAdmin}, SignedInAt: time.Now()}
+}
+
+// propose has Ben propose a version.
+func (b *bundle) propose(text, note string) portal.PolicyVersion {
+	b.t.Helper()
+	p, err := b.requests.Rules.Propose(b.t.Context(), admin(), text, note)
+	b.must(err)
+	return p
+}
+
+func TestPolicyPage(t *testing.T) {
+	b := setup(t)
+	page := b.as("admin").Get("/admin/policy").WantStatus(http.StatusOK)
+	if page.Value("text") != policy.BuiltInText {
+		t.Errorf("the form opens with %q", page.Value("text"))
+	}
+	if page.Find("[style]").Length() > 0 {
+		t.Error("the policy of content allows no inline style")
+	}
+	if got := page.Text(`nav a[aria-current="page"]`); got != "Policy" {
+		t.Errorf("the navigation says %q", got)
+	}
+}
+
+// The panel tells faults by line and column, as text.
+func TestPolicyCheckPanel(t *testing.T) {
+	b := setup(t)
+	panel := b.as("admin").Post("/admin/policy/check", url.Values{"text": {strings.ReplaceAll(faultyPolicy, "\n", "\r\n")}}).WantStatus(http.StatusOK)
+	const want = "3:18 rule “a” There is nothing called “nmae” here.5:26 rule “<b>” This is true or false, not “maybe”."
+	if got := panel.Text("#check ul"); got != want {
+		t.Errorf("%q", got)
+	}
+	if got := panel.Text("[data-testid=policy-faults]"); got != "2 faults" {
+		t.Errorf("%q", got)
+	}
+	if panel.Find("nav").Length() > 0 {
+		t.Error("the panel is a page of its own")
+	}
+}
+
+// The panel says what becomes easier, and what of the requests would have been
+// judged differently.
+func TestPolicyPreviewPanel(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	judged := policy.Input{Team: policy.Team{Slug: "pay", ApproverGroup: "pay-approvers"}, Cluster: policy.Cluster{Environment: portal.Production}, Change: policy.Change{Operation: portal.CreateCluster}}
+	_, err := b.pool.Exec(t.Context(), "UPDATE requests SET judged = $1", judged)
+	b.must(err)
+	b.pending()
+	_, err = b.pool.Exec(t.Context(), "UPDATE requests SET judged = NULL WHERE number <> $1::bigint", number)
+	b.must(err)
+	panel := b.as("admin").Post("/admin/policy/check", url.Values{"text": {easierPolicy}}).WantStatus(http.StatusOK)
+	if got := panel.Text("[data-testid=easier]"); !strings.Contains(got, "It needs a second admin.") || !strings.Contains(got, "Delete cluster") {
+		t.Errorf("%q", got)
+	}
+	got := panel.Text("[data-testid=preview]")
+	for _, want := range []string{"The last 2 requests", "1 allowed, before needs approval", "1 request could not be judged again", "#" + number + "1 approval by pay-approvers or platform → allowed at once"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q does not say %q", got, want)
+		}
+	}
+	panel = b.as("admin").Post("/admin/policy/check", url.Values{"text": {stricterPolicy}})
+	if got := panel.Text("[data-testid=easier]"); !strings.Contains(got, "Nothing becomes easier") {
+		t.Errorf("%q", got)
+	}
+}
+
+// Without scripts a button checks what was typed, and bad input stays.
+func TestPolicyFormWithoutScripts(t *testing.T) {
+	b := setup(t)
+	form := url.Values{"text": {faultyPolicy}, "note": {"a note"}, "action": {"check"}}
+	page := b.as("admin").Post("/admin/policy", form).WantStatus(http.StatusOK)
+	if page.Value("text") != faultyPolicy || page.Value("note") != "a note" || page.Text("[data-testid=policy-faults]") != "2 faults" {
+		t.Errorf("%q, %q, %q", page.Value("text"), page.Value("note"), page.Text("#check"))
+	}
+	form.Set("action", "propose")
+	page = b.as("admin").Post("/admin/policy", form).WantStatus(http.StatusUnprocessableEntity)
+	if page.Value("text") != faultyPolicy || page.Value("note") != "a note" {
+		t.Errorf("%q, %q", page.Value("text"), page.Value("note"))
+	}
+	if got := page.Fault("text"); !strings.HasPrefix(got, "Line 3, column 18, rule “a”: There is nothing called “nmae” here.") {
+		t.Errorf("%q", got)
+	}
+	if n := b.count("SELECT count(*) FROM policies"); n > 0 {
+		t.Errorf("%d versions were kept", n)
+	}
+}
+
+func TestPolicyWaits(t *testing.T) {
+	b := setup(t)
+	b.propose(easierPolicy, "less work")
+	page := b.as("admin").Get("/admin/policy").WantStatus(http.StatusOK)
+	if got := page.Text("[data-testid=waiting]"); !strings.Contains(got, "Proposed by Ben Admin: less work") || !strings.Contains(got, "allowed at once (rule “all”)") {
+		t.Errorf("%q", got)
+	}
+	if page.Find("[data-testid=accept]").Length() != 1 || page.Find("[data-testid=drop]").Length() != 1 {
+		t.Error("another admin cannot decide")
+	}
+	if got := page.Text("[data-testid=versions] tbody tr:first-child"); !strings.Contains(got, "proposed") || !strings.Contains(got, "Ben Admin") {
+		t.Errorf("%q", got)
+	}
+	b.as("admin").Post("/admin/policy/2/decide", url.Values{"decision": {"perhaps"}}).WantStatus(http.StatusUnprocessableEntity)
+	for _, version := range []string{"0", "-1", "x", "99999999999999999999", "7"} {
+		b.as("admin").Get("/admin/policy/" + version).WantStatus(http.StatusNotFound)
+	}
+}
+
+func TestPolicyVersionPage(t *testing.T) {
+	b := setup(t)
+	b.propose(stricterPolicy, "longer <b>cool-off</b>")
+	page := b.as("admin").Get("/admin/policy/2").WantStatus(http.StatusOK)
+	text := page.Find("[data-testid=text]").Text()
+	for _, want := range []string{"\n- " + "    cool_off: 15m\n+     cool_off: 30m\n", "\n      fresh_sign_in: true\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q does not have %q", text, want)
+		}
+	}
+	if got := page.Text("main dl"); !strings.Contains(got, "in force") || !strings.Contains(got, "Ben Admin") || !strings.Contains(got, "longer <b>cool-off</b>") {
+		t.Errorf("%q", got)
+	}
+	if page.Find("main form, main textarea").Length() > 0 {
+		t.Error("an old version can be edited")
+	}
+	if got := b.as("admin").Get("/admin/policy/1").Find("[data-testid=text]").Text(); strings.Count(got, "\n+ ") < 20 {
+		t.Errorf("the first version has nothing before it: %q", got)
+	}
+}
+
+// A proposal of the account's own, and its decision on another's, on the page.
+func TestPolicyByForm(t *testing.T) {
+	b := setup(t)
+	propose := func(text string) (status int, says string) {
+		page := b.as("admin").Post("/admin/policy", url.Values{"text": {text}, "note": {"why"}, "action": {"propose"}})
+		return page.Status, page.Text("main")
+	}
+	if _, says := propose(stricterPolicy); !strings.Contains(says, "It is in force.") {
+		t.Fatalf("%q", says)
+	}
+	if _, says := propose(easierPolicy); !strings.Contains(says, "It is proposed and waits for another admin.") || !strings.Contains(says, "another admin has to decide") {
+		t.Fatalf("%q", says)
+	}
+	b.as("admin").Post("/admin/policy/3/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusForbidden)
+	if got := b.as("admin").Post("/admin/policy/3/decide", url.Values{"decision": {"drop"}}).WantStatus(http.StatusOK).Text("main"); !strings.Contains(got, "It is dropped.") {
+		t.Errorf("%q", got)
+	}
+	b.propose(easierPolicy, "again")
+	if status, says := propose("rules: [{name: other, allow: true}]"); status != http.StatusConflict || !strings.Contains(says, "Version 4 waits for a decision already") {
+		t.Errorf("%d %q", status, says)
+	}
+	if got := b.as("admin").Post("/admin/policy/4/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusOK).Text("main"); !strings.Contains(got, "It is in force.") {
+		t.Errorf("%q", got)
+	}
+	if got := b.as("admin").Get("/admin/policy/4").Text("[data-testid=decided]"); !strings.Contains(got, "Ada Admin") {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,26 @@
+package browser
+
+import "testing"
+
+// TestPolicy writes a policy and sees at once what would come of it.
+func TestPolicy(t *testing.T) {
+	admin := signIn(t, "admin")
+	admin.open("/admin/policy")
+	admin.sees("#check", "Here stands what a change would do.")
+	admin.sees(".code-numbers", "70")
+	admin.check("policy")
+
+	admin.fill("#text", "rules:\n  - name: all\n    when: cluster.nmae == \"x\"\n    allow: true\n")
+	admin.sees("[data-testid=policy-faults]", "1 fault")
+	admin.sees("#check", "3:18")
+	admin.check("policy-faults")
+
+	admin.fill("#text", "rules:\n  - {name: all, allow: true}\n")
+	admin.sees("[data-testid=easier]", "It needs a second admin.")
+	admin.sees("[data-testid=preview]", "under it")
+	admin.check("policy-easier")
+
+	admin.open("/admin/policy/1")
+	admin.sees("[data-testid=text]", "+ rules:")
+	admin.check("policy-version")
+}

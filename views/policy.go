@@ -1,0 +1,121 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+// PolicyPage is where admins read and change the policy.
+type PolicyPage struct {
+	Page
+	Form    PolicyForm
+	Faults  []portal.FieldError
+	Problem string
+	Saved   string
+	Checked bool // Check says something of the text
+	Check   PolicyCheck
+	Waiting PolicyWaiting
+	History []portal.PolicyVersion
+	Next    string
+}
+
+// PolicyForm is a new version as typed.
+type PolicyForm struct {
+	Text string
+	Note string
+}
+
+// PolicyWaiting is the version that waits for a decision, the zero
+// PolicyWaiting when there is none.
+type PolicyWaiting struct {
+	portal.PolicyVersion
+	Easier    []string
+	CanAccept bool // the reader is another admin than the author
+}
+
+// PolicyCheck is what can be said of a draft.
+type PolicyCheck struct {
+	Faults   []PolicyFault
+	Easier   []string
+	Requests int // that it was tried on
+	Unknown  int // of them, those that could not be judged again
+	Counts   []PolicyCount
+	Changed  []PolicyChange
+}
+
+// PolicyFault is something wrong with the text of a policy.
+type PolicyFault struct {
+	Line    int
+	Column  int
+	Rule    string
+	Message string
+}
+
+// PolicyCount is how many requests a draft would judge differently in one way.
+type PolicyCount struct {
+	Kind     string
+	Requests int
+}
+
+// PolicyChange is a request that a draft would judge differently.
+type PolicyChange struct {
+	Number        int64
+	Before, After string
+}
+
+// PolicyVersionPage shows a version of the policy.
+type PolicyVersionPage struct {
+	Page
+	Version portal.PolicyVersion
+	Lines   []PolicyLine
+}
+
+// PolicyLine is a line of a version, compared with the version before it.
+type PolicyLine struct {
+	Sign byte // '+' new, '-' gone, ' ' in both
+	Text string
+}
+
+// changedShown is how many requests are listed one by one.
+const changedShown = 50
+
+func firstChanged(list []PolicyChange) []PolicyChange { return list[:min(len(list), changedShown)] }
+
+func policyPath(version int) string { return "/admin/policy/" + strconv.Itoa(version) }
+
+// lineNumbers are those of a text and of some lines that may be added to it.
+func lineNumbers(text string) string {
+	const more = 200
+	var b strings.Builder
+	for i := range strings.Count(text, "\n") + more {
+		b.WriteString(strconv.Itoa(i+1) + "\n")
+	}
+	return b.String()
+}
+
+// rows is the height of the text's field where it does not grow by itself.
+func rows(text string) string { return strconv.Itoa(strings.Count(text, "\n") + 4) }
+
+func stateColour(s portal.PolicyState) string {
+	switch s {
+	case portal.PolicyInForce:
+		return "bg-success"
+	case portal.PolicyProposed:
+		return "bg-warning"
+	}
+	return "bg-neutral"
+}
+
+// lineClass tells new lines and those that are gone from the others, besides
+// their sign.
+func lineClass(sign byte) string {
+	switch sign {
+	case '+':
+		return "text-success"
+	case '-':
+		return "text-error"
+	}
+	return ""
+}
