@@ -2,7 +2,9 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +17,7 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/inventory"
+	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -85,7 +88,22 @@ func seed(ctx context.Context, cfg config.Config) error {
 	if err := (&inventory.Syncer{Pool: pool, DO: client, Now: time.Now}).Sync(ctx); err != nil {
 		return fmt.Errorf("read the simulated clusters: %w", err)
 	}
-	return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return seedTeams(ctx, tx) })
+	return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return errors.Join(seedPolicy(ctx, tx), seedTeams(ctx, tx)) })
+}
+
+// seedPolicy puts the built-in policy into force, with a cool-off that nobody
+// has to wait long for.
+func seedPolicy(ctx context.Context, tx pgx.Tx) error {
+	self := portal.System("demo").Person()
+	version, err := store.InsertPolicy(ctx, tx, portal.PolicyVersion{
+		Text: strings.ReplaceAll(policy.BuiltInText, "cool_off: 15m", "cool_off: 15s"), Author: self, CreatedAt: time.Now(),
+		Note: "The built-in policy, with a short cool-off for the demo.", State: portal.PolicyInForce, InForceAt: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	return audit.Append(ctx, tx, portal.Event{
+		At: time.Now(), Kind: portal.EventPolicyInForce, Actor: self, Summary: fmt.Sprintf("The demo put version %d of the policy into force", version)})
 }
 
 func seedTeams(ctx context.Context, tx pgx.Tx) error {

@@ -63,7 +63,7 @@ rules:
       - {days: [mon]}
 `
 	want := []string{
-		"3:10 : “7 days” is no time; write minutes, hours or days like 15m, 8h or 7d.",
+		"3:10 : “7 days” is no time; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.",
 		"4:3 : There is no key “hold” here; there are waits, holds, cool_off, longest_access, fresh_sign_in, typed_name, windows.",
 		"7:34 one: There is no such thing as “creat_cluster” among the operations; the page Catalogue lists them.",
 		"8:13 one: There is no such thing as “risky” among the risks; there are read, diagnostic, change, destructive, dangerous, secret, account.",

@@ -41,8 +41,8 @@ func (r *reader) terms(m map[string]ast.Node, before portal.Terms) portal.Terms 
 }
 
 var (
-	durationForm = regexp.MustCompile(`^([0-9]{1,5})([mhd])$`)
-	units        = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": day}
+	durationForm = regexp.MustCompile(`^([0-9]{1,5})([smhd])$`)
+	units        = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": day}
 )
 
 func (r *reader) duration(n ast.Node, mayBeNone bool) time.Duration {
@@ -52,7 +52,7 @@ func (r *reader) duration(n ast.Node, mayBeNone bool) time.Duration {
 	}
 	parts := durationForm.FindStringSubmatch(word)
 	if parts == nil {
-		r.fault(n, "“%s” is no time; write minutes, hours or days like 15m, 8h or 7d.", word)
+		r.fault(n, "“%s” is no time; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.", word)
 		return 0
 	}
 	count, _ := strconv.Atoi(parts[1]) // up to five digits
@@ -130,6 +130,8 @@ func Span(d time.Duration) string {
 		return strconv.Itoa(int(d/day)) + "d"
 	case d%time.Hour == 0:
 		return strconv.Itoa(int(d/time.Hour)) + "h"
+	case d%time.Minute == 0:
+		return strconv.Itoa(int(d/time.Minute)) + "m"
 	}
-	return strconv.Itoa(int(d/time.Minute)) + "m"
+	return strconv.Itoa(int(d/time.Second)) + "s"
 }

@@ -41,7 +41,7 @@ var arrows = map[string]string{
 	"views/ui":             "internal/portal",
 	"internal/web/webtest": "internal/auth/devidp",
 	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/notify internal/portal internal/quota internal/request internal/rulebook internal/store internal/teams static views views/ui",
-	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/portal internal/store",
+	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/policy internal/portal internal/store",
 	"migrations":           "",
 	"static":               "",
 	"test/browser":         "",
