@@ -81,7 +81,7 @@ func Access(p AccessPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.CanAsk && p.Form.Ready {
-				templ_7745c5c3_Err = PlanPanel(p.Form.Draft, "", p.Form.Faults).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = PlanPanel(p.Form.Draft.Plan, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -106,7 +106,7 @@ func (s *Server) showPlan(c *gin.Context, d portal.Draft, err error) error {
 		}
 		problem = message(err)
 	}
-	s.render(c, http.StatusOK, views.PlanPanel(d, problem, nil))
+	s.render(c, http.StatusOK, views.PlanUpdate(d, problem))
 	return nil
 }
 

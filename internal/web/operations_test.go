@@ -33,8 +33,7 @@ func formOf(p webtest.Page, changes ...string) url.Values {
 // changes.
 func fieldsOf(p webtest.Page, element *goquery.Selection, changes ...string) url.Values {
 	form := url.Values{}
-	inside := element.Find("[name]").AddSelection(p.Find(`[form="` + element.AttrOr("id", "none") + `"]`)) // fields may stand elsewhere
-	inside.Each(func(_ int, s *goquery.Selection) {
+	element.Find("[name]").Each(func(_ int, s *goquery.Selection) {
 		name, kind := s.AttrOr("name", ""), s.AttrOr("type", "")
 		_, checked := s.Attr("checked")
 		if name == "action" || (kind == "checkbox" || kind == "radio") && !checked {
