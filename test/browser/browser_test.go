@@ -281,6 +281,7 @@ func (p *tab) picture(name string) {
 	if dir == "" {
 		return
 	}
+	p.until("document.documentElement.scrollWidth > 0")
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))

@@ -255,6 +255,7 @@ func TestOperations(t *testing.T) {
 		member.open(cluster + "/delete")
 		member.tick(`[name=operation][value=delete_cluster_dangerous]`)
 		member.sees("#plan", "1 approval by payments-approvers and 1 approval by platform-approvers")
+		member.fill("[name=typed_name]", "ops-dev")
 		request := member.asksFor("the end of the test")
 		approver.approves(request)
 		member.sees("[data-testid=status]", "Waiting for approval")
@@ -281,7 +282,7 @@ func TestOperations(t *testing.T) {
 	step("the catalogue", func(*testing.T) {
 		member.open("/catalogue")
 		member.until(`document.querySelectorAll("[data-testid=catalogue] tbody tr").length === 28`)
-		member.sees("[data-operation=delete_cluster_dangerous]", "1 approval from payments-approvers and 1 approval from platform-approvers")
+		member.sees("[data-operation=delete_cluster_dangerous]", "Needs 1 approval by payments-approvers and 1 approval by platform-approvers")
 		member.check("catalogue")
 	})
 }
