@@ -61,6 +61,7 @@ type PolicyCount struct {
 
 // PolicyChange is a request that a draft would judge differently.
 type PolicyChange struct {
+	What          string // was asked for
 	Number        int64
 	Before, After string
 }

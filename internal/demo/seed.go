@@ -29,6 +29,7 @@ var Accounts = []devidp.Account{
 	{Username: "search-member", Name: "Sam Search", Groups: []string{"search"}, About: "asks for clusters of team search"},
 	{Username: "platform-approver", Name: "Petra Platform", Groups: []string{"platform-approvers"}, About: "decides on requests of every team"},
 	{Username: "admin", Name: "Ada Admin", Groups: []string{"portal-admins"}, About: "sets teams, quotas and who owns a cluster"},
+	{Username: "second-admin", Name: "Adam Admin", Groups: []string{"portal-admins"}, About: "decides on what another admin proposes, and may do without approvals"},
 	{Username: "auditor", Name: "Otto Auditor", Groups: []string{"auditors"}, About: "reads everything, and the trail"},
 	{Username: "outsider", Name: "Olga Outsider", About: "belongs to nothing"},
 }

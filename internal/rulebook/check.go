@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
@@ -38,6 +39,7 @@ type Count struct {
 // Changed is a request that would have been judged differently.
 type Changed struct {
 	Number int64
+	What   string // was asked for, e.g. "Delete cluster web"
 	policy.Difference
 }
 
@@ -67,7 +69,7 @@ func preview(draft *policy.Policy, requests []store.JudgedRequest) Preview {
 			continue
 		}
 		if d, differs := policy.Differ(r.Verdict, draft.Judge(in)); differs {
-			p.Changed = append(p.Changed, Changed{r.Number, d})
+			p.Changed = append(p.Changed, Changed{r.Number, strings.TrimSpace(in.Change.Operation.Title() + " " + in.Cluster.Name), d})
 			counts[d.Kind]++
 		}
 	}

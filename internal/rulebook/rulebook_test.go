@@ -399,9 +399,9 @@ rules:
 		Requests: 7, Unknown: 3,
 		Counts: []rulebook.Count{{"allowed, before needs approval", 1}, {"denied, before allowed", 1}, {"other terms", 1}},
 		Changed: []rulebook.Changed{
-			{5, policy.Difference{Kind: "other terms", Before: "longest access 1h", After: "longest access 30m"}},
-			{4, policy.Difference{Kind: "allowed, before needs approval", Before: "1 approval by team or platform", After: "allowed at once"}},
-			{3, policy.Difference{Kind: "denied, before allowed", Before: "allowed at once", After: "denied"}},
+			{5, "Get kubeconfig", policy.Difference{Kind: "other terms", Before: "longest access 1h", After: "longest access 30m"}},
+			{4, "Delete cluster", policy.Difference{Kind: "allowed, before needs approval", Before: "1 approval by team or platform", After: "allowed at once"}},
+			{3, "Create cluster", policy.Difference{Kind: "denied, before allowed", Before: "allowed at once", After: "denied"}},
 		},
 	}
 	if diff := cmp.Diff(want, c.Preview); diff != "" {

@@ -167,7 +167,7 @@ func policyCheck(check rulebook.Check) views.PolicyCheck {
 		p.Counts = append(p.Counts, views.PolicyCount(n))
 	}
 	for _, r := range check.Preview.Changed {
-		p.Changed = append(p.Changed, views.PolicyChange{Number: r.Number, Before: r.Before, After: r.After})
+		p.Changed = append(p.Changed, views.PolicyChange{Number: r.Number, What: r.What, Before: r.Before, After: r.After})
 	}
 	return p
 }
