@@ -12,7 +12,7 @@ type Page struct {
 	Path     string // of the page itself, for the navigation and live updates
 	Actor    portal.Actor
 	SignedIn bool
-	Member   bool   // of some team
+	Member   bool   // has something to do with the portal
 	Theme    string // "light", "dark" or empty for the system's
 	Notice   string // shown on every page
 	Returned string // said of a form that has come back after a fresh sign-in

@@ -7,6 +7,7 @@ import (
 	_ "embed" // the built-in policy
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"doksportal/internal/portal"
@@ -43,6 +44,22 @@ func BuiltIn() *Policy {
 
 // Rules is the number of rules.
 func (p *Policy) Rules() int { return len(p.rules) }
+
+// Names reports whether a rule asks for approvals by one of the groups, by its
+// name.
+func (p *Policy) Names(groups []string) bool {
+	for _, r := range p.rules {
+		for _, n := range r.needs {
+			if slices.ContainsFunc(n.from, func(from string) bool {
+				name, ok := strings.CutPrefix(from, fromGroup)
+				return ok && slices.Contains(groups, name)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Judge returns the verdict on a request. Whatever the rules say, growth beyond
 // the quota is denied, and so is what no rule speaks of, what a condition

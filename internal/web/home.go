@@ -15,7 +15,7 @@ import (
 )
 
 func (s *Server) home(c *gin.Context, v viewer) error {
-	if len(v.teams) == 0 && len(v.actor.Roles) == 0 {
+	if !v.belongs() {
 		return s.noAccess(c, v)
 	}
 	ctx := c.Request.Context()

@@ -38,7 +38,7 @@ func (s *Server) bare(c *gin.Context, title string) views.Page {
 // page is what a page shows around its content.
 func (s *Server) page(c *gin.Context, v viewer, title string) views.Page {
 	p := s.bare(c, title)
-	p.Member, p.Inbox = len(v.teams) > 0, v.inbox
+	p.Member, p.Inbox = v.belongs(), v.inbox
 	return p
 }
 

@@ -51,6 +51,7 @@ var accounts = []devidp.Account{
 	{Username: "admin", Name: "Ada Admin", Groups: []string{"admins"}},
 	{Username: "auditor", Name: "Otto Auditor", Groups: []string{"auditors"}},
 	{Username: "outsider", Name: "Olga Outsider"},
+	{Username: "owner", Name: "Dora Database", Groups: []string{"database-owners"}},
 }
 
 // jobs notes what is enqueued; no test of the pages carries it out.

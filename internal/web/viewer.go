@@ -18,8 +18,12 @@ import (
 type viewer struct {
 	actor portal.Actor
 	teams []portal.Team // that the reader may see by a group of their own or by a role
+	named bool          // the policy asks for approvals of a group of theirs, by its name
 	inbox int           // how much waits for them; only known for pages
 }
+
+// belongs reports whether the viewer has anything to do with the portal.
+func (v viewer) belongs() bool { return len(v.teams) > 0 || len(v.actor.Roles) > 0 || v.named }
 
 // teamIDs are the ids of the viewer's teams.
 func (v viewer) teamIDs() []string {
@@ -71,6 +75,13 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 				v.teams = append(v.teams, t)
 			}
 		}
+		if !v.belongs() {
+			rules, err := s.Requests.Rules.InForce(c.Request.Context(), s.Pool)
+			if err != nil {
+				return err
+			}
+			v.named = rules.Names(actor.Groups)
+		}
 		if c.Request.Method == http.MethodGet && c.FullPath() != "/events" {
 			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, views.InboxMost+1); err != nil {
 				return err
@@ -83,7 +94,7 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 // welcome keeps out readers who belong to nothing, and tells them why.
 func (s *Server) welcome(h personal) gin.HandlerFunc {
 	return s.signedIn(func(c *gin.Context, v viewer) error {
-		if len(v.teams) == 0 && len(v.actor.Roles) == 0 {
+		if !v.belongs() {
 			return s.noAccess(c, v)
 		}
 		return h(c, v)

@@ -1,0 +1,33 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"doksportal/internal/policy"
+)
+
+// Who belongs to nothing but a group that a rule names sees what waits for them,
+// decides on it, and sees nothing else.
+func TestApproversByName(t *testing.T) {
+	b := setup(t)
+	before := b.pending()
+	owner := b.as("owner")
+	owner.Get("/inbox").WantStatus(http.StatusForbidden)
+	b.propose(strings.Replace(policy.BuiltInText, `require: [{approvals: 1, from: [team, platform]}]
+    reason: A production`, `require: [{approvals: 1, from: [team]}, {approvals: 1, from: ["group:database-owners"]}]
+    reason: A production`, 1), "databases")
+	number := b.pending()
+	if got := owner.Get("/inbox").WantStatus(http.StatusOK).Text("[data-testid=to-decide]"); !strings.Contains(got, "#"+number) || strings.Contains(got, "#"+before+"p") {
+		t.Errorf("waiting: %s", got)
+	}
+	page := owner.Get("/requests/" + number).WantStatus(http.StatusOK)
+	owner.Get("/requests/" + before).WantStatus(http.StatusNotFound)
+	owner.Get("/clusters/" + b.ledger).WantStatus(http.StatusNotFound)
+	decided := owner.Post("/requests/"+number+"/review", url.Values{"decision": {"approve"}, "digest": {page.Value("digest")}})
+	if got := decided.Text("[data-testid=owed]"); !strings.Contains(got, "database-owners: given") || !strings.Contains(got, "pay-approvers: 1 still owed") {
+		t.Errorf("%d: %s", decided.Status, got)
+	}
+}
