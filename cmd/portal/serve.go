@@ -89,20 +89,11 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	signIn, err := auth.New(auth.Config{
-		BaseURL: baseURL, Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: cfg.OIDCClientSecret.Reveal(),
-		GroupsClaim: cfg.OIDCGroupsClaim, Scopes: cfg.OIDCScopes,
-		AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
-		StepUpMaxAge: cfg.StepUpMaxAge, Pool: pool, Now: time.Now, Logger: logger,
-	})
+	signIn, err := newSignIn(cfg, baseURL, pool, logger)
 	if err != nil {
 		return nil, err
 	}
-	news, err := notify.New(notify.Config{
-		Pool: pool, Now: time.Now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup,
-		Secret: cfg.OIDCClientSecret.Reveal(), SMTPURL: cfg.SMTPURL.Reveal(), SMTPFrom: cfg.SMTPFrom,
-		WebhookHosts: cfg.WebhookHosts, WebhookPrivate: cfg.WebhookPrivate,
-	})
+	news, err := newNotify(cfg, baseURL, pool, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +124,23 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err
+}
+
+func newSignIn(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*auth.Auth, error) {
+	return auth.New(auth.Config{
+		BaseURL: baseURL, Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: cfg.OIDCClientSecret.Reveal(),
+		GroupsClaim: cfg.OIDCGroupsClaim, Scopes: cfg.OIDCScopes,
+		AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
+		StepUpMaxAge: cfg.StepUpMaxAge, Pool: pool, Now: time.Now, Logger: logger,
+	})
+}
+
+func newNotify(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*notify.Service, error) {
+	return notify.New(notify.Config{
+		Pool: pool, Now: time.Now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup,
+		Secret: cfg.OIDCClientSecret.Reveal(), SMTPURL: cfg.SMTPURL.Reveal(), SMTPFrom: cfg.SMTPFrom,
+		WebhookHosts: cfg.WebhookHosts, WebhookPrivate: cfg.WebhookPrivate,
+	})
 }
 
 // shutdownFor is how long open answers may take to end.

@@ -52,6 +52,20 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	}
 
 	e.GET("/requests", s.welcome(s.requests))
+	s.requestRoutes(e)
+
+	e.GET("/inbox", s.welcome(s.inbox))
+	e.GET("/inbox/count", s.welcome(s.inboxCount))
+
+	e.GET("/catalogue", s.signedIn(s.catalogue))
+
+	e.GET("/audit", s.welcome(s.audit))
+
+	s.adminRoutes(e)
+}
+
+// requestRoutes lists what can be done with one request.
+func (s *Server) requestRoutes(e *gin.Engine) {
 	e.GET("/requests/:number", s.welcome(s.request))
 	for action, h := range s.requestActions() {
 		e.POST("/requests/:number/"+action, s.welcome(s.act(h)))
@@ -61,14 +75,10 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/requests/:number/revise", s.welcome(s.openRevision))
 	e.POST("/requests/:number/revise", s.welcome(s.revise))
 	e.POST("/requests/:number/revise/plan", s.welcome(s.planRevision))
+}
 
-	e.GET("/inbox", s.welcome(s.inbox))
-	e.GET("/inbox/count", s.welcome(s.inboxCount))
-
-	e.GET("/catalogue", s.signedIn(s.catalogue))
-
-	e.GET("/audit", s.welcome(s.audit))
-
+// adminRoutes lists the pages that only admins see.
+func (s *Server) adminRoutes(e *gin.Engine) {
 	e.GET("/admin/teams", s.admin(s.teams))
 	e.GET("/admin/teams/new", s.admin(s.newTeam))
 	e.POST("/admin/teams/new", s.admin(s.createTeam))
