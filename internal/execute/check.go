@@ -30,6 +30,9 @@ type look struct {
 // it has seen.
 func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle) {
 	seen := look{at: e.Now()}
+	if !seen.at.Before(r.DueAt) {
+		return seen, obstacle{stale: request.TooLate}
+	}
 	var o obstacle
 	if seen.requester, o = e.checkPeople(ctx, r); o.is() {
 		return seen, o

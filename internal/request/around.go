@@ -33,6 +33,9 @@ func Others(ctx context.Context, q store.Querier, r portal.Request) ([]portal.Ot
 			Number: o.Number, Operation: o.Operation, Target: o.TargetName, State: o.State, Requester: o.Requester.Name,
 			Conflict: r.Conflict(o.Operation, o.Params.PoolID()),
 		}
+		if len(o.TargetIDs) > 1 { // whose names are not for everybody who sees this one
+			list[i].Target = "on several clusters"
+		}
 	}
 	return list, nil
 }

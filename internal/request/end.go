@@ -2,6 +2,8 @@ package request
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,33 +56,41 @@ const atOnce = 100
 // clock is the actor of what happens because time passes.
 var clock = portal.System("clock").Person()
 
+// TooLate says why an approved request is out of date when it is due.
+const TooLate = "It was not carried out for as long as its approval holds."
+
 // ends says how requests end that have waited too long.
 var ends = []struct {
 	state portal.State
 	step  Step
 }{
 	{portal.Pending, Step{Next: portal.Expired, Kind: portal.EventExpired, Reason: "Nobody decided in time."}},
-	{portal.Approved, Step{Next: portal.Stale, Kind: portal.EventStale, Reason: "It was not carried out for as long as its approval holds."}},
+	{portal.Approved, Step{Next: portal.Stale, Kind: portal.EventStale, Reason: TooLate}},
 }
 
 // Expire ends requests that have waited too long, and says of those that will
 // soon have. A job calls it.
 func (s *Service) Expire(ctx context.Context) error {
+	var errs []error
 	for _, end := range ends {
 		due, err := store.DueBefore(ctx, s.Pool, end.state, s.Now(), atOnce)
 		if err != nil {
 			return err
 		}
-		for _, id := range due {
-			if err := s.endDue(ctx, id, end.state, end.step); err != nil {
-				return err
-			}
+		errs = append(errs, each(due, func(id string) error { return s.endDue(ctx, id, end.state, end.step) }))
+	}
+	return errors.Join(append(errs, s.dropStale(ctx), s.warn(ctx))...)
+}
+
+// each does something with every request, also when it fails with another.
+func each(ids []string, do func(id string) error) error {
+	var errs []error
+	for _, id := range ids {
+		if err := do(id); err != nil {
+			errs = append(errs, fmt.Errorf("request %s: %w", id, err))
 		}
 	}
-	if err := s.dropStale(ctx); err != nil {
-		return err
-	}
-	return s.warn(ctx)
+	return errors.Join(errs...)
 }
 
 // endDue ends a request that is still in the state and due.
@@ -101,8 +111,8 @@ func (s *Service) dropStale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range old {
-		err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+	return each(old, func(id string) error {
+		return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 			r, err := store.LockRequest(ctx, tx, id)
 			if err != nil || r.State != portal.Stale || r.UpdatedAt.After(s.Now().Add(-StaleFor)) {
 				return err
@@ -112,11 +122,7 @@ func (s *Service) dropStale(ctx context.Context) error {
 				Summary: describe(r) + " ended: nobody had it planned anew",
 			})
 		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // warn says of requests that they expire soon.
@@ -125,8 +131,8 @@ func (s *Service) warn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range expiring {
-		err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+	return each(expiring, func(id string) error {
+		return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 			r, err := store.LockRequest(ctx, tx, id)
 			if err != nil || r.State != portal.Pending {
 				return err
@@ -139,9 +145,5 @@ func (s *Service) warn(ctx context.Context) error {
 				Summary: describe(r) + " expires in " + portal.DurationText(max(r.DueAt.Sub(s.Now()).Truncate(time.Minute), time.Minute)) + " unless somebody decides",
 			})
 		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -76,19 +77,15 @@ func (s *Service) makeStale(ctx context.Context, tx pgx.Tx, r portal.Request, ac
 // Freshen finds the requests that wait and are out of date, so that people hear
 // of it before they decide. A job calls it.
 func (s *Service) Freshen(ctx context.Context) error {
-	last := int64(0)
-	for {
+	var errs []error
+	for last := int64(0); ; {
 		ids, next, err := store.WaitingAfter(ctx, s.Pool, last, atOnce)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := s.freshen(ctx, id); err != nil {
-				return err
-			}
-		}
+		errs = append(errs, each(ids, func(id string) error { return s.freshen(ctx, id) }))
 		if len(ids) < atOnce {
-			return nil
+			return errors.Join(errs...)
 		}
 		last = next
 	}
