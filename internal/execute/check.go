@@ -30,7 +30,7 @@ type look struct {
 // it has seen.
 func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle) {
 	seen := look{at: e.Now()}
-	if !seen.at.Before(r.DueAt) {
+	if seen.at.After(r.DueAt) {
 		return seen, obstacle{stale: request.TooLate}
 	}
 	var o obstacle

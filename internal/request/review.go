@@ -31,7 +31,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		if err := r.ReviewRefusal(a); err != nil {
 			return err
 		}
-		if !s.Now().Before(r.DueAt) {
+		if s.Now().After(r.DueAt) {
 			return portal.E(portal.KindConflict, "nobody has decided on this request in time; it has expired")
 		}
 		if in.Digest != r.Digest {
