@@ -51,7 +51,7 @@ CREATE TABLE comments (
     text        text NOT NULL,
     created_at  timestamptz NOT NULL
 );
-CREATE INDEX comments_by_request ON comments (request_id, id);
+CREATE INDEX comments_by_request ON comments (request_id, created_at);
 
 -- An admin had a request carried out without its approvals. A review is owed
 -- until reviewed_at is set.

@@ -26,7 +26,7 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 	if err != nil {
 		return portal.Secret{}, err
 	}
-	if early := e.tooEarly(r); early > 0 {
+	if early, _ := e.tooEarly(r); early > 0 {
 		return portal.Secret{}, portal.E(portal.KindConflict, "this can be collected from "+e.Now().Add(early).UTC().Format("2 January 2006 15:04 MST")+" on")
 	}
 	if err := a.CheckSignIn(e.Now(), e.StepUpWithin); err != nil {

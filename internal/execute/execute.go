@@ -73,8 +73,8 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 		if r.Operation.Risk() == portal.RiskSecret {
 			return done, nil // its requester collects it, see Collect
 		}
-		if early := e.tooEarly(r); early > 0 {
-			return min(early, e.Pace.Wait), nil // it may be stopped or planned anew meanwhile
+		if early, why := e.tooEarly(r); early > 0 {
+			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned anew meanwhile
 		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:
@@ -90,15 +90,21 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 // tooEarly is how long it takes until a request may be carried out: after its
 // cool-off, when its requester wants it, and while the policy's windows are
 // open.
-func (e *Executor) tooEarly(r portal.Request) time.Duration {
+func (e *Executor) tooEarly(r portal.Request) (wait time.Duration, why string) {
 	now := e.Now()
 	if now.Before(r.StartsAt) {
-		return r.StartsAt.Sub(now)
+		return r.StartsAt.Sub(now), r.Reason // its page says from when on it is carried out
 	}
 	if r.Broken() != nil {
-		return 0
+		return 0, ""
 	}
-	return portal.NextOpening(r.Plan.Verdict.Windows, now).Sub(now)
+	switch opens := portal.NextOpening(r.Plan.Verdict.Windows, now); {
+	case opens.IsZero():
+		return e.Pace.Wait, "None of the times at which the policy allows this ever comes."
+	case opens.After(now):
+		return opens.Sub(now), "Waiting for the next time at which the policy allows this: " + opens.UTC().Format("2 January 2006 15:04 MST") + "."
+	}
+	return 0, ""
 }
 
 // carryOut makes the call of an approved request, unless something has changed

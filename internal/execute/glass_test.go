@@ -29,7 +29,7 @@ func TestBreakGlass(t *testing.T) {
 	r = b.finish(b.read(r))
 	b.want(r, portal.Succeeded)
 	b.wantCalls("delete_cluster_dangerous", 1)
-	if glass := r.GlassOwed(); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
+	if glass := r.GlassOwed(b.admin("ari")); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
 		t.Fatalf("owed: %+v", glass)
 	}
 
@@ -87,7 +87,7 @@ func TestGlassIsForOneRevision(t *testing.T) {
 	b.clock.advance(time.Hour)
 	b.want(b.step(b.again(r)), portal.Pending)
 	b.wantCalls("delete_cluster_dangerous", 0)
-	if r.GlassOwed() == nil {
+	if r.GlassOwed(b.admin("ari")) == nil {
 		t.Error("the review is no longer owed")
 	}
 }

@@ -3,12 +3,13 @@ package execute
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
-	"doksportal/internal/policy"
+	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 	"doksportal/internal/quota"
 	"doksportal/internal/request"
@@ -24,6 +25,9 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		team, err := e.lock(ctx, tx, r)
 		if err != nil {
+			return err
+		}
+		if err := unmoved(ctx, tx, r); err != nil {
 			return err
 		}
 		if o = e.recheck(ctx, tx, r, team, seen); o.is() {
@@ -43,6 +47,19 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		return attempt, obstacle{err: err}
 	}
 	return attempt, o
+}
+
+// unmoved locks a request and returns KindConflict unless it is as it was read:
+// it may have been stopped, or planned anew and approved again, meanwhile.
+func unmoved(ctx context.Context, tx pgx.Tx, r portal.Request) error {
+	now, err := store.LockRequest(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if now.State != r.State || now.Revision != r.Revision || now.Digest != r.Digest {
+		return portal.E(portal.KindConflict, "this request has moved on meanwhile")
+	}
+	return nil
 }
 
 // approvers are the people on whose word a request runs.
@@ -83,11 +100,30 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 		return obstacle{err: err}
 	}
 	r.Team = team
-	changed, err := request.Rejudge(rules, r, func(in *policy.Input) { request.Renew(in, r, seen.requester, clusters, effect) })
+	offer, err := store.Offer(ctx, tx)
+	if err != nil {
+		return obstacle{err: err}
+	}
+	changed, err := request.Rejudge(rules, r, request.Now{
+		Requester: &seen.requester, Clusters: e.merge(seen.clusters, clusters), Offer: offer.Options, Quota: effect})
 	if err != nil {
 		return obstacle{err: err}
 	}
 	return obstacle{stale: changed}
+}
+
+// merge puts what the portal itself keeps of clusters into what DigitalOcean
+// says of them.
+func (e *Executor) merge(live []doapi.Cluster, kept []portal.Cluster) []portal.Cluster {
+	merged := make([]portal.Cluster, 0, len(live))
+	for _, c := range live {
+		now := c.Portal(e.Now())
+		if i := slices.IndexFunc(kept, func(k portal.Cluster) bool { return k.ID == c.ID }); i >= 0 {
+			now.TeamID, now.TeamName, now.Environment, now.Protected = kept[i].TeamID, kept[i].TeamName, kept[i].Environment, kept[i].Protected
+		}
+		merged = append(merged, now)
+	}
+	return merged
 }
 
 func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, lookedAt time.Time) ([]portal.Cluster, obstacle) {

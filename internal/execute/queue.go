@@ -80,12 +80,12 @@ func (q *Queue) Enqueue(ctx context.Context, tx pgx.Tx, requestID string) error 
 	return err
 }
 
-// Requeue adds the requests that are not finished and have no job, whatever
-// became of it. A task calls it.
+// Requeue adds the requests that should be worked on now and have no job,
+// whatever became of it. A task calls it.
 func (q *Queue) Requeue(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	const atOnce = 100
-	for _, state := range []portal.State{portal.Approved, portal.Executing, portal.Unknown, portal.Settling} {
-		ids, err := store.RequestIDsSince(ctx, pool, state, now, atOnce)
+	for last := int64(0); ; {
+		ids, next, err := store.UnfinishedAfter(ctx, pool, last, now, atOnce)
 		if err != nil {
 			return err
 		}
@@ -94,8 +94,11 @@ func (q *Queue) Requeue(ctx context.Context, pool *pgxpool.Pool, now time.Time) 
 				return err
 			}
 		}
+		if len(ids) < atOnce {
+			return nil
+		}
+		last = next
 	}
-	return nil
 }
 
 // onlyOnce keeps a second job from being added while the first is not done.

@@ -44,6 +44,10 @@ type Actor struct {
 	SignedInAt time.Time
 }
 
+// KnownFor is how long what the identity provider said of somebody who has not
+// come back is good enough to tell them of what may concern them.
+const KnownFor = 30 * 24 * time.Hour
+
 // FreshFor is how long a sign-in counts as fresh unless the portal is configured
 // otherwise.
 const FreshFor = 5 * time.Minute

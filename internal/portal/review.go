@@ -88,10 +88,15 @@ func (r Request) ReviewRefusal(a Actor) error {
 		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.Groups(), " or ")+" can decide on this")
 	case r.State != Pending:
 		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
-	case slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity && v.Revision == r.Revision }):
+	case r.reviewedBy(a):
 		return E(KindConflict, "you have decided on this request already")
 	}
 	return nil
+}
+
+// reviewedBy reports whether a has decided on the request as it is planned now.
+func (r Request) reviewedBy(a Actor) bool {
+	return slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity && v.Revision == r.Revision })
 }
 
 // refuseOwn keeps people from deciding on what they asked for, and the portal
@@ -118,14 +123,17 @@ func (r Request) ApproverGroups(a Actor) []string {
 }
 
 // StopRefusal says why a may not stop r before it is carried out, nil when they
-// may: those who could have approved it, and admins.
+// may: those who could have approved it, and admins. Who has approved it may
+// have second thoughts while other approvals are still missing.
 func (r Request) StopRefusal(a Actor) error {
 	switch {
 	case a.Identity == r.Requester.Identity:
 		return E(KindForbidden, "you asked for this yourself; withdraw it instead")
 	case !r.MayApprove(a) && !a.ApproverOf(r.Team) && !a.HasRole(RoleAdmin):
 		return E(KindForbidden, "only approvers and admins can stop this")
-	case r.State != Approved:
+	case r.State == Pending && !r.reviewedBy(a):
+		return E(KindConflict, "this request waits for your decision; reject it instead")
+	case r.State != Approved && r.State != Pending:
 		return E(KindConflict, "this request is "+string(r.State)+" and can no longer be stopped")
 	}
 	return nil
@@ -157,10 +165,11 @@ func (r Request) Broken() *Glass {
 	return nil
 }
 
-// GlassOwed is the glass whose review is owed, nil when there is none.
-func (r Request) GlassOwed() *Glass {
-	for i := range r.Glass {
-		if r.Glass[i].Reviewer.IsZero() {
+// GlassOwed is the glass whose review is owed and that a has not broken, nil
+// when there is none.
+func (r Request) GlassOwed(a Actor) *Glass {
+	for i, g := range r.Glass {
+		if g.Reviewer.IsZero() && g.By.Identity != a.Identity {
 			return &r.Glass[i]
 		}
 	}
@@ -174,14 +183,14 @@ func (r Request) GlassReviewRefusal(a Actor) error {
 	if err := r.refuseOwn(a); err != nil {
 		return err
 	}
-	glass := r.GlassOwed()
+	own := slices.ContainsFunc(r.Glass, func(g Glass) bool { return g.Reviewer.IsZero() && g.By.Identity == a.Identity })
 	switch {
 	case !a.HasRole(RoleAdmin) && !r.MayApprove(a):
 		return E(KindForbidden, "only admins and those who could have approved it can review this")
-	case glass == nil:
-		return E(KindConflict, "no review is owed")
-	case glass.By.Identity == a.Identity:
+	case r.GlassOwed(a) == nil && own:
 		return E(KindForbidden, "you did this yourself; somebody else has to review it")
+	case r.GlassOwed(a) == nil:
+		return E(KindConflict, "no review is owed")
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // BreakGlass has a request that waits for approvals carried out without them,
-// at once. Only admins may, and not for what they asked for themselves; quota,
+// without cool-off and outside of windows, but not before its requester wants
+// it. Only admins may, and not for what they asked for themselves; quota,
 // protection and a target that has changed stop it all the same. A review is
 // owed from then on. revision is the one that a has seen. It returns
 // KindInvalid without a reason, KindForbidden or KindConflict when a may not,
@@ -20,6 +21,9 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if err := r.GlassRefusal(a); err != nil {
 			return err
 		}
+		if s.Now().After(r.DueAt) {
+			return late
+		}
 		if revision != r.Revision {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
@@ -28,7 +32,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if err := f.err(); err != nil {
 			return err
 		}
-		why, err := s.outdated(ctx, tx, r)
+		why, err := s.outdatedNow(ctx, tx, r)
 		if err != nil {
 			return err
 		}
@@ -57,7 +61,11 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 	if err != nil {
 		return err
 	}
-	if err := store.SetTimes(ctx, tx, r.ID, now, now.Add(r.Plan.Verdict.HoldFor)); err != nil {
+	start := now
+	if at := r.Params.NotBefore; at != nil && at.After(start) {
+		start = *at // its requester does not want it before
+	}
+	if err := store.SetTimes(ctx, tx, r.ID, start, start.Add(r.Plan.Verdict.HoldFor)); err != nil {
 		return err
 	}
 	r.State = portal.Approved
@@ -77,7 +85,7 @@ func (s *Service) ReviewGlass(ctx context.Context, a portal.Actor, number int64,
 		if err := f.err(); err != nil {
 			return err
 		}
-		glass := *r.GlassOwed()
+		glass := *r.GlassOwed(a)
 		glass.Reviewer, glass.Comment, glass.ReviewedAt = a.Person(), comment, s.Now()
 		if err := store.ReviewGlass(ctx, tx, r.ID, glass); err != nil {
 			return err

@@ -303,7 +303,7 @@ func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Act
 	if len(owed) == 0 {
 		return nil
 	}
-	people, err := store.GroupsOfOthers(ctx, q, d.Plan.Verdict.Groups(), a.Identity)
+	people, err := store.GroupsOfOthers(ctx, q, d.Plan.Verdict.Groups(), a.Identity, s.Now().Add(-portal.KnownFor))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 			return err
 		}
 		if s.Now().After(r.DueAt) {
-			return portal.E(portal.KindConflict, "nobody has decided on this request in time; it has expired")
+			return late
 		}
 		if in.Digest != r.Digest {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
@@ -57,6 +57,9 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		return s.decide(ctx, tx, a, r, in)
 	})
 }
+
+// late says that a request is due, though no job has ended it yet.
+var late = portal.E(portal.KindConflict, "nobody has decided on this request in time; it has expired")
 
 // onRequest locks a request that a may see and does something with it.
 func (s *Service) onRequest(ctx context.Context, a portal.Actor, number int64, do func(pgx.Tx, portal.Request) error) error {
@@ -85,7 +88,7 @@ var reviewSteps = map[portal.ReviewDecision]struct {
 
 func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) error {
 	if in.Decision == portal.ReviewApprove {
-		why, err := s.outdated(ctx, tx, r)
+		why, err := s.outdatedNow(ctx, tx, r)
 		if err != nil {
 			return err
 		}

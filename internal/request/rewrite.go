@@ -18,7 +18,9 @@ func writeAgain(d *portal.Draft) {
 	operations[d.Operation].write(d, r.Params)
 	d.Form.Set("operation", string(d.Operation))
 	d.Form.Set("justification", r.Justification)
-	d.Form.Set("typed_name", r.TargetName) // as it was typed, should the policy ask for it
+	if r.Plan.Verdict.TypedName {
+		d.Form.Set("typed_name", r.TargetName) // as it was typed
+	}
 	if at := r.Params.NotBefore; at != nil {
 		d.Form.Set("start_at", at.UTC().Format(minuteLayout))
 		d.Form.Set("zone", "UTC")

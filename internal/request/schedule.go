@@ -21,7 +21,8 @@ func (f *faults) readSchedule(d *portal.Draft, now time.Time) {
 	}
 	zone, err := time.LoadLocation(d.Form.Get("zone")) // the empty name is UTC
 	if err != nil {
-		zone = time.UTC
+		f.add("start_at", "The portal does not know your time zone %s; leave the time empty, or ask with a browser in another zone.", quote(d.Form.Get("zone")))
+		return
 	}
 	at, err := time.ParseInLocation(minuteLayout, typed, zone)
 	switch {

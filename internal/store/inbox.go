@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -78,11 +79,11 @@ func OpenOn(ctx context.Context, q Querier, clusterIDs []string, except string) 
 }
 
 // GroupsOfOthers returns, for each person but one who is known to be in one of
-// the groups, all groups that they are in.
-func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.Identity) ([][]string, error) {
+// the groups since the given time, all groups that they are in.
+func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.Identity, since time.Time) ([][]string, error) {
 	const enough = 1000 // people, to tell whether there are any
-	rows, err := q.Query(ctx, `SELECT groups FROM people WHERE groups && $1 AND NOT (issuer = $2 AND subject = $3) LIMIT $4`,
-		notNil(groups), but.Issuer, but.Subject, enough)
+	rows, err := q.Query(ctx, `SELECT groups FROM people WHERE groups && $1 AND NOT (issuer = $2 AND subject = $3) AND groups_at > $5 LIMIT $4`,
+		notNil(groups), but.Issuer, but.Subject, enough, since)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}

@@ -214,8 +214,19 @@ func SetWarned(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
 // WaitingAfter returns the ids of requests that wait for a decision or to be
 // carried out, and whose number is above the given one, with their numbers.
 func WaitingAfter(ctx context.Context, q Querier, number int64, limit int) (ids []string, last int64, err error) {
-	rows, err := q.Query(ctx, `SELECT id::text, number FROM requests WHERE state IN ('pending', 'approved') AND number > $1
-		ORDER BY number LIMIT $2`, number, limit)
+	return numbered(ctx, q, `state IN ('pending', 'approved') AND number > $1 ORDER BY number LIMIT $2`, number, limit)
+}
+
+// UnfinishedAfter is WaitingAfter for those that are being carried out, or may
+// be at the given time. What hands out a secret waits for its requester.
+func UnfinishedAfter(ctx context.Context, q Querier, number int64, now time.Time, limit int) (ids []string, last int64, err error) {
+	return numbered(ctx, q, `(state IN ('executing', 'unknown', 'settling') OR state = 'approved' AND starts_at <= $3
+			AND operation NOT IN ('get_kubeconfig', 'get_credentials'))
+		AND number > $1 ORDER BY number LIMIT $2`, number, limit, now)
+}
+
+func numbered(ctx context.Context, q Querier, where string, args ...any) (ids []string, last int64, err error) {
+	rows, err := q.Query(ctx, `SELECT id::text, number FROM requests WHERE `+where, args...)
 	if err != nil {
 		return nil, 0, db.Wrap(err)
 	}
@@ -235,13 +246,13 @@ func SetState(ctx context.Context, tx pgx.Tx, r portal.Request, next portal.Stat
 		return portal.E(portal.KindConflict, "a request that is "+string(r.State)+" cannot become "+string(next))
 	}
 	tag, err := tx.Exec(ctx, `UPDATE requests SET state = $3, reason = $4, updated_at = $5
-		WHERE id = $1 AND state = $2`, r.ID, r.State, next, reason, now)
+		WHERE id = $1 AND state = $2 AND revision = $6`, r.ID, r.State, next, reason, now, r.Revision)
 	return expectOne(tag.RowsAffected(), err)
 }
 
 // SetReason says more about the state that a request stays in.
 func SetReason(ctx context.Context, tx pgx.Tx, r portal.Request, reason string) error {
-	tag, err := tx.Exec(ctx, `UPDATE requests SET reason = $3 WHERE id = $1 AND state = $2`, r.ID, r.State, reason)
+	tag, err := tx.Exec(ctx, `UPDATE requests SET reason = $3 WHERE id = $1 AND state = $2 AND revision = $4`, r.ID, r.State, reason, r.Revision)
 	return expectOne(tag.RowsAffected(), err)
 }
 

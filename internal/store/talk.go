@@ -22,7 +22,7 @@ func InsertComment(ctx context.Context, tx pgx.Tx, requestID string, c portal.Co
 // Comments lists the newest comments on a request, oldest first.
 func Comments(ctx context.Context, q Querier, requestID string, limit int) ([]portal.Comment, error) {
 	rows, err := q.Query(ctx, `SELECT * FROM (SELECT issuer, subject, author_name, text, created_at
-		FROM comments WHERE request_id = $1 ORDER BY id DESC LIMIT $2) newest ORDER BY created_at`, requestID, limit)
+		FROM comments WHERE request_id = $1 ORDER BY created_at DESC, id LIMIT $2) newest ORDER BY created_at`, requestID, limit)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}

@@ -35,7 +35,7 @@ var arrows = map[string]string{
 	"internal/teams":       "internal/audit internal/db internal/events internal/portal internal/store",
 	"internal/notify":      "internal/audit internal/db internal/portal internal/store",
 	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/notify internal/policy internal/portal internal/quota internal/rulebook internal/store",
-	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/policy internal/portal internal/quota internal/request internal/rulebook internal/store",
+	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/portal internal/quota internal/request internal/rulebook internal/store",
 	"internal/inventory":   "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
 	"views":                "internal/portal views/ui",
 	"views/ui":             "internal/portal",
