@@ -1,0 +1,286 @@
+package execute_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"doksportal/internal/doapi"
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+	"doksportal/internal/store"
+)
+
+// meanwhile has something happen while the executor first looks at
+// DigitalOcean.
+func (b *bundle) meanwhile(fn func()) {
+	b.t.Helper()
+	var once sync.Once
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		once.Do(fn)
+		b.sim.ServeHTTP(w, r)
+	}))
+	b.t.Cleanup(server.Close)
+	client, err := doapi.New(server.URL, token)
+	b.must(err)
+	b.executor.DO = client
+}
+
+// A request that is planned anew and approved again while a worker still has
+// the plan before in its hands is not sent as it was.
+func TestPlannedAnewInTheHandsOfAWorker(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r, err := b.requests.Submit(t.Context(), b.member, on(portal.CreateNodePool, "name", "first", "size", "s-2vcpu-4gb", "count", "3")(b))
+	b.must(err)
+	b.want(r, portal.Approved)
+	b.clock.advance(24 * time.Hour)
+	b.again(r)
+	b.meanwhile(func() {
+		b.clock.advance(2 * time.Second)
+		b.must(b.requests.Expire(t.Context()))
+		b.want(b.read(r), portal.Stale)
+		d, err := b.requests.PlanRevision(t.Context(), b.member, r.Number, nil)
+		b.must(err)
+		d.Form.Set("name", "second")
+		d.Form.Set("count", "1")
+		revised, err := b.requests.Revise(t.Context(), b.signedIn(b.member), r.Number, 1, d.Form)
+		b.must(err)
+		b.want(revised, portal.Approved)
+	})
+	_, err = b.executor.Step(t.Context(), r.ID)
+	b.wantKind(err, portal.KindConflict, "the worker goes on with the plan before")
+	b.wantCalls("create_node_pool", 0)
+	r = b.finish(b.again(b.read(r)))
+	b.want(r, portal.Succeeded)
+	live, err := b.do.GetCluster(t.Context(), b.cluster)
+	b.must(err)
+	for _, p := range live.NodePools {
+		if p.Name == "first" {
+			t.Error("the pool of the plan before was made")
+		}
+	}
+}
+
+// An approval holds, and a request waits, for as long as the policy says, also
+// while no job has ended it.
+func TestDueIsDue(t *testing.T) {
+	t.Parallel()
+	t.Run("to be carried out", func(t *testing.T) {
+		t.Parallel()
+		b := richSetup(t)
+		r := b.approvedDelete()
+		b.clock.advance(5 * 24 * time.Hour)
+		r = b.step(b.again(r))
+		b.want(r, portal.Stale)
+		if r.Reason != request.TooLate {
+			t.Errorf("reason %q", r.Reason)
+		}
+		b.wantCalls("delete_cluster", 0)
+	})
+	t.Run("to be collected", func(t *testing.T) {
+		t.Parallel()
+		b := richSetup(t)
+		b.must(b.environment(portal.Production))
+		r, err := b.requests.Submit(t.Context(), b.member, on(portal.GetKubeconfig, "minutes", "60")(b))
+		b.must(err)
+		b.must(b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers"))
+		b.clock.advance(5 * 24 * time.Hour)
+		b.again(r)
+		_, err = b.executor.Collect(t.Context(), b.signedIn(b.member), r.Number)
+		b.wantKind(err, portal.KindConflict, "it is collected")
+		b.want(b.read(r), portal.Stale)
+	})
+	t.Run("to be decided", func(t *testing.T) {
+		t.Parallel()
+		b := richSetup(t)
+		r := b.pending(portal.DeleteCluster)
+		b.clock.advance(8 * 24 * time.Hour)
+		b.wantKind(b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers"), portal.KindConflict, "it is approved")
+		b.wantKind(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"), portal.KindConflict, "glass is broken")
+		b.want(b.read(r), portal.Pending)
+	})
+}
+
+// policy puts a text into force.
+func (b *bundle) policy(text string) {
+	b.t.Helper()
+	_, err := b.pool.Exec(b.t.Context(), `INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state)
+		VALUES (1, 0, $1, 'i', 's', 'n', '', now(), 'in_force')`, text)
+	b.must(err)
+}
+
+// The policy judges the target as it is when people decide and when it runs,
+// not as it was when it was asked for.
+func TestThePolicySeesTheTargetAsItIs(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.policy(`
+rules:
+  - {name: card data, risks: [destructive], when: "'pci' in cluster.tags", deny: card data}
+  - {name: changes, risks: [change], allow: true}
+  - {name: deletions, risks: [destructive], require: [{approvals: 1, from: [team]}]}
+`)
+	seen, unseen := b.pending(portal.DeleteCluster), b.pending(portal.DeleteNode)
+	ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+	ask.Form = b.opened(ask, "tags", "pci")
+	b.must(b.reviews(unseen, portal.ReviewApprove, "", "bob", "pay-approvers"))
+	change, err := b.requests.Submit(t.Context(), b.member, ask)
+	b.must(err)
+	b.want(b.finish(change), portal.Succeeded)
+	b.clock.advance(time.Second)
+	b.want(b.step(b.again(unseen)), portal.Stale) // by DigitalOcean's word, before the inventory has it
+	b.clock.advance(time.Minute)
+	b.must(b.syncer.Sync(t.Context()))
+	b.must(b.requests.Freshen(t.Context()))
+	seen = b.read(seen)
+	b.want(seen, portal.Stale)
+	if !strings.Contains(seen.Reason, "card data") {
+		t.Errorf("reason %q", seen.Reason)
+	}
+	b.wantCalls("delete_node", 0)
+}
+
+// What the policy says of cost holds for several requests together.
+func TestCostsThatAddUp(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.policy(`
+rules:
+  - {name: dear, when: cost.after > 150.0 && cost.change > 0.0, require: [{approvals: 1, from: [team]}]}
+  - {name: rest, allow: true}
+`)
+	var list []portal.Request
+	for _, name := range []string{"p1", "p2", "p3"} {
+		r, err := b.requests.Submit(t.Context(), b.member, on(portal.CreateNodePool, "name", name, "size", "s-2vcpu-4gb", "count", "1")(b))
+		b.must(err)
+		b.want(r, portal.Approved) // 120 + 24 dollars
+		list = append(list, r)
+	}
+	b.want(b.finish(list[0]), portal.Succeeded)
+	b.clock.advance(time.Second)
+	for _, r := range list[1:] {
+		b.want(b.step(b.again(r)), portal.Stale)
+	}
+}
+
+// The name is typed for what is asked for now, not for what was asked before.
+func TestTheNameIsTypedForThat(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+	b.must(err)
+	d, err := b.requests.PlanRevision(t.Context(), b.member, r.Number, nil)
+	b.must(err)
+	d.Form.Set("operation", string(portal.DeleteClusterDangerous))
+	_, err = b.requests.Revise(t.Context(), b.member, r.Number, 1, d.Form)
+	if faults := portal.FieldErrors(err); len(faults) != 1 || faults[0].Field != "typed_name" {
+		t.Errorf("a deletion becomes a dangerous one: %v", err)
+	}
+}
+
+// A request that cannot be read stops no other.
+func TestOneBadRequestStopsNoOther(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.must(b.environment(portal.Production))
+	var list []portal.Request
+	for _, name := range []string{"a", "b"} {
+		r, err := b.requests.Submit(t.Context(), b.member, on(portal.CreateNodePool, "name", name, "size", "s-2vcpu-4gb", "count", "1")(b))
+		b.must(err)
+		list = append(list, r)
+	}
+	_, err := b.pool.Exec(t.Context(), `UPDATE requests SET judged = '{"change": {"nodes": "many"}}' WHERE id = $1`, list[0].ID)
+	b.must(err)
+	b.must(b.environment(portal.Staging))
+	if err := b.requests.Freshen(t.Context()); err == nil {
+		t.Error("nobody hears of it")
+	}
+	b.want(b.read(list[1]), portal.Stale)
+}
+
+// Who broke one glass may review another's.
+func TestTwoGlasses(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.pending(portal.DeleteClusterDangerous)
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+	b.sim.Resize(b.cluster, 3)
+	b.want(b.step(r), portal.Stale)
+	b.clock.advance(time.Second)
+	r = b.replan(r)
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ben"), r.Number, 2, "still on fire"))
+	b.must(b.requests.ReviewGlass(t.Context(), b.admin("ada"), r.Number, "ben was right"))
+	b.wantKind(b.requests.ReviewGlass(t.Context(), b.admin("ada"), r.Number, "so was I"), portal.KindForbidden, "one's own")
+	b.must(b.requests.ReviewGlass(t.Context(), b.admin("ben"), r.Number, "so was ada"))
+	if glass := b.read(r).Glass; glass[0].Reviewer.Subject != "ben" || glass[1].Reviewer.Subject != "ada" {
+		t.Errorf("%+v", glass)
+	}
+}
+
+// Glass does not make a request run before its requester wants it.
+func TestGlassAndSchedule(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.must(b.environment(portal.Production))
+	ask := cases[portal.CreateNodePool].ask(b)
+	ask.Form.Set("start_at", "2026-01-09T22:00")
+	r, err := b.requests.Submit(t.Context(), b.member, ask)
+	b.must(err)
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+	b.want(b.step(r), portal.Approved)
+	b.wantCalls("create_node_pool", 0)
+}
+
+// Who has approved may have second thoughts while others have not.
+func TestSecondThoughts(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.pending(portal.DeleteClusterDangerous)
+	b.wantKind(b.requests.Stop(t.Context(), b.approver, r.Number, "no"), portal.KindConflict, "before a decision")
+	b.must(b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers"))
+	b.must(b.requests.Stop(t.Context(), b.approver, r.Number, "no, wait"))
+	b.want(b.read(r), portal.Rejected)
+}
+
+// Comments are in the order in which they were made, whatever their keys are.
+func TestCommentsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r := b.pending(portal.DeleteCluster)
+	b.must(b.requests.Comment(t.Context(), b.member, r.Number, "ffffffff-ffff-4fff-bfff-ffffffffffff", "first"))
+	b.clock.advance(time.Second)
+	b.must(b.requests.Comment(t.Context(), b.approver, r.Number, "0199ffff-ffff-7fff-bfff-ffffffffffff", "second"))
+	list, err := store.Comments(t.Context(), b.pool, r.ID, 1)
+	b.must(err)
+	if len(list) != 1 || list[0].Text != "second" {
+		t.Errorf("the newest: %+v", list)
+	}
+}
+
+// A request that has missed a window says when the next one is.
+func TestMissedWindow(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.policy(`
+rules:
+  - {name: rest, allow: true, holds: 14d, windows: [{days: [fri], from: "03:00", to: "03:10", zone: UTC}]}
+`)
+	r, err := b.requests.Submit(t.Context(), b.member, cases[portal.CreateNodePool].ask(b))
+	b.must(err)
+	b.sim.SetState(b.cluster, "upgrading", "")
+	b.want(b.step(r), portal.Approved)
+	b.sim.SetState(b.cluster, "", "")
+	b.clock.advance(10 * time.Minute)
+	r = b.step(b.again(r))
+	b.want(r, portal.Approved)
+	if want := "Waiting for the next time at which the policy allows this: 9 January 2026 03:00 UTC."; r.Reason != want {
+		t.Errorf("reason %q, want %q", r.Reason, want)
+	}
+	b.wantCalls("create_node_pool", 0)
+	b.clock.advance(7*24*time.Hour - 10*time.Minute)
+	b.want(b.step(b.again(r)), portal.Settling)
+}
