@@ -23,6 +23,7 @@ type PolicyPage struct {
 
 // PolicyForm is a new version as typed.
 type PolicyForm struct {
+	Base int // version that it was begun on
 	Text string
 	Note string
 }
@@ -39,6 +40,7 @@ type PolicyWaiting struct {
 type PolicyCheck struct {
 	Faults   []PolicyFault
 	Easier   []string
+	Waiting  int // requests that would have to be planned anew
 	Requests int // that it was tried on
 	Unknown  int // of them, those that could not be judged again
 	Counts   []PolicyCount

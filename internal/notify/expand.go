@@ -161,8 +161,8 @@ func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
 
 // concerned are the people whom the news concern.
 func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Occasion, n News, r portal.Request) ([]reader, error) {
-	rows, err := tx.Query(ctx, readerColumns+`WHERE groups && $1 OR (issuer = $2 AND subject = $3) ORDER BY issuer, subject`,
-		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject)
+	rows, err := tx.Query(ctx, readerColumns+`WHERE (groups && $1 OR (issuer = $2 AND subject = $3)) AND groups_at > $4 ORDER BY issuer, subject`,
+		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject, s.Now().Add(-portal.KnownFor))
 	if err != nil {
 		return nil, db.Wrap(err)
 	}

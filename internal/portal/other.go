@@ -3,7 +3,7 @@ package portal
 // Other is an open request that concerns a cluster which another one concerns
 // too.
 type Other struct {
-	Number    int64
+	Number    int64 // 0 when its reader may not see it; then there is neither target nor requester
 	Operation OperationID
 	Target    string
 	State     State

@@ -10,16 +10,17 @@ import (
 )
 
 // lookAround finds the other requests that concern the draft's clusters.
-func lookAround(ctx context.Context, q store.Querier, d *portal.Draft) error {
+func lookAround(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
 	r := portal.Request{ID: d.Revises.ID, Operation: d.Operation, TargetIDs: d.TargetIDs, Params: d.Params}
 	var err error
-	d.Plan.Others, err = Others(ctx, q, r)
+	d.Plan.Others, err = Others(ctx, q, a, r)
 	return err
 }
 
 // Others lists the open requests on the same clusters, and says of each whether
-// both can be carried out as they are planned.
-func Others(ctx context.Context, q store.Querier, r portal.Request) ([]portal.Other, error) {
+// both can be carried out as they are planned. Of those that a may not see it
+// says no more.
+func Others(ctx context.Context, q store.Querier, a portal.Actor, r portal.Request) ([]portal.Other, error) {
 	if len(r.TargetIDs) == 0 {
 		return nil, nil
 	}
@@ -33,8 +34,8 @@ func Others(ctx context.Context, q store.Querier, r portal.Request) ([]portal.Ot
 			Number: o.Number, Operation: o.Operation, Target: o.TargetName, State: o.State, Requester: o.Requester.Name,
 			Conflict: r.Conflict(o.Operation, o.Params.PoolID()),
 		}
-		if len(o.TargetIDs) > 1 { // whose names are not for everybody who sees this one
-			list[i].Target = "on several clusters"
+		if !o.VisibleTo(a) {
+			list[i] = portal.Other{Operation: o.Operation, State: o.State, Conflict: list[i].Conflict}
 		}
 	}
 	return list, nil

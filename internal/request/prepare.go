@@ -270,7 +270,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 	}
 	d.Plan = portal.Plan{}
 	operations[d.Operation].plan(d)
-	if err := lookAround(ctx, q, d); err != nil {
+	if err := lookAround(ctx, q, a, d); err != nil {
 		return err
 	}
 	effect, err := s.effect(ctx, q, d)

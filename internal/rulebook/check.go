@@ -20,7 +20,10 @@ type Check struct {
 	Faults  []policy.Fault
 	Easier  []string // what it makes easier than the policy in force
 	Preview Preview
+	Waiting int // requests that would have to be planned anew, counted to mostWaiting
 }
+
+const mostWaiting = 1000
 
 // Preview says how the newest requests would have been judged under a draft.
 type Preview struct {
@@ -56,7 +59,11 @@ func (b *Book) Check(ctx context.Context, text string) (Check, error) {
 		return Check{}, err
 	}
 	requests, err := store.JudgedRequests(ctx, b.Pool, previewed)
-	return Check{Easier: easier, Preview: preview(draft, requests)}, err
+	if err != nil {
+		return Check{}, err
+	}
+	waiting, _, err := store.WaitingAfter(ctx, b.Pool, 0, mostWaiting)
+	return Check{Easier: easier, Preview: preview(draft, requests), Waiting: len(waiting)}, err
 }
 
 func preview(draft *policy.Policy, requests []store.JudgedRequest) Preview {
@@ -100,14 +107,15 @@ func (b *Book) History(ctx context.Context, before int) ([]portal.PolicyVersion,
 	return list[:versionsShown], list[versionsShown-1].Version, nil
 }
 
-// Text is the text of the policy in force.
-func (b *Book) Text(ctx context.Context) (string, error) {
-	version, err := store.PolicyInForce(ctx, b.Pool)
+// Text returns the policy in force and its version, for another to be made of
+// it.
+func (b *Book) Text(ctx context.Context) (text string, version int, err error) {
+	version, err = store.PolicyInForce(ctx, b.Pool)
 	if err != nil || version == 0 {
-		return policy.BuiltInText, err
+		return policy.BuiltInText, 1, err
 	}
 	kept, err := store.Policy(ctx, b.Pool, version)
-	return kept.Text, err
+	return kept.Text, version, err
 }
 
 // Proposed returns the version that waits for a decision and what it makes

@@ -21,11 +21,13 @@ const (
 	unreadable = "The policy in force cannot be read, so it cannot be shown that nothing becomes easier."
 )
 
-// Propose makes a new version of the policy. When it makes nothing easier it is
+// Propose makes a new version of the policy of the one in force, which must
+// still be base. When it makes nothing easier it is
 // in force at once, else it waits for another admin. Only admins may who have
 // just signed in (KindStepUp); faults are those of the fields text and note
-// (KindInvalid); KindConflict says that another version waits already.
-func (b *Book) Propose(ctx context.Context, a portal.Actor, text, note string) (portal.PolicyVersion, error) {
+// (KindInvalid); KindConflict says that another version waits already, or has
+// come into force.
+func (b *Book) Propose(ctx context.Context, a portal.Actor, base int, text, note string) (portal.PolicyVersion, error) {
 	if err := onlyAdmin(a); err != nil {
 		return portal.PolicyVersion{}, err
 	}
@@ -41,6 +43,9 @@ func (b *Book) Propose(ctx context.Context, a portal.Actor, text, note string) (
 	return p, db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
 		if p.Base, err = b.begin(ctx, tx); err != nil {
 			return err
+		}
+		if p.Base != base {
+			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come into force since you began; look at it, so that what it changed is not undone", p.Base))
 		}
 		return b.enter(ctx, tx, a, &p, draft)
 	})

@@ -126,7 +126,7 @@ func TestEnsure(t *testing.T) {
 	if diff := cmp.Diff([]string{"policy_in_force portal policy 1"}, b.events()); diff != "" {
 		t.Error(diff)
 	}
-	text, err := b.book.Text(t.Context())
+	text, _, err := b.book.Text(t.Context())
 	b.must(err)
 	if text != policy.BuiltInText {
 		t.Errorf("the text in force is %q", text)
@@ -152,7 +152,7 @@ func TestStricterAtOnce(t *testing.T) {
 	replica := b.other()
 	_, err := replica.InForce(t.Context(), b.pool)
 	b.must(err)
-	p, err := b.book.Propose(t.Context(), b.ada, strings.ReplaceAll(b.stricter, "\n", "\r\n"), " longer cool-off ")
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), strings.ReplaceAll(b.stricter, "\n", "\r\n"), " longer cool-off ")
 	b.must(err)
 	if p.Version != 2 || p.State != portal.PolicyInForce {
 		t.Errorf("%+v", p)
@@ -173,14 +173,14 @@ func TestStricterAtOnce(t *testing.T) {
 	if diff := cmp.Diff([]string{"policy_in_force portal policy 1", "policy_in_force ada 2"}, b.events()); diff != "" {
 		t.Error(diff)
 	}
-	_, err = b.book.Propose(t.Context(), b.ada, b.stricter, "again")
+	_, err = b.book.Propose(t.Context(), b.ada, b.base(), b.stricter, "again")
 	b.wantKind(err, portal.KindInvalid)
 }
 
 // What makes something easier waits for another admin.
 func TestEasierTakesTwo(t *testing.T) {
 	b := setup(t)
-	p, err := b.book.Propose(t.Context(), b.ada, b.easier, "less work")
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
 	b.must(err)
 	if p.Version != 2 || p.State != portal.PolicyProposed {
 		t.Errorf("%+v", p)
@@ -193,7 +193,7 @@ func TestEasierTakesTwo(t *testing.T) {
 	if waiting.Version != 2 || len(easier) == 0 {
 		t.Errorf("%+v, %q", waiting, easier)
 	}
-	_, err = b.book.Propose(t.Context(), b.ben, b.otherwise, "another")
+	_, err = b.book.Propose(t.Context(), b.ben, b.base(), b.otherwise, "another")
 	b.wantKind(err, portal.KindConflict)
 	b.wantKind(b.book.Decide(t.Context(), b.ada, 2, true), portal.KindForbidden)
 	b.wantKind(b.book.Decide(t.Context(), b.ben, 3, true), portal.KindNotFound)
@@ -216,7 +216,7 @@ func TestEasierTakesTwo(t *testing.T) {
 func TestDrop(t *testing.T) {
 	b := setup(t)
 	for _, who := range []portal.Actor{b.ada, b.ben} {
-		p, err := b.book.Propose(t.Context(), b.ada, b.easier, "less work")
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
 		b.must(err)
 		b.must(b.book.Decide(t.Context(), who, p.Version, false))
 	}
@@ -231,9 +231,9 @@ func TestDrop(t *testing.T) {
 // What was compared with another policy than the one in force is not accepted.
 func TestAnotherCameInForce(t *testing.T) {
 	b := setup(t)
-	_, err := b.book.Propose(t.Context(), b.ada, b.easier, "less work")
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
 	b.must(err)
-	_, err = b.book.Propose(t.Context(), b.ben, b.stricter, "meanwhile")
+	_, err = b.book.Propose(t.Context(), b.ben, b.base(), b.stricter, "meanwhile")
 	b.must(err)
 	b.wantKind(b.book.Decide(t.Context(), b.ben, 2, true), portal.KindConflict)
 	b.must(b.book.Decide(t.Context(), b.ada, 2, false))
@@ -246,13 +246,13 @@ func TestWhoMay(t *testing.T) {
 	b := setup(t)
 	stale, ahead, member := b.ada, b.ada, b.ada
 	stale.SignedInAt, ahead.SignedInAt, member.Roles = now.Add(-6*time.Minute), now.Add(2*time.Minute), []portal.Role{portal.RoleAuditor, portal.RolePlatformApprover}
-	_, err := b.book.Propose(t.Context(), b.ben, b.easier, "less work")
+	_, err := b.book.Propose(t.Context(), b.ben, b.base(), b.easier, "less work")
 	b.must(err)
 	for _, who := range []struct {
 		actor portal.Actor
 		kind  portal.Kind
 	}{{stale, portal.KindStepUp}, {ahead, portal.KindStepUp}, {member, portal.KindForbidden}, {portal.Actor{}, portal.KindForbidden}} {
-		_, err := b.book.Propose(t.Context(), who.actor, b.stricter, "x")
+		_, err := b.book.Propose(t.Context(), who.actor, b.base(), b.stricter, "x")
 		b.wantKind(err, who.kind)
 		b.wantKind(b.book.Decide(t.Context(), who.actor, 2, true), who.kind)
 		b.wantKind(b.book.Decide(t.Context(), who.actor, 2, false), who.kind)
@@ -261,7 +261,7 @@ func TestWhoMay(t *testing.T) {
 
 func TestFaultsNameFields(t *testing.T) {
 	b := setup(t)
-	_, err := b.book.Propose(t.Context(), b.ada, "rules:\n  - {name: a, allow: maybe}\n  - {name: a, deny: x}", strings.Repeat("x", 501))
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), "rules:\n  - {name: a, allow: maybe}\n  - {name: a, deny: x}", strings.Repeat("x", 501))
 	b.wantKind(err, portal.KindInvalid)
 	want := []portal.FieldError{
 		{Field: "text", Message: "Line 2, column 22, rule “a”: This is true or false, not “maybe”."},
@@ -298,7 +298,7 @@ func TestRace(t *testing.T) {
 	}
 	admins := []portal.Actor{b.ada, b.ben}
 	done, kinds := outcomes(func(i int) error {
-		_, err := b.other().Propose(context.Background(), admins[i%2], b.easier, "at once")
+		_, err := b.other().Propose(context.Background(), admins[i%2], b.base(), b.easier, "at once")
 		return err
 	})
 	if done != 1 || !slices.Equal(kinds, []portal.Kind{portal.KindConflict}) {
@@ -323,7 +323,7 @@ func TestRace(t *testing.T) {
 // sees it.
 func TestDecisionWaits(t *testing.T) {
 	b := setup(t)
-	_, err := b.book.Propose(t.Context(), b.ada, b.easier, "less work")
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
 	b.must(err)
 	decided := make(chan error, 1)
 	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
@@ -352,7 +352,7 @@ func TestUnreadablePolicy(t *testing.T) {
 	b.must(err)
 	_, err = b.book.InForce(t.Context(), b.pool)
 	b.wantKind(err, portal.KindUnavailable)
-	p, err := b.book.Propose(t.Context(), b.ada, policy.BuiltInText, "as it was")
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), policy.BuiltInText, "as it was")
 	b.must(err)
 	if p.State != portal.PolicyProposed {
 		t.Errorf("%+v", p)
@@ -374,6 +374,25 @@ func (b *bundle) insert(in policy.Input, judged any) {
 	_, err = b.pool.Exec(b.t.Context(), `INSERT INTO requests (id, submit_key, operation, target_name, params, justification, plan, digest, state, issuer, subject, requester_name, created_at, updated_at, planned_at, due_at, judged)
 		VALUES ($1::uuid, $5, $2, 'x', '{}', '', $3, '', 'succeeded', 'i', 's', 'n', now(), now(), now(), now(), $4)`, uuid.NewString(), in.Change.Operation, plan, judged, uuid.NewString())
 	b.must(err)
+}
+
+// base is the version in force.
+func (b *bundle) base() int {
+	b.t.Helper()
+	_, version, err := b.book.Text(context.Background())
+	b.must(err)
+	return version
+}
+
+// What was typed on an earlier version does not undo a later one.
+func TestProposalsOfAnEarlierVersion(t *testing.T) {
+	b := setup(t)
+	base := b.base()
+	_, err := b.book.Propose(t.Context(), b.ada, base, b.stricter, "longer")
+	b.must(err)
+	if _, err := b.book.Propose(t.Context(), b.ben, base, b.stricter+"# and a comment\n", "meanwhile"); portal.KindOf(err) != portal.KindConflict || b.base() != base+1 {
+		t.Errorf("%v, and version %d is in force", err, b.base())
+	}
 }
 
 func TestPreview(t *testing.T) {
@@ -420,7 +439,7 @@ rules:
 func TestHistoryPages(t *testing.T) {
 	b := setup(t)
 	for i := range 24 {
-		_, err := b.book.Propose(t.Context(), b.ada, fmt.Sprintf("# %d\n%s", i, policy.BuiltInText), "a comment")
+		_, err := b.book.Propose(t.Context(), b.ada, b.base(), fmt.Sprintf("# %d\n%s", i, policy.BuiltInText), "a comment")
 		b.must(err)
 	}
 	first, next, err := b.book.History(t.Context(), 0)

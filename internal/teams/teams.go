@@ -27,8 +27,9 @@ import (
 
 // Service carries out the use cases. All members must be set.
 type Service struct {
-	Pool *pgxpool.Pool
-	Now  func() time.Time
+	Pool         *pgxpool.Pool
+	Now          func() time.Time
+	StepUpWithin time.Duration // how old the sign-in may be of who makes something easier; zero stands for portal.FreshFor
 }
 
 // Input is a team as an admin typed it.
@@ -80,7 +81,9 @@ func (s *Service) Create(ctx context.Context, a portal.Actor, in Input) error {
 }
 
 // Update changes the team called slug, unless somebody has changed it since it
-// was read (KindConflict). Only admins may; faults are named by field.
+// was read (KindConflict). Only admins may; faults are named by field. Other
+// groups take a fresh sign-in (KindStepUp) and an admin who is in none of them
+// (KindForbidden).
 func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in Input) error {
 	if err := onlyAdmin(a); err != nil {
 		return err
@@ -94,6 +97,14 @@ func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in In
 		return err
 	}
 	t.ID, t.Slug = before.ID, before.Slug
+	if t.MemberGroup != before.MemberGroup || t.ApproverGroup != before.ApproverGroup {
+		if belongs(a, before) || belongs(a, t) {
+			return portal.E(portal.KindForbidden, "you belong to team "+before.Name+"; who belongs to it and who approves for it is set by another admin")
+		}
+		if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
+			return err
+		}
+	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		if err := store.UpdateTeam(ctx, tx, t, s.Now()); err != nil {
 			return err
@@ -110,11 +121,20 @@ func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in In
 type Ownership struct {
 	Slug        string // of the team; empty: nobody's
 	Environment portal.Environment
-	Protected   bool // no request may delete it
+	Protected   bool   // no request may delete it
+	Seen        string // what the admin saw of it, see SeenOf; empty: anything
+}
+
+// SeenOf tells apart who owns a cluster, so that an admin does not undo
+// unawares what another has done meanwhile.
+func SeenOf(teamID string, e portal.Environment, protected bool) string {
+	return fmt.Sprintf("%s %s %t", teamID, e, protected)
 }
 
 // Assign sets who owns a cluster, and returns the cluster's name. Only admins
-// may.
+// may. What makes the cluster easier to harm takes a fresh sign-in (KindStepUp)
+// and an admin who does not belong to its team (KindForbidden). KindConflict
+// says that it is not as it was seen.
 func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID string, o Ownership) (string, error) {
 	if err := onlyAdmin(a); err != nil {
 		return "", err
@@ -145,6 +165,12 @@ func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID string, 
 			return err
 		}
 		name = before.Name
+		if o.Seen != "" && o.Seen != SeenOf(before.TeamID, before.Environment, before.Protected) {
+			return portal.E(portal.KindConflict, "somebody else has changed what is set for "+name+" meanwhile; look at it as it is now")
+		}
+		if err := s.checkEasier(ctx, tx, a, before, team, o); err != nil {
+			return err
+		}
 		if err := store.AssignCluster(ctx, tx, clusterID, team.ID, env); err != nil {
 			return err
 		}
@@ -157,6 +183,31 @@ func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID string, 
 		return s.recordAssigned(ctx, tx, a, before, team, env)
 	})
 	return name, err
+}
+
+// checkEasier makes sure that nobody takes away alone what protects a cluster
+// from their own team.
+func (s *Service) checkEasier(ctx context.Context, tx pgx.Tx, a portal.Actor, before portal.Cluster, after portal.Team, o Ownership) error {
+	production := func(e portal.Environment) bool { return cmp.Or(e, portal.Production) == portal.Production }
+	easier := before.TeamID != "" && (before.TeamID != after.ID || production(before.Environment) && !production(o.Environment))
+	if !easier && (!before.Protected || o.Protected) {
+		return nil
+	}
+	all, err := store.Teams(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if (t.ID == before.TeamID || t.ID == after.ID) && belongs(a, t) {
+			return portal.E(portal.KindForbidden, "you belong to team "+t.Name+"; what protects its clusters is lifted by another admin")
+		}
+	}
+	return a.CheckSignIn(s.Now(), s.StepUpWithin)
+}
+
+// belongs reports whether a is in one of the team's own groups.
+func belongs(a portal.Actor, t portal.Team) bool {
+	return a.InGroup(t.MemberGroup) || a.InGroup(t.ApproverGroup)
 }
 
 // protect sets whether requests may delete the cluster.

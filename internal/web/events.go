@@ -2,6 +2,7 @@ package web
 
 import (
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // Stream times. A session that ends takes its streams with it within recheck.
 const (
 	recheck  = 15 * time.Second
+	maxLate  = time.Second // by which news of the inbox are told later
 	writeFor = 10 * time.Second
 )
 
@@ -54,19 +56,26 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // proxies must not hold back what is live
+	var late <-chan time.Time
 	tick := time.NewTicker(recheck)
 	defer tick.Stop()
 	for {
-		if !s.Auth.Valid(c.Request) || s.send(c, message) != nil {
+		if message != "" && (!s.Auth.Valid(c.Request) || s.send(c, message) != nil) {
 			return nil
 		}
+		message = ""
 		select {
 		case <-c.Request.Context().Done():
 			return nil
 		case <-wake:
 			message = changed
 		case <-inbox:
-			message = inboxChanged
+			// Everybody's inbox may have changed; not all may ask for it at once.
+			if late == nil {
+				late = time.After(rand.N(maxLate))
+			}
+		case <-late:
+			late, message = nil, inboxChanged
 		case <-tick.C:
 			message = ": still here\n\n"
 		}

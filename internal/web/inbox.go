@@ -2,10 +2,12 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/events"
+	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/views"
 )
@@ -32,6 +34,7 @@ func (s *Server) inbox(c *gin.Context, v viewer) error {
 	if p.Decided, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Reviewed: v.actor.Identity, Limit: few}); err != nil {
 		return err
 	}
+	p.Decided = slices.DeleteFunc(p.Decided, func(r portal.Request) bool { return !r.VisibleTo(v.actor) }) // who has left a team since
 	s.render(c, http.StatusOK, views.Inbox(p))
 	return nil
 }

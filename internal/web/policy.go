@@ -16,9 +16,9 @@ func (s *Server) policy(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	form := views.PolicyForm{Text: typed.Typed("text"), Note: typed.Typed("note")}
+	form := policyForm(typed)
 	if !typed.Has("text") {
-		if form.Text, err = s.Requests.Rules.Text(c.Request.Context()); err != nil {
+		if form.Text, form.Base, err = s.Requests.Rules.Text(c.Request.Context()); err != nil {
 			return err
 		}
 	}
@@ -40,18 +40,31 @@ func savedPolicy(state string) string {
 
 func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 	f := c.Request.PostForm
-	form := views.PolicyForm{Text: f.Get("text"), Note: f.Get("note")}
+	form := policyForm(portal.Form(f))
 	if f.Get("action") == "check" {
 		return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: true}, nil)
 	}
-	p, err := s.Requests.Rules.Propose(c.Request.Context(), v.actor, form.Text, form.Note)
+	p, err := s.Requests.Rules.Propose(c.Request.Context(), v.actor, form.Base, form.Text, form.Note)
 	if err == nil {
 		return seePolicy(c, p.State)
 	}
 	if !formProblem(err) {
 		return err
 	}
+	if portal.KindOf(err) == portal.KindConflict { // told now; next time it is meant
+		var textErr error
+		if _, form.Base, textErr = s.Requests.Rules.Text(c.Request.Context()); textErr != nil {
+			return textErr
+		}
+	}
 	return s.showPolicy(c, v, status(err), views.PolicyPage{Form: form, Checked: true}, err)
+}
+
+// policyForm reads the form. Without a version that it was begun on it is of
+// none.
+func policyForm(f portal.Form) views.PolicyForm {
+	base, _ := strconv.Atoi(f.Get("base"))
+	return views.PolicyForm{Base: base, Text: f.Typed("text"), Note: f.Typed("note")}
 }
 
 // seePolicy sends the browser to the policy's page, which says what came of it.
@@ -159,7 +172,7 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 
 // policyCheck is a check as pages show it.
 func policyCheck(check rulebook.Check) views.PolicyCheck {
-	p := views.PolicyCheck{Easier: check.Easier, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	p := views.PolicyCheck{Easier: check.Easier, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
 	for _, f := range check.Faults {
 		p.Faults = append(p.Faults, views.PolicyFault(f))
 	}

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,17 @@ func admin() portal.Actor {
 // propose has Ben propose a version.
 func (b *bundle) propose(text, note string) portal.PolicyVersion {
 	b.t.Helper()
-	p, err := b.requests.Rules.Propose(b.t.Context(), admin(), text, note)
+	p, err := b.requests.Rules.Propose(b.t.Context(), admin(), b.policyBase(), text, note)
 	b.must(err)
 	return p
+}
+
+// policyBase is the version in force.
+func (b *bundle) policyBase() int {
+	b.t.Helper()
+	_, version, err := b.requests.Rules.Text(b.t.Context())
+	b.must(err)
+	return version
 }
 
 func TestPolicyPage(t *testing.T) {
@@ -154,7 +163,7 @@ func TestPolicyVersionPage(t *testing.T) {
 func TestPolicyByForm(t *testing.T) {
 	b := setup(t)
 	propose := func(text string) (status int, says string) {
-		page := b.as("admin").Post("/admin/policy", url.Values{"text": {text}, "note": {"why"}, "action": {"propose"}})
+		page := b.as("admin").Post("/admin/policy", url.Values{"base": {strconv.Itoa(b.policyBase())}, "text": {text}, "note": {"why"}, "action": {"propose"}})
 		return page.Status, page.Text("main")
 	}
 	if _, says := propose(stricterPolicy); !strings.Contains(says, "It is in force.") {

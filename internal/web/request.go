@@ -100,7 +100,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
-	if err := s.aboutRequest(ctx, &p); err != nil {
+	if err := s.aboutRequest(ctx, v.actor, &p); err != nil {
 		return err
 	}
 	s.render(c, code, views.Request(p))
@@ -121,12 +121,12 @@ func (s *Server) mayDo(p *views.RequestPage, a portal.Actor) {
 }
 
 // aboutRequest reads what belongs to the request of a page.
-func (s *Server) aboutRequest(ctx context.Context, p *views.RequestPage) error {
+func (s *Server) aboutRequest(ctx context.Context, a portal.Actor, p *views.RequestPage) error {
 	const most = 200
 	r := &p.Request
 	var err error
 	if !r.State.Final() {
-		if r.Plan.Others, err = request.Others(ctx, s.Pool, *r); err != nil {
+		if r.Plan.Others, err = request.Others(ctx, s.Pool, a, *r); err != nil {
 			return err
 		}
 	}

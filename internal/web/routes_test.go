@@ -55,7 +55,7 @@ var access = map[string]string{
 	"POST /requests/:number/comment":      "U 4 4 N 4 4 4 F",
 	"POST /requests/:number/break-glass":  "U F F N F 4 F F",
 	"POST /requests/:number/glass-review": "U F 4 N 4 4 F F",
-	"POST /requests/:number/replan":       "U 2 F N F F F F",
+	"POST /requests/:number/replan":       "U 4 F N F F F F",
 	"GET /requests/:number/revise":        "L 2 F N F F F F",
 	"POST /requests/:number/revise":       "U 4 F N F F F F",
 	"POST /requests/:number/revise/plan":  "U 2 F N F F F F",
