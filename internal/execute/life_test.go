@@ -171,6 +171,12 @@ func TestScheduleFaults(t *testing.T) {
 			t.Errorf("%s: %v, want one at start_at that says %q", typed, err, want)
 		}
 	}
+	ask := cases[portal.CreateNodePool].ask(b)
+	ask.Form.Set("start_at", "2026-01-02T22:00")
+	ask.Form.Set("zone", "Moon/Tranquility")
+	if _, err := b.requests.Submit(t.Context(), b.member, ask); len(portal.FieldErrors(err)) != 1 {
+		t.Errorf("in a zone that nobody knows: %v", err)
+	}
 }
 
 // Changes that are asked for take the request out of the queue, until its

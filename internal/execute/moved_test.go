@@ -284,3 +284,47 @@ rules:
 	b.clock.advance(7*24*time.Hour - 10*time.Minute)
 	b.want(b.step(b.again(r)), portal.Settling)
 }
+
+// Of requests that somebody may not see, a request's page says no more than
+// that they are there.
+func TestOthersThatAreNotForEverybody(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	_, err := b.requests.Submit(t.Context(), b.admin("ada"), cases[portal.AddRegistries].ask(b))
+	b.must(err)
+	r := b.pending(portal.DeleteCluster)
+	for _, reader := range []struct {
+		actor portal.Actor
+		all   bool
+	}{{b.member, false}, {b.admin("ada"), true}} {
+		list, err := request.Others(t.Context(), b.pool, reader.actor, r)
+		b.must(err)
+		if len(list) != 1 || list[0].Conflict == "" || (list[0].Number > 0 && list[0].Target != "" && list[0].Requester != "") != reader.all {
+			t.Errorf("%s sees %+v", reader.actor.Name, list)
+		}
+	}
+}
+
+// A request that lost its job is found again, one that nobody may work on yet is
+// not.
+func TestWhatIsRequeued(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.must(b.environment(portal.Development))
+	cooling := b.inCoolOff()
+	access, err := b.requests.Submit(t.Context(), b.member, on(portal.GetKubeconfig, "minutes", "60")(b))
+	b.must(err)
+	b.want(access, portal.Approved)
+	lost, err := b.requests.Submit(t.Context(), b.member, cases[portal.CreateNodePool].ask(b))
+	b.must(err)
+	ids, _, err := store.UnfinishedAfter(t.Context(), b.pool, 0, b.clock.Now(), 10)
+	b.must(err)
+	if len(ids) != 1 || ids[0] != lost.ID {
+		t.Errorf("%v, want %s alone", ids, lost.ID)
+	}
+	ids, _, err = store.UnfinishedAfter(t.Context(), b.pool, 0, cooling.StartsAt, 10)
+	b.must(err)
+	if len(ids) != 2 {
+		t.Errorf("%v after the cool-off", ids)
+	}
+}
