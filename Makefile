@@ -29,7 +29,7 @@ check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of ge
 	@scripts/drift.sh
 
 bench: need-go static/dist/manifest.json node_modules/.package-lock.json ## run the benchmarks
-	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi ./internal/store ./internal/policy
+	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi ./internal/store ./internal/policy ./internal/request ./internal/execute
 
 generate: need-go ## make the Go files of the pages
 	go tool templ generate

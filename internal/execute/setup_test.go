@@ -47,7 +47,7 @@ func (jobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
 
 // bundle is a portal without pages, before a simulated DigitalOcean.
 type bundle struct {
-	t        *testing.T
+	t        testing.TB
 	pool     *pgxpool.Pool
 	clock    *clock
 	sim      *dosim.Sim
@@ -61,7 +61,7 @@ type bundle struct {
 	approver portal.Actor
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: dbtest.New(t), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	b.sim = dosim.New(dosim.Config{Token: token, Now: b.clock.Now})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"doksportal/internal/store"
 	"doksportal/internal/web/webtest"
 )
@@ -115,20 +117,8 @@ func TestAccess(t *testing.T) {
 			continue
 		}
 		route := r.Method + " " + r.Path
-		row := strings.Fields(access[route])
-		if len(row) != len(readers) {
-			t.Errorf("%s is not in the table", route)
-			continue
-		}
 		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", ":version", "1", "*file", "none").Replace(r.Path)
-		for i, reader := range readers {
-			if row[i] == "-" { // would spoil what follows
-				continue
-			}
-			if got := b.access(r.Method, path, reader); got != row[i] {
-				t.Errorf("%s as %s: %s, want %s", route, reader, got, row[i])
-			}
-		}
+		b.walk(route, strings.Fields(access[route]), r.Method, path)
 	}
 	for route := range access {
 		if !b.served(route) {
@@ -170,6 +160,65 @@ func (b *bundle) access(method, path, reader string) string {
 		return "N"
 	}
 	return http.StatusText(p.Status)
+}
+
+// accessToOthers is access for the routes of a request that is not team pay's:
+// first that of team find, whom other is a member of and nobody here approves
+// for, then that of clusters of both teams, which admin has asked for and
+// platform decides on.
+var accessToOthers = map[string][2]string{
+	//                                      nobody member approver other platform admin auditor outsider, twice
+	"GET /requests/:number":               {"L N N 2 2 2 2 F", "L N N N 2 2 2 F"},
+	"POST /requests/:number/review":       {"U N N F 4 F F F", "U N N N 4 F F F"},
+	"POST /requests/:number/withdraw":     {"U N N - F F F F", "U N N N F - F F"},
+	"POST /requests/:number/collect":      {"U N N 4 F F F F", "U N N N F 4 F F"},
+	"POST /requests/:number/stop":         {"U N N F 4 4 F F", "U N N N 4 F F F"},
+	"POST /requests/:number/comment":      {"U N N 4 4 4 4 F", "U N N N 4 4 4 F"},
+	"POST /requests/:number/break-glass":  {"U N N F F 4 F F", "U N N N F F F F"},
+	"POST /requests/:number/glass-review": {"U N N F 4 4 F F", "U N N N 4 F F F"},
+	"POST /requests/:number/replan":       {"U N N 2 F F F F", "U N N N F 2 F F"},
+	"GET /requests/:number/revise":        {"L N N 2 F F F F", "L N N N F 2 F F"},
+	"POST /requests/:number/revise":       {"U N N 4 F F F F", "U N N N F 4 F F"},
+	"POST /requests/:number/revise/plan":  {"U N N 2 F F F F", "U N N N F 2 F F"},
+}
+
+// TestAccessToOthers walks every route of a request as every reader, for
+// requests of another team and of no team.
+func TestAccessToOthers(t *testing.T) {
+	b := setup(t)
+	for i, number := range []string{b.asked("other", "/clusters/new", createForm("team", "find", "environment", "production")),
+		b.asked("admin", "/admin/registries", url.Values{"submit_key": {uuid.NewString()}, "operation": {"add_registries"}, "clusters": {b.ledger, b.index},
+			"registries": {"images"}, "justification": {"for a test"}})} {
+		for _, r := range b.pages.Routes() {
+			if r.Method == http.MethodHead || !strings.Contains(r.Path, ":number") {
+				continue
+			}
+			route := r.Method + " " + r.Path
+			b.walk(route, strings.Fields(accessToOthers[route][i]), r.Method, strings.ReplaceAll(r.Path, ":number", number))
+		}
+	}
+	for route := range accessToOthers {
+		if !b.served(route) {
+			t.Errorf("%s is in the table but not served", route)
+		}
+	}
+}
+
+// walk goes to a route as every reader, and compares with a row of the table.
+func (b *bundle) walk(route string, row []string, method, path string) {
+	b.t.Helper()
+	if len(row) != len(readers) {
+		b.t.Errorf("%s is not in the table", route)
+		return
+	}
+	for i, reader := range readers {
+		if row[i] == "-" { // would spoil what follows
+			continue
+		}
+		if got := b.access(method, path, reader); got != row[i] {
+			b.t.Errorf("%s as %s: %s, want %s", route, reader, got, row[i])
+		}
+	}
 }
 
 // What is another team's looks exactly like what does not exist.

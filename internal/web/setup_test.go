@@ -196,7 +196,14 @@ func createForm(changes ...string) url.Values {
 // decision.
 func (b *bundle) pending() string {
 	b.t.Helper()
-	page := b.as("member").Post("/clusters/new", createForm("name", "shop-"+strconv.Itoa(b.count("SELECT count(*) FROM requests")), "environment", "production"))
+	name := "shop-" + strconv.Itoa(b.count("SELECT count(*) FROM requests"))
+	return b.asked("member", "/clusters/new", createForm("name", name, "environment", "production"))
+}
+
+// asked is the number of a new request that waits for a decision.
+func (b *bundle) asked(account, path string, form url.Values) string {
+	b.t.Helper()
+	page := b.as(account).Post(path, form)
 	number, ok := strings.CutPrefix(page.URL.Path, "/requests/")
 	if !ok {
 		b.t.Fatalf("%d: %s", page.Status, page.Text("main"))

@@ -1,0 +1,167 @@
+package execute_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/doapi"
+	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/execute"
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+	"doksportal/internal/store"
+)
+
+// BenchmarkStart measures, on a system that is idle, how long it takes from the
+// last approval until DigitalOcean is called: the target is looked at live and
+// the intent committed in between. It compares that with a bare job of the same
+// queue, from the transaction that adds it until it runs. It reports the medians
+// and how many times as long the portal takes.
+func BenchmarkStart(b *testing.B) {
+	p := newStarter(b)
+	bare := newBare(b)
+	var reviewed, least []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		r := p.pending(p.replaceCluster())
+		idle()
+		b.StartTimer()
+		reviewed = append(reviewed, p.approve(r))
+		idle() // counts, so that there are some thirty rounds
+		least = append(least, bare.run())
+	}
+	full, floor := median(reviewed), median(least)
+	b.ReportMetric(milliseconds(full), "review-to-call-ms")
+	b.ReportMetric(milliseconds(floor), "bare-job-ms")
+	b.ReportMetric(float64(full)/float64(floor), "of-bare")
+}
+
+// idle lasts longer than the queue waits between two fetches.
+func idle() { time.Sleep(100 * time.Millisecond) }
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// starter is a portal with a queue, and notes when it calls.
+type starter struct {
+	*bundle
+	called chan time.Time
+}
+
+func newStarter(b *testing.B) *starter {
+	b.Helper()
+	p := &starter{bundle: setup(b), called: make(chan time.Time, 1)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			p.called <- time.Now()
+		}
+		p.sim.ServeHTTP(w, r)
+	}))
+	b.Cleanup(server.Close)
+	var err error
+	p.executor.DO, err = doapi.New(server.URL, token)
+	p.must(err)
+	p.executor.Pace.Settle = time.Hour // what follows the call disturbs nothing
+	queue, err := execute.NewQueue(p.pool, slog.New(slog.DiscardHandler), p.executor, nil)
+	p.must(err)
+	p.must(queue.Start(b.Context()))
+	b.Cleanup(func() { p.must(queue.Stop(context.Background())) })
+	p.requests.Jobs = queue
+	return p
+}
+
+// replaceCluster gives the team another cluster than the last.
+func (p *starter) replaceCluster() request.Ask {
+	p.t.Helper()
+	p.sim.Remove(p.cluster)
+	p.cluster = p.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
+	p.clock.advance(time.Minute)
+	p.must(p.syncer.Sync(p.t.Context()))
+	p.must(db.WithTx(p.t.Context(), p.pool, func(tx pgx.Tx) error {
+		return store.AssignCluster(p.t.Context(), tx, p.cluster, p.team.ID, portal.Production)
+	}))
+	p.member, p.approver = p.person("ann", "pay"), p.person("bob", "pay-approvers")
+	return p.deleteAsk()
+}
+
+// pending asks for something that needs an approval.
+func (p *starter) pending(ask request.Ask) portal.Request {
+	p.t.Helper()
+	r, err := p.requests.Submit(p.t.Context(), p.member, ask)
+	p.must(err)
+	p.want(r, portal.Pending)
+	return r
+}
+
+// approve returns how long after an approval the portal calls.
+func (p *starter) approve(r portal.Request) time.Duration {
+	p.t.Helper()
+	p.must(p.requests.Review(p.t.Context(), p.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
+	approved := time.Now()
+	return max((<-p.called).Sub(approved), 0)
+}
+
+// bare is a queue with the settings of the portal's and a job that does nothing.
+type bare struct {
+	b       *testing.B
+	client  *river.Client[pgx.Tx]
+	in      func(func(pgx.Tx) error) error
+	started chan time.Time
+}
+
+type bareArgs struct{}
+
+func (bareArgs) Kind() string { return "bare" }
+
+func newBare(b *testing.B) *bare {
+	b.Helper()
+	pool, q := dbtest.New(b), &bare{b: b, started: make(chan time.Time, 1)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[bareArgs]) error {
+		q.started <- time.Now()
+		return nil
+	}))
+	var err error
+	q.client, err = river.NewClient(riverpgxv5.New(pool), &river.Config{
+		FetchCooldown: 50 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 10}}, Workers: workers,
+	})
+	q.must(err)
+	q.must(q.client.Start(b.Context()))
+	b.Cleanup(func() { q.must(q.client.Stop(context.Background())) })
+	q.in = func(do func(pgx.Tx) error) error { return db.WithTx(b.Context(), pool, do) }
+	return q
+}
+
+func (q *bare) must(err error) {
+	q.b.Helper()
+	if err != nil {
+		q.b.Fatal(err)
+	}
+}
+
+// run returns how long after its transaction a job runs.
+func (q *bare) run() time.Duration {
+	q.b.Helper()
+	q.must(q.in(func(tx pgx.Tx) error {
+		_, err := q.client.InsertTx(q.b.Context(), tx, bareArgs{}, nil)
+		return err
+	}))
+	added := time.Now()
+	return max((<-q.started).Sub(added), 0)
+}
