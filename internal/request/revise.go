@@ -16,7 +16,11 @@ import (
 // requester may. Errors are those of Plan; KindConflict also says that the
 // request can no longer be planned anew.
 func (s *Service) PlanRevision(ctx context.Context, a portal.Actor, number int64, form portal.Form) (portal.Draft, error) {
-	ask, err := s.askAgain(ctx, a, number, form)
+	r, err := s.VisibleRequest(ctx, a, number)
+	if err != nil {
+		return portal.Draft{}, err
+	}
+	ask, err := askAgain(a, r, form)
 	if err != nil {
 		return portal.Draft{}, err
 	}
@@ -37,11 +41,11 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 	if err != nil || r.Requester.Identity == a.Identity && again(r, revision, form) {
 		return r, err
 	}
-	ask, err := s.askAgain(ctx, a, number, form)
+	ask, err := askAgain(a, r, form)
 	if err != nil {
 		return portal.Request{}, err
 	}
-	if ask.revises.Revision != revision {
+	if r.Revision != revision {
 		return portal.Request{}, meanwhile
 	}
 	d, err := s.prepare(ctx, a, ask, true)
@@ -80,11 +84,8 @@ func again(r portal.Request, revision int, form portal.Form) bool {
 }
 
 // askAgain is what a request asks for, for its requester to ask for it anew.
-func (s *Service) askAgain(ctx context.Context, a portal.Actor, number int64, form portal.Form) (Ask, error) {
-	r, err := s.VisibleRequest(ctx, a, number)
+func askAgain(a portal.Actor, r portal.Request, form portal.Form) (Ask, error) {
 	switch {
-	case err != nil:
-		return Ask{}, err
 	case a.Identity != r.Requester.Identity:
 		return Ask{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned anew")
 	case !r.CanRevise(a):

@@ -29,17 +29,14 @@ func (s *Service) VisibleCluster(ctx context.Context, a portal.Actor, id string)
 	if err != nil {
 		return cluster, portal.Team{}, err
 	}
-	teams, err := store.Teams(ctx, s.Pool)
-	if err != nil {
-		return cluster, portal.Team{}, err
-	}
-	for _, team := range teams {
-		if team.ID == cluster.TeamID && a.CanSee(team) {
-			return cluster, team, nil
+	var team portal.Team
+	if cluster.TeamID != "" {
+		if team, err = store.TeamByID(ctx, s.Pool, cluster.TeamID); err != nil {
+			return portal.Cluster{}, team, err
 		}
 	}
-	if cluster.TeamID == "" && a.SeesAll() {
-		return cluster, portal.Team{}, nil
+	if !a.CanSee(team) { // nobody is in the groups of no team
+		return portal.Cluster{}, portal.Team{}, portal.E(portal.KindNotFound, "there is no such cluster")
 	}
-	return portal.Cluster{}, portal.Team{}, portal.E(portal.KindNotFound, "there is no such cluster")
+	return cluster, team, nil
 }

@@ -40,6 +40,11 @@ func TeamBySlug(ctx context.Context, q Querier, slug string) (portal.Team, error
 	return oneTeam(ctx, q, `SELECT `+teamColumns+` FROM teams WHERE slug = $1`, slug)
 }
 
+// TeamByID returns a team, or an error of KindNotFound.
+func TeamByID(ctx context.Context, q Querier, id string) (portal.Team, error) {
+	return oneTeam(ctx, q, `SELECT `+teamColumns+` FROM teams WHERE id = $1`, id)
+}
+
 // LockTeam returns a team and keeps others from changing it, or from reserving
 // its quota, until tx ends.
 func LockTeam(ctx context.Context, tx pgx.Tx, id string) (portal.Team, error) {

@@ -47,6 +47,14 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// What confirms a plan does not change it: nothing is renewed, and nothing moves,
+// between typing it and pressing the button.
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => {
+    if (event.target.closest("#confirm")) event.stopPropagation();
+  }, true);
+}
+
 // A time that is typed is meant in the reader's own zone.
 function ownZone() {
   for (const el of document.querySelectorAll("input[data-zone]")) {
