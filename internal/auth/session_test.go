@@ -299,7 +299,8 @@ func TestSealedTokensStayWithTheirOwner(t *testing.T) {
 	if err := b.pool.QueryRow(context.Background(), `SELECT data FROM sessions`).Scan(&data); err != nil {
 		t.Fatal(err)
 	}
-	// Whoever can write to the database makes eve's session somebody else's.
+	// Whoever can write to the database makes eve's session and tokens somebody
+	// else's.
 	data = bytes.Replace(data, []byte("\x03eve"), []byte("\x03ada"), 1)
 	if _, err := b.pool.Exec(context.Background(), `UPDATE sessions SET data = $1, subject = 'ada'`, data); err != nil {
 		t.Fatal(err)
@@ -308,6 +309,7 @@ func TestSealedTokensStayWithTheirOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantBody(t, eve.get(b.URL+"/"), "ada")
+	i.set(func() { i.userinfo["sub"] = "ada" }) // not even the provider would notice
 	b.clock.advance(5 * time.Minute)
 	wantStatus(t, eve.get(b.URL+"/"), http.StatusUnauthorized)
 }
