@@ -28,6 +28,10 @@ const (
 	IdleFor   = 2 * time.Hour   // without a request, then the session ends
 	GroupsFor = 5 * time.Minute // how old the groups of those may be who change something
 
+	// TokensFor is how long after somebody's last sign-in the provider is asked
+	// about them, so that what they have approved is carried out without them.
+	TokensFor = 14 * 24 * time.Hour
+
 	refreshAfter = 4 * time.Minute  // how old groups are when they are asked for again
 	pendingFor   = 10 * time.Minute // between leaving for the provider and coming back
 )
@@ -62,7 +66,7 @@ type Auth struct {
 	seal     cipher.AEAD
 
 	provider  atomic.Pointer[provider] // nil until the provider has answered once
-	refreshes singleflight.Group       // by session
+	refreshes singleflight.Group       // by person
 	asking    chan struct{}            // holds one value for each refresh under way
 	awayUntil atomic.Int64             // when the provider may be asked again after it failed, in Unix nanoseconds
 }

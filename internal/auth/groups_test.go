@@ -8,10 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"doksportal/internal/auth"
-	"doksportal/internal/portal"
 )
 
 func TestLosingAGroupTakesEffectWithinFiveMinutes(t *testing.T) {
@@ -213,16 +210,18 @@ func TestSessionEndedDuringRefreshStaysEnded(t *testing.T) {
 	done := make(chan answer, 1)
 	go func() { done <- eve.get(b.URL + "/") }()
 	<-asked
-	err := pgx.BeginFunc(context.Background(), b.pool, func(tx pgx.Tx) error {
-		return b.auth.EndSessions(context.Background(), tx, portal.Identity{Issuer: b.issuer, Subject: "eve"})
+	ended := make(chan error, 1)
+	go func() { ended <- b.endSessions("eve") }()
+	waitFor(t, func() bool {
+		return count(t, b.pool, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
 	})
 	close(goOn)
 	<-done
-	if err != nil {
+	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if n := count(t, b.pool, `SELECT count(*) FROM sessions`); n != 0 {
-		t.Errorf("%d sessions are left", n)
+	if n := count(t, b.pool, `SELECT (SELECT count(*) FROM sessions) + (SELECT count(tokens) FROM people)`); n != 0 {
+		t.Errorf("%d sessions and tokens are left", n)
 	}
 }
 

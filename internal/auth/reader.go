@@ -5,30 +5,22 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"doksportal/internal/portal"
 )
 
 type contextKey struct{}
 
-// reader is who a request comes from.
-type reader struct {
-	actor    portal.Actor
-	groupsAt time.Time
-	problem  string
-}
-
 // ActorFrom returns who the request comes from, false when nobody is signed in.
 func ActorFrom(ctx context.Context) (portal.Actor, bool) {
-	r, ok := ctx.Value(contextKey{}).(reader)
+	r, ok := ctx.Value(contextKey{}).(known)
 	return r.actor, ok
 }
 
 // GroupsProblem says in plain words why the provider's groups could not be
 // read when they were last asked for; empty when they could.
 func GroupsProblem(ctx context.Context) string {
-	r, _ := ctx.Value(contextKey{}).(reader)
+	r, _ := ctx.Value(contextKey{}).(known)
 	return r.problem
 }
 
@@ -56,29 +48,29 @@ func (a *Auth) Load(r *http.Request) (*http.Request, error) {
 
 // identify returns the owner of the session in ctx, nil when it has none. It
 // has the provider asked when the last answer is too old.
-func (a *Auth) identify(ctx context.Context) (*reader, error) {
+func (a *Auth) identify(ctx context.Context) (*known, error) {
 	id := a.identity(ctx)
 	if id.IsZero() {
 		return nil, nil
 	}
-	actor, groupsAt, err := a.Current(ctx, id)
+	who, err := a.known(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if a.Now().Sub(groupsAt) >= refreshAfter {
-		switch err := a.refresh(ctx, id); {
+	if a.old(who.groupsAt) {
+		switch err := a.refresh(ctx, who); {
 		case errors.Is(err, errEnded):
 			return nil, a.sessions.Destroy(ctx)
 		case err != nil:
 			// Readers go on while the provider is away; Fresh stops the others.
 			a.Logger.Warn("groups could not be renewed", "error", err)
 		}
-		if actor, groupsAt, err = a.Current(ctx, id); err != nil {
+		if who, err = a.known(ctx, id); err != nil {
 			return nil, err
 		}
 	}
-	actor.SignedInAt = a.signedInAt(ctx)
-	return &reader{actor: actor, groupsAt: groupsAt, problem: a.sessions.GetString(ctx, keyProblem)}, nil
+	who.actor.SignedInAt = a.signedInAt(ctx)
+	return &who, nil
 }
 
 // Fresh returns the actor of a loaded request that is about to change
@@ -86,7 +78,7 @@ func (a *Auth) identify(ctx context.Context) (*reader, error) {
 // KindUnavailable when the provider has not confirmed the actor's groups for
 // too long.
 func (a *Auth) Fresh(r *http.Request) (portal.Actor, error) {
-	who, ok := r.Context().Value(contextKey{}).(reader)
+	who, ok := r.Context().Value(contextKey{}).(known)
 	if !ok {
 		return portal.Actor{}, portal.E(portal.KindUnauthorized, "your session has ended; sign in and try again")
 	}

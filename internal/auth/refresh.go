@@ -21,17 +21,21 @@ const (
 )
 
 var (
-	// errEnded says that the provider no longer vouches for a session.
-	errEnded = errors.New("the session has ended")
+	// errEnded says that the provider no longer vouches for a person.
+	errEnded = errors.New("the identity provider no longer vouches for this person")
 
 	errAway = errors.New("the identity provider failed a moment ago and is left alone")
 )
 
-// refresh has the provider asked anew about the owner of the session in ctx.
-// Readers wait for it, so a provider that has just failed is not asked again
-// at once. It returns errEnded when the session is over.
-func (a *Auth) refresh(ctx context.Context, id portal.Identity) error {
-	_, err, _ := a.refreshes.Do(a.sessions.Token(ctx), func() (any, error) {
+// refresh has the provider asked anew about a person. Readers wait for it, so a
+// provider that has just failed is not asked again at once. It returns errEnded
+// when the person's sessions are over.
+func (a *Auth) refresh(ctx context.Context, who known) error {
+	if !who.askable {
+		return errEnded
+	}
+	id := who.actor.Identity
+	_, err, _ := a.refreshes.Do(owner(id), func() (any, error) {
 		// A reader who leaves must not cut off the exchange of a refresh token
 		// that is good for one use only: its successor would be lost.
 		ctx := context.WithoutCancel(ctx)
@@ -51,7 +55,8 @@ func (a *Auth) refresh(ctx context.Context, id portal.Identity) error {
 }
 
 // refreshOnce asks unless another replica has done so meanwhile. The new
-// tokens are kept even if the provider then fails to say whose they are.
+// tokens are kept even if the provider then fails to say whose they are. Those
+// that it refuses for good end with all sessions.
 func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 	p, err := a.discover(ctx)
 	if err != nil {
@@ -59,55 +64,53 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 	}
 	var asked error
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
-		if stale, err := a.lockStale(ctx, tx, id); err != nil || !stale {
-			return err
-		}
-		s, err := a.reread(ctx, tx)
-		if err != nil {
+		g, err := a.lockGrant(ctx, tx, id)
+		if err != nil || !a.old(g.groupsAt) {
 			return err
 		}
 		var who profile
-		if who, asked = a.ask(ctx, p, s, id); asked == nil {
+		if who, asked = a.ask(ctx, p, g); errors.Is(asked, errEnded) {
+			a.Logger.Info("sessions are ended", "subject", id.Subject, "why", asked)
+			return a.EndSessions(ctx, tx, id)
+		}
+		if asked == nil {
 			if err := a.meet(ctx, tx, who); err != nil {
 				return err
 			}
 		}
-		return s.save(ctx, tx)
+		return g.save(ctx, tx)
 	})
 	return errors.Join(err, asked)
 }
 
-// ask gets the claims of a person by the tokens of their session, and puts
-// renewed tokens into it.
-func (a *Auth) ask(ctx context.Context, p *provider, s *record, id portal.Identity) (profile, error) {
+// ask gets what the provider says of a person by their tokens, and puts renewed
+// ones into g.
+func (a *Auth) ask(ctx context.Context, p *provider, g *grant) (profile, error) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, a.http), askFor)
 	defer cancel()
-	token, err := a.renew(ctx, p, s, id)
+	token, err := a.renew(ctx, p, g)
 	if err != nil {
 		return profile{}, err
 	}
-	c, err := a.claimsNow(ctx, p, token, id)
+	c, err := a.claimsNow(ctx, p, token, g.id)
 	if err != nil {
 		return profile{}, err
 	}
-	if _, ok := c[a.GroupsClaim]; !ok && s.values[keyProblem] == "" {
+	if _, ok := c[a.GroupsClaim]; !ok && g.problem == "" {
 		// The groups came in an ID token and there is no newer one: only a
 		// sign-in can tell which they are now.
 		return profile{}, fmt.Errorf("%w: the provider no longer tells the groups", errEnded)
 	}
-	c["iss"], c["sub"] = id.Issuer, id.Subject
-	who := a.profile(c)
-	s.values[keyProblem] = who.Problem
-	return who, nil
+	c["iss"], c["sub"] = g.id.Issuer, g.id.Subject
+	return a.profile(c), nil
 }
 
 // renew returns a token that is good now. A refresh token is used whenever
 // there is one, because its refusal is how a provider ends a session.
-func (a *Auth) renew(ctx context.Context, p *provider, s *record, id portal.Identity) (*oauth2.Token, error) {
+func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token, error) {
 	var old tokens
-	box, _ := s.values[keyTokens].([]byte)
-	if err := a.open(box, id.Subject, &old); err != nil {
-		return nil, fmt.Errorf("%w: its tokens cannot be read: %w", errEnded, err)
+	if err := a.open(g.box, owner(g.id), &old); err != nil {
+		return nil, fmt.Errorf("%w: the tokens cannot be read: %w", errEnded, err)
 	}
 	if old.Refresh == "" {
 		return &oauth2.Token{AccessToken: old.Access, TokenType: old.Type}, nil
@@ -123,7 +126,7 @@ func (a *Auth) renew(ctx context.Context, p *provider, s *record, id portal.Iden
 	if err != nil {
 		return nil, err
 	}
-	s.values[keyTokens], err = a.sealed(tokensOf(token), id.Subject)
+	g.box, err = a.sealed(tokensOf(token), owner(g.id))
 	return token, err
 }
 
@@ -154,7 +157,7 @@ func (a *Auth) claimsNow(ctx context.Context, p *provider, token *oauth2.Token, 
 	return c, err
 }
 
-// tokens are what a session keeps of the provider's tokens.
+// tokens are what is kept of the provider's tokens.
 type tokens struct {
 	Access  string `json:"access"`
 	Type    string `json:"type"`

@@ -2,11 +2,9 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
@@ -18,8 +16,6 @@ const (
 	keyIssuer   = "issuer"
 	keySubject  = "subject"
 	keyAgent    = "user agent"
-	keyTokens   = "tokens"    // sealed
-	keyProblem  = "problem"   // with the groups, in plain words
 	keySignedIn = "signed in" // when, by the provider, in Unix seconds; missing when that is not known
 )
 
@@ -49,48 +45,27 @@ func (a *Auth) forgetCookie(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &cookie)
 }
 
-// record is a session as it is in the database.
-type record struct {
-	token    string
-	deadline time.Time
-	values   map[string]any
-}
-
-// reread returns the session of ctx as it is now, errEnded when it is gone.
-// What ctx itself carries may be older.
-func (a *Auth) reread(ctx context.Context, tx pgx.Tx) (*record, error) {
-	s := &record{token: a.sessions.Token(ctx)}
-	var data []byte
-	err := tx.QueryRow(ctx, `SELECT data FROM sessions WHERE token_hash = $1`, hashOf(s.token)).Scan(&data)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, errEnded
-	}
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	s.deadline, s.values, err = scs.GobCodec{}.Decode(data)
-	return s, err
-}
-
-// save keeps the session's values, unless it has ended meanwhile.
-func (s *record) save(ctx context.Context, tx pgx.Tx) error {
-	data, err := scs.GobCodec{}.Encode(s.deadline, s.values)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `UPDATE sessions SET data = $2 WHERE token_hash = $1`, hashOf(s.token), data)
-	return db.Wrap(err)
-}
-
-// EndSessions ends all sessions of a person, on all replicas. The caller makes
-// sure that whoever asks is an admin, and records it in the same transaction.
+// EndSessions ends all sessions of a person, on all replicas, and forgets the
+// tokens by which the provider could be asked about them. Where somebody asks
+// for it, the caller makes sure that they are an admin, and records it in the
+// same transaction.
 func (a *Auth) EndSessions(ctx context.Context, tx pgx.Tx, id portal.Identity) error {
-	_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
+	// In the order in which refresh locks: the person, then the sessions.
+	_, err := tx.Exec(ctx, `UPDATE people SET tokens = NULL, tokens_until = NULL WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
+	if err != nil {
+		return db.Wrap(err)
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM sessions WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
 	return db.Wrap(err)
 }
 
-// Sweep removes sessions that have ended. A job calls it.
+// Sweep removes sessions that have ended, and tokens of people who have not
+// signed in for long. A job calls it.
 func (a *Auth) Sweep(ctx context.Context) error {
 	_, err := a.Pool.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= $1 OR last_used_at <= $2`, a.Now(), a.Now().Add(-IdleFor))
+	if err != nil {
+		return db.Wrap(err)
+	}
+	_, err = a.Pool.Exec(ctx, `UPDATE people SET tokens = NULL, tokens_until = NULL WHERE tokens_until <= $1`, a.Now())
 	return db.Wrap(err)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/auth"
@@ -306,6 +307,25 @@ func (b browser) choose(page answer, account string) answer {
 	form := url.Values{"id": {address.Query().Get("id")}, "account": {account}}
 	address.RawQuery = ""
 	return b.do(http.MethodPost, address.String(), form)
+}
+
+// endSessions ends what an admin ends.
+func (b *testBundle) endSessions(subject string) error {
+	return pgx.BeginFunc(context.Background(), b.pool, func(tx pgx.Tx) error {
+		return b.auth.EndSessions(context.Background(), tx, portal.Identity{Issuer: b.issuer, Subject: subject})
+	})
+}
+
+// waitFor waits until something that happens beside the test has happened.
+func waitFor(t *testing.T, happened func() bool) {
+	t.Helper()
+	for range 500 {
+		if happened() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("it does not happen")
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) int {

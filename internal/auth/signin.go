@@ -167,17 +167,21 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 
 // start begins the session of a person under a new id.
 func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, signIn pending, who profile, token *oauth2.Token) error {
-	box, err := a.sealed(tokensOf(token), who.Subject)
+	box, err := a.sealed(tokensOf(token), owner(who.identity()))
 	if err != nil {
 		return err
 	}
+	g := grant{id: who.identity(), box: box, until: a.Now().Add(TokensFor)}
 	id := ""
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		// In the order in which refresh locks: the person, then the session.
 		if err := a.meet(ctx, tx, who); err != nil {
 			return err
 		}
-		if id, err = a.renewSession(inTx(ctx, tx), valuesOf(who, agent, box)); err != nil {
+		if err := g.save(ctx, tx); err != nil {
+			return err
+		}
+		if id, err = a.renewSession(inTx(ctx, tx), valuesOf(who, agent)); err != nil {
 			return db.Wrap(err)
 		}
 		if signIn.by(who) {
@@ -194,9 +198,8 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 }
 
 // valuesOf are what a session keeps of its owner.
-func valuesOf(who profile, agent string, tokens []byte) map[string]any {
-	values := map[string]any{
-		keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent), keyProblem: who.Problem, keyTokens: tokens}
+func valuesOf(who profile, agent string) map[string]any {
+	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent)}
 	if !who.SignedInAt.IsZero() {
 		values[keySignedIn] = who.SignedInAt.Unix()
 	}
@@ -232,7 +235,8 @@ func (a *Auth) renewSession(ctx context.Context, values map[string]any) (string,
 }
 
 // Logout ends the session of a loaded request on all replicas and sends the
-// browser to the page that says so.
+// browser to the page that says so. What its owner has asked for and approved
+// goes on, so the tokens by which the provider is asked about them stay.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) error {
 	err := db.WithTx(r.Context(), a.Pool, func(tx pgx.Tx) error {
 		ctx := inTx(r.Context(), tx)

@@ -43,11 +43,12 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle)
 	return seen, e.checkTarget(ctx, r, seen.clusters)
 }
 
-// checkPeople makes sure that those on whose word the request runs may still
-// give it. That is the approvers, or the admin who did without them, or the
-// requester where none are needed, and their groups must be fresh.
+// checkPeople makes sure that the requester may still ask, by what is known of
+// them, and that those on whose word the request runs may still give it. That is
+// the approvers, or the admin who did without them, or the requester where none
+// are needed, and their groups must be fresh.
 func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester portal.Actor, o obstacle) {
-	requester, asOf, err := e.People.Current(ctx, r.Requester.Identity)
+	requester, asOf, err := e.People.Confirm(ctx, r.Requester.Identity)
 	if err != nil {
 		return requester, obstacle{err: err}
 	}
@@ -65,7 +66,7 @@ func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester
 
 // checkGlass makes sure that who did without approvals still is an admin.
 func (e *Executor) checkGlass(ctx context.Context, glass portal.Glass) obstacle {
-	admin, asOf, err := e.People.Current(ctx, glass.By.Identity)
+	admin, asOf, err := e.People.Confirm(ctx, glass.By.Identity)
 	if err != nil {
 		return obstacle{err: err}
 	}
@@ -80,7 +81,7 @@ func (e *Executor) checkGlass(ctx context.Context, glass portal.Glass) obstacle 
 func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) obstacle {
 	var groups [][]string
 	for _, v := range r.Approvals() {
-		approver, asOf, err := e.People.Current(ctx, v.Reviewer.Identity)
+		approver, asOf, err := e.People.Confirm(ctx, v.Reviewer.Identity)
 		if err != nil {
 			return obstacle{err: err}
 		}

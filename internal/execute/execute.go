@@ -17,10 +17,12 @@ import (
 	"doksportal/internal/store"
 )
 
-// People knows people as the identity provider last described them.
+// People knows people as the identity provider describes them.
 type People interface {
-	// Current returns who the identity is now and how old that knowledge is.
-	Current(ctx context.Context, id portal.Identity) (portal.Actor, time.Time, error)
+	// Confirm returns who the identity is and since when that is known, after
+	// the provider was asked anew where it can be and that was long ago. It may
+	// take seconds, so it is not for transactions.
+	Confirm(ctx context.Context, id portal.Identity) (portal.Actor, time.Time, error)
 }
 
 // groupsFor is how old the groups of those may be on whose word a call is made.

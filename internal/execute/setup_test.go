@@ -49,6 +49,7 @@ func (jobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
 type bundle struct {
 	t        testing.TB
 	pool     *pgxpool.Pool
+	issuer   string // of everybody
 	clock    *clock
 	sim      *dosim.Sim
 	do       *doapi.Client
@@ -63,7 +64,7 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	b := &bundle{t: t, pool: dbtest.New(t), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	b := &bundle{t: t, pool: dbtest.New(t), issuer: "https://idp.example", clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	b.sim = dosim.New(dosim.Config{Token: token, Now: b.clock.Now})
 	server := httptest.NewServer(b.sim)
 	t.Cleanup(server.Close)
@@ -71,7 +72,7 @@ func setup(t testing.TB) *bundle {
 	b.must(err)
 	b.do = client
 	people, err := auth.New(auth.Config{
-		BaseURL: &url.URL{Scheme: "https", Host: "portal.example"}, Issuer: "https://idp.example", ClientID: "portal", ClientSecret: "secret",
+		BaseURL: &url.URL{Scheme: "https", Host: "portal.example"}, Issuer: b.issuer, ClientID: "portal", ClientSecret: "secret",
 		GroupsClaim: "groups", ApproverGroup: "platform", AdminGroup: "admins", Pool: b.pool, Now: b.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	b.must(err)
@@ -105,10 +106,10 @@ func (b *bundle) person(subject string, groups ...string) portal.Actor {
 	if groups == nil {
 		groups = []string{}
 	}
-	_, err := b.pool.Exec(context.Background(), `INSERT INTO people VALUES ('https://idp.example', $1, $1, '', $2, $3)
-		ON CONFLICT (issuer, subject) DO UPDATE SET groups = $2, groups_at = $3`, subject, groups, b.clock.Now())
+	_, err := b.pool.Exec(context.Background(), `INSERT INTO people VALUES ($4, $1, $1, '', $2, $3)
+		ON CONFLICT (issuer, subject) DO UPDATE SET groups = $2, groups_at = $3`, subject, groups, b.clock.Now(), b.issuer)
 	b.must(err)
-	return portal.Actor{Identity: portal.Identity{Issuer: "https://idp.example", Subject: subject}, Name: subject, Groups: groups, SignedInAt: b.clock.Now()}
+	return portal.Actor{Identity: portal.Identity{Issuer: b.issuer, Subject: subject}, Name: subject, Groups: groups, SignedInAt: b.clock.Now()}
 }
 
 // signedIn is somebody who has just signed in again.
