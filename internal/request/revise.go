@@ -34,12 +34,14 @@ func (s *Service) PlanRevision(ctx context.Context, a portal.Actor, number int64
 // meanwhile. The reviews so far no longer count. Errors are those of Submit and
 // PlanRevision.
 func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revision int, form portal.Form) (portal.Request, error) {
-	if revision < 1 {
-		return portal.Request{}, portal.E(portal.KindInvalid, "this form is incomplete; open it again")
-	}
 	r, err := s.VisibleRequest(ctx, a, number)
-	if err != nil || r.Requester.Identity == a.Identity && again(r, revision, form) {
+	switch {
+	case err != nil:
 		return r, err
+	case revision < 1:
+		return r, portal.E(portal.KindInvalid, "this form is incomplete; open it again")
+	case r.Requester.Identity == a.Identity && again(r, revision, form):
+		return r, nil
 	}
 	ask, err := askAgain(a, r, form)
 	if err != nil {

@@ -176,7 +176,7 @@ var accessToOthers = map[string][2]string{
 	"POST /requests/:number/comment":      {"U N N 4 4 4 4 F", "U N N N 4 4 4 F"},
 	"POST /requests/:number/break-glass":  {"U N N F F 4 F F", "U N N N F F F F"},
 	"POST /requests/:number/glass-review": {"U N N F 4 4 F F", "U N N N 4 F F F"},
-	"POST /requests/:number/replan":       {"U N N 2 F F F F", "U N N N F 2 F F"},
+	"POST /requests/:number/replan":       {"U N N 4 F F F F", "U N N N F 4 F F"},
 	"GET /requests/:number/revise":        {"L N N 2 F F F F", "L N N N F 2 F F"},
 	"POST /requests/:number/revise":       {"U N N 4 F F F F", "U N N N F 4 F F"},
 	"POST /requests/:number/revise/plan":  {"U N N 2 F F F F", "U N N N F 2 F F"},
