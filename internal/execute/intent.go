@@ -169,10 +169,5 @@ func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team
 }
 
 func (e *Executor) makeStale(ctx context.Context, r portal.Request, why string) error {
-	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		return request.Move(ctx, tx, r, request.Step{
-			Next: portal.Stale, Reason: why, At: e.Now(), Actor: self, Kind: portal.EventStale,
-			Summary: fmt.Sprintf("Request #%d is out of date: %s", r.Number, why),
-		})
-	})
+	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error { return request.MakeStale(ctx, tx, r, e.Now(), self, why) })
 }

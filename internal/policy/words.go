@@ -18,7 +18,7 @@ func Words(v portal.Verdict) string {
 	}
 	list := make([]string, len(v.Needs))
 	for i, n := range v.Needs {
-		list[i] = approvals(n.Approvals) + " by " + strings.Join(n.Groups, " or ")
+		list[i] = n.Words()
 	}
 	return strings.Join(list, " and ")
 }

@@ -37,7 +37,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 			return err
 		}
 		if why != "" {
-			return s.makeStale(ctx, tx, r, a.Person(), why)
+			return MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
 		}
 		if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
 			return err

@@ -1,7 +1,6 @@
 package request
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -59,16 +58,12 @@ func actorInput(a portal.Actor) policy.Actor {
 func clusterInput(d *portal.Draft) policy.Cluster {
 	c := d.Cluster
 	if p := d.Params.Create; p != nil {
-		return policy.Cluster{Name: p.Name, Region: p.Region, Version: p.Version, Environment: guarded(p.Environment), HA: p.HA,
+		return policy.Cluster{Name: p.Name, Region: p.Region, Version: p.Version, Environment: p.Environment, HA: p.HA,
 			Nodes: p.Usage().Total(), Tags: p.Tags}
 	}
-	return policy.Cluster{Name: c.Name, Region: c.Region, Version: c.Version, Environment: guarded(c.Environment), HA: c.HA,
+	return policy.Cluster{Name: c.Name, Region: c.Region, Version: c.Version, Environment: c.Environment, HA: c.HA,
 		Nodes: c.NodeCount(), Tags: portal.OwnTags(c.Tags), Protected: c.Protected}
 }
-
-// guarded is the environment that a cluster counts as: production's when
-// nobody has set it.
-func guarded(e portal.Environment) portal.Environment { return cmp.Or(e, portal.Production) }
 
 func changeInput(d *portal.Draft) policy.Change {
 	in := policy.Change{Operation: d.Operation, Risk: d.Operation.Risk(), Nodes: d.Usage.Total()}

@@ -57,7 +57,7 @@ func renew(in policy.Input, r portal.Request, now Now) policy.Input {
 	}
 	in.Team = teamInput(r.Team)
 	if own, ok := ownOf(r, now); ok {
-		in.Cluster.Environment, in.Cluster.Protected = guarded(own.Environment), own.Protected
+		in.Cluster.Environment, in.Cluster.Protected = own.Environment, own.Protected
 	}
 	if now.Requester != nil {
 		in.Actor = actorInput(*now.Requester)

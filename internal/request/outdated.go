@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -58,9 +59,10 @@ func drift(r portal.Request, clusters []portal.Cluster, older bool) string {
 	return portal.Drift(r.Params.Target, Facts(r.Operation, r.Params, clusters))
 }
 
-func (s *Service) makeStale(ctx context.Context, tx pgx.Tx, r portal.Request, actor portal.Person, why string) error {
+// MakeStale moves a locked request to where it has to be planned anew.
+func MakeStale(ctx context.Context, tx pgx.Tx, r portal.Request, at time.Time, actor portal.Person, why string) error {
 	return Move(ctx, tx, r, Step{
-		Next: portal.Stale, Reason: why, At: s.Now(), Actor: actor, Kind: portal.EventStale,
+		Next: portal.Stale, Reason: why, At: at, Actor: actor, Kind: portal.EventStale,
 		Summary: describe(r) + " is out of date: " + why,
 	})
 }
@@ -96,6 +98,6 @@ func (s *Service) freshen(ctx context.Context, id string, offer portal.Options) 
 		if err != nil || why == "" {
 			return err
 		}
-		return s.makeStale(ctx, tx, r, clock, why)
+		return MakeStale(ctx, tx, r, s.Now(), clock, why)
 	})
 }

@@ -93,7 +93,7 @@ func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r porta
 			return err
 		}
 		if why != "" {
-			return s.makeStale(ctx, tx, r, a.Person(), why)
+			return MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
 		}
 	}
 	v := portal.Review{
