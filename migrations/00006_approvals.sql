@@ -7,6 +7,7 @@ ALTER TABLE clusters ADD COLUMN protected boolean NOT NULL DEFAULT false;
 -- pending, to be carried out while it is approved.
 ALTER TABLE requests ADD COLUMN revision integer NOT NULL DEFAULT 1;
 ALTER TABLE requests ADD COLUMN planned_at timestamptz;
+ALTER TABLE requests ADD COLUMN form_hash text NOT NULL DEFAULT ''; -- of what was typed into the form that made it
 ALTER TABLE requests ADD COLUMN plan_key text NOT NULL DEFAULT ''; -- of the form that the revision was made with
 ALTER TABLE requests ADD COLUMN due_at timestamptz;
 ALTER TABLE requests ADD COLUMN starts_at timestamptz;
@@ -89,6 +90,7 @@ ALTER TABLE requests DROP COLUMN warned_at;
 ALTER TABLE requests DROP COLUMN starts_at;
 ALTER TABLE requests DROP COLUMN due_at;
 ALTER TABLE requests DROP COLUMN plan_key;
+ALTER TABLE requests DROP COLUMN form_hash;
 ALTER TABLE requests DROP COLUMN planned_at;
 ALTER TABLE requests DROP COLUMN revision;
 ALTER TABLE clusters DROP COLUMN protected;

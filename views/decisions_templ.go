@@ -99,7 +99,7 @@ func decisions(p RequestPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\"><button class=\"btn btn-primary btn-sm\" data-testid=\"collect\">Collect it now</button><p class=\"muted mt-1\">Once only. The portal keeps no copy.</p></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" data-download><button class=\"btn btn-primary btn-sm\" data-testid=\"collect\">Collect it now</button><p class=\"muted mt-1\">Once only. The portal keeps no copy.</p></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

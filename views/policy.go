@@ -33,6 +33,7 @@ type PolicyForm struct {
 type PolicyWaiting struct {
 	portal.PolicyVersion
 	Easier    []string
+	InForce   int  // version
 	CanAccept bool // the reader is another admin than the author
 }
 

@@ -119,7 +119,7 @@ func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, 
 		r.State = portal.Settling
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Succeeded, At: e.Now(), Actor: requester, Kind: portal.EventSucceeded,
-			Summary: fmt.Sprintf("%s collected what #%d asked for, good for %s", requester.Name, r.Number, r.Params.Access.Lifetime()),
+			Summary: fmt.Sprintf("%s collected what #%d asked for, good for %s", requester.Name, r.Number, portal.DurationText(r.Params.Access.Lifetime())),
 		})
 	})
 }

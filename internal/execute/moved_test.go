@@ -328,3 +328,51 @@ func TestWhatIsRequeued(t *testing.T) {
 		t.Errorf("%v after the cool-off", ids)
 	}
 }
+
+// A form that was sent, gone back to and filled in differently asks for
+// something else, and says so instead of losing it.
+func TestGoneBackToAndFilledInDifferently(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	ask := createAsk("first", 1)
+	first, err := b.requests.Submit(t.Context(), b.member, ask)
+	b.must(err)
+	if again, err := b.requests.Submit(t.Context(), b.member, ask); err != nil || again.ID != first.ID {
+		t.Errorf("the same once more: #%d, %v", again.Number, err)
+	}
+	ask.Form.Set("name", "second")
+	_, err = b.requests.Submit(t.Context(), b.member, ask)
+	b.wantKind(err, portal.KindConflict, "something else with the same form")
+	if n := b.count(`SELECT count(*) FROM requests`); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// Who decides on a request that turns out to be out of date hears that the
+// decision was not taken.
+func TestDecisionsThatAreNotTaken(t *testing.T) {
+	t.Parallel()
+	for name, decide := range map[string]func(b *bundle, r portal.Request) error{
+		"an approval": func(b *bundle, r portal.Request) error {
+			return b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers")
+		},
+		"broken glass": func(b *bundle, r portal.Request) error {
+			return b.requests.BreakGlass(b.t.Context(), b.admin("ada"), r.Number, 1, "fire")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r := b.pending(portal.DeleteCluster)
+			b.sim.Resize(b.cluster, 3)
+			b.clock.advance(time.Minute)
+			b.must(b.syncer.Sync(t.Context()))
+			b.wantKind(decide(b, r), portal.KindConflict, "it is decided on")
+			r = b.read(r)
+			b.want(r, portal.Stale)
+			if len(r.Reviews)+len(r.Glass) > 0 {
+				t.Error("the decision was taken")
+			}
+		})
+	}
+}

@@ -18,6 +18,7 @@ const (
 	KindConflict                 // the thing changed meanwhile or is in the wrong state
 	KindUnavailable              // a part the portal depends on does not answer
 	KindStepUp                   // the reader has to sign in afresh first
+	KindDenied                   // the policy does not allow it, whoever asks
 )
 
 // FieldError is a fault of one field of a form.

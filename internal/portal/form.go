@@ -1,8 +1,11 @@
 package portal
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +42,18 @@ func (f Form) Tick(name string, on bool) {
 // separated by space or commas.
 func (f Form) Words(name string) []string {
 	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+}
+
+// Hash tells apart what was typed into a form, whatever it was opened with.
+func (f Form) Hash() string {
+	typed := url.Values{}
+	for name, values := range f {
+		if !slices.Contains([]string{"submit_key", "seen", "action", "revision", "zone"}, name) {
+			typed[name] = values
+		}
+	}
+	sum := sha256.Sum256([]byte(typed.Encode()))
+	return hex.EncodeToString(sum[:])
 }
 
 // MaxPools is how many pools a new cluster may be asked for with.

@@ -19,6 +19,7 @@ type Request struct {
 	ID            string // UUIDv7
 	Number        int64  // short, for people
 	SubmitKey     string // made with the form, so that submitting it twice makes one request
+	FormHash      string // of what was typed into that form
 	Team          Team   // the zero Team when clusters of several teams are concerned
 	Operation     OperationID
 	TargetID      string   // id of the cluster; empty until a create was accepted, and when there are several

@@ -1,7 +1,9 @@
 package request
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -21,6 +23,7 @@ type Ask struct {
 	PoolID    string
 	NodeID    string
 	Form      portal.Form // nil: the form is opened first
+	Live      bool        // DigitalOcean is asked how the target is, whatever the operation
 
 	revises portal.Request // that is planned anew; zero for a new one
 }
@@ -32,7 +35,7 @@ type Ask struct {
 // gone, and KindUnavailable when a live look was needed and DigitalOcean does
 // not answer. Even then the draft says what it is about.
 func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Draft, error) {
-	d, err := s.prepare(ctx, a, ask, false)
+	d, err := s.prepare(ctx, a, ask, ask.Live)
 	if err != nil {
 		return d, err
 	}
@@ -50,7 +53,7 @@ func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.R
 	}
 	key := ask.Form.Get("submit_key")
 	if r, err := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); portal.KindOf(err) != portal.KindNotFound || err == nil {
-		return r, err
+		return r, cmp.Or(err, sentAlready(r, ask.Form))
 	}
 	d, err := s.prepare(ctx, a, ask, true)
 	if err != nil {
@@ -63,6 +66,15 @@ func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.R
 		return portal.Request{}, portal.E(portal.KindConflict, "this has changed since you opened the form; look at the plan again")
 	}
 	return s.submit(ctx, a, &d, key)
+}
+
+// sentAlready keeps what was typed after a form had made a request from being
+// taken for that request. The same, sent twice, is one.
+func sentAlready(r portal.Request, form portal.Form) error {
+	if r.FormHash == "" || r.FormHash == form.Hash() {
+		return nil
+	}
+	return portal.E(portal.KindConflict, fmt.Sprintf("this form has made request #%d already; look it over and send it once more to ask for something else besides", r.Number))
 }
 
 // submit makes a request of a draft, in one transaction that has locked the
@@ -107,7 +119,7 @@ func (s *Service) refusal(a portal.Actor, d *portal.Draft) error {
 		return portal.Invalid(d.Faults...)
 	}
 	if d.Plan.Verdict.Decision == portal.Deny {
-		return portal.E(portal.KindForbidden, "the policy does not allow this: "+d.Plan.Verdict.Reason)
+		return portal.E(portal.KindDenied, "the policy does not allow this: "+d.Plan.Verdict.Reason)
 	}
 	return s.checkSignIn(a, d)
 }
@@ -186,7 +198,7 @@ func (s *Service) complete(a portal.Actor, d *portal.Draft, key string) (portal.
 	}
 	r := portal.Request{
 		ID: id.String(), SubmitKey: key, Team: d.Team, Operation: d.Operation,
-		Requester: a.Person(), CreatedAt: s.Now(), Revision: 1,
+		Requester: a.Person(), CreatedAt: s.Now(), Revision: 1, FormHash: d.Form.Hash(),
 	}
 	return r, s.adopt(&r, d)
 }

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,8 @@ import (
 // KindInvalid without a reason, KindForbidden or KindConflict when a may not,
 // and KindStepUp when a's sign-in is too old.
 func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, reason string) error {
-	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
+	var outdated error
+	err := s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		if err := r.GlassRefusal(a); err != nil {
 			return err
 		}
@@ -37,6 +39,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 			return err
 		}
 		if why != "" {
+			outdated = tooLate(why)
 			return MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
 		}
 		if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
@@ -44,6 +47,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		}
 		return s.breakGlass(ctx, tx, a, r, reason)
 	})
+	return cmp.Or(err, outdated)
 }
 
 func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, reason string) error {
@@ -55,7 +59,7 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 	err := Move(ctx, tx, r, Step{
 		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventGlassBroken,
 		Reason:  a.Name + " had it carried out without approvals: " + reason,
-		Summary: a.Name + " had " + describe(r) + " carried out without its approvals",
+		Summary: a.Name + " had " + describe(r) + " carried out without its approvals: " + reason,
 		Data:    map[string]any{"reason": reason, "owed": r.Owed(), "digest": r.Digest, "revision": r.Revision},
 	})
 	if err != nil {
@@ -92,7 +96,7 @@ func (s *Service) ReviewGlass(ctx context.Context, a portal.Actor, number int64,
 		}
 		return Record(ctx, tx, r, Step{
 			At: s.Now(), Actor: a.Person(), Kind: portal.EventGlassReviewed,
-			Summary: a.Name + " reviewed that " + glass.By.Name + " did without the approvals of " + describe(r),
+			Summary: a.Name + " reviewed that " + glass.By.Name + " did without the approvals of " + describe(r) + ": " + comment,
 			Data:    map[string]any{"comment": comment, "revision": glass.Revision},
 		})
 	})

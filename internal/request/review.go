@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -27,7 +28,8 @@ type ReviewInput struct {
 // KindConflict when a may not decide, KindConflict also when the plan is not
 // the one that was seen, and KindStepUp when a's sign-in is too old to approve.
 func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) error {
-	return s.onRequest(ctx, a, in.Number, func(tx pgx.Tx, r portal.Request) error {
+	var outdated error
+	err := s.onRequest(ctx, a, in.Number, func(tx pgx.Tx, r portal.Request) (err error) {
 		if err := r.ReviewRefusal(a); err != nil {
 			return err
 		}
@@ -54,8 +56,16 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 				return err
 			}
 		}
-		return s.decide(ctx, tx, a, r, in)
+		outdated, err = s.decide(ctx, tx, a, r, in)
+		return err
 	})
+	return cmp.Or(err, outdated)
+}
+
+// tooLate says that what somebody decided was not taken, because the request
+// has just been found to be out of date.
+func tooLate(why string) error {
+	return portal.E(portal.KindConflict, "your decision was not taken, because the request is out of date: "+why)
 }
 
 // late says that a request is due, though no job has ended it yet.
@@ -86,16 +96,23 @@ var reviewSteps = map[portal.ReviewDecision]struct {
 	portal.ReviewChanges: {portal.EventChangesAsked, portal.Stale, "asked for changes to"},
 }
 
-func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) error {
+// decide takes a decision. A request that turns out to be out of date becomes
+// stale instead, which is told once tx has been committed.
+func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) (outdated, err error) {
 	if in.Decision == portal.ReviewApprove {
 		why, err := s.outdatedNow(ctx, tx, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if why != "" {
-			return MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
+			return tooLate(why), MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
 		}
 	}
+	return nil, s.take(ctx, tx, a, r, in)
+}
+
+// take keeps a decision and does what follows from it.
+func (s *Service) take(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) error {
 	v := portal.Review{
 		Reviewer: a.Person(), Groups: r.ApproverGroups(a), Decision: in.Decision, Comment: strings.TrimSpace(in.Comment),
 		Digest: r.Digest, Revision: r.Revision, CreatedAt: s.Now(),
@@ -136,6 +153,9 @@ func (s *Service) reviewStep(r portal.Request, v portal.Review) Step {
 		Next: follows.next, At: v.CreatedAt, Actor: v.Reviewer, Kind: follows.kind,
 		Summary: fmt.Sprintf("%s %s %s", v.Reviewer.Name, follows.verb, describe(r)),
 		Data:    map[string]any{"comment": v.Comment, "digest": v.Digest, "revision": v.Revision, "groups": v.Groups},
+	}
+	if v.Comment != "" {
+		step.Summary += ": " + v.Comment
 	}
 	switch v.Decision {
 	case portal.ReviewReject:

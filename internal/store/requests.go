@@ -13,7 +13,7 @@ import (
 
 const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_ids, r.target_name, r.params,
 	r.justification, r.plan, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
-	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.due_at, r.starts_at, r.judged, coalesce(r.team_id::text, ''), coalesce(slug, ''), coalesce(teams.name, ''),
+	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at, r.judged, coalesce(r.team_id::text, ''), coalesce(slug, ''), coalesce(teams.name, ''),
 	coalesce(member_group, ''), coalesce(approver_group, ''), coalesce(quota_nodes, 0),
 	coalesce(quota_sizes, '{}'), coalesce(teams.version, 0), coalesce(teams.updated_at, 'epoch')`
 
@@ -25,7 +25,7 @@ func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
 	fields := []any{&r.ID, &r.Number, &r.SubmitKey, &r.Operation, &r.TargetID, &r.TargetIDs, &r.TargetName, &r.Params,
 		&r.Justification, &r.Plan, &r.Digest, &r.State, &r.Reason, &r.Result,
 		&r.Requester.Issuer, &r.Requester.Subject, &r.Requester.Name, &r.CreatedAt, &r.UpdatedAt,
-		&r.Revision, &r.PlannedAt, &r.PlanKey, &r.DueAt, &startsAt, &r.Judged}
+		&r.Revision, &r.PlannedAt, &r.PlanKey, &r.FormHash, &r.DueAt, &startsAt, &r.Judged}
 	err := row.Scan(append(fields, teamFields(&r.Team)...)...)
 	r.StartsAt = fromNull(startsAt)
 	if len(r.TargetIDs) == 0 && r.TargetID != "" {
@@ -41,12 +41,12 @@ func InsertRequest(ctx context.Context, tx pgx.Tx, r portal.Request) (int64, err
 	var number int64
 	err := tx.QueryRow(ctx, `INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name,
 			params, justification, plan, digest, state, reason, issuer, subject, requester_name, created_at, updated_at, target_ids,
-			revision, planned_at, due_at, starts_at, judged, approver_groups)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19, $20, $21, $22, $23)
+			revision, planned_at, due_at, starts_at, judged, approver_groups, form_hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 		RETURNING number`,
 		r.ID, r.SubmitKey, orNull(r.Team.ID), r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
 		r.Digest, r.State, r.Reason, r.Requester.Issuer, r.Requester.Subject, r.Requester.Name, r.CreatedAt, notNil(r.TargetIDs),
-		r.Revision, r.PlannedAt, r.DueAt, orNull(r.StartsAt), r.Judged, notNil(r.Plan.Verdict.Groups())).Scan(&number)
+		r.Revision, r.PlannedAt, r.DueAt, orNull(r.StartsAt), r.Judged, notNil(r.Plan.Verdict.Groups()), r.FormHash).Scan(&number)
 	return number, onlyDeletion(err)
 }
 

@@ -33,6 +33,7 @@ func (s *Server) askAccess(c *gin.Context, v viewer) error {
 	case err == nil:
 		return seeRequest(c, r.Number)
 	case formProblem(err):
+		again(&ask, err)
 		return s.showAccess(c, v, status(err), ask, err)
 	}
 	return err

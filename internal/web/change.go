@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
@@ -79,14 +80,24 @@ func (s *Server) submit(ch change) personal {
 		if !formProblem(err) {
 			return err
 		}
+		again(&ask, err)
 		return s.showChange(c, v, status(err), ask, err)
+	}
+}
+
+// again makes the form ready to be sent once more after a conflict: as one of
+// its own, with the target as it is now.
+func again(ask *request.Ask, err error) {
+	if portal.KindOf(err) == portal.KindConflict {
+		ask.Live = true
+		ask.Form.Set("submit_key", uuid.Must(uuid.NewV7()).String())
 	}
 }
 
 // formProblem reports whether an error is told on the form itself, with what
 // was typed still there.
 func formProblem(err error) bool {
-	return slices.Contains([]portal.Kind{portal.KindInvalid, portal.KindConflict, portal.KindUnavailable}, portal.KindOf(err))
+	return slices.Contains([]portal.Kind{portal.KindInvalid, portal.KindConflict, portal.KindUnavailable, portal.KindDenied}, portal.KindOf(err))
 }
 
 // plan renews the plan while the form is filled in.

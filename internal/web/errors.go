@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,6 +26,7 @@ var answers = map[portal.Kind]struct {
 	portal.KindInvalid:      {http.StatusUnprocessableEntity, "That does not work"},
 	portal.KindUnauthorized: {http.StatusUnauthorized, "You are not signed in"},
 	portal.KindForbidden:    {http.StatusForbidden, "You may not do this"},
+	portal.KindDenied:       {http.StatusForbidden, "The policy does not allow this"},
 	portal.KindNotFound:     {http.StatusNotFound, "There is nothing here"},
 	portal.KindConflict:     {http.StatusConflict, "That is not possible now"},
 	portal.KindUnavailable:  {http.StatusServiceUnavailable, "Not available right now"},
@@ -84,12 +86,32 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
+	if c.GetHeader("HX-Request") != "" && s.failPart(c, err) {
+		return
+	}
 	p := views.ErrorPage{Page: s.bare(c, answers[kind].heading), Heading: answers[kind].heading, Message: message(err)}
 	wayOut(c, err, &p)
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
 		p.RequestID = id
 	}
 	s.render(c, status(err), views.Error(p))
+}
+
+// failPart answers a part of a page with an error, and reports whether it was
+// one: what is typed beside it must stay.
+func (s *Server) failPart(c *gin.Context, err error) bool {
+	switch path := c.FullPath(); {
+	case strings.HasSuffix(path, "/plan"):
+		s.render(c, http.StatusOK, views.PlanPanel(portal.Plan{}, message(err)))
+	case path == "/admin/policy/check":
+		s.render(c, http.StatusOK, views.PolicyPanel(true, views.PolicyCheck{}, message(err)))
+	case path == "/inbox/count":
+		c.Header("HX-Reswap", "none")
+		c.Status(status(err))
+	default:
+		return false
+	}
+	return true
 }
 
 // recordRefusal puts on the trail that somebody tried what they may not.

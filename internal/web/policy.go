@@ -167,7 +167,11 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 	if portal.KindOf(err) == portal.KindNotFound && err != nil {
 		return views.PolicyWaiting{}, nil
 	}
-	return views.PolicyWaiting{PolicyVersion: p, Easier: easier, CanAccept: p.Author.Identity != v.actor.Identity}, err
+	if err != nil {
+		return views.PolicyWaiting{}, err
+	}
+	_, inForce, err := s.Requests.Rules.Text(c.Request.Context())
+	return views.PolicyWaiting{PolicyVersion: p, Easier: easier, InForce: inForce, CanAccept: p.Author.Identity != v.actor.Identity}, err
 }
 
 // policyCheck is a check as pages show it.

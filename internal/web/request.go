@@ -24,6 +24,18 @@ func (s *Server) request(c *gin.Context, v viewer) error {
 	return s.showRequest(c, v, http.StatusOK, typed, nil)
 }
 
+// back shows the request whose form stands on its page.
+func (s *Server) back(c *gin.Context, v viewer) error {
+	n, err := number(c)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Requests.VisibleRequest(c.Request.Context(), v.actor, n); err != nil {
+		return err
+	}
+	return seeRequest(c, n)
+}
+
 // requestAction does something to a request, with what was typed.
 type requestAction func(ctx context.Context, a portal.Actor, number int64, f portal.Form) error
 
@@ -99,6 +111,9 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	s.mayDo(&p, v.actor)
 	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
+	}
+	if problem != nil {
+		p.Live = nil // a page that renews itself would say nothing of it
 	}
 	if err := s.aboutRequest(ctx, v.actor, &p); err != nil {
 		return err

@@ -69,9 +69,12 @@ func (s *Server) requestRoutes(e *gin.Engine) {
 	e.GET("/requests/:number", s.welcome(s.request))
 	for action, h := range s.requestActions() {
 		e.POST("/requests/:number/"+action, s.welcome(s.act(h)))
+		e.GET("/requests/:number/"+action, s.welcome(s.back)) // reloaded, or gone back to
 	}
 	e.POST("/requests/:number/collect", s.welcome(s.collect))
+	e.GET("/requests/:number/collect", s.welcome(s.back))
 	e.POST("/requests/:number/replan", s.welcome(s.replan))
+	e.GET("/requests/:number/replan", s.welcome(s.back))
 	e.GET("/requests/:number/revise", s.welcome(s.openRevision))
 	e.POST("/requests/:number/revise", s.welcome(s.revise))
 	e.POST("/requests/:number/revise/plan", s.welcome(s.planRevision))

@@ -85,6 +85,10 @@ var access = map[string]string{
 // On the pages of a cluster where its team's members ask for something, all
 // readers fare alike.
 func init() {
+	for _, action := range []string{"review", "withdraw", "stop", "comment", "break-glass", "glass-review", "collect", "replan"} {
+		access["GET /requests/:number/"+action] = access["GET /requests/:number"]
+		accessToOthers["GET /requests/:number/"+action] = accessToOthers["GET /requests/:number"]
+	}
 	for _, page := range []string{"settings", "upgrade", "delete", "pools/new", "pools/:pool/change", "pools/:pool/delete",
 		"pools/:pool/recycle", "pools/:pool/nodes/:node/delete"} {
 		access["GET /clusters/:id/"+page] = "L 2 2 N F F F F"

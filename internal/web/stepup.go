@@ -119,5 +119,7 @@ func wayOut(c *gin.Context, err error, p *views.ErrorPage) {
 	case portal.KindOf(err) == portal.KindStepUp:
 		p.StepUp = "/step-up?" + url.Values{"return": {formPage(c.Request.URL.EscapedPath())}}.Encode()
 	}
-	p.SignIn = portal.KindOf(err) == portal.KindUnauthorized
+	if portal.KindOf(err) == portal.KindUnauthorized {
+		p.SignIn, p.Return = true, formPage(c.Request.URL.EscapedPath())
+	}
 }

@@ -22,7 +22,17 @@ document.addEventListener("submit", (event) => {
     return;
   }
   if (form.method === "post") form.dataset.sent = "true";
+  if ("download" in form.dataset) afterDownload(form);
 });
+
+// A download leaves the page where it is: it says so, and can be used again. A
+// page that comes instead replaces this one before.
+function afterDownload(form) {
+  setTimeout(() => {
+    delete form.dataset.sent;
+    for (const el of form.querySelectorAll("[data-after-download]")) el.hidden = false;
+  }, 3000);
+}
 
 // Coming back by the back button shows the form as it was left, usable again.
 window.addEventListener("pageshow", () => {
