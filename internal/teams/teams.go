@@ -193,12 +193,16 @@ func (s *Service) checkEasier(ctx context.Context, tx pgx.Tx, a portal.Actor, be
 	if !easier && (!before.Protected || o.Protected) {
 		return nil
 	}
-	all, err := store.Teams(ctx, tx)
-	if err != nil {
-		return err
+	concerned := []portal.Team{after}
+	if before.TeamID != "" && before.TeamID != after.ID {
+		owner, err := store.TeamByID(ctx, tx, before.TeamID)
+		if err != nil {
+			return err
+		}
+		concerned = append(concerned, owner)
 	}
-	for _, t := range all {
-		if (t.ID == before.TeamID || t.ID == after.ID) && belongs(a, t) {
+	for _, t := range concerned {
+		if belongs(a, t) {
 			return portal.E(portal.KindForbidden, "you belong to team "+t.Name+"; what protects its clusters is lifted by another admin")
 		}
 	}
