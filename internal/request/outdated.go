@@ -3,33 +3,42 @@ package request
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
+	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
 
 // outdated says why a request is no longer what would happen, or what the
-// policy asks for, as far as the portal's own copy tells; empty when it is.
-// What only DigitalOcean knows is looked at before it is carried out.
+// policy asks for, as far as the portal's own copy of its clusters tells; empty
+// when it is. What only DigitalOcean knows is looked at before it is carried
+// out.
+func outdated(rules *policy.Policy, r portal.Request, clusters []portal.Cluster, offer portal.Options) (string, error) {
+	older := slices.ContainsFunc(clusters, func(c portal.Cluster) bool { return c.SeenAt.Before(r.PlannedAt) })
+	if drift := drift(r, clusters, older); drift != "" {
+		return drift, nil
+	}
+	return Rejudge(rules, r, Now{Clusters: clusters, Older: older, Offer: offer})
+}
+
+// outdated is what the function says of a request as tx sees its clusters and
+// the policy.
 func (s *Service) outdated(ctx context.Context, tx pgx.Tx, r portal.Request, offer portal.Options) (string, error) {
 	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)
 	if err != nil {
 		return "", err
 	}
-	older := slices.ContainsFunc(clusters, func(c portal.Cluster) bool { return c.SeenAt.Before(r.PlannedAt) })
-	if drift := drift(r, clusters, older); drift != "" {
-		return drift, nil
-	}
 	rules, err := s.Rules.InForce(ctx, tx)
 	if err != nil {
 		return "", err
 	}
-	return Rejudge(rules, r, Now{Clusters: clusters, Older: older, Offer: offer})
+	return outdated(rules, r, clusters, offer)
 }
 
 // outdatedNow is outdated with what DigitalOcean offered when it was last asked.
@@ -76,18 +85,49 @@ func (s *Service) Freshen(ctx context.Context) error {
 	}
 	var errs []error
 	for last := int64(0); ; {
-		ids, next, err := store.WaitingAfter(ctx, s.Pool, last, atOnce)
+		page, err := store.WaitingAfter(ctx, s.Pool, last, atOnce)
 		if err != nil {
 			return err
 		}
-		errs = append(errs, each(ids, func(id string) error { return s.freshen(ctx, id, offer.Options) }))
-		if len(ids) < atOnce {
+		suspects, err := s.suspects(ctx, page, offer.Options)
+		errs = append(errs, err, each(suspects, func(id string) error { return s.freshen(ctx, id, offer.Options) }))
+		if len(page) < atOnce {
 			return errors.Join(errs...)
 		}
-		last = next
+		last = page[len(page)-1].Number
 	}
 }
 
+// suspects are the ids of those of the requests that seem to be out of date,
+// found without locking the others.
+func (s *Service) suspects(ctx context.Context, page []portal.Request, offer portal.Options) ([]string, error) {
+	var ids []string
+	for _, r := range page {
+		ids = append(ids, r.TargetIDs...)
+	}
+	clusters, err := store.ClustersByID(ctx, s.Pool, ids)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.Rules.InForce(ctx, s.Pool)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	var errs []error
+	for _, r := range page {
+		own := slices.DeleteFunc(slices.Clone(clusters), func(c portal.Cluster) bool { return !slices.Contains(r.TargetIDs, c.ID) })
+		why, err := outdated(rules, r, own, offer)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("request %s: %w", r.ID, err))
+		} else if why != "" {
+			list = append(list, r.ID)
+		}
+	}
+	return list, errors.Join(errs...)
+}
+
+// freshen makes a request stale, if it is out of date indeed.
 func (s *Service) freshen(ctx context.Context, id string, offer portal.Options) error {
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		r, err := store.LockRequest(ctx, tx, id)

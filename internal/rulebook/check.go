@@ -62,8 +62,8 @@ func (b *Book) Check(ctx context.Context, text string) (Check, error) {
 	if err != nil {
 		return Check{}, err
 	}
-	waiting, _, err := store.WaitingAfter(ctx, b.Pool, 0, mostWaiting)
-	return Check{Easier: easier, Preview: preview(draft, requests), Waiting: len(waiting)}, err
+	waiting, err := store.WaitingCount(ctx, b.Pool, mostWaiting)
+	return Check{Easier: easier, Preview: preview(draft, requests), Waiting: waiting}, err
 }
 
 func preview(draft *policy.Policy, requests []store.JudgedRequest) Preview {

@@ -211,22 +211,36 @@ func SetWarned(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
 	return db.Wrap(err)
 }
 
-// WaitingAfter returns the ids of requests that wait for a decision or to be
-// carried out, and whose number is above the given one, with their numbers.
-func WaitingAfter(ctx context.Context, q Querier, number int64, limit int) (ids []string, last int64, err error) {
-	return numbered(ctx, q, `state IN ('pending', 'approved') AND number > $1 ORDER BY number LIMIT $2`, number, limit)
+// waiting finds the requests that wait for a decision or to be carried out.
+const waiting = `state IN ('pending', 'approved')`
+
+// WaitingAfter lists the requests that wait for a decision or to be carried out
+// and whose number is above the given one, by number, without reviews and
+// attempts.
+func WaitingAfter(ctx context.Context, q Querier, number int64, limit int) ([]portal.Request, error) {
+	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`WHERE r.`+waiting+` AND r.number > $1 ORDER BY r.number LIMIT $2`, number, limit)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, scanRequest)
+	return list, db.Wrap(err)
 }
 
-// UnfinishedAfter is WaitingAfter for those that are being carried out, or may
-// be at the given time. What hands out a secret waits for its requester.
+// WaitingCount is how many requests wait, counted to a limit.
+func WaitingCount(ctx context.Context, q Querier, limit int) (int, error) {
+	var n int
+	err := q.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM requests WHERE `+waiting+` LIMIT $1) counted`, limit).Scan(&n)
+	return n, db.Wrap(err)
+}
+
+// UnfinishedAfter returns the ids of requests that are being carried out, or may
+// be at the given time, and whose number is above the given one, with the last
+// number. What hands out a secret waits for its requester.
 func UnfinishedAfter(ctx context.Context, q Querier, number int64, now time.Time, limit int) (ids []string, last int64, err error) {
-	return numbered(ctx, q, `(state IN ('executing', 'unknown', 'settling') OR state = 'approved' AND starts_at <= $3
+	rows, err := q.Query(ctx, `SELECT id::text, number FROM requests
+		WHERE (state IN ('executing', 'unknown', 'settling') OR state = 'approved' AND starts_at <= $3
 			AND operation NOT IN ('get_kubeconfig', 'get_credentials'))
 		AND number > $1 ORDER BY number LIMIT $2`, number, limit, now)
-}
-
-func numbered(ctx context.Context, q Querier, where string, args ...any) (ids []string, last int64, err error) {
-	rows, err := q.Query(ctx, `SELECT id::text, number FROM requests WHERE `+where, args...)
 	if err != nil {
 		return nil, 0, db.Wrap(err)
 	}
