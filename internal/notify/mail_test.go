@@ -122,13 +122,13 @@ func TestMailOverTLS(t *testing.T) {
 }
 
 // A server that does not offer TLS gets no mail, unless its name or address says
-// that it is on this machine, which a name with a dot at its end does not.
+// that it is on this machine, which one in capitals does not.
 func TestMailWithoutTLS(t *testing.T) {
 	b := setup(t)
 	b.post = startPostOffice(t, "127.0.0.1:0", false)
 	_, port, err := net.SplitHostPort(b.post.address)
 	b.must(err)
-	b.service = b.replica(func(c *notify.Config) { c.SMTPURL = "smtp://localhost.:" + port })
+	b.service = b.replica(func(c *notify.Config) { c.SMTPURL = "smtp://LOCALHOST:" + port })
 	b.person("bob", "pay-approvers")
 	b.ask(one("pay-approvers"))
 	b.round()
