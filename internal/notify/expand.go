@@ -40,9 +40,9 @@ func (s *Service) expandNext(ctx context.Context, after string) (string, error) 
 	var id string
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		var n News
-		err := tx.QueryRow(ctx, `SELECT id, kind, request_id, issuer, subject, actor_name, summary, at
+		err := tx.QueryRow(ctx, `SELECT id, `+newsColumns+`
 			FROM news WHERE expanded_at IS NULL AND id > $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`, after).
-			Scan(&id, &n.Kind, &n.RequestID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At)
+			Scan(append([]any{&id}, n.fields()...)...)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -60,11 +60,18 @@ func (s *Service) expandNext(ctx context.Context, after string) (string, error) 
 
 // expand queues a delivery to each target of those whom the news concern.
 func (s *Service) expand(ctx context.Context, tx pgx.Tx, id string, n News) error {
+	occasion := portal.OccasionOf(n.Kind)
+	if n.RequestID == "" {
+		readers, err := s.concernedByChange(ctx, tx, n)
+		if err != nil {
+			return err
+		}
+		return s.queueAll(ctx, tx, id, occasion, n.TeamID, readers)
+	}
 	r, err := store.RequestByID(ctx, tx, n.RequestID)
 	if err != nil {
 		return err
 	}
-	occasion := portal.OccasionOf(n.Kind)
 	if occasion.Waits() && r.State != portal.Pending {
 		return nil
 	}
@@ -72,7 +79,12 @@ func (s *Service) expand(ctx context.Context, tx pgx.Tx, id string, n News) erro
 	if err != nil {
 		return err
 	}
-	list, err := s.channelsFor(ctx, tx, occasion, r.Team.ID, readers)
+	return s.queueAll(ctx, tx, id, occasion, r.Team.ID, readers)
+}
+
+// queueAll queues a delivery to each target of the readers and of the team.
+func (s *Service) queueAll(ctx context.Context, tx pgx.Tx, id string, occasion portal.Occasion, teamID string, readers []reader) error {
+	list, err := s.channelsFor(ctx, tx, occasion, teamID, readers)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 	if err != nil {
 		return message{}, false, err
 	}
+	if n.RequestID == "" {
+		return s.changeMessage(ctx, d, n)
+	}
 	if d.occasion.Waits() && r.State != portal.Pending {
 		return message{}, false, nil
 	}

@@ -22,10 +22,13 @@ import (
 	"doksportal/internal/portal"
 )
 
-// News is something that happened to a request.
+// News is something that happened to a request or, without one, to a team or a
+// cluster.
 type News struct {
 	Kind      portal.EventKind
 	RequestID string
+	TeamID    string // without a request: whose groups are told besides the admins; empty: nobody's
+	ClusterID string // without a request: the cluster that it is about, if any
 	Actor     portal.Person
 	Summary   string // one sentence for people
 	At        time.Time
@@ -41,9 +44,10 @@ func Queue(ctx context.Context, tx pgx.Tx, n News) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO news (id, kind, request_id, issuer, subject, actor_name, summary, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		id, n.Kind, n.RequestID, n.Actor.Issuer, n.Actor.Subject, n.Actor.Name, n.Summary, n.At)
+	_, err = tx.Exec(ctx, `INSERT INTO news (id, kind, request_id, team_id, cluster_id, issuer, subject, actor_name, summary, at)
+		VALUES (@id, @kind, nullif(@request, '')::uuid, nullif(@team, '')::uuid, @cluster, @issuer, @subject, @name, @summary, @at)`,
+		pgx.NamedArgs{"id": id, "kind": n.Kind, "request": n.RequestID, "team": n.TeamID, "cluster": n.ClusterID,
+			"issuer": n.Actor.Issuer, "subject": n.Actor.Subject, "name": n.Actor.Name, "summary": n.Summary, "at": n.At})
 	return db.Wrap(err)
 }
 

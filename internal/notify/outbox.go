@@ -96,9 +96,8 @@ func wait(attempts int) time.Duration {
 // situation is what a delivery has to tell, as it is now.
 func (s *Service) situation(ctx context.Context, d claimed) (News, portal.Request, error) {
 	var n News
-	err := s.Pool.QueryRow(ctx, `SELECT kind, request_id, issuer, subject, actor_name, summary, at FROM news WHERE id = $1`, d.newsID).
-		Scan(&n.Kind, &n.RequestID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At)
-	if err != nil {
+	err := s.Pool.QueryRow(ctx, `SELECT `+newsColumns+` FROM news WHERE id = $1`, d.newsID).Scan(n.fields()...)
+	if err != nil || n.RequestID == "" {
 		return n, portal.Request{}, db.Wrap(err)
 	}
 	r, err := store.RequestByID(ctx, s.Pool, n.RequestID)

@@ -14,10 +14,11 @@ const (
 	OnExecuted    Occasion = "executed"
 	OnFailed      Occasion = "failed"
 	OnBreakGlass  Occasion = "break_glass"
+	OnAdminChange Occasion = "admin_change"
 )
 
 // Occasions lists the occasions in the order in which a request may meet them.
-var Occasions = []Occasion{OnReviewAsked, OnDecided, OnExpiring, OnStale, OnExecuted, OnFailed, OnBreakGlass}
+var Occasions = []Occasion{OnReviewAsked, OnDecided, OnExpiring, OnStale, OnExecuted, OnFailed, OnBreakGlass, OnAdminChange}
 
 // OccasionOf returns the occasion of an event, empty when nobody is told of it.
 func OccasionOf(k EventKind) Occasion {
@@ -36,6 +37,8 @@ func OccasionOf(k EventKind) Occasion {
 		return OnFailed
 	case EventGlassBroken, EventGlassReviewed:
 		return OnBreakGlass
+	case EventTeamCreated, EventTeamChanged, EventClusterAssigned, EventProtected, EventUnprotected, EventChangeProposed, EventChangeDropped:
+		return OnAdminChange
 	}
 	return ""
 }
@@ -57,6 +60,8 @@ func (o Occasion) Title() string {
 		return "A request has failed"
 	case OnBreakGlass:
 		return "Approvals were bypassed in an emergency"
+	case OnAdminChange:
+		return "An admin changes a team, a quota or who owns a cluster"
 	}
 	return "Test"
 }

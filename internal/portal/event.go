@@ -39,6 +39,8 @@ const (
 	EventProtected       EventKind = "cluster_protected"
 	EventUnprotected     EventKind = "cluster_unprotected"
 	EventChannelChanged  EventKind = "channel_changed"
+	EventChangeProposed  EventKind = "admin_change_proposed"
+	EventChangeDropped   EventKind = "admin_change_dropped"
 )
 
 // EventKinds lists the kinds for people to choose from.
@@ -47,7 +49,7 @@ var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, Even
 	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventGlassBroken, EventGlassReviewed,
 	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
 	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped,
-	EventChannelChanged}
+	EventChannelChanged, EventChangeProposed, EventChangeDropped}
 
 // Event is one entry of the audit trail.
 type Event struct {

@@ -146,11 +146,12 @@ func LockClusters(ctx context.Context, tx pgx.Tx, ids []string) error {
 	return db.Wrap(err)
 }
 
-// AssignCluster gives a cluster to a team (or to nobody, when teamID is empty)
-// and an environment.
+// AssignCluster gives a cluster to a team and an environment, or to nobody when
+// teamID is empty: then it has no environment and is protected.
 func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal.Environment) error {
-	tag, err := tx.Exec(ctx, `UPDATE clusters SET team_id = $2, environment = $3 WHERE id = $1`,
-		id, orNull(teamID), orNull(env))
+	tag, err := tx.Exec(ctx, `UPDATE clusters SET team_id = @team, environment = CASE WHEN @team::uuid IS NULL THEN NULL ELSE @environment END,
+			protected = @team::uuid IS NULL OR (team_id IS NOT NULL AND protected), had_team = had_team OR @team::uuid IS NOT NULL
+		WHERE id = @id`, pgx.NamedArgs{"id": id, "team": orNull(teamID), "environment": orNull(env)})
 	if err == nil && tag.RowsAffected() == 0 {
 		return portal.E(portal.KindNotFound, "there is no such cluster")
 	}

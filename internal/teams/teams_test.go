@@ -1,113 +1,283 @@
 package teams_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-
-	"doksportal/internal/db"
-	"doksportal/internal/db/dbtest"
+	"doksportal/internal/audit"
 	"doksportal/internal/portal"
-	"doksportal/internal/store"
 	"doksportal/internal/teams"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+// changes lists what admins do, and whether somebody gains by it.
+var changes = []struct {
+	name  string
+	do    func(b *bundle, a portal.Actor) (teams.Outcome, error)
+	gains bool
+	done  func(b *bundle) bool // it has taken effect
+}{
+	{"make a team", func(b *bundle, a portal.Actor) (teams.Outcome, error) {
+		return b.Create(b.t.Context(), a, teams.Input{Slug: "ops", Name: "Ops", MemberGroup: "g", ApproverGroup: "h", Nodes: "3"})
+	}, true, func(b *bundle) bool { return b.has("ops") }},
+	{"more nodes", quota("6", "s 5"), true, func(b *bundle) bool { return b.team("pay").Quota.Nodes == 6 }},
+	{"more of a size", quota("5", "s 6"), true, func(b *bundle) bool { return b.team("pay").Quota.Sizes["s"] == 6 }},
+	{"another size", quota("5", "s 5\nm 1"), true, func(b *bundle) bool { return b.team("pay").Quota.Sizes["m"] == 1 }},
+	{"fewer nodes", quota("4", "s 4"), false, func(b *bundle) bool { return b.team("pay").Quota.Nodes == 4 }},
+	{"other members", edit(func(in *teams.Input) { in.MemberGroup = "g" }), true, func(b *bundle) bool { return b.team("pay").MemberGroup == "g" }},
+	{"other approvers", edit(func(in *teams.Input) { in.ApproverGroup = "g" }), true, func(b *bundle) bool { return b.team("pay").ApproverGroup == "g" }},
+	{"another name", edit(func(in *teams.Input) { in.Name = "Payments" }), true, func(b *bundle) bool { return b.team("pay").Name == "Payments" }},
+	{"to nobody", own("", ""), true, func(b *bundle) bool { return b.cluster(b.web).TeamID == "" }},
+	{"to another team", own("find", portal.Production), true, func(b *bundle) bool { return b.cluster(b.web).TeamID == b.team("find").ID }},
+	{"less than production", own("pay", portal.Staging), true, func(b *bundle) bool { return b.cluster(b.web).Environment == portal.Staging }},
+}
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
+// quota is what an admin does who gives team pay other limits.
+func quota(nodes, sizes string) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
+	return edit(func(in *teams.Input) { in.Nodes, in.Sizes = nodes, sizes })
+}
+
+func edit(change func(*teams.Input)) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
+	return func(b *bundle, a portal.Actor) (teams.Outcome, error) { return b.edit(a, "pay", change) }
+}
+
+func own(slug string, e portal.Environment) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
+	return func(b *bundle, a portal.Actor) (teams.Outcome, error) {
+		return b.Assign(b.t.Context(), a, b.web, teams.Ownership{Slug: slug, Environment: e})
 	}
 }
 
-// admin is an admin in these groups besides, who has just signed in.
-func admin(groups ...string) portal.Actor {
-	return portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "ada"}, Name: "ada", Groups: groups,
-		Roles: []portal.Role{portal.RoleAdmin}, SignedInAt: time.Now()}
+func (b *bundle) has(slug string) bool {
+	var exists bool
+	must(b.t, b.Pool.QueryRow(b.t.Context(), `SELECT EXISTS (SELECT FROM teams WHERE slug = $1)`, slug).Scan(&exists))
+	return exists
 }
 
-// What protects a cluster from its team is taken away by an admin of no part in
-// the team, who has just signed in; what protects it more, by any.
-func TestWhoLiftsProtection(t *testing.T) {
+// What gives somebody something takes effect on the word of a second admin, and
+// the rest at once.
+func TestTwoAdmins(t *testing.T) {
 	t.Parallel()
-	tired := admin()
-	tired.SignedInAt = time.Now().Add(-time.Hour)
-	base := teams.Ownership{Slug: "pay", Environment: portal.Production, Protected: true}
-	tests := []struct {
-		name  string
-		actor portal.Actor
-		to    teams.Ownership
-		kind  portal.Kind
-		fine  bool
-	}{
-		{"less than production", admin(), teams.Ownership{Slug: "pay", Environment: portal.Development, Protected: true}, 0, true},
-		{"less than production, by a member", admin("pay"), teams.Ownership{Slug: "pay", Environment: portal.Development, Protected: true}, portal.KindForbidden, false},
-		{"less than production, by an approver", admin("pay-leads"), teams.Ownership{Slug: "pay", Environment: portal.Staging, Protected: true}, portal.KindForbidden, false},
-		{"less than production, long after the sign-in", tired, teams.Ownership{Slug: "pay", Environment: portal.Development, Protected: true}, portal.KindStepUp, false},
-		{"no protection", admin(), teams.Ownership{Slug: "pay", Environment: portal.Production}, 0, true},
-		{"no protection, by a member", admin("pay"), teams.Ownership{Slug: "pay", Environment: portal.Production}, portal.KindForbidden, false},
-		{"another team, by one of its members", admin("find"), teams.Ownership{Slug: "find", Environment: portal.Production, Protected: true}, portal.KindForbidden, false},
-		{"as it is, by a member long after the sign-in", tired, base, 0, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for _, c := range changes {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			service, id := setup(t)
-			_, err := service.Assign(t.Context(), admin(), id, base)
+			b := setup(t, longAgo)
+			out, err := c.do(b, b.admin("ada"))
 			must(t, err)
-			if _, err = service.Assign(t.Context(), tt.actor, id, tt.to); (err == nil) != tt.fine || portal.KindOf(err) != tt.kind {
-				t.Errorf("%v", err)
+			if out.Proposed != c.gains || c.done(b) == c.gains {
+				t.Fatalf("proposed: %t, took effect: %t", out.Proposed, c.done(b))
 			}
+			if !c.gains {
+				return
+			}
+			p := b.waiting()
+			if len(p.Gains) == 0 {
+				t.Error("it does not say what is gained")
+			}
+			must(t, b.Accept(t.Context(), b.admin("ben"), p.ID))
+			if !c.done(b) {
+				t.Error("it was accepted and has not taken effect")
+			}
+			wantKind(t, b.Accept(t.Context(), b.admin("cleo"), p.ID), portal.KindConflict)
 		})
 	}
 }
 
-// Two admins with the same page open do not undo each other's work unawares.
-func TestOwnershipThatWasSeenDifferently(t *testing.T) {
+// The table of who may not.
+func TestWhoMayNot(t *testing.T) {
 	t.Parallel()
-	service, id := setup(t)
-	seen := teams.SeenOf("", "", false)
-	_, err := service.Assign(t.Context(), admin(), id, teams.Ownership{Slug: "pay", Environment: portal.Production, Protected: true, Seen: seen})
-	must(t, err)
-	if _, err = service.Assign(t.Context(), admin(), id, teams.Ownership{Slug: "pay", Environment: portal.Production, Seen: seen}); portal.KindOf(err) != portal.KindConflict {
-		t.Errorf("the protection is lifted unawares: %v", err)
+	member := func(b *bundle) portal.Actor { a := b.admin("eve", "pay"); a.Roles = nil; return a }
+	auditor := func(b *bundle) portal.Actor {
+		a := b.admin("eve")
+		a.Roles = []portal.Role{portal.RoleAuditor, portal.RolePlatformApprover}
+		return a
+	}
+	for name, actor := range map[string]func(*bundle) portal.Actor{
+		"a member": member, "an auditor": auditor, "nobody": func(*bundle) portal.Actor { return portal.Actor{Roles: []portal.Role{portal.RoleAdmin}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, longAgo)
+			for _, c := range changes {
+				if _, err := c.do(b, actor(b)); portal.KindOf(err) != portal.KindForbidden {
+					t.Errorf("%s: %v", c.name, err)
+				}
+			}
+			_, err := own("find", portal.Production)(b, b.admin("ada"))
+			must(t, err)
+			id := b.waiting().ID
+			wantKind(t, b.Accept(t.Context(), actor(b), id), portal.KindForbidden)
+			wantKind(t, b.Drop(t.Context(), actor(b), id), portal.KindForbidden)
+			if _, err := b.Proposed(t.Context(), actor(b)); portal.KindOf(err) != portal.KindForbidden {
+				t.Errorf("reads what waits: %v", err)
+			}
+			b.waiting()
+		})
 	}
 }
 
-// Who belongs to a team does not say who else does.
-func TestOwnGroups(t *testing.T) {
+// A second admin counts who is another person, gains nothing, has just signed
+// in, and speaks of what is still so.
+func TestWhoAccepts(t *testing.T) {
 	t.Parallel()
-	service, _ := setup(t)
-	in := teams.Input{Name: "pay", MemberGroup: "pay", ApproverGroup: "pay", Nodes: "5", Version: "1"}
-	if err := service.Update(t.Context(), admin("pay"), "pay", in); portal.KindOf(err) != portal.KindForbidden {
-		t.Errorf("a member: %v", err)
+	tests := []struct {
+		name  string
+		actor func(b *bundle) portal.Actor
+		first func(b *bundle)
+		kind  portal.Kind
+	}{
+		{"who proposed it", func(b *bundle) portal.Actor { return b.admin("ada") }, nil, portal.KindForbidden},
+		{"a member of the team that gains", func(b *bundle) portal.Actor { return b.admin("ben", "find") }, nil, portal.KindForbidden},
+		{"an approver of the team that gains", func(b *bundle) portal.Actor { return b.admin("ben", "find-leads") }, nil, portal.KindForbidden},
+		{"a member of the team that gets quota back", func(b *bundle) portal.Actor { return b.admin("ben", "pay") }, nil, portal.KindForbidden},
+		{"long after the sign-in", func(b *bundle) portal.Actor {
+			a := b.admin("ben")
+			a.SignedInAt = b.now.Add(-portal.FreshFor - time.Second)
+			return a
+		}, nil, portal.KindStepUp},
+		{"after the author was dismissed", nil, func(b *bundle) { b.dismissed["ada"] = true }, portal.KindConflict},
+		{"long after the author was confirmed", nil, func(b *bundle) { b.asked = 5*time.Minute + time.Second }, portal.KindConflict},
+		{"a week later", nil, func(b *bundle) { b.now = b.now.Add(7 * 24 * time.Hour) }, portal.KindConflict},
+		{"after the cluster was changed", nil, func(b *bundle) { b.protect() }, portal.KindConflict},
+		{"after the team was changed", nil, func(b *bundle) {
+			_, err := b.Pool.Exec(b.t.Context(), `UPDATE teams SET member_group = 'mallory' WHERE slug = 'find'`)
+			must(b.t, err)
+		}, portal.KindConflict},
+		{"just in time", nil, func(b *bundle) { b.now = b.now.Add(7*24*time.Hour - time.Second); b.asked = 5 * time.Minute }, 0},
 	}
-	tired := admin()
-	tired.SignedInAt = time.Time{}
-	if err := service.Update(t.Context(), tired, "pay", in); portal.KindOf(err) != portal.KindStepUp {
-		t.Errorf("long after the sign-in: %v", err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, longAgo)
+			_, err := own("find", portal.Production)(b, b.admin("ada"))
+			must(t, err)
+			id := b.waiting().ID
+			if tt.first != nil {
+				tt.first(b)
+			}
+			actor := b.admin("ben")
+			if tt.actor != nil {
+				actor = tt.actor(b)
+			}
+			err = b.Accept(t.Context(), actor, id)
+			if tt.kind == 0 {
+				must(t, err)
+				return
+			}
+			wantKind(t, err, tt.kind)
+			if b.cluster(b.web).TeamID != b.team("pay").ID {
+				t.Error("the cluster has changed hands")
+			}
+			must(t, b.Drop(t.Context(), b.admin("ada"), id))
+			wantKind(t, b.Accept(t.Context(), b.admin("ben"), id), portal.KindConflict)
+		})
 	}
-	must(t, service.Update(t.Context(), admin(), "pay", in))
 }
 
-// setup makes two teams and a cluster of nobody's.
-func setup(t *testing.T) (*teams.Service, string) {
-	t.Helper()
-	ctx := context.Background()
-	service := &teams.Service{Pool: dbtest.New(t), Now: time.Now}
-	id := uuid.NewString()
-	must(t, db.WithTx(ctx, service.Pool, func(tx pgx.Tx) error {
-		for _, slug := range []string{"pay", "find"} {
-			team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-leads", Quota: portal.Quota{Nodes: 5, Sizes: map[string]int{}}}
-			if err := store.InsertTeam(ctx, tx, team, time.Now()); err != nil {
-				return err
+// One admin who has no part in any team sets up a new portal alone: teams, and
+// the first team of a cluster.
+func TestAdoption(t *testing.T) {
+	t.Parallel()
+	adopt := func(b *bundle, a portal.Actor, cluster string) bool {
+		out, err := b.Assign(b.t.Context(), a, cluster, teams.Ownership{Slug: "find", Environment: portal.Development})
+		must(b.t, err)
+		return !out.Proposed
+	}
+	tests := []struct {
+		name      string
+		installed time.Duration
+		groups    []string
+		cluster   func(b *bundle) string
+		alone     bool
+	}{
+		{"in the first week", portal.AdoptionPeriod - time.Second, nil, nil, true},
+		{"after the first week", portal.AdoptionPeriod, nil, nil, false},
+		{"by who gains", 0, []string{"find"}, nil, false},
+		{"by a member of another team", 0, []string{"pay-leads"}, nil, false},
+		{"of what had a team", 0, nil, func(b *bundle) string {
+			_, err := own("", "")(b, b.admin("ada"))
+			must(b.t, err)
+			must(b.t, b.Accept(b.t.Context(), b.admin("ben"), b.waiting().ID))
+			return b.web
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, tt.installed)
+			cluster := b.old
+			if tt.cluster != nil {
+				cluster = tt.cluster(b)
+			}
+			if alone := adopt(b, b.admin("ada", tt.groups...), cluster); alone != tt.alone {
+				t.Errorf("alone: %t", alone)
+			}
+		})
+	}
+	t.Run("a team of one's own", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 0)
+		for group, proposed := range map[string]bool{"others": false, "portal-admins": true} {
+			out, err := b.Create(t.Context(), b.admin("ada", "portal-admins"), teams.Input{Slug: group, Name: group, MemberGroup: group, ApproverGroup: "x", Nodes: "3"})
+			must(t, err)
+			if out.Proposed != proposed {
+				t.Errorf("for %s: proposed: %t", group, out.Proposed)
 			}
 		}
-		return store.SeeCluster(ctx, tx, portal.Cluster{ID: id, Name: "web", CreatedAt: time.Now(), SeenAt: time.Now()})
-	}))
-	return service, id
+	})
+}
+
+// Nothing is given away without a fresh sign-in, and what somebody saw must
+// still be so.
+func TestBeforeAnythingIsGiven(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 0)
+	tired := b.admin("ada")
+	tired.SignedInAt = b.now.Add(-time.Hour)
+	for _, c := range changes {
+		if !c.gains {
+			continue
+		}
+		if _, err := c.do(b, tired); portal.KindOf(err) != portal.KindStepUp {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	_, err := b.Assign(t.Context(), b.admin("ada"), b.web, teams.Ownership{Slug: "pay", Environment: portal.Development, Seen: teams.SeenOf("", "", true)})
+	wantKind(t, err, portal.KindConflict)
+	if c := b.cluster(b.old); !c.Protected || c.Environment != "" {
+		t.Errorf("what nobody owns is %q, protected: %t", c.Environment, c.Protected)
+	}
+}
+
+// Two admins who change the same thing learn of each other.
+func TestOneProposalATime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	_, err := quota("6", "s 5")(b, b.admin("ada"))
+	must(t, err)
+	_, err = quota("7", "s 5")(b, b.admin("ben"))
+	wantKind(t, err, portal.KindConflict)
+	_, err = quota("4", "s 4")(b, b.admin("ben")) // less is at once
+	must(t, err)
+	wantKind(t, b.Accept(t.Context(), b.admin("ben"), b.waiting().ID), portal.KindConflict)
+}
+
+// The trail says on whose word, and the news whom it concerns.
+func TestWhatIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	_, err := own("find", portal.Production)(b, b.admin("ada"))
+	must(t, err)
+	must(t, b.Accept(t.Context(), b.admin("ben"), b.waiting().ID))
+	list, err := audit.Search(t.Context(), b.Pool, portal.EventFilter{Cluster: b.web, Limit: 10})
+	must(t, err)
+	if len(list) != 2 || list[1].Kind != portal.EventChangeProposed || list[0].Kind != portal.EventClusterAssigned || list[0].Actor.Name != "ben" {
+		t.Fatalf("trail: %+v", list)
+	}
+	if want := "ben gave cluster web to team find (production), before team pay (production), as ada had proposed"; list[0].Summary != want {
+		t.Errorf("got %q", list[0].Summary)
+	}
+	var team string
+	must(t, b.Pool.QueryRow(t.Context(), `SELECT slug FROM news JOIN teams t ON t.id = news.team_id WHERE kind = 'cluster_assigned'`).Scan(&team))
+	if team != "pay" {
+		t.Errorf("the team that lost it is not told, but %s", team)
+	}
 }

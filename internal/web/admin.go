@@ -32,8 +32,12 @@ func (s *Server) newTeam(c *gin.Context, v viewer) error {
 
 func (s *Server) createTeam(c *gin.Context, v viewer) error {
 	in := teamInput(portal.Form(c.Request.PostForm))
-	if err := s.Teams.Create(c.Request.Context(), v.actor, in); err != nil {
+	out, err := s.Teams.Create(c.Request.Context(), v.actor, in)
+	if err != nil {
 		return s.showTeam(c, v, status(err), true, in, err)
+	}
+	if out.Proposed {
+		return seeProposed(c, out)
 	}
 	c.Redirect(http.StatusSeeOther, "/admin/teams/"+in.Slug+"?saved=1")
 	return nil
@@ -59,8 +63,12 @@ func (s *Server) team(c *gin.Context, v viewer) error {
 func (s *Server) updateTeam(c *gin.Context, v viewer) error {
 	in := teamInput(portal.Form(c.Request.PostForm))
 	in.Slug = clean(c.Param("slug"))
-	if err := s.Teams.Update(c.Request.Context(), v.actor, in.Slug, in); err != nil {
+	out, err := s.Teams.Update(c.Request.Context(), v.actor, in.Slug, in)
+	if err != nil {
 		return s.showTeam(c, v, status(err), false, in, err)
+	}
+	if out.Proposed {
+		return seeProposed(c, out)
 	}
 	c.Redirect(http.StatusSeeOther, "/admin/teams/"+in.Slug+"?saved=1")
 	return nil
@@ -110,7 +118,7 @@ func (s *Server) ownership(c *gin.Context, v viewer) error {
 
 func (s *Server) assign(c *gin.Context, v viewer) error {
 	f := c.Request.PostForm
-	name, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), teams.Ownership{
+	out, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), teams.Ownership{
 		Slug: f.Get("team"), Environment: portal.Environment(f.Get("environment")), Protected: f.Get("protected") == "true", Seen: f.Get("seen")})
 	switch {
 	case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
@@ -118,7 +126,10 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 	case err != nil:
 		return err
 	}
-	c.Redirect(http.StatusSeeOther, "/admin/clusters?"+url.Values{"saved": {name}}.Encode())
+	if out.Proposed {
+		return seeProposed(c, out)
+	}
+	c.Redirect(http.StatusSeeOther, "/admin/clusters?"+url.Values{"saved": {out.Title}}.Encode())
 	return nil
 }
 

@@ -152,7 +152,7 @@ func (b *bundle) serve() {
 	go func() { hub.Run(ctx); close(stopped) }()
 	b.t.Cleanup(func() { stop(); <-stopped })
 	b.pages, err = web.New(web.Config{
-		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Teams: &teams.Service{Pool: b.pool, Now: time.Now}, Notify: b.notify, Hub: hub,
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now}, Notify: b.notify, Hub: hub,
 		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)

@@ -50,6 +50,8 @@ func formPage(path string) string {
 		return strings.Join(strings.Split(path, "/")[:3], "/")
 	case strings.HasPrefix(path, "/me/"):
 		return "/me"
+	case strings.HasPrefix(path, "/admin/changes/"):
+		return "/admin/changes"
 	case strings.HasPrefix(path, "/admin/policy/"):
 		return "/admin/policy"
 	}

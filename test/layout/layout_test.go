@@ -32,7 +32,7 @@ var arrows = map[string]string{
 	"internal/config":      "",
 	"internal/auth":        "internal/audit internal/db internal/portal",
 	"internal/auth/devidp": "",
-	"internal/teams":       "internal/audit internal/db internal/events internal/portal internal/store",
+	"internal/teams":       "internal/audit internal/db internal/events internal/notify internal/portal internal/store",
 	"internal/notify":      "internal/audit internal/db internal/portal internal/store",
 	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/notify internal/policy internal/portal internal/quota internal/rulebook internal/store",
 	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/portal internal/quota internal/request internal/rulebook internal/store",

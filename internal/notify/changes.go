@@ -1,0 +1,73 @@
+package notify
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// newsColumns are what fields reads.
+const newsColumns = `kind, coalesce(request_id::text, ''), coalesce(team_id::text, ''), cluster_id, issuer, subject, actor_name, summary, at`
+
+func (n *News) fields() []any {
+	return []any{&n.Kind, &n.RequestID, &n.TeamID, &n.ClusterID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At}
+}
+
+// concernedByChange are the admins and the people of the team that a change of
+// an admin's is about, but for that admin.
+func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n News) ([]reader, error) {
+	groups, err := s.groupsToTell(ctx, q, n)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.Query(ctx, readerColumns+`WHERE groups && @groups AND groups_at > @since AND NOT (issuer = @issuer AND subject = @subject)
+		ORDER BY issuer, subject`, pgx.NamedArgs{"groups": groups, "since": s.Now().Add(-portal.KnownFor),
+		"issuer": n.Actor.Issuer, "subject": n.Actor.Subject})
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	readers, err := pgx.CollectRows(rows, s.scanReader)
+	return readers, db.Wrap(err)
+}
+
+// groupsToTell are the groups whose people are told of a change.
+func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n News) ([]string, error) {
+	groups := []string{s.AdminGroup}
+	if n.TeamID == "" {
+		return groups, nil
+	}
+	team, err := store.TeamByID(ctx, q, n.TeamID)
+	return append(groups, team.MemberGroup, team.ApproverGroup), err
+}
+
+// changeMessage says what an admin has changed. It reports false when that is
+// no longer the business of whom it is for.
+func (s *Service) changeMessage(ctx context.Context, d claimed, n News) (message, bool, error) {
+	link := s.BaseURL.JoinPath("/")
+	switch {
+	case n.Kind == portal.EventChangeProposed:
+		link = s.BaseURL.JoinPath("admin", "changes")
+	case n.ClusterID != "":
+		link = s.BaseURL.JoinPath("clusters", n.ClusterID)
+	}
+	m := message{occasion: d.occasion, headline: plain(d.occasion.Title(), 200), at: n.At, link: link.String(),
+		lines: []line{{"", plain(n.Summary, 1000)}}}
+	if d.person.IsZero() {
+		return m, true, nil
+	}
+	p, err := s.reader(ctx, s.Pool, d.person)
+	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+		return m, false, nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	groups, err := s.groupsToTell(ctx, s.Pool, n)
+	m.address = p.Email
+	return m, slices.ContainsFunc(groups, p.InGroup) && (d.channelID != "" || p.wants(d.occasion)), err
+}

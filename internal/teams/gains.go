@@ -1,0 +1,92 @@
+package teams
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"doksportal/internal/portal"
+)
+
+// newTeamGains is what a new team gives to its groups.
+func newTeamGains(t portal.Team) []portal.Gain {
+	return []portal.Gain{
+		{Text: fmt.Sprintf("Members of group %s get a team with a quota of %s.", t.MemberGroup, nodes(t.Quota.Nodes)), Groups: []string{t.MemberGroup}},
+		{Text: fmt.Sprintf("Members of group %s can approve requests of team %s.", t.ApproverGroup, t.Name), Groups: []string{t.ApproverGroup}},
+	}
+}
+
+// teamGains is what an edit of a team gives to its groups. A policy may judge a
+// team by its name, so another name gives the team whatever that name has.
+func teamGains(before, after portal.Team) []portal.Gain {
+	var list []portal.Gain
+	if before.Name != after.Name {
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Team %s is called %s, by which the policy and people know it.", before.Name, after.Name),
+			Groups: []string{after.MemberGroup, after.ApproverGroup}})
+	}
+	if before.MemberGroup != after.MemberGroup {
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s get the clusters and the quota of team %s.", after.MemberGroup, after.Name),
+			Groups: []string{after.MemberGroup}})
+	}
+	if before.ApproverGroup != after.ApproverGroup {
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s can approve requests of team %s.", after.ApproverGroup, after.Name),
+			Groups: []string{after.ApproverGroup}})
+	}
+	quota := func(what string, from, to int) {
+		if to > from {
+			list = append(list, portal.Gain{Text: fmt.Sprintf("The quota of team %s for %s grows from %d to %d.", after.Name, what, from, to),
+				Groups: []string{after.MemberGroup}})
+		}
+	}
+	quota("nodes", before.Quota.Nodes, after.Quota.Nodes)
+	for _, size := range slices.Sorted(maps.Keys(after.Quota.Sizes)) {
+		quota(size, before.Quota.Sizes[size], after.Quota.Sizes[size])
+	}
+	return list
+}
+
+// ownershipGains is what another owner, environment or protection of a cluster
+// gives to the groups of its teams. A cluster that nobody owns counts as
+// production and as protected, and takes none of a quota.
+func ownershipGains(c portal.Cluster, losing, winning portal.Team, env portal.Environment, protected bool) []portal.Gain {
+	var list []portal.Gain
+	if losing.ID != winning.ID {
+		if losing.ID != "" {
+			list = append(list, portal.Gain{Text: fmt.Sprintf("Team %s no longer has cluster %s, and can use what it takes of its quota for others.", losing.Name, c.Name),
+				Groups: []string{losing.MemberGroup}})
+		}
+		if winning.ID != "" {
+			list = append(list, portal.Gain{Text: fmt.Sprintf("Team %s gets cluster %s, and decides on requests for it.", winning.Name, c.Name),
+				Groups: []string{winning.MemberGroup, winning.ApproverGroup}})
+		}
+	}
+	if winning.ID == "" {
+		return list
+	}
+	to := []string{winning.MemberGroup, winning.ApproverGroup}
+	if level(env) < level(c.Environment) {
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Cluster %s counts as %s, no longer as %s.", c.Name, env, guarded(c.Environment)), Groups: to})
+	}
+	if c.Protected && !protected {
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Cluster %s can be deleted.", c.Name), Groups: to})
+	}
+	return list
+}
+
+// guarded is the environment that a cluster counts as.
+func guarded(e portal.Environment) portal.Environment {
+	if e == "" {
+		return portal.Production
+	}
+	return e
+}
+
+// level grows with how well an environment is guarded.
+func level(e portal.Environment) int { return slices.Index(portal.Environments, guarded(e)) }
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}

@@ -1,0 +1,94 @@
+package teams
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+var slugForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// maxQuota keeps typing errors from becoming quotas; it is far above what an
+// account can have.
+const maxQuota = 100_000
+
+func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team, error) {
+	var f faults
+	t := portal.Team{
+		Slug: strings.TrimSpace(in.Slug), Name: strings.TrimSpace(in.Name),
+		MemberGroup: strings.TrimSpace(in.MemberGroup), ApproverGroup: strings.TrimSpace(in.ApproverGroup),
+	}
+	t.Version, _ = strconv.Atoi(in.Version) // a wrong one matches no team
+	if isNew && !slugForm.MatchString(t.Slug) {
+		f.add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
+	}
+	if isNew && t.Slug == "new" { // its page would be the one for new teams
+		f.add("slug", "The portal uses the short name “new” itself; choose another one.")
+	}
+	f.checkName("name", "a name", t.Name, 60)
+	f.checkName("member_group", "the group of the members", t.MemberGroup, 200)
+	f.checkName("approver_group", "the group of the approvers", t.ApproverGroup, 200)
+	t.Quota.Nodes = f.number("nodes", in.Nodes)
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil {
+		return t, err
+	}
+	t.Quota.Sizes = f.sizes(in.Sizes, offer.Options)
+	if len(f) > 0 {
+		return t, portal.Invalid(f...)
+	}
+	return t, nil
+}
+
+type faults []portal.FieldError
+
+func (f *faults) add(field, format string, args ...any) {
+	*f = append(*f, portal.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (f *faults) checkName(field, what, s string, limit int) {
+	if s == "" {
+		f.add(field, "Enter %s.", what)
+	} else if n := utf8.RuneCountInString(s); n > limit {
+		f.add(field, "This has %d characters; at most %d are allowed.", n, limit)
+	}
+}
+
+func (f *faults) number(field, typed string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(typed))
+	if err != nil || n < 0 || n > maxQuota {
+		f.add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
+		return 0
+	}
+	return n
+}
+
+// sizes parses lines of a size and a number. A size that DigitalOcean does not
+// offer is most likely misspelt; while its offer is not known all are taken.
+func (f *faults) sizes(typed string, o portal.Options) map[string]int {
+	sizes := map[string]int{}
+	for line := range strings.Lines(typed) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if len(words) != 2 {
+			f.add("sizes", "The line “%.60s” is not a size and a number.", strings.TrimSpace(line))
+			continue
+		}
+		if _, known := o.Size(words[0]); !known && !o.Empty() {
+			f.add("sizes", "DigitalOcean does not offer the size “%.40s”.", words[0])
+		}
+		if _, twice := sizes[words[0]]; twice {
+			f.add("sizes", "The size “%.40s” is there twice.", words[0])
+		}
+		sizes[words[0]] = f.number("sizes", words[1])
+	}
+	return sizes
+}

@@ -1,0 +1,44 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/teams"
+	"doksportal/views"
+)
+
+// changes shows the changes that wait for a second admin.
+func (s *Server) changes(c *gin.Context, v viewer) error {
+	list, err := s.Teams.Proposed(c.Request.Context(), v.actor)
+	if err != nil {
+		return err
+	}
+	if _, err := s.typed(c, v); err != nil { // a decision that had to wait for a fresh sign-in has nothing typed
+		return err
+	}
+	s.render(c, http.StatusOK, views.Changes(views.ChangesPage{
+		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Proposed: query(c, "proposed"), Decided: query(c, "decided"),
+	}))
+	return nil
+}
+
+// decideChange decides on a proposed change.
+func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, id string) error, done string) personal {
+	return func(c *gin.Context, v viewer) error {
+		if err := decide(c.Request.Context(), v.actor, clean(c.Param("id"))); err != nil {
+			return err
+		}
+		c.Redirect(http.StatusSeeOther, "/admin/changes?"+url.Values{"decided": {done}}.Encode())
+		return nil
+	}
+}
+
+func seeProposed(c *gin.Context, out teams.Outcome) error {
+	c.Redirect(http.StatusSeeOther, "/admin/changes?"+url.Values{"proposed": {out.Title}}.Encode())
+	return nil
+}
