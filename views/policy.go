@@ -41,9 +41,11 @@ type PolicyWaiting struct {
 type PolicyCheck struct {
 	Faults   []PolicyFault
 	Easier   []string
-	Waiting  int // requests that would have to be planned anew
-	Requests int // that it was tried on
-	Unknown  int // of them, those that could not be judged again
+	Stops    []string // what it denies altogether
+	Cut      bool     // there was no time to try it on more requests
+	Waiting  int      // requests that would have to be planned anew
+	Requests int      // that it was tried on
+	Unknown  int      // of them, those that could not be judged again
 	Counts   []PolicyCount
 	Changed  []PolicyChange
 }
@@ -73,6 +75,7 @@ type PolicyChange struct {
 type PolicyVersionPage struct {
 	Page
 	Version portal.PolicyVersion
+	InForce int // the version in force
 	Lines   []PolicyLine
 }
 

@@ -17,7 +17,7 @@ type policyCmd struct {
 
 type policyCheckCmd struct {
 	File    string `arg:"" help:"The policy."`
-	Against string `placeholder:"FILE" help:"Say what the policy makes easier than the one in this file."`
+	Against string `placeholder:"FILE" help:"Say what the policy makes easier than the one in this file, and what it denies altogether."`
 }
 
 // Run checks a policy and fails when it has faults.
@@ -33,6 +33,9 @@ func (c policyCheckCmd) Run(k *kong.Context) error {
 		}
 		for _, what := range policy.Loosens(before, p) {
 			fmt.Fprintln(k.Stdout, "easier:", what)
+		}
+		for _, what := range policy.Stops(before, p) {
+			fmt.Fprintln(k.Stdout, "denied:", what)
 		}
 	}
 	fmt.Fprintf(k.Stdout, "ok: %d rules\n", p.Rules())

@@ -34,7 +34,11 @@ func (r *reader) condition(n ast.Node) *condition {
 		r.fault(n, "A condition is true or false; this one is of type %s.", plainTypes(checked.OutputType().String()))
 		return nil
 	}
-	program, err := env.Program(checked, cel.CostLimit(maxCost))
+	if errs := checkPatterns(checked.NativeRep()); len(errs) > 0 {
+		r.conditionFaults(n, text, errs)
+		return nil
+	}
+	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize)) // which compiles patterns
 	if err != nil {
 		r.fault(n, "This condition cannot be used: %s.", err)
 		return nil

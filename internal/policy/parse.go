@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -42,8 +43,29 @@ func Parse(text []byte) (*Policy, []Fault) {
 	return p, nil
 }
 
-// Clean writes the ends of lines in one way: browsers send two characters.
-func Clean(text string) string { return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) }
+// Clean writes the ends of lines in one way, because browsers send two
+// characters, and leaves out the byte order mark that some editors begin a file
+// with.
+func Clean(text string) string {
+	const byteOrderMark = "\uFEFF"
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, byteOrderMark))
+}
+
+// invisible says where a character stands that a reader cannot see, or that
+// turns the direction of writing: a policy must say what it seems to say.
+func (r *reader) invisible() {
+	line, column := 1, 0
+	for _, c := range r.text {
+		column++
+		switch {
+		case c == '\n':
+			line, column = line+1, 0
+		case c == '\t':
+		case unicode.IsControl(c), unicode.Is(unicode.Cf, c), unicode.In(c, unicode.Zl, unicode.Zp):
+			r.faultAt(line, column, "Here is a character that cannot be seen (U+%04X); delete it.", c)
+		}
+	}
+}
 
 // root reads the text as YAML. It notes a fault and returns nil when it cannot
 // be read.
@@ -54,6 +76,9 @@ func (r *reader) root(text string) ast.Node {
 	}
 	if !utf8.ValidString(text) {
 		r.faultAt(1, 1, "This is not text: it is not valid UTF-8.")
+		return nil
+	}
+	if r.invisible(); len(r.faults) > 0 {
 		return nil
 	}
 	file, err := parseYAML(text)

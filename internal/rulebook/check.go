@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
@@ -19,6 +20,7 @@ const previewed = 500
 type Check struct {
 	Faults  []policy.Fault
 	Easier  []string // what it makes easier than the policy in force
+	Stops   []string // what it denies altogether, and the policy in force does not
 	Preview Preview
 	Waiting int // requests that would have to be planned anew, counted to mostWaiting
 }
@@ -27,8 +29,9 @@ const mostWaiting = 1000
 
 // Preview says how the newest requests would have been judged under a draft.
 type Preview struct {
-	Requests int // that were looked at
-	Unknown  int // that could not be judged again
+	Requests int  // that were looked at
+	Unknown  int  // that could not be judged again
+	Cut      bool // there was no time for the rest
 	Counts   []Count
 	Changed  []Changed // newest first
 }
@@ -46,15 +49,19 @@ type Changed struct {
 	policy.Difference
 }
 
+// previewFor bounds the time of a preview: conditions may be many and costly.
+const previewFor = 3 * time.Second
+
 // Check reads a draft, compares it with the policy in force and tries it on the
-// newest requests. Of a draft with faults it tells only those.
+// newest requests. Of a draft with faults it tells only those. It ends when ctx
+// does.
 func (b *Book) Check(ctx context.Context, text string) (Check, error) {
 	draft, faults := policy.Parse([]byte(text))
 	if len(faults) > 0 {
 		return Check{Faults: faults}, nil
 	}
 	draft.PlatformApprovers = b.PlatformApprovers
-	easier, err := b.loosens(ctx, b.Pool, draft)
+	effect, err := b.compare(ctx, b.Pool, draft)
 	if err != nil {
 		return Check{}, err
 	}
@@ -63,13 +70,23 @@ func (b *Book) Check(ctx context.Context, text string) (Check, error) {
 		return Check{}, err
 	}
 	waiting, err := store.WaitingCount(ctx, b.Pool, mostWaiting)
-	return Check{Easier: easier, Preview: preview(draft, requests), Waiting: waiting}, err
+	if err != nil {
+		return Check{}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, previewFor)
+	defer cancel()
+	tried := preview(bounded, draft, requests)
+	return Check{Easier: effect.easier, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
 }
 
-func preview(draft *policy.Policy, requests []store.JudgedRequest) Preview {
-	p := Preview{Requests: len(requests)}
+func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {
+	p := Preview{}
 	counts := map[string]int{}
 	for _, r := range requests {
+		if p.Cut = ctx.Err() != nil; p.Cut {
+			break
+		}
+		p.Requests++
 		in, ok := input(r)
 		if !ok {
 			p.Unknown++
@@ -119,7 +136,7 @@ func (b *Book) Text(ctx context.Context) (text string, version int, err error) {
 }
 
 // Proposed returns the version that waits for a decision and what it makes
-// easier, or an error of KindNotFound.
+// easier or denies altogether, or an error of KindNotFound.
 func (b *Book) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
 	p, err := store.ProposedPolicy(ctx, b.Pool)
 	if err != nil {
@@ -130,8 +147,8 @@ func (b *Book) Proposed(ctx context.Context) (portal.PolicyVersion, []string, er
 		return p, []string{"It cannot be read any more: " + faults[0].String()}, nil
 	}
 	draft.PlatformApprovers = b.PlatformApprovers
-	easier, err := b.loosens(ctx, b.Pool, draft)
-	return p, easier, err
+	effect, err := b.compare(ctx, b.Pool, draft)
+	return p, effect.all(), err
 }
 
 // Version returns a version and the lines in which it differs from the one

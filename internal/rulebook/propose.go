@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,8 +23,8 @@ const (
 )
 
 // Propose makes a new version of the policy of the one in force, which must
-// still be base. When it makes nothing easier it is
-// in force at once, else it waits for another admin. Only admins may who have
+// still be base. When it makes nothing easier and denies no kind of request
+// altogether it is in force at once, else it waits for another admin. Only admins may who have
 // just signed in (KindStepUp); faults are those of the fields text and note
 // (KindInvalid); KindConflict says that another version waits already, or has
 // come into force.
@@ -68,14 +69,14 @@ func (b *Book) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.P
 	if before.Text == p.Text {
 		return portal.Invalid(portal.FieldError{Field: "text", Message: "This is the policy that is in force."})
 	}
-	easier, err := b.loosens(ctx, tx, draft)
+	effect, err := b.compare(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
-	if len(easier) == 0 {
+	if len(effect.all()) == 0 {
 		return b.enterInForce(ctx, tx, a, p)
 	}
-	return b.enterProposed(ctx, tx, a, p, easier)
+	return b.enterProposed(ctx, tx, a, p, effect)
 }
 
 func (b *Book) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
@@ -90,7 +91,7 @@ func (b *Book) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *p
 	return b.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which makes nothing easier")
 }
 
-func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, easier []string) error {
+func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, effect effect) error {
 	switch waiting, err := store.ProposedPolicy(ctx, tx); {
 	case err == nil:
 		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
@@ -102,7 +103,11 @@ func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *
 	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {
 		return err
 	}
-	return b.record(ctx, tx, a, *p, portal.EventPolicyProposed, easier, "%s proposed policy version %d, which makes something easier")
+	summary := "%s proposed policy version %d, which makes something easier"
+	if len(effect.easier) == 0 {
+		summary = "%s proposed policy version %d, which denies something altogether"
+	}
+	return b.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
 }
 
 // Decide has a proposed version come in force, or drops it. Only admins may who
@@ -153,7 +158,7 @@ func (b *Book) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.P
 	if err != nil {
 		return err
 	}
-	easier, err := b.loosens(ctx, tx, draft)
+	effect, err := b.compare(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
@@ -164,7 +169,7 @@ func (b *Book) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.P
 	if err := store.DecidePolicy(ctx, tx, p); err != nil {
 		return err
 	}
-	return b.record(ctx, tx, a, p, portal.EventPolicyInForce, easier, "%s put policy version %d in force, which "+p.Author.Name+" proposed")
+	return b.record(ctx, tx, a, p, portal.EventPolicyInForce, effect.all(), "%s put policy version %d in force, which "+p.Author.Name+" proposed")
 }
 
 // record puts on the trail what became of a version, and all that it says.
@@ -175,17 +180,25 @@ func (b *Book) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.P
 	})
 }
 
-// loosens says what a draft makes easier than what is in force as q sees it. Of
-// a policy in force that cannot be read anything may be easier.
-func (b *Book) loosens(ctx context.Context, q store.Querier, draft *policy.Policy) ([]string, error) {
+// effect is what a draft does that takes a second admin.
+type effect struct {
+	easier []string // than under the policy in force
+	stops  []string // altogether, and the policy in force does not
+}
+
+func (e effect) all() []string { return append(slices.Clone(e.easier), e.stops...) }
+
+// compare says how a draft differs from what is in force as q sees it. Of a
+// policy in force that cannot be read anything may be easier.
+func (b *Book) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
 	inForce, err := b.InForce(ctx, q)
 	if errors.Is(err, errUnreadable) {
-		return []string{unreadable}, nil
+		return effect{easier: []string{unreadable}}, nil
 	}
 	if err != nil {
-		return nil, err
+		return effect{}, err
 	}
-	return policy.Loosens(inForce, draft), nil
+	return effect{policy.Loosens(inForce, draft), policy.Stops(inForce, draft)}, nil
 }
 
 // read reads a version as it was typed.

@@ -177,6 +177,46 @@ func TestStricterAtOnce(t *testing.T) {
 	b.wantKind(err, portal.KindInvalid)
 }
 
+// Who denies everything needs a second admin too, and two put the version before
+// back.
+func TestDenyEverythingTakesTwo(t *testing.T) {
+	b := setup(t)
+	const none = "rules: [{name: none, deny: closed}]\n"
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), none, "closed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.State != portal.PolicyProposed {
+		t.Fatalf("one admin alone has put it in force: %+v", p)
+	}
+	if c, err := b.book.Check(t.Context(), none); err != nil || len(c.Stops) == 0 || len(c.Easier) > 0 {
+		t.Errorf("it is not told before: %+v, %v", c, err)
+	}
+	if err := b.book.Decide(t.Context(), b.ben, p.Version, true); err != nil {
+		t.Fatal(err)
+	}
+	back, err := b.book.Propose(t.Context(), b.ben, b.base(), policy.BuiltInText, "open again")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.book.Decide(t.Context(), b.ada, back.Version, true); err != nil {
+		t.Fatal(err)
+	}
+	if inForce, err := b.book.InForce(t.Context(), b.pool); err != nil || inForce.Version != back.Version {
+		t.Errorf("%v, %v", inForce, err)
+	}
+}
+
+// A preview ends when its reader has left.
+func TestPreviewEndsWithItsReader(t *testing.T) {
+	b := setup(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := b.book.Check(ctx, b.stricter); err == nil {
+		t.Error("it went on")
+	}
+}
+
 // What makes something easier waits for another admin.
 func TestEasierTakesTwo(t *testing.T) {
 	b := setup(t)

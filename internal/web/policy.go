@@ -115,6 +115,9 @@ func (s *Server) policyVersion(c *gin.Context, v viewer) error {
 	if p.Version, lines, err = s.Requests.Rules.Version(c.Request.Context(), version); err != nil {
 		return err
 	}
+	if _, p.InForce, err = s.Requests.Rules.Text(c.Request.Context()); err != nil {
+		return err
+	}
 	for _, l := range lines {
 		p.Lines = append(p.Lines, views.PolicyLine(l))
 	}
@@ -176,7 +179,7 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 
 // policyCheck is a check as pages show it.
 func policyCheck(check rulebook.Check) views.PolicyCheck {
-	p := views.PolicyCheck{Easier: check.Easier, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	p := views.PolicyCheck{Easier: check.Easier, Stops: check.Stops, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
 	for _, f := range check.Faults {
 		p.Faults = append(p.Faults, views.PolicyFault(f))
 	}

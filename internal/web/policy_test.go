@@ -159,6 +159,28 @@ func TestPolicyVersionPage(t *testing.T) {
 	}
 }
 
+// An earlier version is proposed again from its page, by its own text.
+func TestPolicyPutBack(t *testing.T) {
+	b := setup(t)
+	b.propose(stricterPolicy, "longer")
+	page := b.as("admin").Get("/admin/policy/1").WantStatus(http.StatusOK)
+	form := url.Values{"note": {"back to it"}, "action": {"propose"}}
+	for _, name := range []string{"base", "text"} {
+		value, _ := page.Find("[data-testid=put-back] [name=" + name + "]").Attr("value")
+		form.Set(name, value)
+	}
+	if form.Get("text") != policy.BuiltInText {
+		t.Fatalf("the text is %q", form.Get("text"))
+	}
+	b.as("admin").Post("/admin/policy", form).WantStatus(http.StatusOK)
+	if n := b.count("SELECT count(*) FROM policies WHERE state = 'proposed' AND note = 'back to it'"); n != 1 {
+		t.Errorf("%d are proposed", n)
+	}
+	if b.as("admin").Get("/admin/policy/2").Find("[data-testid=put-back]").Length() != 0 {
+		t.Error("what is in force can be put back")
+	}
+}
+
 // A proposal of the account's own, and its decision on another's, on the page.
 func TestPolicyByForm(t *testing.T) {
 	b := setup(t)

@@ -1,0 +1,90 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+)
+
+// A pattern is a constant that is checked when the policy is read, and small
+// when it is written out: compiling one costs more than CEL counts.
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+	const ten = ".{1000}.{1000}.{1000}.{1000}.{1000}.{1000}.{1000}.{1000}.{1000}.{1000}"
+	tests := []struct{ pattern, fault string }{
+		{`cluster.name.matches("(")`, "4:31 one: This is no pattern: error parsing regexp: missing closing ): `(`."},
+		{`cluster.name.matches("` + ten + `")`, "4:31 one: This pattern repeats too much: written out it would have more than 2000 parts."},
+		{`matches(cluster.name, "((a{100}){100}){100}")`, "4:32 one: This is no pattern: error parsing regexp: invalid repeat count: `{100}`."},
+		{`matches(cluster.name, "((a{30}|b){30}|c{999}c{999})")`, "4:32 one: This pattern repeats too much: written out it would have more than 2000 parts."},
+		{`cluster.name.matches(team.slug)`, "4:35 one: A pattern is a text in quotes."},
+		{`cluster.name.matches("a" + "b")`, "4:35 one: A pattern is a text in quotes."},
+		{`cluster.tags.exists(t, t.matches(t))`, "4:43 one: A pattern is a text in quotes."},
+		{`cluster.name.matches("` + strings.Repeat("a", 201) + `")`, "4:31 one: A pattern has at most 200 characters; this one has 201."},
+		{`cluster.name.matches("` + strings.Repeat("a", 200) + `")`, ""},
+		{`cluster.name.matches("^prod-[0-9]{1,3}$")`, ""},
+	}
+	for _, tt := range tests {
+		got := faults(t, "# A policy.\nrules:\n  - name: one\n    when: "+tt.pattern+"\n    allow: true\n")
+		if (tt.fault == "") != (len(got) == 0) || tt.fault != "" && (len(got) != 1 || !strings.HasSuffix(got[0], strings.SplitN(tt.fault, " ", 2)[1])) || len(got) == 1 && !strings.HasPrefix(got[0], "4:") {
+			t.Errorf("%.60s: %q, want %q", tt.pattern, got, tt.fault)
+		}
+	}
+}
+
+// A file may begin with a byte order mark; what cannot be seen elsewhere is
+// named where it stands.
+func TestWhatCannotBeSeen(t *testing.T) {
+	t.Parallel()
+	const text = "rules:\n  - name: all\n    allow: true\n"
+	if got := faults(t, "\uFEFF"+strings.ReplaceAll(text, "\n", "\r\n")); len(got) > 0 {
+		t.Errorf("with a byte order mark: %q", got)
+	}
+	for hidden, code := range map[string]string{"\u202e": "202E", "\u200b": "200B", "\uFEFF": "FEFF", "\x00": "0000", "\u2028": "2028"} {
+		got := faults(t, strings.Replace(text, "all", "al"+hidden+"l", 1))
+		want := []string{"2:13 : Here is a character that cannot be seen (U+" + code + "); delete it."}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// Who denies all requests of a kind is told.
+func TestStops(t *testing.T) {
+	t.Parallel()
+	read := func(text string) *policy.Policy {
+		p, faults := policy.Parse([]byte(text))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		return p
+	}
+	allow := read("rules: [{name: all, allow: true}]")
+	tests := []struct {
+		name, text string
+		stops      bool
+	}{
+		{"everything", "rules: [{name: none, deny: closed}]", true},
+		{"under a condition and otherwise", "rules: [{name: a, when: cluster.ha, deny: x}, {name: b, deny: y}]", true},
+		{"one operation", "rules: [{name: a, operations: [create_cluster], deny: x}, {name: b, allow: true}]", true},
+		{"one team", "rules: [{name: a, teams: [pay], deny: x}, {name: b, allow: true}]", true},
+		{"no rule that matches", "rules: [{name: b, environments: [production], allow: true}]", true},
+		{"under a condition alone", "rules: [{name: a, when: cluster.ha, deny: x}, {name: b, allow: true}]", false},
+		{"but under a condition", "rules: [{name: a, when: cluster.ha, allow: true}, {name: b, deny: x}]", false},
+		{"nothing that could be asked for", "rules: [{name: a, operations: [list_clusters], deny: x}, {name: b, allow: true}]", false},
+	}
+	for _, tt := range tests {
+		if got := policy.Stops(allow, read(tt.text)); (len(got) > 0) != tt.stops {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+		if got := policy.Stops(read(tt.text), read(tt.text)); len(got) > 0 {
+			t.Errorf("%s, as before: %q", tt.name, got)
+		}
+	}
+	if portal.OperationID("list_clusters").Title() == "" {
+		t.Error("there is no such operation")
+	}
+}
