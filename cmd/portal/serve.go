@@ -105,11 +105,14 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
 	var queue *execute.Queue
+	var pages *web.Server
 	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
 		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
+		{Name: "rates", Every: 10 * time.Minute, Run: func(ctx context.Context) error { return store.SweepRates(ctx, pool, time.Now()) }},
+		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error { return pages.SumUpRefusals(ctx) }},
 		{Name: "notify", Every: 2 * time.Second, Run: news.Run},
 		{Name: "old news", Every: time.Hour, Run: news.Sweep},
 		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
@@ -119,9 +122,9 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	}
 	requests.Jobs = queue
 	hub := events.NewHub(pool, logger)
-	pages, err := web.New(web.Config{
+	pages, err = web.New(web.Config{
 		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}, Notify: news, Hub: hub,
-		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Logger: logger, Now: time.Now,
+		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err
 }

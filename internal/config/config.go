@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
@@ -55,6 +56,7 @@ type Config struct {
 	ApproverGroup string `env:"PORTAL_APPROVER_GROUP"`
 	AuditorGroup  string `env:"PORTAL_AUDITOR_GROUP"`
 
+	TrustedProxies []string      `env:"PORTAL_TRUSTED_PROXIES"`
 	StepUpMaxAge   time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`
 	SMTPURL        Secret        `env:"PORTAL_SMTP_URL"`
 	SMTPFrom       string        `env:"PORTAL_SMTP_FROM"`
@@ -203,6 +205,11 @@ func (c Config) validate() (faults []string) {
 	}
 	if c.StepUpMaxAge < time.Minute || c.StepUpMaxAge > time.Hour {
 		add("PORTAL_STEP_UP_MAX_AGE", "must be from 1m to 1h")
+	}
+	for _, proxy := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(proxy); err != nil && net.ParseIP(proxy) == nil {
+			add("PORTAL_TRUSTED_PROXIES", fmt.Sprintf("must list addresses or networks like 10.0.0.0/8, not %q", proxy))
+		}
 	}
 	return append(faults, c.validateNotifications()...)
 }

@@ -19,6 +19,8 @@ const (
 	KindUnavailable              // a part the portal depends on does not answer
 	KindStepUp                   // the reader has to sign in afresh first
 	KindDenied                   // the policy does not allow it, whoever asks
+	KindLimited                  // the reader has asked too much in too short a time
+	KindTooLarge                 // what the reader sent is too large
 )
 
 // FieldError is a fault of one field of a form.

@@ -2,7 +2,9 @@ package request
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -11,9 +13,20 @@ import (
 	"doksportal/internal/store"
 )
 
+// commentsAnHour bounds what one person writes on the trail.
+const commentsAnHour = 60
+
+// commentID is the same for one person who sends one text twice, and for nobody
+// else: a key that somebody else has seen must not make their comment vanish.
+func commentID(requestID string, id portal.Identity, key, text string) string {
+	name := strings.Join([]string{requestID, id.Issuer, id.Subject, key, strings.TrimSpace(text)}, "\x00")
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String()
+}
+
 // Comment keeps what somebody who may see a request says about it, without
 // deciding. key is a UUID that was made with the form, so that sending it twice
-// makes one comment. It returns KindInvalid without a text.
+// makes one comment. It returns KindInvalid without a text, and KindLimited to
+// who has written too many within an hour.
 func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key, text string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		var f faults
@@ -24,7 +37,13 @@ func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key
 		if _, err := uuid.Parse(key); err != nil {
 			return portal.E(portal.KindInvalid, "this form is incomplete; open it again", err)
 		}
-		c := portal.Comment{ID: key, Author: a.Person(), Text: strings.TrimSpace(text), CreatedAt: s.Now()}
+		switch n, err := store.CommentsSince(ctx, tx, a.Identity, s.Now().Add(-time.Hour), commentsAnHour); {
+		case err != nil:
+			return err
+		case n >= commentsAnHour:
+			return portal.E(portal.KindLimited, fmt.Sprintf("you have written %d comments within an hour, which is the most; try again later", n))
+		}
+		c := portal.Comment{ID: commentID(r.ID, a.Identity, key, text), Author: a.Person(), Text: strings.TrimSpace(text), CreatedAt: s.Now()}
 		if news, err := store.InsertComment(ctx, tx, r.ID, c); err != nil || !news {
 			return err
 		}

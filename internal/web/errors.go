@@ -1,18 +1,12 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/jackc/pgx/v5"
 
-	"doksportal/internal/audit"
-	"doksportal/internal/auth"
-	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/views"
 )
@@ -31,24 +25,16 @@ var answers = map[portal.Kind]struct {
 	portal.KindConflict:     {http.StatusConflict, "That is not possible now"},
 	portal.KindUnavailable:  {http.StatusServiceUnavailable, "Not available right now"},
 	portal.KindStepUp:       {http.StatusUnauthorized, "Sign in again"},
+	portal.KindLimited:      {http.StatusTooManyRequests, "Too many requests"},
+	portal.KindTooLarge:     {http.StatusRequestEntityTooLarge, "That is too large"},
 }
 
-func status(err error) int {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return http.StatusRequestEntityTooLarge
-	}
-	return answers[portal.KindOf(err)].status
-}
+func status(err error) int { return answers[portal.KindOf(err)].status }
 
 // message is what of an error people may read.
 func message(err error) string {
 	var e *portal.Error
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return "What you sent is too large."
-	case errors.As(err, &e) && e.Kind != portal.KindUnknown:
+	if errors.As(err, &e) && e.Kind != portal.KindUnknown {
 		return sentence(e.Message)
 	}
 	return "The portal could not do this because of a fault of its own."
@@ -112,26 +98,6 @@ func (s *Server) failPart(c *gin.Context, err error) bool {
 		return false
 	}
 	return true
-}
-
-// recordRefusal puts on the trail that somebody tried what they may not.
-func (s *Server) recordRefusal(c *gin.Context, refusal error) {
-	actor, ok := auth.ActorFrom(c.Request.Context())
-	if !ok {
-		return
-	}
-	const writeFor = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), writeFor)
-	defer cancel()
-	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		return audit.Append(ctx, tx, portal.Event{
-			At: s.Now(), Kind: portal.EventAccessRefused, Actor: actor.Person(),
-			Summary: actor.Name + " was refused " + c.Request.Method + " " + c.Request.URL.Path + ": " + message(refusal),
-		})
-	})
-	if err != nil {
-		s.Logger.Error("a refusal is missing on the trail", "request", c.GetString(keyRequestID), "error", err)
-	}
 }
 
 func (s *Server) notFound(*gin.Context) error {

@@ -2,7 +2,9 @@ package web
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -93,6 +95,21 @@ func (s *Server) checkOrigin(r *http.Request) error {
 		return err
 	}
 	return protection.Check(r)
+}
+
+// filesOnly are files without their directories, which nobody has to list.
+type filesOnly struct{ http.FileSystem }
+
+// Open opens a file, fs.ErrNotExist when there is none.
+func (f filesOnly) Open(name string) (http.File, error) {
+	file, err := f.FileSystem.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || info.IsDir() {
+		return nil, errors.Join(fs.ErrNotExist, err, file.Close())
+	}
+	return file, nil
 }
 
 // immutable lets browsers keep files whose names change with their content.

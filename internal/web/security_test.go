@@ -140,8 +140,8 @@ func TestMethods(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	b := setup(t)
 	p := b.as("member").Post("/clusters/new", createForm("justification", strings.Repeat("x", 1<<20))).WantStatus(http.StatusRequestEntityTooLarge)
-	if !strings.Contains(p.Text("main"), "too large") {
-		t.Error(p.Text("main"))
+	if says := p.Text("main"); !strings.Contains(says, "That is too large") || !strings.Contains(says, "1024 KiB") {
+		t.Error(says)
 	}
 	b.as("member").Post("/clusters/new", createForm("justification", strings.Repeat("x", 1<<19))).WantStatus(http.StatusUnprocessableEntity)
 }

@@ -22,7 +22,8 @@ import (
 	"doksportal/views"
 )
 
-// Config is what the pages need. All members but Notice must be set.
+// Config is what the pages need. All members but Notice, Limits and
+// TrustedProxies must be set.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Auth       *auth.Auth
@@ -35,8 +36,12 @@ type Config struct {
 	AdminGroup string // whose members people without access should ask
 	Groups     string // name of the groups claim
 	Notice     string // shown on every page
-	Logger     *slog.Logger
-	Now        func() time.Time
+	Limits     Limits // zero: DefaultLimits
+
+	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
+	TrustedProxies []string
+	Logger         *slog.Logger
+	Now            func() time.Time
 }
 
 // Collector hands out what approved requests for secrets ask for, to their
@@ -58,6 +63,9 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits
+	}
 	s := &Server{Config: cfg, assets: views.Assets{}}
 	for name, built := range names {
 		s.assets[name] = "/static/" + built
@@ -66,7 +74,7 @@ func New(cfg Config) (*Server, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	// gin believes X-Forwarded-For of everybody unless told otherwise.
-	if err := engine.SetTrustedProxies(nil); err != nil {
+	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
 	s.routes(engine, http.FS(files))
@@ -75,7 +83,19 @@ func New(cfg Config) (*Server, error) {
 }
 
 // ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead && r.URL.Path != "/events" { // whose answer does not end
+		// A page answers HEAD as GET; net/http leaves out what is in it.
+		r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+		r.Method = http.MethodGet
+	}
+	s.handler.ServeHTTP(w, r)
+}
+
+type headKey struct{}
+
+// onlyHead reports whether the reader wants no more than the head of a page.
+func onlyHead(r *http.Request) bool { return r.Context().Value(headKey{}) != nil }
 
 // NewHTTPServer returns a server for h with limits on time and size, so that
 // slow or greedy clients harm themselves only.

@@ -84,7 +84,7 @@ func (s *Server) stepUp(c *gin.Context, v viewer) error {
 // open when they were sent to sign in again; nil when that is nothing. A page
 // that renews itself must not take it from the one that is opened.
 func (s *Server) typed(c *gin.Context, v viewer) (portal.Form, error) {
-	if c.GetHeader("HX-Request") != "" {
+	if c.GetHeader("HX-Request") != "" || onlyHead(c.Request) {
 		return nil, nil
 	}
 	form, ok, err := s.Auth.TakeTyped(c.Request, c.Request.URL.EscapedPath())

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -122,8 +124,9 @@ func (s *Server) askToSignIn(c *gin.Context) error {
 // parseForm reads a form and replaces what Postgres cannot keep.
 func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
-		if status(err) == http.StatusRequestEntityTooLarge {
-			return err
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return portal.E(portal.KindTooLarge, fmt.Sprintf("what you sent is larger than the %d KiB that a form may be; shorten it and send it again", maxBody>>10), err)
 		}
 		return portal.E(portal.KindInvalid, "this form could not be read", err)
 	}

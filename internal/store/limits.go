@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// Rate is how often something may happen: once every Every in the long run, and
+// Burst times at once.
+type Rate struct {
+	Every time.Duration
+	Burst int
+}
+
+// Admit books something that counts cost times under a key, in one statement
+// that all replicas share. When that is too much it books nothing and returns
+// after how long to try again; zero: it is admitted.
+func (r Rate) Admit(ctx context.Context, q Querier, key string, cost int, now time.Time) (time.Duration, error) {
+	takes, ahead := time.Duration(cost)*r.Every, time.Duration(r.Burst)*r.Every
+	args := pgx.NamedArgs{"key": key, "now": now, "next": now.Add(takes), "takes": takes, "latest": now.Add(ahead - takes)}
+	var booked time.Time
+	err := q.QueryRow(ctx, `INSERT INTO rate_limits AS l (key, booked_until) VALUES (@key, @next)
+		ON CONFLICT (key) DO UPDATE SET booked_until = greatest(l.booked_until, @now) + @takes
+		WHERE greatest(l.booked_until, @now) <= @latest RETURNING booked_until`, args).Scan(&booked)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return 0, db.Wrap(err)
+	}
+	err = q.QueryRow(ctx, `SELECT booked_until FROM rate_limits WHERE key = @key`, args).Scan(&booked)
+	return max(booked.Sub(now.Add(ahead-takes)), time.Second), db.Wrap(err)
+}
+
+// SweepRates forgets what has not happened for an hour.
+func SweepRates(ctx context.Context, q Querier, now time.Time) error {
+	_, err := q.Exec(ctx, `DELETE FROM rate_limits WHERE booked_until < @old`, pgx.NamedArgs{"old": now.Add(-time.Hour)})
+	return db.Wrap(err)
+}
+
+// CountRefusal adds to the refusals of a person that are summed up.
+func CountRefusal(ctx context.Context, q Querier, p portal.Person, now time.Time) error {
+	_, err := q.Exec(ctx, `INSERT INTO refusals AS r (issuer, subject, actor_name, number, first_at, last_at)
+		VALUES (@issuer, @subject, @name, 1, @now, @now)
+		ON CONFLICT (issuer, subject) DO UPDATE SET number = r.number + 1, last_at = @now`,
+		pgx.NamedArgs{"issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "now": now})
+	return db.Wrap(err)
+}
+
+// Refusals are refusals of one person that are to be summed up.
+type Refusals struct {
+	Person portal.Person
+	Number int
+	From   time.Time
+	To     time.Time
+}
+
+// TakeRefusals returns the refusals that are to be summed up and removes them.
+func TakeRefusals(ctx context.Context, tx pgx.Tx) ([]Refusals, error) {
+	rows, err := tx.Query(ctx, `DELETE FROM refusals RETURNING issuer, subject, actor_name, number, first_at, last_at`)
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refusals, error) {
+		var r Refusals
+		return r, row.Scan(&r.Person.Issuer, &r.Person.Subject, &r.Person.Name, &r.Number, &r.From, &r.To)
+	})
+	return list, db.Wrap(err)
+}
+
+// CommentsSince counts what somebody has commented since a time, on all
+// requests, up to most.
+func CommentsSince(ctx context.Context, q Querier, id portal.Identity, since time.Time, most int) (int, error) {
+	var n int
+	err := q.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM comments
+		WHERE issuer = @issuer AND subject = @subject AND created_at > @since LIMIT @most) newest`,
+		pgx.NamedArgs{"issuer": id.Issuer, "subject": id.Subject, "since": since, "most": most}).Scan(&n)
+	return n, db.Wrap(err)
+}

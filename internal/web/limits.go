@@ -1,0 +1,146 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/auth"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Limits bound what one person, or one address from which nobody is signed in,
+// may ask of all replicas together. Reading a page counts once.
+type Limits struct {
+	Person  store.Rate
+	Address store.Rate
+}
+
+// DefaultLimits are far above what people do, and what one office does that
+// signs in at nine.
+var DefaultLimits = Limits{
+	Person:  store.Rate{Every: 50 * time.Millisecond, Burst: 600},
+	Address: store.Rate{Every: 50 * time.Millisecond, Burst: 1000},
+}
+
+// What counts more than reading a page.
+const (
+	formCost   = 4
+	signInCost = 10 // it leaves something behind in the database
+)
+
+// limit refuses readers who ask too much. When the database fails that is found
+// by what they ask for.
+func (s *Server) limit(c *gin.Context) {
+	key, rate := "address "+network(c.ClientIP()), s.Limits.Address
+	if actor, ok := auth.ActorFrom(c.Request.Context()); ok {
+		key, rate = "person "+actor.Issuer+" "+actor.Subject, s.Limits.Person
+	}
+	wait, err := rate.Admit(c.Request.Context(), s.Pool, key, cost(c), s.Now())
+	switch {
+	case err != nil:
+		s.Logger.Error("a request was not counted", "request", c.GetString(keyRequestID), "error", err)
+	case wait > 0:
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		s.fail(c, portal.E(portal.KindLimited, "you have sent more than the portal takes from one person; wait a moment and try again"))
+		c.Abort()
+		return
+	}
+	c.Next()
+}
+
+func cost(c *gin.Context) int {
+	switch {
+	case c.FullPath() == "/login", c.FullPath() == "/auth/callback", c.FullPath() == "/step-up":
+		return signInCost
+	case c.Request.Method == http.MethodPost:
+		return formCost
+	}
+	return 1
+}
+
+// network is what one household or office has of addresses: all of a /64, where
+// anybody has as many as they like.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	prefix, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}
+
+// refusalRate is how many refusals of one person stand on the trail one by one.
+// More are summed up.
+var refusalRate = store.Rate{Every: time.Minute, Burst: 20}
+
+// recordRefusal puts on the trail that somebody tried what they may not.
+func (s *Server) recordRefusal(c *gin.Context, refusal error) {
+	actor, ok := auth.ActorFrom(c.Request.Context())
+	if !ok {
+		return
+	}
+	const writeFor = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), writeFor)
+	defer cancel()
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		wait, err := refusalRate.Admit(ctx, tx, "refusal "+actor.Issuer+" "+actor.Subject, 1, s.Now())
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return store.CountRefusal(ctx, tx, actor.Person(), s.Now())
+		}
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventAccessRefused, Actor: actor.Person(),
+			Summary: actor.Name + " was refused " + c.Request.Method + " " + cut(c.Request.URL.Path) + ": " + message(refusal),
+		})
+	})
+	if err != nil {
+		s.Logger.Error("a refusal is missing on the trail", "request", c.GetString(keyRequestID), "error", err)
+	}
+}
+
+// cut bounds what of an address gets on the trail.
+func cut(path string) string {
+	const most = 300
+	if runes := []rune(path); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return path
+}
+
+// SumUpRefusals puts on the trail how many refusals there were that have no
+// line of their own. A task calls it.
+func (s *Server) SumUpRefusals(ctx context.Context) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		list, err := store.TakeRefusals(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			err := audit.Append(ctx, tx, portal.Event{
+				At: s.Now(), Kind: portal.EventAccessRefused, Actor: r.Person,
+				Summary: fmt.Sprintf("%s was refused %d more times", r.Person.Name, r.Number),
+				Data:    map[string]any{"number": r.Number, "from": r.From.UTC(), "to": r.To.UTC()},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,190 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"doksportal/internal/store"
+	"doksportal/internal/web"
+)
+
+// A rate is shared by all who count under a key, and lets as many through as it
+// says, however many ask at once.
+func TestRate(t *testing.T) {
+	b := setup(t)
+	rate := store.Rate{Every: time.Second, Burst: 10}
+	start := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+	admit := func(cost int, after time.Duration) time.Duration {
+		wait, err := rate.Admit(context.Background(), b.pool, "key", cost, start.Add(after))
+		b.must(err)
+		return wait
+	}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	admitted := 0
+	for range 30 {
+		group.Go(func() {
+			if admit(1, 0) == 0 {
+				mu.Lock()
+				admitted++
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if admitted != 10 {
+		t.Errorf("%d were admitted at once", admitted)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		cost  int
+		wait  time.Duration
+	}{{999 * time.Millisecond, 1, time.Second}, {time.Second, 1, 0}, {time.Second, 4, 4 * time.Second}, {time.Hour, 11, time.Second}, {time.Hour, 10, 0}, {time.Hour, 1, time.Second}} {
+		if got := admit(step.cost, step.after); got != step.wait {
+			t.Errorf("after %s, %d: wait %s, want %s", step.after, step.cost, got, step.wait)
+		}
+	}
+	b.must(store.SweepRates(context.Background(), b.pool, start.Add(3*time.Hour)))
+	if n := b.count("SELECT count(*) FROM rate_limits WHERE key = 'key'"); n != 0 {
+		t.Error("it is kept for ever")
+	}
+}
+
+// limited is the portal with small limits, behind a proxy at 192.0.2.1.
+func (b *bundle) limited() *web.Server {
+	cfg := b.pages.Config
+	cfg.Limits = web.Limits{Person: store.Rate{Every: time.Hour, Burst: 8}, Address: store.Rate{Every: time.Hour, Burst: 30}}
+	cfg.TrustedProxies = []string{"192.0.2.1"}
+	s, err := web.New(cfg)
+	b.must(err)
+	return s
+}
+
+// Too much from one person or address is refused on a page, and harms nobody
+// else. Who says that they forward for others is believed only if they are known.
+func TestLimits(t *testing.T) {
+	b := setup(t)
+	pages := b.limited()
+	get := func(from, forwarded, path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.RemoteAddr = from + ":1234"
+		if strings.Contains(from, ":") {
+			r.RemoteAddr = "[" + from + "]:1234"
+		}
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		return w
+	}
+	for range 3 {
+		if w := get("203.0.113.1", "198.51.100.9", "/login"); w.Code != http.StatusSeeOther {
+			t.Fatalf("a sign-in: %d", w.Code)
+		}
+	}
+	w := get("203.0.113.1", "198.51.100.10", "/login") // another lie
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "Too many requests") {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	for _, path := range []string{"/", "/nowhere", "/auth/callback"} {
+		if w := get("203.0.113.1", "", path); w.Code != http.StatusTooManyRequests {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if w := get("203.0.113.1", "", path); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	if w := get("203.0.113.2", "", "/login"); w.Code != http.StatusSeeOther {
+		t.Errorf("another address: %d", w.Code)
+	}
+	if w := get("192.0.2.1", "203.0.113.1", "/login"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the same through a proxy: %d", w.Code)
+	}
+	if w := get("192.0.2.1", "1.2.3.4, 203.0.113.3", "/login"); w.Code != http.StatusSeeOther {
+		t.Errorf("another through a proxy: %d", w.Code)
+	}
+	for _, address := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3"} {
+		get(address, "", "/login")
+	}
+	if w := get("2001:db8::4", "", "/login"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("a fourth address of one network: %d", w.Code)
+	}
+}
+
+// Many refusals of one person are summed up on the trail, and none is lost.
+func TestRefusalsAreSummedUp(t *testing.T) {
+	b := setup(t)
+	const tried = 60
+	for range tried {
+		b.as("member").Get("/admin/teams").WantStatus(http.StatusForbidden)
+	}
+	single := b.count("SELECT count(*) FROM events WHERE kind = 'access_refused'")
+	if single < 20 || single > 25 {
+		t.Errorf("%d have a line of their own", single)
+	}
+	b.must(b.pages.SumUpRefusals(context.Background()))
+	b.must(b.pages.SumUpRefusals(context.Background()))
+	if n := b.count("SELECT count(*) FROM events WHERE kind = 'access_refused'"); n != single+1 {
+		t.Errorf("%d lines sum up the rest", n-single)
+	}
+	if more := b.count("SELECT (data->>'number')::int FROM events WHERE data ? 'number' AND kind = 'access_refused'"); more+single != tried {
+		t.Errorf("%d and %d of %d are told", single, more, tried)
+	}
+}
+
+// One person's comments are bounded, and a key that somebody else has seen
+// takes nobody's comment away.
+func TestComments(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	key := "01890a5d-ac96-774b-bcce-b302099a8057"
+	send := func(who, text string) {
+		b.as(who).Post("/requests/"+number+"/comment", url.Values{"key": {key}, "text": {text}}).WantStatus(http.StatusOK)
+	}
+	for _, c := range []struct {
+		who, text string
+		total     int
+	}{{"member", "one", 1}, {"member", "one", 1}, {"approver", "one", 2}, {"member", "two", 3}} {
+		send(c.who, c.text)
+		if n := b.count("SELECT count(*) FROM comments"); n != c.total {
+			t.Errorf("%s: %q: %d comments, want %d", c.who, c.text, n, c.total)
+		}
+	}
+	_, err := b.pool.Exec(context.Background(), `INSERT INTO comments SELECT gen_random_uuid(), request_id, issuer, subject, author_name, text, created_at
+		FROM comments, generate_series(1, 58) WHERE text = 'two'`)
+	b.must(err)
+	b.as("member").Post("/requests/"+number+"/comment", url.Values{"key": {key}, "text": {"too much"}}).WantStatus(http.StatusTooManyRequests)
+	send("approver", "still here")
+}
+
+// Nothing lists the files there are, and every page answers HEAD.
+func TestHeadAndListings(t *testing.T) {
+	b := setup(t)
+	get := func(method, path string) (int, string) {
+		w := httptest.NewRecorder()
+		b.pages.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		return w.Code, w.Body.String()
+	}
+	for _, path := range []string{"/static/", "/static/.", "/static//", "/static/..%2f"} {
+		if code, body := get(http.MethodGet, path); code != http.StatusNotFound && code != http.StatusMovedPermanently || strings.Contains(body, "<pre>") {
+			t.Errorf("%s: %d %.80s", path, code, body)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/signed-out"} {
+		if code, _ := get(http.MethodHead, path); code != http.StatusOK {
+			t.Errorf("HEAD %s: %d", path, code)
+		}
+	}
+	if code, _ := get(http.MethodHead, "/events"); code != http.StatusMethodNotAllowed {
+		t.Errorf("HEAD /events: %d", code)
+	}
+}
