@@ -48,6 +48,9 @@ func (s *Server) limit(c *gin.Context) {
 	}
 	wait, err := rate.Admit(c.Request.Context(), s.Pool, key, cost(c), s.Now())
 	switch {
+	case c.Request.Context().Err() != nil: // the reader has left
+		c.Abort()
+		return
 	case err != nil:
 		s.Logger.Error("a request was not counted", "request", c.GetString(keyRequestID), "error", err)
 	case wait > 0:
