@@ -119,7 +119,7 @@ func TestConfirmOfSomebodyRefused(t *testing.T) {
 	i.set(func() { i.current = "revoked" })
 	b.clock.advance(5 * time.Minute)
 	for range 3 {
-		b.wantConfirmed(t, "eve", false, "payments-members")
+		b.wantConfirmed(t, "eve", false) // and what was known of her groups is gone
 	}
 	if i.renewed != 1 {
 		t.Errorf("the provider was asked %d times", i.renewed)

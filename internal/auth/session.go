@@ -46,12 +46,15 @@ func (a *Auth) forgetCookie(w http.ResponseWriter, name string) {
 }
 
 // EndSessions ends all sessions of a person, on all replicas, and forgets the
-// tokens by which the provider could be asked about them. Where somebody asks
+// tokens by which the provider could be asked about them and the groups that it
+// told: until they sign in again nothing is known of them, and nothing runs on
+// their word. Where somebody asks
 // for it, the caller makes sure that they are an admin, and records it in the
 // same transaction.
 func (a *Auth) EndSessions(ctx context.Context, tx pgx.Tx, id portal.Identity) error {
 	// In the order in which refresh locks: the person, then the sessions.
-	_, err := tx.Exec(ctx, `UPDATE people SET tokens = NULL, tokens_until = NULL WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
+	_, err := tx.Exec(ctx, `UPDATE people SET tokens = NULL, tokens_until = NULL, groups = '{}', groups_at = 'epoch'
+		WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
 	if err != nil {
 		return db.Wrap(err)
 	}

@@ -43,23 +43,23 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle)
 	return seen, e.checkTarget(ctx, r, seen.clusters)
 }
 
-// checkPeople makes sure that the requester may still ask, by what is known of
-// them, and that those on whose word the request runs may still give it. That is
-// the approvers, or the admin who did without them, or the requester where none
-// are needed, and their groups must be fresh.
+// checkPeople makes sure that the requester may still ask, and that those on
+// whose word the request runs may still give it: the approvers, or the admin who
+// did without them. What the provider has not just confirmed of anybody counts
+// neither for them nor against them.
 func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester portal.Actor, o obstacle) {
 	requester, asOf, err := e.People.Confirm(ctx, r.Requester.Identity)
 	if err != nil {
 		return requester, obstacle{err: err}
 	}
+	if o := e.checkAge(r.Requester, asOf); o.is() {
+		return requester, o
+	}
 	if why := mayNotAsk(requester, r); why != "" {
 		return requester, obstacle{stale: why}
 	}
-	switch glass := r.Broken(); {
-	case glass != nil:
+	if glass := r.Broken(); glass != nil {
 		return requester, e.checkGlass(ctx, *glass)
-	case len(r.Plan.Verdict.Needs) == 0:
-		return requester, e.checkAge(r.Requester, asOf)
 	}
 	return requester, e.checkApprovers(ctx, r)
 }
@@ -70,33 +70,39 @@ func (e *Executor) checkGlass(ctx context.Context, glass portal.Glass) obstacle 
 	if err != nil {
 		return obstacle{err: err}
 	}
+	if o := e.checkAge(glass.By, asOf); o.is() {
+		return o
+	}
 	if !admin.HasRole(portal.RoleAdmin) {
 		return obstacle{stale: glass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
 	}
-	return e.checkAge(glass.By, asOf)
+	return obstacle{}
 }
 
-// checkApprovers makes sure that those who approved it still may, and are
-// enough.
+// checkApprovers makes sure that those who approved it and still may are enough.
+// While that hangs on somebody whom the provider does not confirm, it waits.
 func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) obstacle {
 	var groups [][]string
+	var unconfirmed obstacle
 	for _, v := range r.Approvals() {
 		approver, asOf, err := e.People.Confirm(ctx, v.Reviewer.Identity)
 		if err != nil {
 			return obstacle{err: err}
 		}
-		if !r.MayApprove(approver) {
-			continue
+		switch o := e.checkAge(v.Reviewer, asOf); {
+		case o.is():
+			unconfirmed = o
+		case r.MayApprove(approver):
+			groups = append(groups, r.ApproverGroups(approver))
 		}
-		if o := e.checkAge(v.Reviewer, asOf); o.is() {
-			return o
-		}
-		groups = append(groups, r.ApproverGroups(approver))
 	}
-	if len(r.Plan.Verdict.Owed(groups)) > 0 {
-		return obstacle{stale: "Who approved it may no longer approve it."}
+	switch {
+	case len(r.Plan.Verdict.Owed(groups)) == 0:
+		return obstacle{}
+	case unconfirmed.is():
+		return unconfirmed
 	}
-	return obstacle{}
+	return obstacle{stale: "Who approved it may no longer approve it."}
 }
 
 // mayNotAsk says why the requester could no longer ask for r.

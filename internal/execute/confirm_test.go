@@ -3,6 +3,7 @@ package execute_test
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -29,10 +30,11 @@ var accounts = []devidp.Account{
 // provider is an identity provider that people have signed in through.
 type provider struct {
 	*devidp.Issuer
-	b      *bundle
-	portal string       // its address
-	status atomic.Int32 // what it answers to everything, zero: the truth
-	asked  atomic.Int32 // how often about somebody
+	b       *bundle
+	portal  string       // its address
+	status  atomic.Int32 // what it answers to everything, zero: the truth
+	asked   atomic.Int32 // how often about somebody
+	refused atomic.Value // the account whose tokens it refuses, a string
 }
 
 // signedInPeople is a portal whose people signed in, each in a browser, through
@@ -88,6 +90,17 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if status := int(p.status.Load()); status != 0 {
 		w.WriteHeader(status)
+		return
+	}
+	if refused, _ := p.refused.Load().(string); refused != "" && r.URL.Path == "/userinfo" {
+		truth := httptest.NewRecorder()
+		p.Issuer.ServeHTTP(truth, r)
+		if strings.Contains(truth.Body.String(), `"sub":"`+refused+`"`) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		maps.Copy(w.Header(), truth.Header())
+		_, _ = w.Write(truth.Body.Bytes())
 		return
 	}
 	p.Issuer.ServeHTTP(w, r)
@@ -191,7 +204,7 @@ func TestProviderIsAway(t *testing.T) {
 	for range 2 {
 		r = b.step(r)
 		b.want(r, portal.Approved)
-		if want := "Waiting until the identity provider confirms the groups of pia, which happens when they open the portal."; r.Reason != want {
+		if want := "Waiting until the identity provider confirms the groups of ann, which happens when they open the portal."; r.Reason != want {
 			t.Errorf("reason %q, want %q", r.Reason, want)
 		}
 		b.clock.advance(30 * time.Second)
@@ -214,8 +227,8 @@ func TestProviderRefuses(t *testing.T) {
 	if n := p.sessions("bob"); n != 2 {
 		t.Fatalf("bob has %d sessions", n)
 	}
-	for _, status := range []int32{http.StatusUnauthorized, 0} {
-		p.status.Store(status)
+	for _, refused := range []string{"bob", ""} {
+		p.refused.Store(refused)
 		r = b.step(r)
 		b.want(r, portal.Approved)
 		if !strings.Contains(r.Reason, "the groups of bob, which happens when they open the portal") {
@@ -229,6 +242,50 @@ func TestProviderRefuses(t *testing.T) {
 	p.signIn("bob")
 	b.want(b.step(r), portal.Settling)
 	b.wantCalls("delete_node", 1)
+}
+
+// What somebody asked for who has been dismissed does not run, whoever approved
+// it: the provider refuses their tokens, and nothing that was known of them
+// counts any more.
+func TestRequesterIsDismissed(t *testing.T) {
+	t.Parallel()
+	for _, op := range []portal.OperationID{portal.CreateNodePool, portal.DeleteClusterDangerous} {
+		b, p := signedInPeople(t)
+		r := b.approved(cases[op])
+		b.clock.advance(time.Hour)
+		p.refused.Store("ann")
+		r = b.step(r)
+		b.want(r, portal.Approved)
+		if !strings.Contains(r.Reason, "confirms the groups of ann") {
+			t.Errorf("reason %q", r.Reason)
+		}
+		var groups []string
+		b.must(b.pool.QueryRow(t.Context(), `SELECT groups FROM people WHERE issuer = $1 AND subject = 'ann'`, b.issuer).Scan(&groups))
+		if len(groups) > 0 || p.sessions("ann") > 0 {
+			t.Errorf("groups %q and %d sessions are left", groups, p.sessions("ann"))
+		}
+		b.clock.advance(25 * time.Hour)
+		b.want(b.step(r), portal.Stale)
+		b.wantCalls(string(op), 0)
+	}
+}
+
+// An approval more than is needed does not keep the others waiting when the
+// provider no longer confirms who gave it.
+func TestEnoughApproversAreConfirmed(t *testing.T) {
+	t.Parallel()
+	b, p := signedInPeople(t)
+	r := b.pending(portal.DeleteClusterDangerous)
+	b.must(b.decides(r, "bob", "pay-approvers"))
+	b.must(b.decides(r, "pia", "platform"))
+	b.clock.advance(time.Hour)
+	p.refused.Store("pia")
+	r = b.step(r)
+	b.want(r, portal.Approved)
+	if !strings.Contains(r.Reason, "confirms the groups of pia") {
+		t.Errorf("reason %q", r.Reason)
+	}
+	b.wantCalls("delete_cluster_dangerous", 0)
 }
 
 // Collecting a secret needs those who approved no more than carrying out does.

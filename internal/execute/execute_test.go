@@ -175,7 +175,7 @@ func TestApprovalsAreJudgedAgain(t *testing.T) {
 			b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
 		}, portal.Stale},
 		{"the cluster was given away", func(b *bundle) {
-			_, err := b.pool.Exec(context.Background(), `UPDATE clusters SET team_id = NULL WHERE id = $1`, b.cluster)
+			_, err := b.pool.Exec(context.Background(), `UPDATE clusters SET team_id = NULL, environment = NULL, protected = true WHERE id = $1`, b.cluster)
 			b.must(err)
 		}, portal.Stale},
 		{"DigitalOcean does not answer", func(b *bundle) {

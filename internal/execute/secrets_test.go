@@ -101,7 +101,7 @@ func TestWhatKeepsFromCollecting(t *testing.T) {
 			b.must(err)
 		}, portal.KindConflict, portal.Stale},
 		{"the cluster was given away", func(b *bundle, _ portal.Request) {
-			_, err := b.pool.Exec(b.t.Context(), `UPDATE clusters SET team_id = NULL`)
+			_, err := b.pool.Exec(b.t.Context(), `UPDATE clusters SET team_id = NULL, environment = NULL, protected = true`)
 			b.must(err)
 		}, portal.KindConflict, portal.Stale},
 		{"the cluster is gone", func(b *bundle, _ portal.Request) { b.sim.Remove(b.cluster) }, portal.KindConflict, portal.Stale},
