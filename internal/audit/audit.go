@@ -51,7 +51,7 @@ func Search(ctx context.Context, q querier, f portal.EventFilter) ([]portal.Even
 		FROM events e LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
 		WHERE ($1 = '' OR e.kind = $1) AND ($2 = '' OR e.actor_name = $2)
 			AND ($3 = '' OR e.team_id = nullif($3, '')::uuid)
-			AND ($4 = 0 OR e.request_id = (SELECT id FROM requests WHERE number = $4))
+			AND ($4::bigint = 0 OR e.request_id = (SELECT id FROM requests WHERE number = $4))
 			AND ($5 = '' OR e.cluster_id = $5)
 			AND ($6::timestamptz IS NULL OR e.at >= $6) AND ($7::timestamptz IS NULL OR e.at < $7)
 			AND ($8 = '' OR e.id < nullif($8, '')::uuid)

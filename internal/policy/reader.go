@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"doksportal/internal/portal"
 )
 
 // Fault is something wrong with the text of a policy. Lines and columns count
@@ -169,8 +170,8 @@ func (r *reader) yes(n ast.Node) (value, ok bool) {
 // number reads a whole number.
 func (r *reader) number(n ast.Node, least, most int) int {
 	word, ok := r.word(n, "a number")
-	number, err := strconv.Atoi(word)
-	if ok && (err != nil || number < least || number > most) {
+	number, isNumber := portal.ParseNumber(word, least, most)
+	if ok && !isNumber {
 		r.fault(n, "This is a whole number from %d to %d, not “%s”.", least, most, word)
 		return least
 	}

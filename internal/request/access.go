@@ -17,11 +17,10 @@ func fillAccess(d *portal.Draft) {
 }
 
 func readAccess(d *portal.Draft, f *faults) {
-	minutes, err := strconv.Atoi(d.Form.Get("minutes"))
 	most := int(d.Longest.Minutes())
-	if err != nil || minutes < 1 || minutes > most {
+	minutes, ok := portal.ParseNumber(d.Form.Get("minutes"), 1, most)
+	if !ok {
 		f.add("minutes", "Choose from 1 to %d minutes; this is %s.", most, quote(d.Form.Get("minutes")))
-		minutes = 0
 	}
 	d.Params.Access = &portal.AccessParams{Seconds: minutes * 60}
 }

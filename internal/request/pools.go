@@ -82,8 +82,8 @@ func (f *faults) readCount(field string, least int, form portal.Form) int {
 		f.add(field, "Enter how many nodes.")
 		return 0
 	}
-	n, err := strconv.Atoi(typed)
-	if err != nil || n < least || n > maxNodes {
+	n, ok := portal.ParseNumber(typed, least, maxNodes)
+	if !ok {
 		f.add(field, "Enter a whole number from %d to %d; this is %s.", least, maxNodes, quote(typed))
 		return 0
 	}

@@ -165,7 +165,7 @@ func Requests(ctx context.Context, q Querier, f RequestFilter) ([]portal.Request
 	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`
 		WHERE ($1 OR r.team_id = ANY($2::uuid[]) OR r.approver_groups && $10) AND ($3 = '' OR r.state = $3)
 			AND ($4 = '' OR (r.issuer = $4 AND r.subject = $5)) AND ($6 = '' OR r.target_ids @> ARRAY[$6])
-			AND ($7 = 0 OR r.number < $7) AND ($8 = '' OR r.operation = $8)
+			AND ($7::bigint = 0 OR r.number < $7) AND ($8 = '' OR r.operation = $8)
 			AND ($11 = '' OR EXISTS (SELECT FROM reviews v WHERE v.request_id = r.id AND v.issuer = $11 AND v.subject = $12))
 		ORDER BY r.number DESC LIMIT $9`,
 		f.All, f.TeamIDs, f.State, f.Requester.Issuer, f.Requester.Subject, f.TargetID, f.Before, f.Operation, f.Limit,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -24,7 +23,7 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 		Slug: strings.TrimSpace(in.Slug), Name: strings.TrimSpace(in.Name),
 		MemberGroup: strings.TrimSpace(in.MemberGroup), ApproverGroup: strings.TrimSpace(in.ApproverGroup),
 	}
-	t.Version, _ = strconv.Atoi(in.Version) // a wrong one matches no team
+	t.Version, _ = portal.ParseNumber(in.Version, 1, portal.MaxVersion) // a wrong one matches no team
 	if isNew && !slugForm.MatchString(t.Slug) {
 		f.add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
 	}
@@ -61,8 +60,8 @@ func (f *faults) checkName(field, what, s string, limit int) {
 }
 
 func (f *faults) number(field, typed string) int {
-	n, err := strconv.Atoi(strings.TrimSpace(typed))
-	if err != nil || n < 0 || n > maxQuota {
+	n, ok := portal.ParseNumber(typed, 0, maxQuota)
+	if !ok {
 		f.add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
 		return 0
 	}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +25,7 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 	}
 	filter, faults := eventFilter(p.Form, v.teams)
 	p.Faults = faults
-	filter.Before, filter.Limit = query(c, "before"), pageSize+1
+	filter.Before, filter.Limit = beforeID(c), pageSize+1
 	if len(faults) > 0 {
 		s.render(c, http.StatusUnprocessableEntity, views.Audit(p))
 		return nil
@@ -61,8 +60,8 @@ func eventFilter(form views.AuditForm, teams []portal.Team) (portal.EventFilter,
 		}
 	}
 	if form.Request != "" {
-		n, err := strconv.ParseInt(strings.TrimPrefix(form.Request, "#"), 10, 64)
-		if err != nil || n < 1 {
+		n, ok := portal.ParseNumber[int64](strings.TrimPrefix(form.Request, "#"), 1, portal.MaxNumber)
+		if !ok {
 			fault("request", "Enter the number of a request, like 12.")
 		}
 		f.Request = n

@@ -30,7 +30,11 @@ func (s *Server) changes(c *gin.Context, v viewer) error {
 // decideChange decides on a proposed change.
 func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, id string) error, done string) personal {
 	return func(c *gin.Context, v viewer) error {
-		if err := decide(c.Request.Context(), v.actor, clean(c.Param("id"))); err != nil {
+		id, err := pathID(c, "id")
+		if err != nil {
+			return err
+		}
+		if err := decide(c.Request.Context(), v.actor, id); err != nil {
 			return err
 		}
 		c.Redirect(http.StatusSeeOther, "/admin/changes?"+url.Values{"decided": {done}}.Encode())

@@ -109,7 +109,7 @@ func (s *Server) activity(c *gin.Context, v viewer) error {
 	}
 	p.Title = "Activity on " + p.Cluster.Name
 	f := store.RequestFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), TargetID: p.Cluster.ID, Limit: pageSize + 1}
-	f.Before, _ = strconv.ParseInt(query(c, "before"), 10, 64) // anything else is the first page
+	f.Before = before(c)
 	if p.Requests, err = store.Requests(c.Request.Context(), s.Pool, f); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -34,7 +33,7 @@ func changePools(form portal.Form, action string) bool {
 	if !ok {
 		return false
 	}
-	if i, err := strconv.Atoi(nr); err == nil && i >= 0 && i < count {
+	if i, ok := portal.ParseNumber(nr, 0, count-1); ok {
 		removePool(form, i, count)
 	}
 	return true

@@ -95,7 +95,11 @@ func (s *Server) changeChannel(find whose, do func(context.Context, portal.Actor
 		if err != nil {
 			return err
 		}
-		if err := do(c.Request.Context(), v.actor, o.owner, clean(c.Param("channel"))); err != nil {
+		id, err := pathID(c, "channel")
+		if err != nil {
+			return err
+		}
+		if err := do(c.Request.Context(), v.actor, o.owner, id); err != nil {
 			return err
 		}
 		c.Redirect(http.StatusSeeOther, o.page+done)
@@ -133,7 +137,7 @@ func (s *Server) chooseMail(c *gin.Context, v viewer) error {
 
 func (s *Server) undelivered(c *gin.Context, v viewer) error {
 	p := views.UndeliveredPage{Page: s.page(c, v, "Notifications"), NoMail: !s.Notify.CanMail()}
-	list, err := s.Notify.Undelivered(c.Request.Context(), v.actor, query(c, "before"), pageSize+1)
+	list, err := s.Notify.Undelivered(c.Request.Context(), v.actor, beforeID(c), pageSize+1)
 	if err != nil {
 		return err
 	}
@@ -149,7 +153,11 @@ func (s *Server) undelivered(c *gin.Context, v viewer) error {
 // decideDelivery does something with one delivery and shows the list again.
 func (s *Server) decideDelivery(do func(context.Context, portal.Actor, string) error) personal {
 	return func(c *gin.Context, v viewer) error {
-		if err := do(c.Request.Context(), v.actor, clean(c.Param("id"))); err != nil {
+		id, err := pathID(c, "id")
+		if err != nil {
+			return err
+		}
+		if err := do(c.Request.Context(), v.actor, id); err != nil {
 			return err
 		}
 		c.Redirect(http.StatusSeeOther, "/admin/notifications")

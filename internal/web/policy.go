@@ -63,7 +63,7 @@ func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 // policyForm reads the form. Without a version that it was begun on it is of
 // none.
 func policyForm(f portal.Form) views.PolicyForm {
-	base, _ := strconv.Atoi(f.Get("base"))
+	base, _ := portal.ParseNumber(f.Get("base"), 1, portal.MaxVersion)
 	return views.PolicyForm{Base: base, Text: f.Typed("text"), Note: f.Typed("note")}
 }
 
@@ -127,11 +127,11 @@ func (s *Server) policyVersion(c *gin.Context, v viewer) error {
 
 // policyNumber returns the version in the path, KindNotFound when it is none.
 func policyNumber(c *gin.Context) (int, error) {
-	version, err := strconv.ParseInt(c.Param("version"), 10, 32)
-	if err != nil || version < 1 {
-		return 0, portal.E(portal.KindNotFound, "there is no such version of the policy", err)
+	version, ok := portal.ParseNumber(c.Param("version"), 1, portal.MaxVersion)
+	if !ok {
+		return 0, portal.E(portal.KindNotFound, "there is no such version of the policy")
 	}
-	return int(version), nil
+	return version, nil
 }
 
 // showPolicy completes the page: what is wrong with the form, what can be said
@@ -153,9 +153,9 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 	if p.Waiting, err = s.waitingPolicy(c, v); err != nil {
 		return err
 	}
-	before, _ := strconv.ParseInt(query(c, "before"), 10, 32) // anything else is the first page
+	from, _ := portal.ParseNumber(c.Query("before"), 1, portal.MaxVersion) // anything else is the first page
 	var next int
-	if p.History, next, err = rules.History(ctx, int(before)); err != nil {
+	if p.History, next, err = rules.History(ctx, from); err != nil {
 		return err
 	}
 	if next > 0 {

@@ -65,10 +65,7 @@ func (s *Server) requestActions() map[string]requestAction {
 
 // revision is the one that a form was opened with, 0 when it does not say.
 func revision(f portal.Form) int {
-	n, err := strconv.Atoi(f.Get("revision"))
-	if err != nil {
-		return 0
-	}
+	n, _ := portal.ParseNumber(f.Get("revision"), 1, portal.MaxVersion)
 	return n
 }
 

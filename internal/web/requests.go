@@ -22,7 +22,7 @@ func (s *Server) requests(c *gin.Context, v viewer) error {
 	if p.Mine {
 		f.Requester = v.actor.Identity
 	}
-	f.Before, _ = strconv.ParseInt(query(c, "before"), 10, 64) // anything else is the first page
+	f.Before = before(c)
 	list, err := store.Requests(c.Request.Context(), s.Pool, f)
 	if err != nil {
 		return err

@@ -68,6 +68,9 @@ type log struct {
 func (l *log) Write(b []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(b) }
 func (l *log) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
+// noLimits lets tests ask as much as they like.
+var noLimits = web.Limits{Person: store.Rate{Every: time.Microsecond, Burst: 1e6}, Address: store.Rate{Every: time.Microsecond, Burst: 1e6}}
+
 // bundle is a portal that answers browsers, before a simulated DigitalOcean.
 type bundle struct {
 	t                     testing.TB
@@ -88,7 +91,7 @@ type bundle struct {
 func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: dbtest.New(t), log: &log{}, browsers: map[string]*webtest.Browser{}}
-	b.sim = dosim.New(dosim.Config{Token: doToken})
+	b.sim = dosim.New(dosim.Config{Token: doToken, Limits: dosim.Limits{PerHour: -1, PerMinute: -1}})
 	do := httptest.NewServer(b.sim)
 	t.Cleanup(do.Close)
 	b.seed(do.URL)
@@ -152,7 +155,7 @@ func (b *bundle) serve() {
 	go func() { hub.Run(ctx); close(stopped) }()
 	b.t.Cleanup(func() { stop(); <-stopped })
 	b.pages, err = web.New(web.Config{
-		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now}, Notify: b.notify, Hub: hub,
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now}, Notify: b.notify, Hub: hub,
 		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)

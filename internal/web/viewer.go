@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -138,6 +137,31 @@ func parseForm(r *http.Request) error {
 	return nil
 }
 
+// pathID returns an id of the portal's own in the path, KindNotFound when it is
+// none.
+func pathID(c *gin.Context, name string) (string, error) {
+	id := c.Param(name)
+	if !portal.IsUUID(id) {
+		return "", portal.E(portal.KindNotFound, "there is nothing with this id")
+	}
+	return id, nil
+}
+
+// before returns the number that a page of a list goes on below; anything else
+// is the first page.
+func before(c *gin.Context) int64 {
+	n, _ := portal.ParseNumber[int64](c.Query("before"), 1, portal.MaxNumber)
+	return n
+}
+
+// beforeID is before for lists that go by id.
+func beforeID(c *gin.Context) string {
+	if id := c.Query("before"); portal.IsUUID(id) {
+		return id
+	}
+	return ""
+}
+
 // query returns a parameter of the address.
 func query(c *gin.Context, name string) string { return clean(c.Query(name)) }
 
@@ -148,9 +172,9 @@ func clean(s string) string {
 
 // number returns the number in the path, KindNotFound when there is none.
 func number(c *gin.Context) (int64, error) {
-	n, err := strconv.ParseInt(c.Param("number"), 10, 64)
-	if err != nil || n < 1 {
-		return 0, portal.E(portal.KindNotFound, "there is no such request", err)
+	n, ok := portal.ParseNumber[int64](c.Param("number"), 1, portal.MaxNumber)
+	if !ok {
+		return 0, portal.E(portal.KindNotFound, "there is no such request")
 	}
 	return n, nil
 }
