@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -24,7 +25,46 @@ type pending struct {
 }
 
 func newPending(back string) pending {
+	if len(back) > maxReturn {
+		back = "/"
+	}
 	return pending{Nonce: randomText(), Verifier: oauth2.GenerateVerifier(), Return: LocalPath(back)}
+}
+
+// maxReturn bounds, in bytes, the address to return to. Anybody can have one
+// kept without signing in.
+const maxReturn = 2 << 10
+
+// Bounds of what is kept of those who have left for the provider. Beyond them
+// the oldest goes first. A person means one who has to sign in again, with what
+// they typed.
+const (
+	maxOfNetwork = 500
+	maxOfPerson  = 20
+	maxOfAll     = 20_000
+)
+
+type networkKey struct{}
+
+// From says which network a request comes from, by which sign-ins under way are
+// bounded. Without it that is the other end of the connection.
+func From(r *http.Request, network string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), networkKey{}, network))
+}
+
+// holder is whom a sign-in under way counts for, and how many of theirs are
+// kept.
+func (p pending) holder(r *http.Request) (string, int) {
+	if p.StepUp != nil {
+		return "person " + p.StepUp.Who.Issuer + " " + p.StepUp.Who.Subject, maxOfPerson
+	}
+	network, ok := r.Context().Value(networkKey{}).(string)
+	if !ok {
+		if network, _, _ = net.SplitHostPort(r.RemoteAddr); network == "" {
+			network = r.RemoteAddr
+		}
+	}
+	return "network " + network, maxOfNetwork
 }
 
 // maxPending bounds the sign-ins under way of one browser, because all their
@@ -47,8 +87,14 @@ func (a *Auth) keep(w http.ResponseWriter, r *http.Request, state string, p pend
 	if err != nil {
 		return err
 	}
-	_, err = a.Pool.Exec(r.Context(), `INSERT INTO sessions (token_hash, data, created_at, last_used_at, expires_at)
-		VALUES ($1, $2, $3, $3, $4)`, hashOf(state+secret), data, a.Now(), a.Now().Add(pendingFor))
+	holder, most := p.holder(r)
+	_, err = a.Pool.Exec(r.Context(), `WITH kept AS (INSERT INTO sessions (token_hash, data, holder, created_at, last_used_at, expires_at)
+			VALUES (@hash, @data, @holder, @now, @now, @expires))
+		DELETE FROM sessions WHERE token_hash IN (
+			(SELECT token_hash FROM sessions WHERE issuer = '' AND holder = @holder ORDER BY created_at DESC OFFSET @most)
+			UNION ALL (SELECT token_hash FROM sessions WHERE issuer = '' ORDER BY created_at DESC OFFSET @all))`,
+		pgx.NamedArgs{"hash": hashOf(state + secret), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(pendingFor),
+			"most": most - 1, "all": maxOfAll - 1}) // the statement does not see the new one
 	if err != nil {
 		return db.Wrap(err)
 	}

@@ -24,7 +24,7 @@ type stepUp struct {
 const (
 	// maxTyped bounds what is kept of a form, in bytes: more than any form that
 	// a use case takes, less than would let one person fill the database.
-	maxTyped = 256 << 10
+	maxTyped = 96 << 10
 
 	typedFor = 10 * time.Minute // between signing in again and opening the form
 )
@@ -131,8 +131,9 @@ func (a *Auth) keepTyped(ctx context.Context, q execer, session string, signIn p
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO sessions (token_hash, data, created_at, last_used_at, expires_at) VALUES ($1, $2, $3, $3, $4)
-		ON CONFLICT (token_hash) DO UPDATE SET data = $2, expires_at = $4`, hashOf(name), data, a.Now(), a.Now().Add(typedFor))
+	holder, _ := signIn.holder(nil)
+	_, err = q.Exec(ctx, `INSERT INTO sessions (token_hash, data, holder, created_at, last_used_at, expires_at) VALUES ($1, $2, $5, $3, $3, $4)
+		ON CONFLICT (token_hash) DO UPDATE SET data = $2, expires_at = $4`, hashOf(name), data, a.Now(), a.Now().Add(typedFor), holder)
 	return db.Wrap(err)
 }
 

@@ -7,12 +7,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/auth"
 	"doksportal/views"
 )
 
 // session finds out who a request comes from.
 func (s *Server) session(c *gin.Context) {
-	r, err := s.Auth.Load(c.Request)
+	r, err := s.Auth.Load(auth.From(c.Request, network(c.ClientIP())))
 	if err != nil {
 		s.fail(c, err)
 		c.Abort()

@@ -23,7 +23,7 @@ func (s *Server) askAgain(c *gin.Context, why error) error {
 	if c.Request.Method != http.MethodPost {
 		return why
 	}
-	state, err := s.Auth.StepUp(c.Writer, c.Request, c.Request.PostForm, formPage(c.Request.URL.EscapedPath()))
+	state, err := s.Auth.StepUp(c.Writer, c.Request, known(c.Request.PostForm), formPage(c.Request.URL.EscapedPath()))
 	if err != nil {
 		return err
 	}

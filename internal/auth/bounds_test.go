@@ -1,0 +1,49 @@
+package auth_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"doksportal/internal/auth"
+)
+
+// Somebody who does not even sign in fills no disk: what is kept of them is
+// small, and of one network never more than so much.
+func TestSignInsUnderWayAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, newIssuer(t).URL)
+	login := func(network, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/login"+query, nil)
+		if network != "" {
+			r = auth.From(r, network)
+		}
+		r, err := b.auth.Load(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.auth.Login(httptest.NewRecorder(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 300 {
+		login("", "?return=/"+strings.Repeat("a", 60<<10))
+	}
+	if n := count(t, b.pool, `SELECT max(length(data)) FROM sessions`); n > 4<<10 {
+		t.Errorf("a row has %d bytes", n)
+	}
+	login("", "?return=/clusters"+strings.Repeat("a", 2<<10-len("/clusters")))
+	if n := count(t, b.pool, `SELECT max(length(data)) FROM sessions`); n < 2<<10 || n > 4<<10 {
+		t.Errorf("an address that fits has %d bytes", n)
+	}
+	for range 505 {
+		login("2001:db8::/64", "")
+	}
+	if n := count(t, b.pool, `SELECT count(*) FROM sessions WHERE holder = 'network 2001:db8::/64'`); n != 500 {
+		t.Errorf("%d are kept of one network", n)
+	}
+	if n := count(t, b.pool, `SELECT count(*) FROM sessions WHERE holder = 'network 192.0.2.1'`); n != 301 {
+		t.Errorf("%d are kept of another", n)
+	}
+}
