@@ -163,10 +163,14 @@ func plugin(components map[string]bool, key string, now *doapi.Plugin) *doapi.Pl
 	return &p
 }
 
-// updateCall says what is to change, and nothing else. Objects are written
+// updateCall says what is to change, and nothing else but the name, which
+// DigitalOcean's public OpenAPI asks for with every change. Objects are written
 // whole, so what this program does not know of them is said again.
 func updateCall(p portal.UpdateParams, now doapi.Cluster) doapi.UpdateCluster {
 	call := doapi.UpdateCluster{Name: p.Name, HA: p.HA, AutoUpgrade: p.AutoUpgrade, SurgeUpgrade: p.SurgeUpgrade}
+	if call.Name == nil {
+		call.Name = &now.Name
+	}
 	if p.Tags != nil {
 		call.Tags = withSystemTags(now.Tags, *p.Tags)
 	}

@@ -15,6 +15,7 @@ type Plan struct {
 	Cost     CostEffect  `json:"cost"`
 	Nodes    int         `json:"nodes"`    // that are destroyed or replaced
 	Steps    []string    `json:"steps"`    // what will happen, in its order
+	Warnings []string    `json:"warnings"` // what its requester and approvers should think of
 	Losses   []string    `json:"losses"`   // what is destroyed and cannot be had back
 	Destroys []Resource  `json:"destroys"` // resources outside of the cluster that are destroyed with it
 	Remains  []Resource  `json:"remains"`  // what stays behind at DigitalOcean and goes on costing

@@ -54,6 +54,7 @@ func planCreate(d *portal.Draft) {
 	d.Plan.Cost.After = specsCost(d.Offer, p.Pools...).Plus(controlPlaneCost(p.HA))
 	d.Plan.Summary = fmt.Sprintf("Create cluster %s in %s with %s.", p.Name, p.Region, nodes(count))
 	d.Plan.Changes = createChanges(d.Team, *p)
+	d.Plan.Warnings = firewallWarnings(p.Settings.Firewall)
 }
 
 func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {

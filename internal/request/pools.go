@@ -55,8 +55,8 @@ func (f *faults) readSpec(prefix string, form portal.Form, options portal.Option
 	}
 	pool.AutoScale = form.On(prefix + "auto_scale")
 	pool.Count, pool.MinNodes, pool.MaxNodes = f.readNodes(prefix, form)
-	pool.Labels = f.readLabels(prefix+"labels", form)
-	pool.Taints = f.readTaints(prefix+"taints", form)
+	pool.Labels = f.readLabels(prefix+"labels", form, nil)
+	pool.Taints = f.readTaints(prefix+"taints", form, nil)
 	pool.Tags = f.readTags(prefix+"tags", form)
 	return pool
 }
@@ -170,10 +170,10 @@ func readUpdatePool(d *portal.Draft, f *faults) {
 		}
 		f.checkTotal(d, count, false)
 	}
-	if labels := f.readLabels("labels", form); !maps.Equal(labels, p.Details.Labels) {
+	if labels := f.readLabels("labels", form, p.Details.Labels); !maps.Equal(labels, p.Details.Labels) {
 		u.Labels = &labels
 	}
-	if taints := f.readTaints("taints", form); portal.TaintText(taints) != portal.TaintText(p.Details.Taints) {
+	if taints := f.readTaints("taints", form, p.Details.Taints); portal.TaintText(taints) != portal.TaintText(p.Details.Taints) {
 		u.Taints = &taints
 	}
 	if tags := f.readTags("tags", form); !slices.Equal(tags, portal.OwnTags(p.Details.Tags)) {

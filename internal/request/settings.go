@@ -2,6 +2,7 @@ package request
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,6 +65,41 @@ func (f *faults) checkFirewall(w portal.Firewall) {
 		f.add("firewall_allowed", "Enter at least one address; otherwise nobody could reach the cluster.")
 	}
 }
+
+// firewallWarnings says whom a control plane's firewall lets in that its author
+// may not have meant: everybody, or nobody.
+func firewallWarnings(w portal.Firewall) []string {
+	if !w.Enabled || len(w.Allowed) == 0 {
+		return nil
+	}
+	var list []string
+	private := true
+	for _, typed := range w.Allowed {
+		network, err := netip.ParsePrefix(typed)
+		if err != nil {
+			address, err := netip.ParseAddr(typed)
+			if err != nil {
+				return nil // a fault of its own
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		if network.Bits() == 0 {
+			list = append(list, "The control plane firewall allows "+typed+", which is every address: it protects nothing.")
+		} else if network.Bits() < wideNetwork {
+			list = append(list, "The control plane firewall allows "+typed+", which is a large part of the internet.")
+		}
+		a := network.Addr()
+		private = private && network.Bits() > 0 && (a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast())
+	}
+	if private {
+		list = append(list, "The control plane firewall allows private addresses only. The control plane is reached over the internet, so nobody could reach it, the portal's users included.")
+	}
+	return list
+}
+
+// wideNetwork is the prefix length below which a network is hardly somebody's
+// own.
+const wideNetwork = 8
 
 func (f *faults) readAutoscaler(form portal.Form) portal.Autoscaler {
 	a := portal.Autoscaler{Expanders: form.Words("expanders"), UnneededTime: form.Get("unneeded_time")}

@@ -83,6 +83,9 @@ func planUpdate(d *portal.Draft) {
 		d.Plan.Cost.After = d.Plan.Cost.After.Plus(controlPlaneCost(true))
 		d.Plan.Steps = append(d.Plan.Steps, "The control plane is made highly available, which cannot be undone.")
 	}
+	if p.Firewall != nil {
+		d.Plan.Warnings = firewallWarnings(*p.Firewall)
+	}
 	if p.Firewall != nil && p.Firewall.Enabled {
 		d.Plan.Steps = append(d.Plan.Steps, "From then on the cluster's API can be reached from the allowed addresses only.")
 	}

@@ -141,8 +141,9 @@ func validKey(key string) bool {
 	return keyPrefix.MatchString(prefix) && keyName.MatchString(name)
 }
 
-// readLabels reads labels like key=value, one a line.
-func (f *faults) readLabels(field string, form portal.Form) map[string]string {
+// readLabels reads labels like key=value, one a line. now are those that there
+// are, which may stay.
+func (f *faults) readLabels(field string, form portal.Form, now map[string]string) map[string]string {
 	words := form.Words(field)
 	if len(words) > maxLabels {
 		f.add(field, "These are %d labels; at most %d are allowed.", len(words), maxLabels)
@@ -155,6 +156,9 @@ func (f *faults) readLabels(field string, form portal.Form) map[string]string {
 			f.add(field, "%s is no label like key=value in Kubernetes' own syntax.", quote(word))
 			continue
 		}
+		if there, ok := now[key]; owned(key) && (!ok || there != value) {
+			f.add(field, ownedText, quote(key))
+		}
 		if _, twice := labels[key]; twice {
 			f.add(field, "The label %s is there twice.", quote(key))
 		}
@@ -163,8 +167,9 @@ func (f *faults) readLabels(field string, form portal.Form) map[string]string {
 	return labels
 }
 
-// readTaints reads taints like key=value:NoSchedule, one a line.
-func (f *faults) readTaints(field string, form portal.Form) []portal.Taint {
+// readTaints reads taints like key=value:NoSchedule, one a line. now are those
+// that there are, which may stay.
+func (f *faults) readTaints(field string, form portal.Form, now []portal.Taint) []portal.Taint {
 	words := form.Words(field)
 	if len(words) > maxLabels {
 		f.add(field, "These are %d taints; at most %d are allowed.", len(words), maxLabels)
@@ -181,6 +186,8 @@ func (f *faults) readTaints(field string, form portal.Form) []portal.Taint {
 			f.add(field, "%s has the effect %s; there are %s.", quote(word), quote(effect), strings.Join(portal.TaintEffects, ", "))
 		case slices.ContainsFunc(taints, func(t portal.Taint) bool { return t.Key == key && t.Effect == effect }):
 			f.add(field, "The taint %s is there twice.", quote(word))
+		case owned(key) && !slices.Contains(now, portal.Taint{Key: key, Value: value, Effect: effect}):
+			f.add(field, ownedText, quote(key))
 		default:
 			taints = append(taints, portal.Taint{Key: key, Value: value, Effect: effect})
 		}
