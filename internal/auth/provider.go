@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 )
 
@@ -143,9 +144,10 @@ func clean(s string) string {
 
 // profile reads a person's claims.
 func (a *Auth) profile(c claims) profile {
-	p := profile{Issuer: c.text("iss"), Subject: c.text("sub"), Name: c.text("name"), Email: c.text("email")}
+	const mostOfName, mostOfEmail = 100, 254 // characters
+	p := profile{Issuer: c.text("iss"), Subject: c.text("sub"), Name: names.Visible(c.text("name"), mostOfName), Email: names.Visible(c.text("email"), mostOfEmail)}
 	if p.Name == "" {
-		p.Name = c.text("preferred_username")
+		p.Name = names.Visible(c.text("preferred_username"), mostOfName)
 	}
 	if p.Name == "" {
 		p.Name = p.Subject

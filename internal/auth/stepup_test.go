@@ -198,7 +198,7 @@ func TestStepUpOnlyOfReaders(t *testing.T) {
 func TestTooMuchTyped(t *testing.T) {
 	t.Parallel()
 	_, b, who := ada(t)
-	most := url.Values{"x": {strings.Repeat("<", 256<<10-1)}}
+	most := url.Values{"x": {strings.Repeat("<", 96<<10-1)}}
 	page := who.get(who.send(b.URL, most))
 	wantBody(t, who.choose(page, "ada"), "ada true "+most.Encode())
 	most.Set("y", "")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -30,7 +31,7 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	if isNew && t.Slug == "new" { // its page would be the one for new teams
 		f.add("slug", "The portal uses the short name “new” itself; choose another one.")
 	}
-	f.checkName("name", "a name", t.Name, 60)
+	t.Name = f.name("name", "a name", t.Name)
 	f.checkName("member_group", "the group of the members", t.MemberGroup, 200)
 	f.checkName("approver_group", "the group of the approvers", t.ApproverGroup, 200)
 	t.Quota.Nodes = f.number("nodes", in.Nodes)
@@ -49,6 +50,20 @@ type faults []portal.FieldError
 
 func (f *faults) add(field, format string, args ...any) {
 	*f = append(*f, portal.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// name reads the name of a team.
+func (f *faults) name(field, what, typed string) string {
+	const most = 60
+	if typed == "" {
+		f.add(field, "Enter %s.", what)
+		return ""
+	}
+	name, problem := names.Check(typed, most)
+	if problem != "" {
+		f.add(field, "%s", problem)
+	}
+	return name
 }
 
 func (f *faults) checkName(field, what, s string, limit int) {

@@ -18,6 +18,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/names"
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -112,8 +113,8 @@ func (c *teamChange) title() string {
 }
 
 func (c *teamChange) load(ctx context.Context, tx pgx.Tx) error {
-	if c.After.ID == "" {
-		return nil
+	if err := c.checkAlike(ctx, tx); err != nil || c.After.ID == "" {
+		return err
 	}
 	var err error
 	if c.before, err = store.LockTeam(ctx, tx, c.After.ID); err != nil {
@@ -121,6 +122,20 @@ func (c *teamChange) load(ctx context.Context, tx pgx.Tx) error {
 	}
 	if c.before.Version != c.After.Version {
 		return portal.E(portal.KindConflict, "somebody else has changed this team meanwhile; look at it as it is now and try again")
+	}
+	return nil
+}
+
+// checkAlike makes sure that nobody takes the team for another.
+func (c *teamChange) checkAlike(ctx context.Context, tx pgx.Tx) error {
+	teams, err := store.Teams(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range teams {
+		if t.ID != c.After.ID && names.Alike(t.Name, c.After.Name) {
+			return portal.Invalid(portal.FieldError{Field: "name", Message: "This looks like the name of team " + t.Name + "; choose another one."})
+		}
 	}
 	return nil
 }

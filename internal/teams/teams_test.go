@@ -281,3 +281,19 @@ func TestWhatIsTold(t *testing.T) {
 		t.Errorf("the team that lost it is not told, but %s", team)
 	}
 }
+
+// Nobody takes a team for another by its name.
+func TestNamesThatLookAlike(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	for _, name := range []string{"PAY", "p a y", "рау", "pay\u202e", "pa\ny", "pаy"} {
+		_, err := b.Create(t.Context(), b.admin("ada"), teams.Input{Slug: "other", Name: name, MemberGroup: "g", ApproverGroup: "h", Nodes: "1"})
+		if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "name" {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.Name = "Find" })
+	wantKind(t, err, portal.KindInvalid)
+	_, err = b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.Name = "Pay" })
+	must(t, err)
+}

@@ -1,0 +1,103 @@
+// Package names reads names that people give to things, or that others give to
+// people: what is shown of them must be what it seems. It is pure.
+package names
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/mtibben/confusables"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Check returns a name as it is kept, with single spaces and composed letters.
+// problem says what is wrong with it to the person who typed it, empty when it is
+// fine: one line of at most so many characters, all of which can be seen, with
+// letters of one script.
+func Check(typed string, most int) (name, problem string) {
+	for _, r := range typed {
+		if hidden(r) && r != '\r' && r != '\n' && r != '\t' {
+			return "", fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", r)
+		}
+	}
+	if strings.ContainsAny(strings.TrimSpace(typed), "\r\n\t") {
+		return "", "A name is one line."
+	}
+	name = norm.NFC.String(strings.Join(strings.Fields(typed), " "))
+	switch n := len([]rune(name)); {
+	case n > most:
+		return "", fmt.Sprintf("This has %d characters; at most %d are allowed.", n, most)
+	case !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
+		return "", "A name has at least one letter or digit."
+	}
+	if a, b := scripts(name); b != "" {
+		return "", fmt.Sprintf("This mixes %s and %s letters, which look alike; use those of one script.", a, b)
+	}
+	return name, ""
+}
+
+// hidden reports whether a character cannot be seen, or changes how others are.
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == unicode.ReplacementChar
+}
+
+// together are scripts that one language writes in.
+var together = map[string]string{"Hiragana": "Han", "Katakana": "Han", "Hangul": "Han", "Bopomofo": "Han"}
+
+// scripts returns two scripts of a name's letters, the second empty when there
+// is but one.
+func scripts(name string) (first, second string) {
+	for _, r := range name {
+		if !unicode.IsLetter(r) {
+			continue
+		}
+		script := scriptOf(r)
+		switch {
+		case script == "" || script == first:
+		case first == "":
+			first = script
+		default:
+			return first, script
+		}
+	}
+	return first, ""
+}
+
+func scriptOf(r rune) string {
+	for name, table := range unicode.Scripts {
+		if name != "Common" && name != "Inherited" && unicode.Is(table, r) {
+			if other, ok := together[name]; ok {
+				return other
+			}
+			return name
+		}
+	}
+	return ""
+}
+
+// Alike reports whether two names can be taken for each other.
+func Alike(a, b string) bool { return skeleton(a) == skeleton(b) }
+
+func skeleton(name string) string {
+	fold := cases.Fold()
+	folded := fold.String(norm.NFKC.String(strings.Join(strings.Fields(name), "")))
+	return fold.String(confusables.Skeleton(folded))
+}
+
+// Visible makes a name that cannot be refused, like a person's, what can be seen
+// of it: one line of at most so many characters.
+func Visible(given string, most int) string {
+	seen := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case hidden(r):
+			return -1
+		}
+		return r
+	}, given)
+	runes := []rune(strings.Join(strings.Fields(seen), " "))
+	return string(runes[:min(len(runes), most)])
+}

@@ -1,0 +1,54 @@
+package names_test
+
+import (
+	"strings"
+	"testing"
+
+	"doksportal/internal/names"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"payments": "payments", "  Payments   EU ": "Payments EU", "Zahlungen für Österreich": "Zahlungen für Österreich", "支払いチーム": "支払いチーム",
+		"платежи": "платежи", "team 7 😀": "team 7 😀", "cafe\u0301": "café", strings.Repeat("x", 60): strings.Repeat("x", 60),
+	} {
+		if got, problem := names.Check(typed, 60); got != want || problem != "" {
+			t.Errorf("%q: %q, %q", typed, got, problem)
+		}
+	}
+	for typed, says := range map[string]string{
+		"payments\u202edorp": "U+202E", "pay\u200bments": "U+200B", "раyments": "mixes Cyrillic and Latin", "payments\n\npayments": "one line",
+		"pay\tments": "one line", "😀": "at least one letter", "": "at least one letter", strings.Repeat("x", 61): "61 characters", "a\x00b": "U+0000",
+		"a\u2028b": "U+2028", "a\u3164b": "U+3164", "a\ufe0fb": "U+FE0F",
+	} {
+		if got, problem := names.Check(typed, 60); got != "" || !strings.Contains(problem, says) {
+			t.Errorf("%q: %q, %q", typed, got, problem)
+		}
+	}
+}
+
+func TestAlike(t *testing.T) {
+	t.Parallel()
+	for a, b := range map[string]string{"payments": "PAYMENTS", "pay ments": "payments", "раураl": "paypal", "ｐａｙ": "pay", "search": "ѕеаrсһ"} {
+		if !names.Alike(a, b) {
+			t.Errorf("%q and %q look different", a, b)
+		}
+	}
+	for a, b := range map[string]string{"payments": "payment", "search": "research", "eu": "us"} {
+		if names.Alike(a, b) {
+			t.Errorf("%q and %q look alike", a, b)
+		}
+	}
+}
+
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"Ann\u202e Admin\n": "Ann Admin", " a\t b ": "a b", "\u200b": "", strings.Repeat("é", 200): strings.Repeat("é", 100), "Ann": "Ann",
+	} {
+		if got := names.Visible(given, 100); got != want {
+			t.Errorf("%q: %q", given, got)
+		}
+	}
+}
