@@ -42,7 +42,7 @@ type Config struct {
 	Issuer       string
 	ClientID     string
 	ClientSecret string
-	GroupsClaim  string
+	GroupsClaim  string // its name, or the path to it, joined by dots
 	Scopes       []string
 
 	AdminGroup    string

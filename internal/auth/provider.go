@@ -127,15 +127,6 @@ func (c claims) time(name string) time.Time {
 	return time.Unix(int64(seconds), 0)
 }
 
-// fill adds the claims of more that c lacks.
-func (c claims) fill(more claims) {
-	for name, value := range more {
-		if _, ok := c[name]; !ok {
-			c[name] = value
-		}
-	}
-}
-
 // clean replaces what Postgres cannot keep.
 func clean(s string) string {
 	const unknown = "\uFFFD"
@@ -156,37 +147,16 @@ func (a *Auth) profile(c claims) profile {
 	return p
 }
 
-// groups reads the groups claim. Anything but a list of names gives none: a
-// provider with too many groups to send may send a pointer to them instead.
-func (a *Auth) groups(c claims) (groups []string, problem string) {
-	switch v := c[a.GroupsClaim].(type) {
-	case string:
-		return []string{clean(v)}, ""
-	case []any:
-		for _, g := range v {
-			if name, ok := g.(string); ok {
-				groups = append(groups, clean(name))
-			}
-		}
-		return groups, ""
-	}
-	names, _ := c["_claim_names"].(map[string]any)
-	if _, overage := names[a.GroupsClaim]; overage || c["hasgroups"] != nil {
-		return nil, "The identity provider sent a pointer instead of your groups, because you are in too many. Its administrator can restrict the groups that it sends to this application."
-	}
-	return nil, fmt.Sprintf("The identity provider sent no claim named %q with your groups.", a.GroupsClaim)
-}
-
 // complete fetches what an ID token leaves out from the provider's userinfo.
 func (a *Auth) complete(ctx context.Context, p *provider, c claims, token *oauth2.Token) error {
-	if _, ok := c[a.GroupsClaim]; ok || !p.hasUserInfo {
+	if _, ok := c.find(a.GroupsClaim); ok || !p.hasUserInfo {
 		return nil
 	}
 	more, err := a.userInfo(ctx, p, token, c.text("sub"))
 	if err != nil {
 		return err
 	}
-	c.fill(more)
+	a.fill(c, more)
 	return nil
 }
 

@@ -101,7 +101,7 @@ func (a *Auth) ask(ctx context.Context, p *provider, g *grant) (profile, error) 
 	if err != nil {
 		return profile{}, err
 	}
-	if _, ok := c[a.GroupsClaim]; !ok && g.problem == "" {
+	if _, ok := c.find(a.GroupsClaim); !ok && g.problem == "" {
 		// The groups came in an ID token and there is no newer one: only a
 		// sign-in can tell which they are now.
 		return profile{}, fmt.Errorf("%w: the provider no longer tells the groups", errEnded)
@@ -158,7 +158,7 @@ func (a *Auth) claimsNow(ctx context.Context, p *provider, token *oauth2.Token, 
 	}
 	more := claims{}
 	err = idToken.Claims(&more)
-	c.fill(more)
+	a.fill(c, more)
 	return c, err
 }
 
