@@ -47,12 +47,12 @@ func (a *Auth) groups(c claims) (groups []string, problem string) {
 	found, _ := c.find(a.GroupsClaim)
 	switch v := found.(type) {
 	case string:
-		return names([]any{v}), ""
+		return groupNames([]any{v}), ""
 	case []any:
 		if len(v) > maxGroups {
 			return nil, fmt.Sprintf("The identity provider sent %d groups, and the portal takes at most %d. Its administrator can restrict the groups that it sends to this application.", len(v), maxGroups)
 		}
-		return names(v), ""
+		return groupNames(v), ""
 	}
 	sources, _ := c["_claim_names"].(map[string]any)
 	if _, overage := sources[a.GroupsClaim]; overage || c["hasgroups"] != nil {
@@ -61,9 +61,9 @@ func (a *Auth) groups(c claims) (groups []string, problem string) {
 	return nil, fmt.Sprintf("The identity provider sent no claim named %q with your groups.", a.GroupsClaim)
 }
 
-// names are the names in a list. One that had to be cut would be another
+// groupNames are the names in a list. One that had to be cut would be another
 // group's.
-func names(list []any) (groups []string) {
+func groupNames(list []any) (groups []string) {
 	for _, g := range list {
 		if name, ok := g.(string); ok && len(name) <= maxGroupName {
 			groups = append(groups, clean(name))

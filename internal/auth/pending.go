@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -25,13 +26,13 @@ type pending struct {
 }
 
 func newPending(back string) pending {
-	if len(back) > maxReturn {
+	if kept, err := json.Marshal(back); err != nil || len(kept) > maxReturn {
 		back = "/"
 	}
 	return pending{Nonce: randomText(), Verifier: oauth2.GenerateVerifier(), Return: LocalPath(back)}
 }
 
-// maxReturn bounds, in bytes, the address to return to. Anybody can have one
+// maxReturn bounds, in bytes as it is kept, the address to return to. Anybody can have one
 // kept without signing in.
 const maxReturn = 2 << 10
 
@@ -91,8 +92,9 @@ func (a *Auth) keep(w http.ResponseWriter, r *http.Request, state string, p pend
 	_, err = a.Pool.Exec(r.Context(), `WITH kept AS (INSERT INTO sessions (token_hash, data, holder, created_at, last_used_at, expires_at)
 			VALUES (@hash, @data, @holder, @now, @now, @expires))
 		DELETE FROM sessions WHERE token_hash IN (
-			(SELECT token_hash FROM sessions WHERE issuer = '' AND holder = @holder ORDER BY created_at DESC OFFSET @most)
-			UNION ALL (SELECT token_hash FROM sessions WHERE issuer = '' ORDER BY created_at DESC OFFSET @all))`,
+			SELECT token_hash FROM sessions WHERE issuer = '' AND holder = @holder ORDER BY created_at DESC OFFSET @most FOR UPDATE SKIP LOCKED)
+		OR token_hash IN (
+			SELECT token_hash FROM sessions WHERE issuer = '' ORDER BY created_at DESC OFFSET @all FOR UPDATE SKIP LOCKED)`,
 		pgx.NamedArgs{"hash": hashOf(state + secret), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(pendingFor),
 			"most": most - 1, "all": maxOfAll - 1}) // the statement does not see the new one
 	if err != nil {

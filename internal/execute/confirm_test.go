@@ -270,9 +270,8 @@ func TestRequesterIsDismissed(t *testing.T) {
 	}
 }
 
-// An approval more than is needed does not keep the others waiting when the
-// provider no longer confirms who gave it.
-func TestEnoughApproversAreConfirmed(t *testing.T) {
+// Two words are needed, and one of those who gave them is dismissed.
+func TestApproverIsDismissed(t *testing.T) {
 	t.Parallel()
 	b, p := signedInPeople(t)
 	r := b.pending(portal.DeleteClusterDangerous)
