@@ -261,3 +261,24 @@ func TestAdmin(t *testing.T) {
 	p.click(`[data-testid=own-legacy] button`)
 	p.sees("[data-testid=saved]", "legacy")
 }
+
+// What gives a team more is proposed by one admin and accepted by another.
+func TestTwoAdmins(t *testing.T) {
+	first, second := signIn(t, "admin"), signIn(t, "second-admin")
+	first.open("/admin/teams/search")
+	first.fill("[name=nodes]", "9")
+	first.click("[data-testid=save]")
+	first.sees("[data-testid=proposed]", "Proposed: Change team search.")
+	first.sees("[data-testid=gains]", "The quota of team search for nodes grows from 8 to 9.")
+	first.sees("[data-testid=why-not]", "You proposed this; another admin has to accept it.")
+	second.open("/admin/changes")
+	second.check("changes")
+	second.click("[data-testid=accept]")
+	second.sees("[data-testid=decided]", "The change is accepted.")
+	second.open("/admin/teams/search")
+	if nodes := second.value("[name=nodes]"); nodes != "9" {
+		t.Errorf("the quota is %s", nodes)
+	}
+	second.open("/admin/clusters")
+	second.check("ownership")
+}
