@@ -243,7 +243,7 @@ func TestAdmin(t *testing.T) {
 	// Somebody else saves in between: nothing is overwritten.
 	other := signIn(t, "admin")
 	other.open("/admin/teams/mobile")
-	other.fill("#nodes", "5")
+	other.fill("#nodes", "3")
 	other.click("[data-testid=save]")
 	other.wait("[data-testid=saved]")
 	p.fill("#nodes", "6")
@@ -259,7 +259,12 @@ func TestAdmin(t *testing.T) {
 	p.set(`[data-testid=own-legacy] select[name=team]`, "")
 	p.set(`[data-testid=own-legacy] select[name=environment]`, "")
 	p.click(`[data-testid=own-legacy] button`)
-	p.sees("[data-testid=saved]", "legacy")
+	p.sees("[data-testid=proposed]", "Give cluster legacy to nobody")
+	second := signIn(t, "second-admin")
+	second.open("/admin/changes")
+	second.sees("[data-testid=gains]", "Team Mobile no longer has cluster legacy")
+	second.click("[data-testid=accept]")
+	second.sees("[data-testid=decided]", "The change is accepted.")
 }
 
 // What gives a team more is proposed by one admin and accepted by another.
