@@ -19,7 +19,7 @@ demo: build ## run the portal with everything around it; flags: make demo ARGS="
 build: bin/portal ## make bin/portal with its browser assets
 
 test: check chromium bin/portal ## run every check and every test, browser tests included
-	go test -timeout 10m ./...
+	go test -timeout 20m ./...
 
 check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of generated files
 	@unformatted=$$(gofmt -l cmd internal migrations static test views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
