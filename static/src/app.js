@@ -80,17 +80,9 @@ document.addEventListener("DOMContentLoaded", renewed);
 document.addEventListener("htmx:after:swap", renewed);
 
 // Over HTTP/1.1 a browser opens six connections to a host, for all of its tabs
-// together. A tab that nobody sees holds none of them: not before it is first
-// seen, and not when it was left while its stream was being opened, which htmx
-// would not notice.
-function goLive() {
-  const live = document.getElementById("live");
-  if (!live || document.hidden || live.dataset.seen) return;
-  live.dataset.seen = "true";
-  live.dispatchEvent(new Event("seen"));
-}
-window.addEventListener("load", goLive);
-document.addEventListener("visibilitychange", goLive);
+// together, so a tab that nobody sees lets go of its stream. htmx does that when
+// a tab is left; it does not notice that one was opened in the background, or
+// left while its stream was being opened.
 document.addEventListener("htmx:sse:after:connection", () => {
   setTimeout(() => {
     if (document.hidden) document.dispatchEvent(new Event("visibilitychange"));
