@@ -84,8 +84,9 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_BASE_URL: %w", err)
 	}
+	budget, access := store.NewBudget(pool, "main", time.Now), store.NewBudget(pool, "access", time.Now)
 	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal(), doapi.AccessToken(cfg.DOAccessToken.Reveal()),
-		doapi.Limits(store.NewBudget(pool, "main", time.Now), store.NewBudget(pool, "access", time.Now)))
+		doapi.Limits(budget, access))
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,10 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
 		{Name: "rates", Every: 10 * time.Minute, Run: func(ctx context.Context) error { return store.SweepRates(ctx, pool, time.Now()) }},
 		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error { return pages.SumUpRefusals(ctx) }},
-		{Name: "notify", Every: 2 * time.Second, Run: news.Run},
+		{Name: "mail", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: news.RunMail},
+		{Name: "webhooks", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: news.RunHooks},
+		{Name: "budget", Every: time.Hour, Run: budget.Sweep},
+		{Name: "access budget", Every: time.Hour, Run: access.Sweep},
 		{Name: "old news", Every: time.Hour, Run: news.Sweep},
 		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
 	})

@@ -17,6 +17,7 @@ import (
 
 const (
 	askFor  = 8 * time.Second  // how long the provider may take to confirm somebody's groups
+	turnFor = 5 * time.Second  // how long to wait while others have the provider asked
 	restFor = 15 * time.Second // how long it is left alone after it failed
 )
 
@@ -39,7 +40,11 @@ func (a *Auth) refresh(ctx context.Context, who known) error {
 		// A reader who leaves must not cut off the exchange of a refresh token
 		// that is good for one use only: its successor would be lost.
 		ctx := context.WithoutCancel(ctx)
-		a.asking <- struct{}{}
+		select {
+		case a.asking <- struct{}{}:
+		case <-time.After(turnFor):
+			return nil, errAway
+		}
 		defer func() { <-a.asking }()
 		if a.Now().UnixNano() < a.awayUntil.Load() {
 			return nil, errAway

@@ -20,8 +20,17 @@ import (
 // maxConns is the size of a process' pool, unless the URL says otherwise.
 const maxConns = 20
 
-// Open returns a pool of connections. It does not connect yet.
-func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+// AcquireFor is how long anybody waits for a free connection.
+const AcquireFor = 5 * time.Second
+
+// sessionSettings bound what a connection may wait for. They are set once
+// connected, because PgBouncer refuses them as startup parameters.
+const sessionSettings = `SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'`
+
+// Open returns a pool of connections. It does not connect yet. Whatever is
+// asked of the pool waits for a connection for AcquireFor, and for a lock not
+// much longer; then it fails with an error that Wrap makes KindUnavailable.
+func Open(ctx context.Context, url string, options ...func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database's URL cannot be read") // err would show the password
@@ -33,20 +42,30 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	params := cfg.ConnConfig.RuntimeParams
 	params["timezone"] = "UTC"
 	params["application_name"] = "doks-portal"
-	params["statement_timeout"] = "30s"
-	params["idle_in_transaction_session_timeout"] = "60s"
+	cfg.ConnConfig.Tracer = acquireBound{AcquireFor}
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.PgConn().Exec(ctx, sessionSettings).ReadAll()
+		return err
+	}
+	for _, set := range options {
+		set(cfg)
+	}
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// txWait is how long a transaction waits for a free connection.
-const txWait = 5 * time.Second
+// AcquireWithin is an option of Open: how long anybody waits for a free
+// connection, instead of AcquireFor.
+func AcquireWithin(d time.Duration) func(*pgxpool.Config) {
+	return func(cfg *pgxpool.Config) { cfg.ConnConfig.Tracer = acquireBound{d} }
+}
+
+// patient is an option of Open for migrations, which may take their time.
+func patient(cfg *pgxpool.Config) { cfg.AfterConnect = nil }
 
 // WithTx runs fn in a transaction at READ COMMITTED and commits, or rolls back
-// when fn fails or panics. It waits for a connection for a few seconds only.
+// when fn fails or panics.
 func WithTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error {
-	wait, cancel := context.WithTimeout(ctx, txWait)
-	conn, err := pool.Acquire(wait)
-	cancel()
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return portal.E(portal.KindUnavailable, unavailable, err)
 	}
@@ -85,7 +104,7 @@ func wrapPg(pgErr *pgconn.PgError, err error) error {
 		return portal.E(portal.KindConflict, "somebody else changed this at the same time; try again", err)
 	case "22P02": // invalid_text_representation: an identifier of the wrong form names nothing
 		return portal.E(portal.KindNotFound, "there is no such thing", err)
-	case "53300", "57P01", "57P02", "57P03", "57014": // too many connections, shutting down, starting up, cancelled
+	case "53300", "55P03", "57P01", "57P02", "57P03", "57014": // too many connections, locked for too long, shutting down, starting up, cancelled
 		return portal.E(portal.KindUnavailable, unavailable, err)
 	}
 	if strings.HasPrefix(pgErr.Code, "08") { // connection_exception

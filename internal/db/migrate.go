@@ -22,7 +22,7 @@ const migrationLock = 7363019522
 // migrations of their own. Of several callers at once one does it, while the
 // others wait and then find nothing to do.
 func Migrate(ctx context.Context, url string, more ...func(context.Context, *pgxpool.Pool) error) error {
-	pool, err := Open(ctx, url)
+	pool, err := Open(ctx, url, patient)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,8 @@ func Migrate(ctx context.Context, url string, more ...func(context.Context, *pgx
 		return fmt.Errorf("the database does not answer: %w", err)
 	}
 	defer conn.Release()
-	// Waiting for the lock, and changing large tables, may take its time.
-	for _, sql := range []string{"SET statement_timeout = 0", fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock)} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("wait to migrate: %w", err)
-		}
+	if _, err := conn.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock)); err != nil {
+		return fmt.Errorf("wait to migrate: %w", err)
 	}
 	defer func() {
 		_, _ = conn.Exec(context.WithoutCancel(ctx), fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))

@@ -5,13 +5,16 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"doksportal/internal/portal"
 )
 
 // Limiter paces the calls of everybody who shares a token.
 type Limiter interface {
-	// Take asks to send one call. It returns 0 when it may be sent now, else
-	// how long to wait before asking again. After an error nothing is sent.
-	Take(ctx context.Context, background bool) (time.Duration, error)
+	// Take asks to send one call for a caller, who has a share of the calls;
+	// empty for nobody in particular. It returns 0 when it may be sent now,
+	// else how long to wait before asking again. After an error nothing is sent.
+	Take(ctx context.Context, caller string, background bool) (time.Duration, error)
 	// Saw tells how many calls an answer said are left until reset.
 	Saw(ctx context.Context, remaining int, reset time.Time)
 	// Pause holds back all calls until then.
@@ -20,8 +23,21 @@ type Limiter interface {
 
 type backgroundKey struct{}
 
+type callerKey struct{}
+
+// WithCaller marks the calls made with the context it returns as caused by
+// that person, who has no more than a share of the calls that people make.
+func WithCaller(ctx context.Context, caller portal.Identity) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller.Issuer+" "+caller.Subject)
+}
+
+func callerOf(ctx context.Context) string {
+	caller, _ := ctx.Value(callerKey{}).(string)
+	return caller
+}
+
 // Background marks the calls made with the context it returns as work that
-// nobody waits for. It leaves people a part of the calls that are left.
+// nobody waits for. A part of the calls is kept for it.
 func Background(ctx context.Context) context.Context {
 	return context.WithValue(ctx, backgroundKey{}, true)
 }
@@ -41,7 +57,7 @@ func (c *Client) admit(ctx context.Context, k call) error {
 	}
 	held := &Error{Write: k.method != http.MethodGet}
 	for waited := time.Duration(0); ; {
-		wait, err := limiter.Take(ctx, isBackground(ctx))
+		wait, err := limiter.Take(ctx, callerOf(ctx), isBackground(ctx))
 		if err != nil {
 			held.Err, held.Message = err, "the portal's database, which counts its calls, does not answer."
 			return held

@@ -28,7 +28,7 @@ func (l *limiter) note(format string, args ...any) {
 	l.asked = append(l.asked, fmt.Sprintf(format, args...))
 }
 
-func (l *limiter) Take(_ context.Context, background bool) (time.Duration, error) {
+func (l *limiter) Take(_ context.Context, _ string, background bool) (time.Duration, error) {
 	l.note("take background=%t", background)
 	if len(l.waits) == 0 {
 		return 0, l.err

@@ -22,6 +22,7 @@ import (
 // KindUnavailable when DigitalOcean does not answer or an approval cannot be
 // confirmed now; then it may be tried again.
 func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error) {
+	ctx = doapi.WithCaller(ctx, a.Identity)
 	r, err := e.collectable(ctx, a, number)
 	if err != nil {
 		return portal.Secret{}, err

@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
+	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -21,8 +22,17 @@ import (
 type Task struct {
 	Name  string
 	Every time.Duration
+	Queue string // DeliveryQueue, or empty for that of tasks
 	Run   func(context.Context) error
 }
+
+// Queues. Executions, which wait for DigitalOcean, keep no task from running,
+// and deliveries, which wait for others' servers, keep back neither.
+const (
+	requestQueue  = river.QueueDefault
+	taskQueue     = "tasks"
+	DeliveryQueue = "deliveries"
+)
 
 // Queue runs executions and tasks in the background.
 type Queue struct {
@@ -48,7 +58,7 @@ func NewQueue(pool *pgxpool.Pool, logger *slog.Logger, e *Executor, tasks []Task
 		RescueStuckJobsAfter: rescueAfter,
 		Logger:               logger,
 		PeriodicJobs:         periodic(tasks),
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 10}},
+		Queues:               queues(tasks),
 		Workers:              workers,
 	})
 	if err != nil {
@@ -127,7 +137,7 @@ type requestWorker struct {
 // Work takes a request one step on. A failure of the portal's own, like a
 // database that is away, is no end: the step is taken again.
 func (w *requestWorker) Work(ctx context.Context, job *river.Job[requestArgs]) error {
-	next, err := w.executor.Step(ctx, job.Args.RequestID)
+	next, err := w.executor.Step(doapi.Background(ctx), job.Args.RequestID)
 	switch {
 	case portal.KindOf(err) == portal.KindConflict:
 		return river.JobSnooze(w.executor.Pace.Settle) // another replica moved it; look again
@@ -176,11 +186,31 @@ func byName(tasks []Task) map[string]Task {
 	return m
 }
 
+// queues have a worker for each task, so that none waits for another.
+func queues(tasks []Task) map[string]river.QueueConfig {
+	count := map[string]int{taskQueue: 1, DeliveryQueue: 1}
+	for _, task := range tasks {
+		count[task.queue()]++
+	}
+	return map[string]river.QueueConfig{
+		requestQueue: {MaxWorkers: 10}, taskQueue: {MaxWorkers: count[taskQueue]}, DeliveryQueue: {MaxWorkers: count[DeliveryQueue]},
+	}
+}
+
+func (t Task) queue() string {
+	if t.Queue != "" {
+		return t.Queue
+	}
+	return taskQueue
+}
+
 func periodic(tasks []Task) []*river.PeriodicJob {
 	jobs := make([]*river.PeriodicJob, len(tasks))
 	for i, task := range tasks {
 		jobs[i] = river.NewPeriodicJob(river.PeriodicInterval(task.Every),
-			func() (river.JobArgs, *river.InsertOpts) { return taskArgs{Name: task.Name}, nil },
+			func() (river.JobArgs, *river.InsertOpts) {
+				return taskArgs{Name: task.Name}, &river.InsertOpts{Queue: task.queue()}
+			},
 			&river.PeriodicJobOpts{RunOnStart: true})
 	}
 	return jobs

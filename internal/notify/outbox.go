@@ -37,9 +37,18 @@ type claimed struct {
 	createdAt time.Time
 }
 
-// dueLanes are the lanes that have something to send now.
-func (s *Service) dueLanes(ctx context.Context) ([]string, error) {
-	rows, err := s.Pool.Query(ctx, `SELECT DISTINCT lane FROM deliveries WHERE state = 'waiting' AND next_at <= $1`, s.Now())
+// dueLanes are the lanes that have something to send now, mail or webhooks. Of
+// an owner of many channels it returns those that have waited longest.
+func (s *Service) dueLanes(ctx context.Context, mail bool) ([]string, error) {
+	rows, err := s.Pool.Query(ctx, `
+		SELECT lane FROM (
+			SELECT lane, since, channel IS NULL OR row_number() OVER (PARTITION BY owner ORDER BY since, lane) <= $3 AS within FROM (
+				SELECT d.lane, c.id AS channel, coalesce(c.team_id::text, c.issuer || ' ' || c.subject) AS owner, min(d.next_at) AS since
+				FROM deliveries d LEFT JOIN channels c ON c.id = d.channel_id
+				WHERE d.state = 'waiting' AND d.next_at <= $1 AND (coalesce(c.kind, 'mail') = 'mail') = $2
+				GROUP BY d.lane, c.id
+			) due
+		) shares WHERE within ORDER BY since, lane`, s.Now(), mail, sharedMost)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}

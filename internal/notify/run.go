@@ -12,20 +12,42 @@ import (
 // atOnce is how many targets are written to at the same time.
 const atOnce = 16
 
-// Run tells what there is to tell. A task calls it again and again; several at
-// once do no harm.
+// sharedMost is how many targets of one owner, a person or a team, are written
+// to at the same time, so that theirs do not keep others' waiting.
+const sharedMost = 4
+
+// Run tells what there is to tell, mail and webhooks at the same time. Several
+// at once do no harm.
 func (s *Service) Run(ctx context.Context) error {
-	expandErr := s.expandAll(ctx)
-	lanes, err := s.dueLanes(ctx)
+	expanded := s.expandAll(ctx)
+	var g errgroup.Group
+	g.Go(func() error { return s.drainAll(ctx, true) })
+	g.Go(func() error { return s.drainAll(ctx, false) })
+	return errors.Join(expanded, g.Wait())
+}
+
+// RunMail turns news into deliveries and sends those that are mail. A task
+// calls it again and again, and another RunHooks: mail does not wait for
+// webhooks that do not answer.
+func (s *Service) RunMail(ctx context.Context) error {
+	return errors.Join(s.expandAll(ctx), s.drainAll(ctx, true))
+}
+
+// RunHooks sends the deliveries that go to webhooks, which RunMail has queued.
+func (s *Service) RunHooks(ctx context.Context) error { return s.drainAll(ctx, false) }
+
+// drainAll drains the lanes that are due.
+func (s *Service) drainAll(ctx context.Context, mail bool) error {
+	lanes, err := s.dueLanes(ctx, mail)
 	if err != nil {
-		return errors.Join(expandErr, err)
+		return err
 	}
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for _, lane := range lanes {
 		g.Go(func() error { return s.drain(ctx, lane) })
 	}
-	return errors.Join(expandErr, g.Wait())
+	return g.Wait()
 }
 
 // drain sends what is due in a lane. It ends with the first failure, so that a

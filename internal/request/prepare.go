@@ -73,6 +73,7 @@ func Facts(op portal.OperationID, p portal.Params, clusters []portal.Cluster) []
 // prepare finds out what an operation is about, and reads what was typed. To
 // submit, the target is read live.
 func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live bool) (portal.Draft, error) {
+	ctx = doapi.WithCaller(ctx, a.Identity)
 	op, ok := operations[ask.Operation]
 	d := portal.Draft{Operation: ask.Operation, Form: ask.Form, Revises: ask.revises}
 	if ask.Form == nil {

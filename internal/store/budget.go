@@ -2,20 +2,31 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"sync"
 	"time"
 
 	"doksportal/internal/db"
 )
 
-// DigitalOcean takes 250 calls a minute and 5,000 an hour of a token. A budget
-// lets burst calls through at once and then one each interval: at most 227 in
-// any minute and 4,795 in any hour. Background work takes no more than half of
-// a burst, and leaves the last calls of the hour to people.
+// DigitalOcean takes 250 calls a minute and 5,000 an hour of a token. Half of
+// that, less a margin, is people's and half is background work's; what people
+// leave, background work may use as well. Each part lets its burst through at
+// once and then one call each interval: together at most 227 in any minute and
+// 4,795 in any hour. The last calls that DigitalOcean says are left are
+// background work's.
 const (
-	burst     = 150
-	each      = 775 * time.Millisecond
-	lastCalls = 500
+	peopleBurst     = 100
+	backgroundBurst = 50
+	each            = 1550 * time.Millisecond
+	lastCalls       = 100
+)
+
+// One person has no more than a share of people's calls.
+const (
+	personBurst = 30
+	personEach  = 4 * time.Second
 )
 
 // askFor is how long a call waits for Postgres before it is not made.
@@ -40,27 +51,52 @@ func NewBudget(db Querier, name string, now func() time.Time) *Budget {
 	return &Budget{db: db, name: name, now: now}
 }
 
-// Take asks to send one call. It returns 0 when it may be sent now, else how
-// long to wait before asking again. After an error nothing may be sent.
-func (b *Budget) Take(ctx context.Context, background bool) (time.Duration, error) {
+// Take asks to send one call, for a person whom caller stands for, or for
+// nobody in particular when it is empty. It returns 0 when it may be sent now,
+// else how long to wait before asking again. After an error nothing may be sent.
+func (b *Budget) Take(ctx context.Context, caller string, background bool) (time.Duration, error) {
 	now := b.now()
 	cost, wait := b.reserve(now, background)
 	if wait > 0 {
 		return wait, nil
 	}
-	wait, err := b.book(ctx, now, cost, ahead(background))
+	wait, err := b.bookShare(ctx, now, cost, caller, background)
 	if err != nil || wait > 0 {
 		b.giveBack()
 	}
 	return wait, db.Wrap(err)
 }
 
-// ahead is how far calls may be booked ahead of now.
-func ahead(background bool) time.Duration {
+// bookShare books a call in the part that it belongs to. Background work takes
+// what people leave when its own part is used up, but not all of it. A person's
+// own row comes first, so that who has used up their share costs others nothing.
+func (b *Budget) bookShare(ctx context.Context, now time.Time, cost time.Duration, caller string, background bool) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	if background {
-		return (burst/2 - 1) * each
+		wait, err := b.book(ctx, b.name+" background", now, cost, (backgroundBurst-1)*each)
+		if err != nil || wait == 0 {
+			return 0, err
+		}
+		spare, err := b.book(ctx, b.name, now, cost, (peopleBurst/2-1)*each)
+		return min(wait, spare), err
 	}
-	return (burst - 1) * each
+	if caller != "" {
+		sum := sha256.Sum256([]byte(caller))
+		wait, err := b.book(ctx, b.name+" person "+hex.EncodeToString(sum[:]), now, personEach, (personBurst-1)*personEach)
+		if err != nil || wait > 0 {
+			return wait, err
+		}
+	}
+	return b.book(ctx, b.name, now, cost, (peopleBurst-1)*each)
+}
+
+// Sweep forgets the shares of people who have made no call for an hour. A task
+// calls it.
+func (b *Budget) Sweep(ctx context.Context) error {
+	_, err := b.db.Exec(ctx, `DELETE FROM do_budgets WHERE starts_with(name, $1) AND booked_until < $2`,
+		b.name+" person ", b.now().Add(-time.Hour))
+	return db.Wrap(err)
 }
 
 // reserve returns what a call costs of the budget, or how long to wait because
@@ -75,10 +111,10 @@ func (b *Budget) reserve(now time.Time, background bool) (cost, wait time.Durati
 	if !now.Before(b.reset) {
 		return each, 0
 	}
-	if b.left <= 0 || background && b.left <= lastCalls {
+	if b.left <= 0 || !background && b.left <= lastCalls {
 		return 0, b.reset.Sub(now)
 	}
-	cost = max(each, b.reset.Sub(now)/time.Duration(b.left))
+	cost = max(each, 2*b.reset.Sub(now)/time.Duration(b.left)) // of one of two parts
 	b.left--
 	return cost, 0
 }
@@ -93,21 +129,22 @@ func (b *Budget) giveBack() {
 // book moves the row on, unless it is too far ahead; then it returns how long
 // to wait. Postgres looks at the row only once it has locked it, so that no two
 // calls take the same place.
-func (b *Budget) book(ctx context.Context, now time.Time, cost, ahead time.Duration) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
-	defer cancel()
+func (b *Budget) book(ctx context.Context, name string, now time.Time, cost, ahead time.Duration) (time.Duration, error) {
 	tag, err := b.db.Exec(ctx, `
-		INSERT INTO do_budgets AS b (name, booked_until) VALUES ($1, $2::timestamptz + $3::interval)
+		INSERT INTO do_budgets AS b (name, booked_until)
+		SELECT $1, $2::timestamptz + $3::interval
+		WHERE NOT EXISTS (SELECT FROM do_budgets WHERE name = $5 AND paused_until > $2)
 		ON CONFLICT (name) DO UPDATE SET booked_until = greatest(b.booked_until, $2) + $3
 		WHERE b.booked_until <= $4 AND b.paused_until <= $2`,
-		b.name, now, cost, now.Add(ahead))
+		name, now, cost, now.Add(ahead), b.name)
 	if err != nil || tag.RowsAffected() == 1 {
 		return 0, err
 	}
 	var at time.Time
 	err = b.db.QueryRow(ctx, `
-		SELECT greatest(booked_until - $2::interval, paused_until, $3) FROM do_budgets WHERE name = $1`,
-		b.name, ahead, now).Scan(&at)
+		SELECT greatest(max(booked_until) FILTER (WHERE name = $1) - $2::interval, max(paused_until) FILTER (WHERE name = $4), $3)
+		FROM do_budgets WHERE name IN ($1, $4)`,
+		name, ahead, now, b.name).Scan(&at)
 	return max(at.Sub(now), time.Millisecond), err // a place may have become free meanwhile
 }
 

@@ -46,7 +46,7 @@ func setupBudgets(t *testing.T) *budgetBundle {
 // take asks once and returns how long to wait.
 func take(t *testing.T, b *store.Budget, background bool) time.Duration {
 	t.Helper()
-	wait, err := b.Take(t.Context(), background)
+	wait, err := b.Take(t.Context(), "", background)
 	if err != nil {
 		t.Error(err)
 	}
@@ -76,16 +76,16 @@ func (b *budgetBundle) drain(t *testing.T, background bool) int {
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
-	if got := b.drain(t, false); got != 150 {
-		t.Errorf("%d calls at once, want 150", got)
+	if got := b.drain(t, false); got != 100 {
+		t.Errorf("%d calls at once, want 100", got)
 	}
 	b.clock.advance(time.Minute)
-	if got := b.drain(t, false); got != 77 {
-		t.Errorf("%d calls a minute later, want 77", got)
+	if got := b.drain(t, false); got != 38 {
+		t.Errorf("%d calls a minute later, want 38", got)
 	}
 	b.clock.advance(time.Hour)
-	if got := b.drain(t, false); got != 150 {
-		t.Errorf("%d calls an hour later, want 150", got)
+	if got := b.drain(t, false); got != 100 {
+		t.Errorf("%d calls an hour later, want 100", got)
 	}
 }
 
@@ -97,8 +97,10 @@ func TestBudgetStaysBelowTheLimits(t *testing.T) {
 	var calls []int // in each step
 	for range 2 * time.Hour / step {
 		got := 0
-		for take(t, b.budgets[got%2], false) == 0 {
-			got++
+		for _, background := range []bool{false, true} {
+			for take(t, b.budgets[got%2], background) == 0 {
+				got++
+			}
 		}
 		calls = append(calls, got)
 		b.clock.advance(step)
@@ -124,22 +126,66 @@ func busiest(calls []int, n int) int {
 	return most
 }
 
-// Background work leaves half of a burst to people.
-func TestPeopleComeFirst(t *testing.T) {
+// Background work leaves half of what people have to them, and what people do
+// never eats its own part.
+func TestPeopleAndBackgroundHaveParts(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
-	if got := b.drain(t, true); got != 75 {
-		t.Errorf("background work took %d calls, want 75", got)
+	if got := b.drain(t, true); got != 100 {
+		t.Errorf("background work took %d calls, want its own 50 and half of people's", got)
 	}
-	if got := b.drain(t, false); got != 75 {
-		t.Errorf("people took %d calls, want 75", got)
+	if got := b.drain(t, false); got != 50 {
+		t.Errorf("people took %d calls, want 50", got)
 	}
-	b.clock.advance(30 * time.Second)
-	if wait := take(t, b.budgets[0], true); wait <= 0 {
-		t.Error("background work goes on although people have just used everything")
+	got := 0
+	for range 60 {
+		b.clock.advance(time.Second)
+		for take(t, b.budgets[0], false) == 0 { // people use all that is theirs
+		}
+		for take(t, b.budgets[1], true) == 0 {
+			got++
+		}
 	}
-	if wait := take(t, b.budgets[1], false); wait != 0 {
-		t.Errorf("people wait %s", wait)
+	if got != 38 {
+		t.Errorf("background work took %d calls in a minute of busy people, want 38", got)
+	}
+}
+
+// One person who asks without end, at all replicas, leaves others and the
+// background work their calls.
+func TestOnePersonHasAShare(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	asks := func(caller string) (got int) {
+		for i := range 200 {
+			wait, err := b.budgets[i%2].Take(t.Context(), caller, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wait == 0 {
+				got++
+			}
+		}
+		return got
+	}
+	if got := asks("issuer ann"); got != 30 {
+		t.Errorf("one person took %d calls, want 30", got)
+	}
+	for range 60 {
+		b.clock.advance(time.Second)
+		asks("issuer ann")
+	}
+	if got := asks("issuer bob"); got != 30 {
+		t.Errorf("another person took %d calls, want 30", got)
+	}
+	b.clock.advance(4 * time.Hour)
+	for _, budget := range b.budgets {
+		if err := budget.Sweep(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := asks("issuer ann"); got != 30 {
+		t.Errorf("after hours, one person took %d calls, want 30", got)
 	}
 }
 
@@ -149,7 +195,7 @@ func TestBudgetSaysHowLongToWait(t *testing.T) {
 	b := setupBudgets(t)
 	b.drain(t, false)
 	wait := take(t, b.budgets[0], false)
-	if wait <= 0 || wait > time.Second {
+	if wait <= 0 || wait > 2*time.Second {
 		t.Fatalf("wait %s", wait)
 	}
 	b.clock.advance(wait)
@@ -205,7 +251,7 @@ func TestRemainingIsObeyed(t *testing.T) {
 	one.Saw(t.Context(), 30, reset) // an older answer
 	got := 0
 	for b.clock.Now().Before(reset) {
-		if take(t, one, false) == 0 {
+		if take(t, one, true) == 0 {
 			got++
 		}
 		b.clock.advance(10 * time.Second)
@@ -216,22 +262,22 @@ func TestRemainingIsObeyed(t *testing.T) {
 	if got != 20 {
 		t.Errorf("%d calls, want 20", got)
 	}
-	if wait := take(t, one, false); wait != 0 {
+	if wait := take(t, one, true); wait != 0 {
 		t.Errorf("after the reset, wait %s", wait)
 	}
 }
 
 // When nothing is left, all replicas wait for the reset; the last calls are
-// for people.
+// for background work.
 func TestNothingRemains(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
 	b.budgets[0].Saw(t.Context(), 100, b.clock.Now().Add(time.Minute))
-	if wait := take(t, b.budgets[0], true); wait != time.Minute {
-		t.Errorf("background work waits %s", wait)
-	}
-	if wait := take(t, b.budgets[0], false); wait != 0 {
+	if wait := take(t, b.budgets[0], false); wait != time.Minute {
 		t.Errorf("people wait %s", wait)
+	}
+	if wait := take(t, b.budgets[0], true); wait != 0 {
+		t.Errorf("background work waits %s", wait)
 	}
 	b.budgets[0].Saw(t.Context(), 0, b.clock.Now().Add(2*time.Minute))
 	for i, budget := range b.budgets {
@@ -252,7 +298,7 @@ func TestBudgetWithoutPostgres(t *testing.T) {
 	pool := dbtest.New(t)
 	b := store.NewBudget(pool, "main", newClock().Now)
 	pool.Close()
-	if _, err := b.Take(t.Context(), false); err == nil {
+	if _, err := b.Take(t.Context(), "", false); err == nil {
 		t.Error("a call is let through")
 	}
 	calls := atomic.Int64{}
@@ -304,7 +350,7 @@ func BenchmarkBudget(b *testing.B) {
 	budget := store.NewBudget(dbtest.New(b), "main", clock.Now)
 	for b.Loop() {
 		clock.advance(time.Second)
-		if wait, err := budget.Take(b.Context(), false); err != nil || wait != 0 {
+		if wait, err := budget.Take(b.Context(), "", false); err != nil || wait != 0 {
 			b.Fatal(wait, err)
 		}
 	}

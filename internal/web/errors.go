@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/views"
 )
@@ -60,6 +61,9 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
 		s.Logger.Debug("the reader has left", "request", c.GetString(keyRequestID), "error", err)
 		return
+	}
+	if wrapped := db.Wrap(err); portal.KindOf(wrapped) == portal.KindUnavailable {
+		err = wrapped // whoever read the database need not have given it a kind
 	}
 	kind := portal.KindOf(err)
 	id := c.GetString(keyRequestID)

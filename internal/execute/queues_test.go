@@ -1,0 +1,73 @@
+package execute_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"doksportal/internal/doapi"
+	"doksportal/internal/execute"
+)
+
+// While as many executions as the queue takes on hang at DigitalOcean, tasks
+// and deliveries go on.
+func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
+	b := setup(t)
+	hung, release := make(chan struct{}, 100), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server sees that its caller leaves
+		hung <- struct{}{}
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	var err error
+	b.executor.DO, err = doapi.New(server.URL, token)
+	b.must(err)
+	const executions = 10 // as many as work at once
+	for i := range executions {
+		b.create(fmt.Sprintf("shop-%d", i), 1)
+	}
+	task, delivery := make(chan struct{}), make(chan struct{})
+	says := func(c chan struct{}) func(context.Context) error {
+		return func(ctx context.Context) error {
+			select {
+			case c <- struct{}{}:
+			case <-ctx.Done():
+			}
+			return nil
+		}
+	}
+	queue, err := execute.NewQueue(b.pool, slog.New(slog.DiscardHandler), b.executor, []execute.Task{
+		{Name: "task", Every: time.Second, Run: says(task)},
+		{Name: "delivery", Every: time.Second, Queue: execute.DeliveryQueue, Run: says(delivery)},
+	})
+	b.must(err)
+	b.must(queue.Requeue(t.Context(), b.pool, b.clock.Now().Add(time.Second)))
+	b.must(queue.Start(t.Context()))
+	t.Cleanup(func() { _ = queue.Stop(context.Background()) })
+	failure := time.After(time.Minute)
+	await := func(c chan struct{}, what string) {
+		t.Helper()
+		select {
+		case <-c:
+		case <-failure:
+			t.Fatal(what)
+		}
+	}
+	for range executions {
+		await(hung, "the executions do not begin")
+	}
+	for range 3 { // the first may have begun before
+		await(task, "tasks wait for executions")
+		await(delivery, "deliveries wait for executions")
+	}
+}
