@@ -207,6 +207,32 @@ func TestDenyEverythingTakesTwo(t *testing.T) {
 	}
 }
 
+// What needs the approval of a group in which nobody is known to be is denied
+// altogether.
+func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
+	b := setup(t)
+	asks := func(group string) string {
+		const both = "      - {approvals: 1, from: [platform]}\n"
+		return strings.Replace(policy.BuiltInText, both, both+"      - {approvals: 1, from: ['group:"+group+"']}\n", 1)
+	}
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre}', now())`)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', 1, '{}', now())`, uuid.NewString())
+	b.must(err)
+	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
+		c, err := b.book.Check(t.Context(), asks(group))
+		b.must(err)
+		if len(c.Faults) > 0 || len(c.Easier) > 0 || len(c.Stops) > 0 != stops {
+			t.Errorf("%s: %+v", group, c)
+		}
+	}
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), asks("ghosts"), "for ghosts")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Errorf("one admin alone has put it in force: %+v", p)
+	}
+}
+
 // A preview ends when its reader has left.
 func TestPreviewEndsWithItsReader(t *testing.T) {
 	b := setup(t)
