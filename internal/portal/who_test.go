@@ -66,6 +66,8 @@ func TestWhoMay(t *testing.T) {
 	}
 	glass.Glass = []portal.Glass{{Revision: 2, By: actor("admin", nil).Person()}}
 	glassOfApprover.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person(), Reviewer: actor("sre", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	glassOfBoth := asked(portal.Executing, portal.DeleteCluster)
+	glassOfBoth.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
 	stop := map[string]string{"ann": "withdraw", "admin": "stop", "approver": "stop", "sre": "stop", "platform": "stop"}
 	pending := map[string]string{"ann": "revise, withdraw", "admin": "break glass", "approver": "review", "sre": "review"}
 	tests := []struct {
@@ -82,6 +84,7 @@ func TestWhoMay(t *testing.T) {
 		{"executing", asked(portal.Executing, portal.DeleteCluster), map[string]string{}},
 		{"glass broken by an admin", glass, map[string]string{"approver": "review glass", "sre": "review glass"}},
 		{"glass broken by an approver, and earlier", glassOfApprover, map[string]string{"admin": "review glass", "sre": "review glass"}},
+		{"glass broken by both", glassOfBoth, map[string]string{"admin": "review glass", "approver": "review glass", "sre": "review glass"}},
 	}
 	for _, tt := range tests {
 		got := map[string]string{}
@@ -173,6 +176,34 @@ func TestWhichGlassCounts(t *testing.T) {
 	r.Glass = append(r.Glass, portal.Glass{Revision: 2, By: actor("other", nil).Person()})
 	if g := r.Broken(); g == nil || g.By.Subject != "other" {
 		t.Errorf("%+v", g)
+	}
+}
+
+// Why somebody may not review what was done without approvals.
+func TestWhyGlassIsNotReviewed(t *testing.T) {
+	t.Parallel()
+	owed := portal.Glass{Revision: 2, By: actor("admin", nil).Person()}
+	given := owed
+	given.Reviewer = actor("other", nil).Person()
+	admin, sre := actor("admin", nil, portal.RoleAdmin), actor("sre", []string{"sre"})
+	for _, tt := range []struct {
+		name  string
+		actor portal.Actor
+		glass []portal.Glass
+		want  portal.Kind
+	}{
+		{"who broke it", admin, []portal.Glass{owed}, portal.KindForbidden},
+		{"who broke it, once it is reviewed", admin, []portal.Glass{given}, portal.KindConflict},
+		{"who broke none", sre, []portal.Glass{given}, portal.KindConflict},
+		{"where none was broken", admin, nil, portal.KindConflict},
+		{"where another's is reviewed and one's own is not", admin, []portal.Glass{{Revision: 1, By: sre.Person(), Reviewer: admin.Person()}, owed}, portal.KindForbidden},
+		{"who may not", actor("member", []string{"pay"}), []portal.Glass{owed}, portal.KindForbidden},
+	} {
+		r := asked(portal.Executing, portal.DeleteCluster)
+		r.Glass = tt.glass
+		if err := r.GlassReviewRefusal(tt.actor); err == nil || portal.KindOf(err) != tt.want {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }
 
