@@ -269,6 +269,7 @@ func TestEasierTakesTwo(t *testing.T) {
 	}
 	b.wantKind(b.book.Decide(t.Context(), b.ben, 2, true), portal.KindConflict)
 	b.wantKind(b.book.Decide(t.Context(), b.ben, 2, false), portal.KindConflict)
+	b.wantKind(b.book.Decide(t.Context(), b.ada, 2, true), portal.KindConflict) // whose own it is does not matter any more
 	if diff := cmp.Diff([]string{"policy_in_force portal policy 1", "policy_proposed ada 2", "policy_in_force ben 2"}, b.events()); diff != "" {
 		t.Error(diff)
 	}
@@ -310,14 +311,15 @@ func TestAnotherCameInForce(t *testing.T) {
 
 func TestWhoMay(t *testing.T) {
 	b := setup(t)
-	stale, ahead, member := b.ada, b.ada, b.ada
+	stale, ahead, member, nobody := b.ada, b.ada, b.ada, b.ada
+	nobody.Identity = portal.Identity{} // with an admin's role
 	stale.SignedInAt, ahead.SignedInAt, member.Roles = now.Add(-6*time.Minute), now.Add(2*time.Minute), []portal.Role{portal.RoleAuditor, portal.RolePlatformApprover}
 	_, err := b.book.Propose(t.Context(), b.ben, b.base(), b.easier, "less work")
 	b.must(err)
 	for _, who := range []struct {
 		actor portal.Actor
 		kind  portal.Kind
-	}{{stale, portal.KindStepUp}, {ahead, portal.KindStepUp}, {member, portal.KindForbidden}, {portal.Actor{}, portal.KindForbidden}} {
+	}{{stale, portal.KindStepUp}, {ahead, portal.KindStepUp}, {member, portal.KindForbidden}, {nobody, portal.KindForbidden}, {portal.Actor{}, portal.KindForbidden}} {
 		_, err := b.book.Propose(t.Context(), who.actor, b.base(), b.stricter, "x")
 		b.wantKind(err, who.kind)
 		b.wantKind(b.book.Decide(t.Context(), who.actor, 2, true), who.kind)
