@@ -8,7 +8,7 @@ VIEWS := $(shell find views -name '*.templ')
 GO_SOURCES := $(shell find cmd internal migrations static views -name '*.go' -o -name '*.sql' -o -name '*.html' | grep -v '^static/dist') go.mod go.sum
 ASSET_SOURCES := static/src/app.css static/src/app.js scripts/assets.mjs $(VIEWS)
 
-.PHONY: help demo build test check bench generate need-go need-node chromium
+.PHONY: help demo build test check bench mutate generate need-go need-node chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of ge
 
 bench: need-go static/dist/manifest.json node_modules/.package-lock.json ## run the benchmarks
 	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi ./internal/store ./internal/policy ./internal/request ./internal/execute
+
+mutate: need-go static/dist/manifest.json ## break the checks of who may do what, one by one; flags: make mutate ARGS="-quick -only portal"
+	go run ./test/mutate $(ARGS)
 
 generate: need-go ## make the Go files of the pages
 	go tool templ generate

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +13,12 @@ import (
 )
 
 type policyCmd struct {
-	Check policyCheckCmd `cmd:"" help:"Look for faults in a policy, without a portal."`
+	Check policyCheckCmd `cmd:"" help:"Look for faults in a policy and for what it denies altogether, without a portal."`
 }
 
 type policyCheckCmd struct {
 	File    string `arg:"" help:"The policy."`
-	Against string `placeholder:"FILE" help:"Say what the policy makes easier than the one in this file, and what it denies altogether."`
+	Against string `placeholder:"FILE" help:"Say what the policy makes easier than the one in this file, and what only the new one denies altogether."`
 }
 
 // Run checks a policy and fails when it has faults.
@@ -26,17 +27,17 @@ func (c policyCheckCmd) Run(k *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	var before *policy.Policy
 	if c.Against != "" {
-		before, err := readPolicy(k.Stdout, c.Against)
-		if err != nil {
+		if before, err = readPolicy(k.Stdout, c.Against); err != nil {
 			return err
 		}
-		for _, what := range policy.Loosens(before, p) {
+		for _, what := range policy.Loosens(context.Background(), before, p) {
 			fmt.Fprintln(k.Stdout, "easier:", what)
 		}
-		for _, what := range policy.Stops(before, p) {
-			fmt.Fprintln(k.Stdout, "denied:", what)
-		}
+	}
+	for _, what := range policy.Stops(context.Background(), before, p, nil) {
+		fmt.Fprintln(k.Stdout, "denied:", what)
 	}
 	fmt.Fprintf(k.Stdout, "ok: %d rules\n", p.Rules())
 	return nil

@@ -2,6 +2,8 @@ package execute_test
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,4 +140,30 @@ func TestCollectCutOff(t *testing.T) {
 		t.Errorf("reason %q", r.Reason)
 	}
 	b.wantCalls("get_kubeconfig", 0)
+}
+
+// Nothing is handed out before its time: within a cool-off or outside of a
+// window, to the second.
+func TestCollectTooEarly(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"cool-off", "window"} {
+		b := richSetup(t)
+		opens := b.clock.Now().Add(10 * time.Minute).Truncate(time.Minute)
+		terms := "cool_off: " + strconv.Itoa(int(opens.Sub(b.clock.Now())/time.Second)) + "s"
+		if name == "window" {
+			terms = fmt.Sprintf(`windows: [{days: [fri], from: "%s", to: "%s", zone: UTC}]`, opens.Format("15:04"), opens.Add(5*time.Minute).Format("15:04"))
+		}
+		b.policy("rules: [{name: rest, allow: true, " + terms + "}]")
+		r := b.access(portal.GetKubeconfig, portal.Development, "30")
+		b.want(r, portal.Approved)
+		b.clock.advance(opens.Sub(b.clock.Now()) - time.Second)
+		_, err := b.collect(b.person("ann", "pay"), r)
+		b.wantKind(err, portal.KindConflict, name+": collected a second too early")
+		b.wantCalls("get_kubeconfig", 0)
+		b.want(b.read(r), portal.Approved)
+		b.clock.advance(time.Second)
+		if _, err := b.collect(b.person("ann", "pay"), r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
+	celast "cel.dev/cel-go/common/ast"
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -34,16 +35,38 @@ func (r *reader) condition(n ast.Node) *condition {
 		r.fault(n, "A condition is true or false; this one is of type %s.", plainTypes(checked.OutputType().String()))
 		return nil
 	}
-	if errs := checkPatterns(checked.NativeRep()); len(errs) > 0 {
+	sizes, errs := checkPatterns(checked.NativeRep())
+	if len(errs) > 0 {
 		r.conditionFaults(n, text, errs)
 		return nil
 	}
-	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize)) // which compiles patterns
+	if r.states += sizes.total(); r.states > maxAllStates {
+		r.fault(n, "The patterns of this policy repeat too much: written out, those up to here would have more than %d parts together.", maxAllStates)
+		return nil
+	}
+	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.CostTracking(sizes), cel.EvalOptions(cel.OptOptimize)) // which compiles patterns
 	if err != nil {
 		r.fault(n, "This condition cannot be used: %s.", err)
 		return nil
 	}
-	return &condition{text: strings.TrimSpace(text), program: program}
+	c := &condition{text: strings.TrimSpace(text), program: program}
+	if !speaksOfRequest(checked.NativeRep()) {
+		if holds, err := c.holds(&Input{}); err == nil {
+			c.constant = &holds
+		}
+	}
+	return c
+}
+
+// speaksOfRequest reports whether a condition names any of the variables.
+func speaksOfRequest(checked *celast.AST) bool {
+	return len(celast.MatchDescendants(celast.NavigateAST(checked), func(e celast.NavigableExpr) bool {
+		if e.Kind() != celast.IdentKind {
+			return false
+		}
+		_, is := variables{&Input{}}.ResolveName(e.AsIdent())
+		return is
+	})) > 0
 }
 
 // conditionFaults notes what is wrong with a condition, where it was typed.

@@ -15,13 +15,21 @@ const (
 	maxCondition = 4 << 10 // characters
 	maxCost      = 20_000  // in CEL's own measure, about one per operator
 	maxDepth     = 50
+	matchStates  = 100 // of a pattern, times characters that it is held against, that cost one
 )
 
 // condition is a CEL expression that is true or false.
 type condition struct {
-	text    string
-	program cel.Program
+	text     string
+	program  cel.Program
+	constant *bool // what it comes to whatever is asked for; nil when that matters
 }
+
+// always reports whether the condition holds for every request. A nil one does.
+func (c *condition) always() bool { return c == nil || c.constant != nil && *c.constant }
+
+// never reports whether the condition holds for no request.
+func (c *condition) never() bool { return c != nil && c.constant != nil && !*c.constant }
 
 // environment declares the variables of conditions, one for each member of
 // Input.

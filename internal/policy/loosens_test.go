@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -81,6 +82,9 @@ func TestLoosens(t *testing.T) {
 		{"a fresh sign-in by default", "longest_access: 8h}", "longest_access: 8h, fresh_sign_in: true}", not},
 		{"no windows", "    windows: [{days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: UTC}]\n", "", easier},
 		{"another window", "17:00", "16:00", easier},
+		{"another day of a window", "[mon, tue], from", "[mon, wed], from", easier},
+		{"another start of a window", `from: "09:00"`, `from: "08:59"`, easier},
+		{"another zone of a window", "zone: UTC", "zone: Europe/Berlin", easier},
 		{"a window more", "zone: UTC}]", "zone: UTC}, {days: [wed], from: \"09:00\", to: \"17:00\", zone: UTC}]", easier},
 		{"windows where there were none", "cool_off: 15m", "cool_off: 15m\n    windows: [{days: [sun], from: \"09:00\", to: \"17:00\", zone: UTC}]", not},
 		{"a rule more at the end", "longest_access: 1h}", "longest_access: 1h}\n  - {name: registries, risks: [account], allow: true}", easier},
@@ -92,7 +96,7 @@ func TestLoosens(t *testing.T) {
 		if !strings.Contains(strict, tt.from) {
 			t.Errorf("%s: the policy has no %q", tt.name, tt.from)
 		}
-		got := policy.Loosens(must(t, strict), must(t, strings.Replace(strict, tt.from, tt.to, 1)))
+		got := policy.Loosens(t.Context(), must(t, strict), must(t, strings.Replace(strict, tt.from, tt.to, 1)))
 		if (len(got) > 0) != tt.easier {
 			t.Errorf("%s: %q", tt.name, got)
 		}
@@ -103,7 +107,7 @@ func TestLoosensWords(t *testing.T) {
 	t.Parallel()
 	now := strings.NewReplacer("[development], allow", "[development, staging], allow", "deny: frozen", "require: [{approvals: 1, from: ['group:sre']}]",
 		"longest_access: 1h", "longest_access: 4h", "typed_name: true", "typed_name: false").Replace(strict)
-	got := policy.Loosens(must(t, strict), must(t, now))
+	got := policy.Loosens(t.Context(), must(t, strict), must(t, now))
 	want := []string{
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in production of team pay, production of other teams: the name is not typed any more (rule “guarded”).",
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
@@ -123,7 +127,7 @@ func TestLoosensPlatformGroup(t *testing.T) {
 	t.Parallel()
 	old, now := must(t, strict), must(t, strict)
 	now.PlatformApprovers = "everybody"
-	if got := policy.Loosens(old, now); len(got) != 1 || !strings.Contains(got[0], "“everybody” instead of “platform”") {
+	if got := policy.Loosens(t.Context(), old, now); len(got) != 1 || !strings.Contains(got[0], "“everybody” instead of “platform”") {
 		t.Errorf("%q", got)
 	}
 }
@@ -134,10 +138,10 @@ func TestLoosensMovesNeeds(t *testing.T) {
 	t.Parallel()
 	of := func(needs string) *policy.Policy { return must(t, "rules: [{name: a, require: ["+needs+"]}]") }
 	old := of("{approvals: 1, from: [team, platform]}, {approvals: 1, from: [team]}")
-	if got := policy.Loosens(old, of("{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}")); len(got) > 0 {
+	if got := policy.Loosens(t.Context(), old, of("{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}")); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
-	if got := policy.Loosens(old, of("{approvals: 1, from: [platform]}, {approvals: 1, from: [platform]}")); len(got) == 0 {
+	if got := policy.Loosens(t.Context(), old, of("{approvals: 1, from: [platform]}, {approvals: 1, from: [platform]}")); len(got) == 0 {
 		t.Error("the team's approval is not missed")
 	}
 }
@@ -160,11 +164,11 @@ func conditional(name string) string {
 func TestLoosensTooMany(t *testing.T) {
 	t.Parallel()
 	a, b := must(t, conditional("a")), must(t, conditional("b"))
-	if got := policy.Loosens(a, a); len(got) > 0 {
+	if got := policy.Loosens(t.Context(), a, a); len(got) > 0 {
 		t.Errorf("a policy is easier than itself: %q", got)
 	}
 	begun := time.Now()
-	got := policy.Loosens(a, b)
+	got := policy.Loosens(t.Context(), a, b)
 	if took := time.Since(begun); len(got) == 0 || !strings.Contains(got[len(got)-1], "too many to compare") || took > 5*time.Second {
 		t.Errorf("after %s: %q", took, got)
 	}
@@ -178,7 +182,7 @@ func TestLoosensIsSound(t *testing.T) {
 	stricter := 0
 	for range 1000 {
 		old, now := randomPolicy(t, random), randomPolicy(t, random)
-		if len(policy.Loosens(old, now)) > 0 {
+		if len(policy.Loosens(t.Context(), old, now)) > 0 {
 			continue
 		}
 		stricter++
@@ -190,6 +194,90 @@ func TestLoosensIsSound(t *testing.T) {
 	}
 	if stricter < 30 {
 		t.Errorf("only %d pairs were not easier", stricter)
+	}
+}
+
+// Steps of which none makes anything easier do not make it easier together.
+func TestStepsOfOneAdmin(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	steps := 0
+	for range 60 {
+		first := randomPolicy(t, random)
+		for last, tries := first, 0; tries < 60; tries++ {
+			next := randomPolicy(t, random)
+			if len(policy.Loosens(t.Context(), last, next)) > 0 {
+				continue
+			}
+			last = next
+			steps++
+			for _, in := range someInputs() {
+				if before, after := first.Judge(in), last.Judge(in); softer(before, after) {
+					t.Fatalf("%s in %q of %q: %s, at first %s", in.Change.Operation, in.Cluster.Environment, in.Team.Slug, say(after), say(before))
+				}
+			}
+		}
+	}
+	if steps < 120 {
+		t.Errorf("only %d steps were taken", steps)
+	}
+}
+
+// A rule for a team counts whether there is such a team or not: who makes the
+// team afterwards loosens nothing.
+func TestTeamsThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	now := must(t, strings.Replace(strict, "rules:\n", "rules:\n  - {name: ours, teams: [not-there], allow: true}\n", 1))
+	if got := policy.Loosens(t.Context(), must(t, strict), now); len(got) == 0 || !strings.Contains(strings.Join(got, " "), "team not-there") {
+		t.Errorf("%q", got)
+	}
+}
+
+// teams names teams, each with so many digits that its name is unlike others.
+func teams(from, to int) string {
+	var list []string
+	for i := from; i < to; i++ {
+		list = append(list, fmt.Sprintf("t%d", i))
+	}
+	return strings.Join(list, ", ")
+}
+
+// Teams of which all rules say the same are one; more sets of them than can be
+// compared count as easier, and as stopped.
+func TestManyTeams(t *testing.T) {
+	t.Parallel()
+	alike := must(t, "rules: [{name: a, teams: ["+teams(0, 5000)+"], allow: true}, {name: b, deny: x}]")
+	got := policy.Loosens(t.Context(), must(t, "rules: [{name: b, deny: x}]"), alike)
+	if len(got) != 1 || !strings.Contains(got[0], "production of team t1000, production of 4995 more like them") || len(got[0]) > 2000 {
+		t.Errorf("%.500q", got)
+	}
+	var b strings.Builder
+	b.WriteString("rules:\n")
+	for i := range 160 {
+		fmt.Fprintf(&b, "  - {name: r%d, teams: [%s], when: cluster.ha, deny: x}\n", i, teams(10*i, 10*i+15)) // each shares some with the next
+	}
+	b.WriteString("  - {name: rest, allow: true}\n")
+	many := must(t, b.String())
+	if got := policy.Loosens(t.Context(), many, many); len(got) != 1 || !strings.Contains(got[0], "teams are too many") {
+		t.Errorf("%.500q", got)
+	}
+	if got := policy.Stops(t.Context(), many, many, nil); len(got) != 1 || !strings.Contains(got[0], "teams are too many") {
+		t.Errorf("%.500q", got)
+	}
+}
+
+// Nobody works on for a reader who has left, and what was not compared is not
+// taken for as strict.
+func TestComparisonEndsWithItsReader(t *testing.T) {
+	t.Parallel()
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	p := must(t, strict)
+	if got := policy.Loosens(ctx, p, p); len(got) == 0 {
+		t.Error("it went on, or gave up in silence")
+	}
+	if got := policy.Stops(ctx, p, p, nil); len(got) == 0 {
+		t.Error("it went on, or gave up in silence")
 	}
 }
 

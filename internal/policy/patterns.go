@@ -3,54 +3,86 @@ package policy
 import (
 	"fmt"
 	"regexp/syntax"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/common"
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 )
 
-// Bounds of a pattern. CEL's cost limit counts neither the compilation of a
+// Bounds of patterns. CEL's cost limit counts neither the compilation of a
 // pattern nor how large it becomes.
 const (
-	maxPattern = 200   // characters
-	maxStates  = 2_000 // of the compiled pattern, about one per character that it can match
+	maxPattern   = 200    // characters
+	maxStates    = 2_000  // of the compiled pattern, about one per character that it can match
+	maxAllStates = 20_000 // of all patterns of a policy
 )
 
-// checkPatterns says what is wrong with the patterns of a condition. They are
-// constants, so that each is compiled once, when the policy is read.
-func checkPatterns(checked *celast.AST) []*common.Error {
+// patternSizes are the states of a condition's patterns, by their text.
+type patternSizes map[string]int
+
+// CallCost is what a match costs: the steps that it takes at worst, which grow
+// with the pattern as it is written out. CEL counts the pattern as it is typed.
+func (s patternSizes) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+	if function != overloads.Matches || len(args) != 2 {
+		return nil
+	}
+	text, _ := args[0].Value().(string)
+	pattern, _ := args[1].Value().(string)
+	steps := uint64((len(text) + 1) * max(1, s[pattern]))
+	cost := 1 + steps/matchStates
+	return &cost
+}
+
+func (s patternSizes) total() int {
+	sum := 0
+	for _, states := range s {
+		sum += states
+	}
+	return sum
+}
+
+// checkPatterns measures the patterns of a condition and says what is wrong with
+// them. They are constants, so that each is compiled once, when the policy is
+// read.
+func checkPatterns(checked *celast.AST) (patternSizes, []*common.Error) {
+	sizes := patternSizes{}
 	var errs []*common.Error
 	for _, call := range celast.MatchDescendants(celast.NavigateAST(checked), celast.FunctionMatcher(overloads.Matches)) {
 		args := call.AsCall().Args()
 		pattern := args[len(args)-1] // of text.matches(pattern) and of matches(text, pattern)
-		if why := wrongPattern(pattern); why != "" {
+		text, size, why := readPattern(pattern)
+		if sizes[text] = size; why != "" {
 			errs = append(errs, &common.Error{Location: checked.SourceInfo().GetStartLocation(pattern.ID()), Message: why, ExprID: pattern.ID()})
 		}
 	}
-	return errs
+	return sizes, errs
 }
 
-// wrongPattern says why an expression is no pattern, empty when it is one.
-func wrongPattern(e celast.Expr) string {
+// readPattern returns a pattern and its states, or says why an expression is
+// none.
+func readPattern(e celast.Expr) (text string, size int, why string) {
 	if e.Kind() != celast.LiteralKind {
-		return "A pattern is a text in quotes"
+		return "", 0, "A pattern is a text in quotes"
 	}
-	text, ok := e.AsLiteral().(types.String)
+	literal, ok := e.AsLiteral().(types.String)
 	if !ok {
-		return "A pattern is a text in quotes"
+		return "", 0, "A pattern is a text in quotes"
 	}
-	if n := len([]rune(string(text))); n > maxPattern {
-		return fmt.Sprintf("A pattern has at most %d characters; this one has %d", maxPattern, n)
+	text = string(literal)
+	if n := utf8.RuneCountInString(text); n > maxPattern {
+		return text, 0, fmt.Sprintf("A pattern has at most %d characters; this one has %d", maxPattern, n)
 	}
-	parsed, err := syntax.Parse(string(text), syntax.Perl)
+	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return fmt.Sprintf("This is no pattern: %v", err)
+		return text, 0, fmt.Sprintf("This is no pattern: %v", err)
 	}
-	if states(parsed) > maxStates {
-		return fmt.Sprintf("This pattern repeats too much: written out it would have more than %d parts", maxStates)
+	if size = states(parsed); size > maxStates {
+		return text, size, fmt.Sprintf("This pattern repeats too much: written out it would have more than %d parts", maxStates)
 	}
-	return ""
+	return text, size, ""
 }
 
 // states is about how large a pattern becomes when its repetitions are written

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,6 +36,37 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// The patterns of a policy are bounded together, and a match costs what it takes
+// at worst, so that no condition goes on for long.
+func TestPatternsTogether(t *testing.T) {
+	t.Parallel()
+	rules := func(n int) string {
+		var b strings.Builder
+		b.WriteString("rules:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  - {name: r%d, when: 'cluster.name.matches(\"a{490}b{490}%d\")', deny: x}\n", i, i)
+		}
+		return b.String()
+	}
+	if got := faults(t, rules(10)); len(got) > 0 {
+		t.Errorf("ten patterns: %q", got)
+	}
+	got := faults(t, rules(200))
+	if len(got) == 0 || !strings.Contains(got[0], "The patterns of this policy repeat too much") || !strings.HasPrefix(got[0], "12:") {
+		t.Errorf("200 patterns: %q", got)
+	}
+	const costly = `rules: [{name: costly, when: '[1,2,3,4,5,6,7,8,9].all(i, [1,2,3].all(j, !cluster.name.matches("(a?){300}b")))', allow: true}]`
+	in := input(portal.CreateCluster, portal.Development, false)
+	in.Cluster.Name = "a"
+	if v := must(t, costly).Judge(in); v.Decision != portal.Allow {
+		t.Errorf("a short name: %+v", v)
+	}
+	in.Cluster.Name = strings.Repeat("a", 250)
+	if v := must(t, costly).Judge(in); v.Decision != portal.Deny || !strings.Contains(v.Reason, "cannot be evaluated") {
+		t.Errorf("a long name: %+v", v)
+	}
+}
+
 // A file may begin with a byte order mark; what cannot be seen elsewhere is
 // named where it stands.
 func TestWhatCannotBeSeen(t *testing.T) {
@@ -56,13 +88,12 @@ func TestWhatCannotBeSeen(t *testing.T) {
 func TestStops(t *testing.T) {
 	t.Parallel()
 	read := func(text string) *policy.Policy {
-		p, faults := policy.Parse([]byte(text))
-		if len(faults) > 0 {
-			t.Fatal(faults)
-		}
+		p := must(t, text)
+		p.PlatformApprovers = "platform"
 		return p
 	}
 	allow := read("rules: [{name: all, allow: true}]")
+	sre := func(group string) bool { return group == "sre" }
 	tests := []struct {
 		name, text string
 		stops      bool
@@ -72,17 +103,29 @@ func TestStops(t *testing.T) {
 		{"one operation", "rules: [{name: a, operations: [create_cluster], deny: x}, {name: b, allow: true}]", true},
 		{"one team", "rules: [{name: a, teams: [pay], deny: x}, {name: b, allow: true}]", true},
 		{"no rule that matches", "rules: [{name: b, environments: [production], allow: true}]", true},
+		{"under a condition that is always true", "rules: [{name: a, when: '1 < 2', deny: x}, {name: b, allow: true}]", true},
+		{"but under a condition that is never true", "rules: [{name: a, when: 'false', allow: true}, {name: b, deny: x}]", true},
+		{"under a condition that is never true", "rules: [{name: a, when: 'false', deny: x}, {name: b, allow: true}]", false},
+		{"all but what nobody can approve", "rules: [{name: a, require: [{approvals: 1, from: ['group:ghosts']}]}]", true},
+		{"all but what somebody can approve", "rules: [{name: a, require: [{approvals: 1, from: ['group:ghosts', 'group:sre']}]}]", false},
+		{"all but what a team or the platform can approve", "rules: [{name: a, require: [{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}]}]", false},
 		{"under a condition alone", "rules: [{name: a, when: cluster.ha, deny: x}, {name: b, allow: true}]", false},
 		{"but under a condition", "rules: [{name: a, when: cluster.ha, allow: true}, {name: b, deny: x}]", false},
 		{"nothing that could be asked for", "rules: [{name: a, operations: [list_clusters], deny: x}, {name: b, allow: true}]", false},
 	}
 	for _, tt := range tests {
-		if got := policy.Stops(allow, read(tt.text)); (len(got) > 0) != tt.stops {
+		if got := policy.Stops(t.Context(), allow, read(tt.text), sre); (len(got) > 0) != tt.stops {
 			t.Errorf("%s: %q", tt.name, got)
 		}
-		if got := policy.Stops(read(tt.text), read(tt.text)); len(got) > 0 {
+		if got := policy.Stops(t.Context(), read(tt.text), read(tt.text), sre); len(got) > 0 {
 			t.Errorf("%s, as before: %q", tt.name, got)
 		}
+	}
+	if got := policy.Stops(t.Context(), nil, read("rules: [{name: none, deny: closed}]"), nil); len(got) != 1 || !strings.HasPrefix(got[0], "Cr") && !strings.Contains(got[0], "every request is denied") {
+		t.Errorf("without another policy: %q", got)
+	}
+	if got := policy.Stops(t.Context(), nil, policy.BuiltIn(), nil); len(got) > 0 {
+		t.Errorf("the built-in policy: %q", got)
 	}
 	if portal.OperationID("list_clusters").Title() == "" {
 		t.Error("there is no such operation")

@@ -7,7 +7,6 @@ import (
 	_ "embed" // the built-in policy
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"doksportal/internal/portal"
@@ -48,17 +47,7 @@ func (p *Policy) Rules() int { return len(p.rules) }
 // Names reports whether a rule asks for approvals by one of the groups, by its
 // name.
 func (p *Policy) Names(groups []string) bool {
-	for _, r := range p.rules {
-		for _, n := range r.needs {
-			if slices.ContainsFunc(n.from, func(from string) bool {
-				name, ok := strings.CutPrefix(from, fromGroup)
-				return ok && slices.Contains(groups, name)
-			}) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Groups(), func(group string) bool { return slices.Contains(groups, group) })
 }
 
 // Judge returns the verdict on a request. Whatever the rules say, growth beyond

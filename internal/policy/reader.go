@@ -34,6 +34,7 @@ type reader struct {
 	text   []rune
 	lines  []int  // where each line starts
 	rule   string // the one that is being read
+	states int    // of the patterns that were read
 	faults []Fault
 }
 

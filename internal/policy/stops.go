@@ -1,33 +1,66 @@
 package policy
 
 import (
+	"context"
 	"slices"
+	"strings"
 
 	"doksportal/internal/portal"
 )
 
 // Stops says in plain words which requests the new policy denies whatever
-// their conditions come to, where the old one let some pass. Not even
-// break-glass passes such a denial, so its author should know.
-func Stops(old, now *Policy) []string {
+// their conditions come to, where the old one let some pass; of no old policy
+// (nil), all that it denies so. Not even break-glass passes such a denial, so its
+// author should know. hasMembers says of a group of the identity provider whether
+// anybody is known to be in it; nil where nothing is known of groups. What could
+// not be looked at, because it was too much or because ctx has ended, Stops says
+// too.
+func Stops(ctx context.Context, old, now *Policy, hasMembers func(group string) bool) []string {
+	policies := []*Policy{now}
+	if old != nil {
+		policies = append(policies, old)
+	}
 	found := findings{}
-	teams := append(teamsOf(old, now), "")
-	for _, op := range portal.Catalogue {
-		if !op.Asked() {
-			continue
+	sets, whole := eachKind(ctx, policies, func(op portal.OperationID, e portal.Environment, teams teamSet) {
+		if op.Risk() != portal.RiskRead && now.deniesAll(op, e, teams.slug, hasMembers) && (old == nil || !old.deniesAll(op, e, teams.slug, hasMembers)) {
+			found.add("every request is denied", op, e, teams)
 		}
-		for _, e := range portal.Environments {
-			for _, team := range teams {
-				if now.deniesAll(op.ID, e, team) && !old.deniesAll(op.ID, e, team) {
-					found.add("every request is denied", op.ID, e, team)
+	})
+	list := found.sentences(sets > 1)
+	if !whole {
+		list = append(list, "The teams are too many to compare, so it cannot be shown that every kind of request can still pass.")
+	}
+	return list
+}
+
+// deniesAll reports whether no request of a kind can pass.
+func (p *Policy) deniesAll(op portal.OperationID, e portal.Environment, team string, hasMembers func(string) bool) bool {
+	return !slices.ContainsFunc(p.selected(op, e, team), func(r *rule) bool {
+		return !denies(r) && !slices.ContainsFunc(r.needs, func(n need) bool { return !n.canBeMet(p.PlatformApprovers, hasMembers) })
+	})
+}
+
+// canBeMet reports whether there may be anybody whose approval counts. Of a
+// team's approvers nothing is known here: each team has its own.
+func (n need) canBeMet(platform string, hasMembers func(string) bool) bool {
+	return hasMembers == nil || slices.ContainsFunc(n.from, func(from string) bool {
+		group, named := strings.CutPrefix(from, fromGroup)
+		return from == fromTeam || from == fromPlatform && platform != "" || named && hasMembers(group)
+	})
+}
+
+// Groups are the groups of the identity provider that the rules name, each once.
+func (p *Policy) Groups() []string {
+	var list []string
+	for _, r := range p.rules {
+		for _, n := range r.needs {
+			for _, from := range n.from {
+				if group, named := strings.CutPrefix(from, fromGroup); named {
+					list = append(list, group)
 				}
 			}
 		}
 	}
-	return found.sentences(len(teams) > 1)
-}
-
-// deniesAll reports whether no request of a kind can pass.
-func (p *Policy) deniesAll(op portal.OperationID, e portal.Environment, team string) bool {
-	return !slices.ContainsFunc(p.selected(op, e, team), func(r *rule) bool { return !denies(r) })
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -127,6 +127,8 @@ func (r Request) ApproverGroups(a Actor) []string {
 // have second thoughts while other approvals are still missing.
 func (r Request) StopRefusal(a Actor) error {
 	switch {
+	case a.IsZero() || a.Issuer == SystemIssuer:
+		return E(KindForbidden, "only people can stop requests")
 	case a.Identity == r.Requester.Identity:
 		return E(KindForbidden, "you asked for this yourself; withdraw it instead")
 	case !r.MayApprove(a) && !a.ApproverOf(r.Team) && !a.HasRole(RoleAdmin):

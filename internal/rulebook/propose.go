@@ -198,7 +198,12 @@ func (b *Book) compare(ctx context.Context, q store.Querier, draft *policy.Polic
 	if err != nil {
 		return effect{}, err
 	}
-	return effect{policy.Loosens(inForce, draft), policy.Stops(inForce, draft)}, nil
+	groups, err := store.KnownGroups(ctx, q, append(inForce.Groups(), draft.Groups()...))
+	if err != nil {
+		return effect{}, err
+	}
+	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
+	return effect{policy.Loosens(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
 }
 
 // read reads a version as it was typed.

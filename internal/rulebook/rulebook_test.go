@@ -207,6 +207,32 @@ func TestDenyEverythingTakesTwo(t *testing.T) {
 	}
 }
 
+// What needs the approval of a group in which nobody is known to be is denied
+// altogether.
+func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
+	b := setup(t)
+	asks := func(group string) string {
+		const both = "      - {approvals: 1, from: [platform]}\n"
+		return strings.Replace(policy.BuiltInText, both, both+"      - {approvals: 1, from: ['group:"+group+"']}\n", 1)
+	}
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre}', now())`)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', 1, '{}', now())`, uuid.NewString())
+	b.must(err)
+	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
+		c, err := b.book.Check(t.Context(), asks(group))
+		b.must(err)
+		if len(c.Faults) > 0 || len(c.Easier) > 0 || len(c.Stops) > 0 != stops {
+			t.Errorf("%s: %+v", group, c)
+		}
+	}
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), asks("ghosts"), "for ghosts")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Errorf("one admin alone has put it in force: %+v", p)
+	}
+}
+
 // A preview ends when its reader has left.
 func TestPreviewEndsWithItsReader(t *testing.T) {
 	b := setup(t)
@@ -243,6 +269,7 @@ func TestEasierTakesTwo(t *testing.T) {
 	}
 	b.wantKind(b.book.Decide(t.Context(), b.ben, 2, true), portal.KindConflict)
 	b.wantKind(b.book.Decide(t.Context(), b.ben, 2, false), portal.KindConflict)
+	b.wantKind(b.book.Decide(t.Context(), b.ada, 2, true), portal.KindConflict) // whose own it is does not matter any more
 	if diff := cmp.Diff([]string{"policy_in_force portal policy 1", "policy_proposed ada 2", "policy_in_force ben 2"}, b.events()); diff != "" {
 		t.Error(diff)
 	}
@@ -284,14 +311,15 @@ func TestAnotherCameInForce(t *testing.T) {
 
 func TestWhoMay(t *testing.T) {
 	b := setup(t)
-	stale, ahead, member := b.ada, b.ada, b.ada
+	stale, ahead, member, nobody := b.ada, b.ada, b.ada, b.ada
+	nobody.Identity = portal.Identity{} // with an admin's role
 	stale.SignedInAt, ahead.SignedInAt, member.Roles = now.Add(-6*time.Minute), now.Add(2*time.Minute), []portal.Role{portal.RoleAuditor, portal.RolePlatformApprover}
 	_, err := b.book.Propose(t.Context(), b.ben, b.base(), b.easier, "less work")
 	b.must(err)
 	for _, who := range []struct {
 		actor portal.Actor
 		kind  portal.Kind
-	}{{stale, portal.KindStepUp}, {ahead, portal.KindStepUp}, {member, portal.KindForbidden}, {portal.Actor{}, portal.KindForbidden}} {
+	}{{stale, portal.KindStepUp}, {ahead, portal.KindStepUp}, {member, portal.KindForbidden}, {nobody, portal.KindForbidden}, {portal.Actor{}, portal.KindForbidden}} {
 		_, err := b.book.Propose(t.Context(), who.actor, b.base(), b.stricter, "x")
 		b.wantKind(err, who.kind)
 		b.wantKind(b.book.Decide(t.Context(), who.actor, 2, true), who.kind)

@@ -90,3 +90,16 @@ func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.
 	list, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
 	return list, db.Wrap(err)
 }
+
+// KnownGroups returns those of the groups that a team has or that anybody is
+// known to be in.
+func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, error) {
+	rows, err := q.Query(ctx, `SELECT DISTINCT asked.of FROM unnest($1::text[]) asked (of)
+		WHERE EXISTS (SELECT FROM people WHERE groups @> ARRAY[asked.of])
+			OR EXISTS (SELECT FROM teams WHERE asked.of IN (member_group, approver_group))`, notNil(groups))
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return list, db.Wrap(err)
+}

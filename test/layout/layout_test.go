@@ -47,6 +47,7 @@ var arrows = map[string]string{
 	"static":               "",
 	"test/browser":         "",
 	"test/layout":          "",
+	"test/mutate":          "",
 }
 
 // only says who alone may import a package of others.

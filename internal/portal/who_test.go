@@ -1,0 +1,243 @@
+package portal_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"doksportal/internal/portal"
+)
+
+// everybody are one actor of each kind, and some who only seem to be.
+func everybody() []portal.Actor {
+	other := portal.Identity{Issuer: "https://other", Subject: "ann"}
+	all, roles := []string{"pay", "pay-approvers", "sre", ""}, []portal.Role{portal.RoleAdmin, portal.RoleAuditor, portal.RolePlatformApprover}
+	return []portal.Actor{
+		actor("ann", all, roles...), // who asked, and has every right there is
+		actor("member", []string{"pay"}),
+		actor("approver", []string{"pay-approvers"}),
+		actor("sre", []string{"sre"}), // a group that the verdict names
+		actor("platform", []string{"platform"}, portal.RolePlatformApprover),
+		actor("auditor", nil, portal.RoleAuditor),
+		actor("admin", nil, portal.RoleAdmin),
+		actor("stranger", []string{"search", ""}),
+		{Identity: other, Name: "another issuer's ann"},
+		{Groups: all, Roles: roles}, // nobody
+		{Identity: portal.Identity{Issuer: "https://idp"}, Groups: all, Roles: roles},
+		{Identity: portal.Identity{Subject: "ann"}, Groups: all, Roles: roles},
+		{Identity: portal.System("execute").Identity, Groups: all, Roles: roles},
+	}
+}
+
+// may lists what an actor may do with a request, besides reading it.
+func may(r portal.Request, a portal.Actor) string {
+	var list []string
+	add := func(what string, allowed bool) {
+		if allowed {
+			list = append(list, what)
+		}
+	}
+	add("collect", r.CanCollect(a))
+	add("revise", r.CanRevise(a))
+	add("withdraw", r.CanWithdraw(a))
+	add("review", r.ReviewRefusal(a) == nil)
+	add("stop", r.StopRefusal(a) == nil)
+	add("break glass", r.GlassRefusal(a) == nil)
+	add("review glass", r.GlassReviewRefusal(a) == nil)
+	return strings.Join(list, ", ")
+}
+
+// asked is a request of Ann's that needs approvals by two groups.
+func asked(state portal.State, op portal.OperationID) portal.Request {
+	needs := []portal.Need{{Approvals: 2, Groups: []string{"pay-approvers", "sre"}}}
+	return portal.Request{State: state, Operation: op, Requester: requester, Team: team, Digest: "d", Revision: 2, Plan: portal.Plan{Verdict: portal.Verdict{Needs: needs}}}
+}
+
+// Who may do what with a request, in each state that matters. Whoever is not
+// listed may do nothing.
+func TestWhoMay(t *testing.T) {
+	t.Parallel()
+	reviewed, glass, glassOfApprover := asked(portal.Pending, portal.DeleteCluster), asked(portal.Executing, portal.DeleteCluster), asked(portal.Executing, portal.DeleteCluster)
+	reviewed.Reviews = []portal.Review{
+		{Reviewer: actor("approver", nil).Person(), Decision: portal.ReviewApprove, Digest: "d", Revision: 2},
+		{Reviewer: actor("sre", nil).Person(), Decision: portal.ReviewApprove, Digest: "c", Revision: 1}, // of an earlier plan
+	}
+	glass.Glass = []portal.Glass{{Revision: 2, By: actor("admin", nil).Person()}}
+	glassOfApprover.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person(), Reviewer: actor("sre", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	glassOfBoth := asked(portal.Executing, portal.DeleteCluster)
+	glassOfBoth.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	stop := map[string]string{"ann": "withdraw", "admin": "stop", "approver": "stop", "sre": "stop", "platform": "stop"}
+	pending := map[string]string{"ann": "revise, withdraw", "admin": "break glass", "approver": "review", "sre": "review"}
+	tests := []struct {
+		name    string
+		request portal.Request
+		want    map[string]string
+	}{
+		{"pending", asked(portal.Pending, portal.DeleteCluster), pending},
+		{"access, pending", asked(portal.Pending, portal.GetKubeconfig), pending},
+		{"half approved", reviewed, map[string]string{"ann": "revise, withdraw", "admin": "break glass", "approver": "stop", "sre": "review"}},
+		{"approved", asked(portal.Approved, portal.DeleteCluster), stop},
+		{"access, approved", asked(portal.Approved, portal.GetKubeconfig), map[string]string{"ann": "collect, withdraw", "admin": "stop", "approver": "stop", "sre": "stop", "platform": "stop"}},
+		{"stale", asked(portal.Stale, portal.DeleteCluster), map[string]string{"ann": "revise, withdraw"}},
+		{"executing", asked(portal.Executing, portal.DeleteCluster), map[string]string{}},
+		{"glass broken by an admin", glass, map[string]string{"approver": "review glass", "sre": "review glass"}},
+		{"glass broken by an approver, and earlier", glassOfApprover, map[string]string{"admin": "review glass", "sre": "review glass"}},
+		{"glass broken by both", glassOfBoth, map[string]string{"admin": "review glass", "approver": "review glass", "sre": "review glass"}},
+	}
+	for _, tt := range tests {
+		got := map[string]string{}
+		for _, a := range everybody() {
+			if what := may(tt.request, a); what != "" {
+				got[strings.TrimPrefix(a.Issuer+" "+a.Subject, "https://idp ")] = what
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
+
+// Who may read a request, and who may read what belongs to its team.
+func TestWhoSees(t *testing.T) {
+	t.Parallel()
+	everywhere := actor("x", []string{"pay"})
+	for _, tt := range []struct {
+		name          string
+		actor         portal.Actor
+		team, request bool
+	}{
+		{"a member", everywhere, true, true},
+		{"an approver of the team", actor("x", []string{"pay-approvers"}), true, true},
+		{"a platform approver", actor("x", nil, portal.RolePlatformApprover), true, true},
+		{"an auditor", actor("x", nil, portal.RoleAuditor), true, true},
+		{"an admin", actor("x", nil, portal.RoleAdmin), true, true},
+		{"somebody of a group that the verdict names", actor("x", []string{"sre"}), false, true},
+		{"who asked and has left the team", actor("ann", nil), false, true},
+		{"another team's member", actor("x", []string{"search"}), false, false},
+		{"somebody in a group without a name", actor("x", []string{""}), false, false},
+	} {
+		if got := tt.actor.CanSee(team); got != tt.team {
+			t.Errorf("%s: the team's %v", tt.name, got)
+		}
+		if got := asked(portal.Pending, portal.DeleteCluster).VisibleTo(tt.actor); got != tt.request {
+			t.Errorf("%s: the request %v", tt.name, got)
+		}
+	}
+	for role, want := range map[portal.Role]bool{portal.RoleAdmin: true, portal.RoleAuditor: true, portal.RolePlatformApprover: true, "member": false} {
+		if got := actor("x", []string{"pay", "pay-approvers"}, role).SeesAll(); got != want {
+			t.Errorf("%s sees all: %v", role, got)
+		}
+	}
+	if nobody := actor("x", []string{""}); nobody.CanSee(portal.Team{}) || nobody.MemberOf(portal.Team{}) || nobody.ApproverOf(portal.Team{}) {
+		t.Error("a team without groups has members")
+	}
+	for _, id := range []portal.Identity{{}, {Issuer: "i"}, {Subject: "s"}} {
+		if !id.IsZero() {
+			t.Errorf("%+v is somebody", id)
+		}
+	}
+}
+
+// An approval counts of the plan that was approved alone.
+func TestWhichApprovalsCount(t *testing.T) {
+	t.Parallel()
+	by := func(subject string, decision portal.ReviewDecision, revision int, digest string) portal.Review {
+		return portal.Review{Reviewer: actor(subject, nil).Person(), Decision: decision, Revision: revision, Digest: digest}
+	}
+	for _, tt := range []struct {
+		name   string
+		review portal.Review
+		counts bool
+	}{
+		{"as it is now", by("x", portal.ReviewApprove, 2, "d"), true},
+		{"a rejection", by("x", portal.ReviewReject, 2, "d"), false},
+		{"an earlier plan that says the same", by("x", portal.ReviewApprove, 1, "d"), false},
+		{"another target", by("x", portal.ReviewApprove, 2, "c"), false},
+		{"the requester's own", by("ann", portal.ReviewApprove, 2, "d"), false},
+	} {
+		r := asked(portal.Pending, portal.DeleteCluster)
+		r.Reviews = []portal.Review{tt.review}
+		if got := len(r.Approvals()) == 1; got != tt.counts {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
+// Glass that was broken for an earlier plan does not count for the one that is.
+func TestWhichGlassCounts(t *testing.T) {
+	t.Parallel()
+	r := asked(portal.Approved, portal.DeleteCluster)
+	r.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person()}}
+	if r.Broken() != nil {
+		t.Error("the glass of an earlier plan counts")
+	}
+	r.Glass = append(r.Glass, portal.Glass{Revision: 2, By: actor("other", nil).Person()})
+	if g := r.Broken(); g == nil || g.By.Subject != "other" {
+		t.Errorf("%+v", g)
+	}
+}
+
+// Why somebody may not review what was done without approvals.
+func TestWhyGlassIsNotReviewed(t *testing.T) {
+	t.Parallel()
+	owed := portal.Glass{Revision: 2, By: actor("admin", nil).Person()}
+	given := owed
+	given.Reviewer = actor("other", nil).Person()
+	admin, sre := actor("admin", nil, portal.RoleAdmin), actor("sre", []string{"sre"})
+	for _, tt := range []struct {
+		name  string
+		actor portal.Actor
+		glass []portal.Glass
+		want  portal.Kind
+	}{
+		{"who broke it", admin, []portal.Glass{owed}, portal.KindForbidden},
+		{"who broke it, once it is reviewed", admin, []portal.Glass{given}, portal.KindConflict},
+		{"who broke none", sre, []portal.Glass{given}, portal.KindConflict},
+		{"where none was broken", admin, nil, portal.KindConflict},
+		{"where another's is reviewed and one's own is not", admin, []portal.Glass{{Revision: 1, By: sre.Person(), Reviewer: admin.Person()}, owed}, portal.KindForbidden},
+		{"who may not", actor("member", []string{"pay"}), []portal.Glass{owed}, portal.KindForbidden},
+	} {
+		r := asked(portal.Executing, portal.DeleteCluster)
+		r.Glass = tt.glass
+		if err := r.GlassReviewRefusal(tt.actor); err == nil || portal.KindOf(err) != tt.want {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// A sign-in is asked for at the end of its time, as configured or not.
+func TestSignInBounds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		age, within time.Duration
+		asked       bool
+	}{
+		{portal.FreshFor, 0, false}, {portal.FreshFor + 1, 0, true},
+		{time.Minute, time.Minute, false}, {time.Minute + 1, time.Minute, true},
+		{time.Hour, 2 * time.Hour, false},
+	} {
+		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		err := portal.Actor{SignedInAt: now.Add(-tt.age)}.CheckSignIn(now, tt.within)
+		if (err != nil) != tt.asked || err != nil && portal.KindOf(err) != portal.KindStepUp {
+			t.Errorf("%s old, within %s: %v", tt.age, tt.within, err)
+		}
+	}
+}
+
+// A change of the admins' is open until the moment at which it expires, and
+// benefits whoever is in a group that gains.
+func TestAdminChangeBounds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	c := portal.AdminChange{State: portal.AdminChangeProposed, ExpiresAt: now, Gains: []portal.Gain{{Groups: []string{"pay"}}, {Groups: []string{"sre", "search"}}}}
+	if !c.Open(now.Add(-1)) || c.Open(now) {
+		t.Error("it is not open until it expires")
+	}
+	for group, want := range map[string]string{"pay": "pay", "search": "search", "other": "", "": ""} {
+		if got := c.Benefits(actor("x", []string{group})); got != want {
+			t.Errorf("%q: %q", group, got)
+		}
+	}
+}
