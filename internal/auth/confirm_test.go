@@ -243,3 +243,20 @@ func TestTokensAreDropped(t *testing.T) {
 	}
 	sweep(0)
 }
+
+// Once an admin has ended somebody's sessions nothing is known of them, however
+// short ago the provider confirmed it, until they sign in again.
+func TestNothingIsKnownAfterSessionsEnd(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	i.refresh = true
+	b := setup(t, i.URL)
+	signIn(t, b)
+	b.wantConfirmed(t, "eve", true, "payments-members")
+	if err := b.endSessions("eve"); err != nil {
+		t.Fatal(err)
+	}
+	b.wantConfirmed(t, "eve", false)
+	signIn(t, b)
+	b.wantConfirmed(t, "eve", true, "payments-members")
+}

@@ -287,6 +287,37 @@ func TestApproverIsDismissed(t *testing.T) {
 	b.wantCalls("delete_cluster_dangerous", 0)
 }
 
+// Somebody whom the provider can no longer be asked about, because their tokens
+// have run out, counts by what was known of them neither as who asked, nor as who
+// approved, nor as the admin who did without approvals.
+func TestNobodyCountsWhoCannotBeAskedAbout(t *testing.T) {
+	t.Parallel()
+	for who, breakGlass := range map[string]bool{"ann": false, "bob": false, "ada": true} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			b, p := signedInPeople(t)
+			r := b.pending(portal.DeleteNode)
+			if breakGlass {
+				b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+			} else {
+				b.must(b.decides(r, "bob", "pay-approvers"))
+			}
+			b.clock.advance(time.Hour)
+			_, err := b.pool.Exec(t.Context(), `UPDATE people SET tokens = NULL, tokens_until = NULL WHERE subject = $1`, who)
+			b.must(err)
+			r = b.step(r)
+			b.want(r, portal.Approved)
+			if !strings.Contains(r.Reason, "confirms the groups of "+who) {
+				t.Errorf("reason %q", r.Reason)
+			}
+			b.wantCalls("delete_node", 0)
+			p.signIn(who)
+			b.want(b.step(r), portal.Settling)
+			b.wantCalls("delete_node", 1)
+		})
+	}
+}
+
 // Collecting a secret needs those who approved no more than carrying out does.
 func TestCollectWhileTheApproverIsAway(t *testing.T) {
 	t.Parallel()
