@@ -136,7 +136,10 @@ func clean(s string) string {
 // profile reads a person's claims.
 func (a *Auth) profile(c claims) profile {
 	const mostOfName, mostOfEmail = 100, 254 // characters
-	p := profile{Issuer: c.text("iss"), Subject: c.text("sub"), Name: names.Visible(c.text("name"), mostOfName), Email: names.Visible(c.text("email"), mostOfEmail)}
+	p := profile{Issuer: c.text("iss"), Subject: c.text("sub"), Name: names.Visible(c.text("name"), mostOfName), Email: c.text("email")}
+	if names.Visible(p.Email, mostOfEmail) != p.Email {
+		p.Email = "" // cleaned it could be somebody else's
+	}
 	if p.Name == "" {
 		p.Name = names.Visible(c.text("preferred_username"), mostOfName)
 	}

@@ -40,7 +40,7 @@ func TestOwnedKeys(t *testing.T) {
 	t.Parallel()
 	for key, refused := range map[string]bool{
 		"doks.digitalocean.com/node-id": true, "x.doks.digitalocean.com/y": true, "kubernetes.io/hostname": true, "node.kubernetes.io/not-ready": true,
-		"topology.kubernetes.io/zone": true, "beta.kubernetes.io/arch": true, "k8s.io/x": true,
+		"topology.kubernetes.io/zone": true, "beta.kubernetes.io/arch": true, "k8s.io/x": true, "x.k8s.io/y": true, "notk8s.io/x": false,
 		"app.kubernetes.io/name": false, "node-role.kubernetes.io/worker": false, "node-restriction.kubernetes.io/team": false,
 		"example.com/doks.digitalocean.com": false, "mydoks.digitalocean.com.example/x": false, "tier": false,
 	} {

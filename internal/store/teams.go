@@ -63,6 +63,13 @@ func oneTeam(ctx context.Context, q Querier, sql string, args ...any) (portal.Te
 	return t, db.Wrap(err)
 }
 
+// LockTeamNames keeps others from giving a team a name until tx ends.
+func LockTeamNames(ctx context.Context, tx pgx.Tx) error {
+	const names = 0x7465616d // any number that no other such lock has
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, names)
+	return db.Wrap(err)
+}
+
 // InsertTeam keeps a new team. A slug that is taken gives a field error.
 func InsertTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) error {
 	_, err := tx.Exec(ctx, `INSERT INTO teams

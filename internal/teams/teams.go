@@ -126,8 +126,12 @@ func (c *teamChange) load(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// checkAlike makes sure that nobody takes the team for another.
+// checkAlike makes sure that nobody takes the team for another, nor for one that
+// is being made in the same moment.
 func (c *teamChange) checkAlike(ctx context.Context, tx pgx.Tx) error {
+	if err := store.LockTeamNames(ctx, tx); err != nil {
+		return err
+	}
 	teams, err := store.Teams(ctx, tx)
 	if err != nil {
 		return err

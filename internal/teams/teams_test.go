@@ -1,6 +1,7 @@
 package teams_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -296,4 +297,21 @@ func TestNamesThatLookAlike(t *testing.T) {
 	wantKind(t, err, portal.KindInvalid)
 	_, err = b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.Name = "Pay" })
 	must(t, err)
+}
+
+// Of two teams whose names look alike, made in the same moment, there is one.
+func TestNamesAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		b := setup(t, 0)
+		var group sync.WaitGroup
+		for _, in := range []teams.Input{{Slug: "a", Name: "Mobile"}, {Slug: "b", Name: "MOBILE"}} {
+			in.MemberGroup, in.ApproverGroup, in.Nodes = "g", "h", "1"
+			group.Go(func() { _, _ = b.Create(t.Context(), b.admin("ada"), in) })
+		}
+		group.Wait()
+		if b.has("a") == b.has("b") {
+			t.Fatalf("both: %t", b.has("a"))
+		}
+	}
 }

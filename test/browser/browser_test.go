@@ -267,6 +267,19 @@ func (p *tab) check(name string) {
 	p.do(chromedp.EmulateViewport(1280, 900), colours("light"))
 }
 
+// fits makes sure that a button, with all of its text, stays on its panel on
+// screens of all widths.
+func (p *tab) fits(css string) {
+	p.t.Helper()
+	for _, width := range []int64{360, 768, 1280} {
+		p.do(chromedp.EmulateViewport(width, 900))
+		if !eval[bool](p, `(() => { const b = document.querySelector(`+quote(css)+`), box = b.getBoundingClientRect(), panel = b.closest(".panel").getBoundingClientRect();
+			return box.left >= panel.left && box.right <= panel.right && b.scrollWidth <= b.clientWidth + 1 })()`) {
+			p.t.Errorf("at %d %s runs out of its panel", width, css)
+		}
+	}
+}
+
 func colours(scheme string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{

@@ -65,6 +65,9 @@ func TestLifeOfADangerousDelete(t *testing.T) {
 	member.check("life-6-planned-anew")
 
 	// Two approvals, the cool-off, and it runs.
+	approver.open(request)
+	approver.wait("[data-testid=approve]")
+	approver.fits("[data-testid=approve]")
 	approver.approves(request)
 	platform.approves(request)
 	member.sees("[data-testid=status]", "until then it can be stopped")

@@ -51,6 +51,8 @@ func TestTenTabs(t *testing.T) {
 			t.Fatal("it was not opened in the background")
 		}
 	}
+	p.open("/clusters")
+	p.until(`document.getElementById("live")?._htmx?.sse?.reader != null`) // the one that is seen is live
 	p.open("/requests")
 	p.wait("h1")
 	last := opened[tabs-1]
