@@ -27,7 +27,11 @@ func (p *tab) succeeds() {
 func (p *tab) approves(request string) {
 	p.t.Helper()
 	p.open(request)
-	p.click("[data-testid=approve]")
+	p.wait("[data-testid=approve]")
+	// A page that has just been opened renews itself once; what it has may move
+	// away from under a mouse that aimed before.
+	eval[bool](p, `document.querySelector("[data-testid=approve]").click(); true`)
+	p.until(`document.querySelector("[data-testid=review]") !== null && document.querySelector("[data-testid=approve]") === null`)
 	p.sees("[data-testid=review]", "approved")
 }
 
