@@ -44,22 +44,26 @@ func ProposedAdminChanges(ctx context.Context, q Querier, limit int) ([]portal.A
 		pgx.NamedArgs{"state": portal.AdminChangeProposed, "limit": limit})
 }
 
-// LockAdminChange returns a change and keeps others from deciding on it until
-// tx ends. It returns KindNotFound when there is none.
-func LockAdminChange(ctx context.Context, tx pgx.Tx, id string) (portal.AdminChange, error) {
-	list, err := adminChanges(ctx, tx, `WHERE id::text = @id FOR UPDATE`, pgx.NamedArgs{"id": id})
-	if err != nil || len(list) == 1 {
-		return first(list), err
-	}
-	return portal.AdminChange{}, portal.E(portal.KindNotFound, "there is no such change")
+// AdminChange returns a change, KindNotFound when there is none.
+func AdminChange(ctx context.Context, q Querier, id string) (portal.AdminChange, error) {
+	return oneAdminChange(ctx, q, `WHERE id = @id`, id)
 }
 
-func first[T any](list []T) T {
-	var zero T
-	if len(list) == 0 {
-		return zero
+// LockAdminChange is AdminChange, and keeps others from deciding on the change
+// until tx ends.
+func LockAdminChange(ctx context.Context, tx pgx.Tx, id string) (portal.AdminChange, error) {
+	return oneAdminChange(ctx, tx, `WHERE id = @id FOR UPDATE`, id)
+}
+
+func oneAdminChange(ctx context.Context, q Querier, where, id string) (portal.AdminChange, error) {
+	list, err := adminChanges(ctx, q, where, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return portal.AdminChange{}, err
 	}
-	return list[0]
+	if len(list) == 0 {
+		return portal.AdminChange{}, portal.E(portal.KindNotFound, "there is no such change")
+	}
+	return list[0], nil
 }
 
 func adminChanges(ctx context.Context, q Querier, where string, args pgx.NamedArgs) ([]portal.AdminChange, error) {

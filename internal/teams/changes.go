@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/db"
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -69,7 +70,7 @@ func (d decision) data() map[string]any {
 // submit makes a change by which nobody gains anything, and proposes any other.
 func (s *Service) submit(ctx context.Context, a portal.Actor, c change) (Outcome, error) {
 	var out Outcome
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		if err := c.load(ctx, tx); err != nil {
 			return err
 		}
@@ -167,7 +168,7 @@ func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		p, err := store.LockAdminChange(ctx, tx, id)
 		if err != nil {
 			return err
@@ -195,11 +196,7 @@ func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
 
 // author returns who proposed a change, as the provider describes them now.
 func (s *Service) author(ctx context.Context, id string) (portal.Actor, error) {
-	var p portal.AdminChange
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-		p, err = store.LockAdminChange(ctx, tx, id)
-		return err
-	})
+	p, err := store.AdminChange(ctx, s.Pool, id)
 	if err != nil {
 		return portal.Actor{}, err
 	}
@@ -237,7 +234,7 @@ func (s *Service) Drop(ctx context.Context, a portal.Actor, id string) error {
 	if err := onlyAdmin(a); err != nil {
 		return err
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		p, err := store.LockAdminChange(ctx, tx, id)
 		if err != nil {
 			return err

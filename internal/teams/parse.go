@@ -32,8 +32,8 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 		f.add("slug", "The portal uses the short name “new” itself; choose another one.")
 	}
 	t.Name = f.name("name", "a name", t.Name)
-	f.checkName("member_group", "the group of the members", t.MemberGroup, 200)
-	f.checkName("approver_group", "the group of the approvers", t.ApproverGroup, 200)
+	f.checkGroup("member_group", "the group of the members", t.MemberGroup)
+	f.checkGroup("approver_group", "the group of the approvers", t.ApproverGroup)
 	t.Quota.Nodes = f.number("nodes", in.Nodes)
 	offer, err := store.Offer(ctx, s.Pool)
 	if err != nil {
@@ -66,11 +66,17 @@ func (f *faults) name(field, what, typed string) string {
 	return name
 }
 
-func (f *faults) checkName(field, what, s string, limit int) {
-	if s == "" {
+// checkGroup checks the name of a group, which is kept to the letter. Another
+// admin decides by what is seen of it.
+func (f *faults) checkGroup(field, what, s string) {
+	const most = 200
+	switch n := utf8.RuneCountInString(s); {
+	case s == "":
 		f.add(field, "Enter %s.", what)
-	} else if n := utf8.RuneCountInString(s); n > limit {
-		f.add(field, "This has %d characters; at most %d are allowed.", n, limit)
+	case n > most:
+		f.add(field, "This has %d characters; at most %d are allowed.", n, most)
+	case names.Visible(s, most) != s:
+		f.add(field, "This has a character that cannot be seen; type it again.")
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
-	"doksportal/internal/db"
 	"doksportal/internal/names"
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
@@ -193,9 +192,4 @@ func onlyAdmin(a portal.Actor) error {
 		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
 	}
 	return nil
-}
-
-// inTx runs one use case in a transaction.
-func (s *Service) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	return db.WithTx(ctx, s.Pool, f)
 }

@@ -1,6 +1,7 @@
 package teams_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -192,7 +193,8 @@ func TestAdoption(t *testing.T) {
 		{"in the first week", portal.AdoptionPeriod - time.Second, nil, nil, true},
 		{"after the first week", portal.AdoptionPeriod, nil, nil, false},
 		{"by who gains", 0, []string{"find"}, nil, false},
-		{"by a member of another team", 0, []string{"pay-leads"}, nil, false},
+		{"by an approver of another team", 0, []string{"pay-leads"}, nil, false},
+		{"by a member of another team", 0, []string{"pay"}, nil, false},
 		{"of what had a team", 0, nil, func(b *bundle) string {
 			_, err := own("", "")(b, b.admin("ada"))
 			must(b.t, err)
@@ -312,6 +314,51 @@ func TestNamesAtOnce(t *testing.T) {
 		group.Wait()
 		if b.has("a") == b.has("b") {
 			t.Fatalf("both: %t", b.has("a"))
+		}
+	}
+}
+
+// A change that has been decided on stays as it was decided, whoever is faster.
+func TestDecidedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	_, err := quota("6", "s 5")(b, b.admin("ada"))
+	must(t, err)
+	id := b.waiting().ID
+	var group sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		group.Go(func() { errs[i] = b.Accept(t.Context(), b.admin([]string{"ben", "cleo"}[i%2]), id) })
+	}
+	group.Wait()
+	accepted := 0
+	for _, err := range errs {
+		if err == nil {
+			accepted++
+		} else {
+			wantKind(t, err, portal.KindConflict)
+		}
+	}
+	if v := b.team("pay").Version; accepted != 1 || v != 2 {
+		t.Errorf("accepted %d times, the team is at version %d", accepted, v)
+	}
+	wantKind(t, b.Drop(t.Context(), b.admin("ada"), id), portal.KindConflict)
+}
+
+// What is typed wrong is told at its field.
+func TestWrongOwnershipAndGroups(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	for _, o := range []teams.Ownership{{Slug: "pay", Environment: "test"}, {Slug: "pay"}, {Environment: "test"}} {
+		_, err := b.Assign(t.Context(), b.admin("ada"), b.web, o)
+		if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "environment" {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	for _, group := range []string{"pay\u200b", "pay\u202e", "a\nb", "", strings.Repeat("x", 201)} {
+		_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.MemberGroup = group })
+		if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "member_group" {
+			t.Errorf("%q: %v", group, err)
 		}
 	}
 }
