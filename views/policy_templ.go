@@ -48,7 +48,7 @@ func Policy(p PolicyPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Policy</h1><p class=\"mt-1\">The first rule that matches a request gives the verdict. What makes nothing easier is in force at once; everything else takes a second admin.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Policy</h1><p class=\"mt-1\">The first rule that matches a request gives the verdict. What makes nothing easier and denies no operation altogether is in force at once; everything else takes a second admin.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -70,6 +70,11 @@ func TestWalk(t *testing.T) {
 		member.sees("[data-testid=over]", "over the limit")
 		member.sees("[data-testid=verdict][data-decision=deny]", "Not possible")
 		member.check("create-over")
+		member.fill("#name", strings.Repeat("w", 63))
+		member.sees("#plan", strings.Repeat("w", 63))
+		member.check("create-long-name")
+		member.fill("#name", "walk-dev")
+		member.sees("#plan", "Create cluster walk-dev")
 		member.click("[data-testid=submit]")
 		member.sees(`[data-fault="pools[0].count"]`, "too many")
 		if got := member.value(`[name="pools[0].count"]`) + member.value("#name") + member.value("#justification"); got != "99walk-devfor the walk" {
