@@ -98,7 +98,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup, Pool: pool, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
+	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery

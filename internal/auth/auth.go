@@ -24,9 +24,8 @@ import (
 
 // Times of a session and of what is known about its owner.
 const (
-	Lifetime  = 12 * time.Hour  // of a session, whatever happens
-	IdleFor   = 2 * time.Hour   // without a request, then the session ends
-	GroupsFor = 5 * time.Minute // how old the groups of those may be who change something
+	Lifetime = 12 * time.Hour // of a session, whatever happens
+	IdleFor  = 2 * time.Hour  // without a request, then the session ends
 
 	// TokensFor is how long after somebody's last sign-in the provider is asked
 	// about them, so that what they have approved is carried out without them.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"doksportal/internal/auth"
+	"doksportal/internal/portal"
 )
 
 func TestLosingAGroupTakesEffectWithinFiveMinutes(t *testing.T) {
@@ -32,7 +33,7 @@ func TestProviderDown(t *testing.T) {
 	eve := signIn(t, b)
 	wantStatus(t, eve.do(http.MethodPost, b.URL+"/", nil), http.StatusOK)
 	i.set(func() { i.broken["/userinfo"] = http.StatusBadGateway })
-	b.clock.advance(auth.GroupsFor - 10*time.Second)
+	b.clock.advance(portal.GroupsFor - 10*time.Second)
 	wantStatus(t, eve.do(http.MethodPost, b.URL+"/", nil), http.StatusOK)
 	b.clock.advance(time.Minute)
 	refused := eve.do(http.MethodPost, b.URL+"/", nil)

@@ -82,7 +82,7 @@ func (a *Auth) Fresh(r *http.Request) (portal.Actor, error) {
 	if !ok {
 		return portal.Actor{}, portal.E(portal.KindUnauthorized, "your session has ended; sign in and try again")
 	}
-	if a.Now().Sub(who.groupsAt) > GroupsFor {
+	if a.Now().Sub(who.groupsAt) > portal.GroupsFor {
 		return portal.Actor{}, portal.E(portal.KindUnavailable,
 			"the identity provider does not answer, so your groups cannot be confirmed; you can read, but change nothing until it is back")
 	}

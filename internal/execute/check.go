@@ -117,7 +117,7 @@ func mayNotAsk(a portal.Actor, r portal.Request) string {
 }
 
 func (e *Executor) checkAge(p portal.Person, asOf time.Time) obstacle {
-	if e.Now().Sub(asOf) <= groupsFor {
+	if e.Now().Sub(asOf) <= portal.GroupsFor {
 		return obstacle{}
 	}
 	return obstacle{wait: fmt.Sprintf("Waiting until the identity provider confirms the groups of %s, which happens when they open the portal.", p.Name)}

@@ -17,17 +17,6 @@ import (
 	"doksportal/internal/store"
 )
 
-// People knows people as the identity provider describes them.
-type People interface {
-	// Confirm returns who the identity is and since when that is known, after
-	// the provider was asked anew where it can be and that was long ago. It may
-	// take seconds, so it is not for transactions.
-	Confirm(ctx context.Context, id portal.Identity) (portal.Actor, time.Time, error)
-}
-
-// groupsFor is how old the groups of those may be on whose word a call is made.
-const groupsFor = 5 * time.Minute
-
 // callFor bounds a call. An attempt that has no outcome after twice that time
 // was cut off: whoever made it can no longer be about to send it.
 const callFor = 30 * time.Second
@@ -47,7 +36,7 @@ var DefaultPace = Pace{Settle: 10 * time.Second, Wait: 30 * time.Second, Grace: 
 type Executor struct {
 	Pool   *pgxpool.Pool
 	DO     *doapi.Client
-	People People
+	People portal.People
 	Rules  *rulebook.Book
 	Now    func() time.Time
 	Logger *slog.Logger

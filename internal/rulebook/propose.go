@@ -112,14 +112,23 @@ func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *
 
 // Decide has a proposed version come in force, or drops it. Only admins may who
 // have just signed in (KindStepUp); the author may drop, but not accept it
-// (KindForbidden). KindConflict says that it has been decided on, or that
-// another version has come in force since it was proposed.
+// (KindForbidden). KindConflict says that it has been decided on, that another
+// version has come in force since it was proposed, or that the provider does not
+// confirm that its author still is an admin.
 func (b *Book) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
 	if err := onlyAdmin(a); err != nil {
 		return err
 	}
 	if err := a.CheckSignIn(b.Now(), b.StepUpWithin); err != nil {
 		return err
+	}
+	proposed, err := store.Policy(ctx, b.Pool, version)
+	if err != nil {
+		return err
+	}
+	var unconfirmed error
+	if accept {
+		unconfirmed = portal.CheckAdmin(ctx, b.People, proposed.Author, b.Now())
 	}
 	return db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
 		inForce, err := b.begin(ctx, tx)
@@ -138,6 +147,8 @@ func (b *Book) Decide(ctx context.Context, a portal.Actor, version int, accept b
 			return b.drop(ctx, tx, a, p)
 		case p.Author.Identity == a.Identity:
 			return portal.E(portal.KindForbidden, "you proposed this yourself; another admin has to decide")
+		case unconfirmed != nil:
+			return unconfirmed
 		case p.Base != inForce:
 			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it anew", inForce))
 		}

@@ -20,10 +20,12 @@ import (
 	"doksportal/internal/store"
 )
 
-// Book keeps the policy. Pool and Now must be set for everything but InForce.
+// Book keeps the policy. Pool and Now must be set for everything but InForce,
+// People for Decide.
 type Book struct {
 	PlatformApprovers string // group of the platform approvers; empty when there is none
 	Pool              *pgxpool.Pool
+	People            portal.People
 	Now               func() time.Time
 	StepUpWithin      time.Duration // how old the sign-in of who changes the policy may be; zero stands for portal.FreshFor
 

@@ -34,9 +34,11 @@ type bundle struct {
 	pool      *pgxpool.Pool
 	book      *rulebook.Book
 	ada, ben  portal.Actor
-	easier    string // a policy that makes something easier than the built-in one
-	otherwise string // another such
-	stricter  string // one that makes nothing easier
+	easier    string        // a policy that makes something easier than the built-in one
+	otherwise string        // another such
+	stricter  string        // one that makes nothing easier
+	dismissed string        // whom the provider no longer calls an admin
+	asked     time.Duration // how long ago it was asked
 }
 
 func setup(t *testing.T) *bundle {
@@ -54,9 +56,18 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
+// Confirm stands for what the identity provider says.
+func (b *bundle) Confirm(_ context.Context, id portal.Identity) (portal.Actor, time.Time, error) {
+	a := portal.Actor{Identity: id, Name: id.Subject}
+	if id.Subject != b.dismissed {
+		a.Roles = []portal.Role{portal.RoleAdmin}
+	}
+	return a, now.Add(-b.asked), nil
+}
+
 // other is the book of another replica.
 func (b *bundle) other() *rulebook.Book {
-	return &rulebook.Book{PlatformApprovers: "platform", Pool: b.pool, Now: func() time.Time { return now }}
+	return &rulebook.Book{PlatformApprovers: "platform", Pool: b.pool, People: b, Now: func() time.Time { return now }}
 }
 
 func (b *bundle) must(err error) {
@@ -564,5 +575,23 @@ func TestDiff(t *testing.T) {
 		if got := strings.Join(words, " "); got != tt.want {
 			t.Errorf("%.40q and %.40q: %.200q, want %.200q", tt.before, tt.after, got, tt.want)
 		}
+	}
+}
+
+// Nothing comes in force on the word of an author who is no longer an admin, or
+// of whom nobody knows.
+func TestAuthorIsConfirmed(t *testing.T) {
+	for name, spoil := range map[string]func(*bundle){
+		"dismissed": func(b *bundle) { b.dismissed = "ada" }, "not confirmed": func(b *bundle) { b.asked = 5*time.Minute + time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+			b.must(err)
+			spoil(b)
+			b.wantKind(b.book.Decide(t.Context(), b.ben, p.Version, true), portal.KindConflict)
+			b.dismissed, b.asked = "", 5*time.Minute
+			b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+		})
 	}
 }

@@ -19,10 +19,8 @@ import (
 	"doksportal/internal/store"
 )
 
-const (
-	proposedFor = 7 * 24 * time.Hour // a change may be accepted after it was proposed
-	groupsFor   = 5 * time.Minute    // how old the groups of those may be on whose word a change takes effect
-)
+// proposedFor is how long after it was proposed a change may be accepted.
+const proposedFor = 7 * 24 * time.Hour
 
 // Outcome says what came of a change that an admin asked for.
 type Outcome struct {
@@ -164,16 +162,17 @@ func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
 	if err := onlyAdmin(a); err != nil {
 		return err
 	}
-	author, err := s.author(ctx, id)
+	proposed, err := store.AdminChange(ctx, s.Pool, id)
 	if err != nil {
 		return err
 	}
+	unconfirmed := portal.CheckAdmin(ctx, s.People, proposed.Author, s.Now())
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		p, err := store.LockAdminChange(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if err := s.acceptable(a, p, author); err != nil {
+		if err := s.acceptable(a, p, unconfirmed); err != nil {
 			return err
 		}
 		c, err := changeOf(p)
@@ -194,25 +193,9 @@ func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
 	})
 }
 
-// author returns who proposed a change, as the provider describes them now.
-func (s *Service) author(ctx context.Context, id string) (portal.Actor, error) {
-	p, err := store.AdminChange(ctx, s.Pool, id)
-	if err != nil {
-		return portal.Actor{}, err
-	}
-	author, asOf, err := s.People.Confirm(ctx, p.Author.Identity)
-	if err != nil {
-		return author, err
-	}
-	if s.Now().Sub(asOf) > groupsFor {
-		return author, portal.E(portal.KindConflict,
-			"the identity provider does not confirm that "+p.Author.Name+" still is an admin; ask them to sign in, or drop this and propose it yourself")
-	}
-	return author, nil
-}
-
-// acceptable says why a may not accept p, nil when they may.
-func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, author portal.Actor) error {
+// acceptable says why a may not accept p, nil when they may. unconfirmed says
+// why its author's word does not count.
+func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, unconfirmed error) error {
 	switch group := p.Benefits(a); {
 	case p.State != portal.AdminChangeProposed:
 		return portal.E(portal.KindConflict, "this change has been decided on already")
@@ -222,8 +205,8 @@ func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, author portal
 		return portal.E(portal.KindForbidden, "you proposed this yourself; another admin has to accept it")
 	case group != "":
 		return portal.E(portal.KindForbidden, "you gain something by this as a member of group "+group+"; another admin has to accept it")
-	case author.Identity != p.Author.Identity || !author.HasRole(portal.RoleAdmin):
-		return portal.E(portal.KindConflict, p.Author.Name+" is no longer an admin; drop this and propose it yourself")
+	case unconfirmed != nil:
+		return unconfirmed
 	}
 	return a.CheckSignIn(s.Now(), s.StepUpWithin)
 }

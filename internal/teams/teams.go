@@ -23,18 +23,10 @@ import (
 	"doksportal/internal/store"
 )
 
-// People knows people as the identity provider describes them.
-type People interface {
-	// Confirm returns who the identity is and since when that is known, after
-	// the provider was asked anew where that was long ago. It may take seconds,
-	// so it is not for transactions.
-	Confirm(ctx context.Context, id portal.Identity) (portal.Actor, time.Time, error)
-}
-
 // Service carries out the use cases. All members but StepUpWithin must be set.
 type Service struct {
 	Pool         *pgxpool.Pool
-	People       People
+	People       portal.People
 	Now          func() time.Time
 	StepUpWithin time.Duration // how old the sign-in may be of who gives somebody something; zero: portal.FreshFor
 }

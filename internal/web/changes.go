@@ -14,6 +14,10 @@ import (
 
 // changes shows the changes that wait for a second admin.
 func (s *Server) changes(c *gin.Context, v viewer) error {
+	return s.showChanges(c, v, http.StatusOK, "")
+}
+
+func (s *Server) showChanges(c *gin.Context, v viewer, code int, problem string) error {
 	list, err := s.Teams.Proposed(c.Request.Context(), v.actor)
 	if err != nil {
 		return err
@@ -21,8 +25,8 @@ func (s *Server) changes(c *gin.Context, v viewer) error {
 	if _, err := s.typed(c, v); err != nil { // a decision that had to wait for a fresh sign-in has nothing typed
 		return err
 	}
-	s.render(c, http.StatusOK, views.Changes(views.ChangesPage{
-		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Proposed: query(c, "proposed"), Decided: query(c, "decided"),
+	s.render(c, code, views.Changes(views.ChangesPage{
+		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Proposed: query(c, "proposed"), Decided: query(c, "decided"), Problem: problem,
 	}))
 	return nil
 }
@@ -34,7 +38,11 @@ func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, i
 		if err != nil {
 			return err
 		}
-		if err := decide(c.Request.Context(), v.actor, id); err != nil {
+		err = decide(c.Request.Context(), v.actor, id)
+		if portal.KindOf(err) == portal.KindConflict {
+			return s.showChanges(c, v, status(err), message(err))
+		}
+		if err != nil {
 			return err
 		}
 		c.Redirect(http.StatusSeeOther, "/admin/changes?"+url.Values{"decided": {done}}.Encode())

@@ -25,9 +25,12 @@ func admin() portal.Actor {
 	return portal.Actor{Identity: portal.Identity{Issuer: "https://idp", Subject: "ben"}, Name: "Ben Admin", Roles: []portal.Role{portal.RoleAdmin}, SignedInAt: time.Now()}
 }
 
-// propose has Ben propose a version.
+// propose has Ben propose a version, who has just signed in.
 func (b *bundle) propose(text, note string) portal.PolicyVersion {
 	b.t.Helper()
+	_, err := b.pool.Exec(b.t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at)
+		VALUES ($1, $2, 'Ben Admin', '', '{admins}', $3) ON CONFLICT DO NOTHING`, admin().Issuer, admin().Subject, time.Now())
+	b.must(err)
 	p, err := b.requests.Rules.Propose(b.t.Context(), admin(), b.policyBase(), text, note)
 	b.must(err)
 	return p
