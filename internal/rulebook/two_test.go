@@ -1,0 +1,95 @@
+package rulebook_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+)
+
+// Who denies everything needs a second admin too, and two put the version before
+// back.
+func TestDenyEverythingTakesTwo(t *testing.T) {
+	b := setup(t)
+	const none = "rules: [{name: none, deny: closed}]\n"
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), none, "closed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.State != portal.PolicyProposed {
+		t.Fatalf("one admin alone has put it in force: %+v", p)
+	}
+	if c, err := b.book.Check(t.Context(), none); err != nil || len(c.Stops) == 0 || len(c.Easier) > 0 {
+		t.Errorf("it is not told before: %+v, %v", c, err)
+	}
+	if err := b.book.Decide(t.Context(), b.ben, p.Version, true); err != nil {
+		t.Fatal(err)
+	}
+	back, err := b.book.Propose(t.Context(), b.ben, b.base(), policy.BuiltInText, "open again")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.book.Decide(t.Context(), b.ada, back.Version, true); err != nil {
+		t.Fatal(err)
+	}
+	if inForce, err := b.book.InForce(t.Context(), b.pool); err != nil || inForce.Version != back.Version {
+		t.Errorf("%v, %v", inForce, err)
+	}
+}
+
+// A preview ends when its reader has left.
+func TestPreviewEndsWithItsReader(t *testing.T) {
+	b := setup(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := b.book.Check(ctx, b.stricter); err == nil {
+		t.Error("it went on")
+	}
+}
+
+// Nothing comes in force on the word of an author who is no longer an admin, or
+// of whom nobody knows.
+func TestAuthorIsConfirmed(t *testing.T) {
+	for name, spoil := range map[string]func(*bundle){
+		"dismissed": func(b *bundle) { b.dismissed = "ada" }, "not confirmed": func(b *bundle) { b.asked = 5*time.Minute + time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+			b.must(err)
+			spoil(b)
+			b.wantKind(b.book.Decide(t.Context(), b.ben, p.Version, true), portal.KindConflict)
+			b.dismissed, b.asked = "", 5*time.Minute
+			b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+		})
+	}
+}
+
+// What needs the approval of a group in which nobody is known to be is denied
+// altogether.
+func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
+	b := setup(t)
+	asks := func(group string) string {
+		const both = "      - {approvals: 1, from: [platform]}\n"
+		return strings.Replace(policy.BuiltInText, both, both+"      - {approvals: 1, from: ['group:"+group+"']}\n", 1)
+	}
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre}', now())`)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', 1, '{}', now())`, uuid.NewString())
+	b.must(err)
+	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
+		c, err := b.book.Check(t.Context(), asks(group))
+		b.must(err)
+		if len(c.Faults) > 0 || len(c.Easier) > 0 || len(c.Stops) > 0 != stops {
+			t.Errorf("%s: %+v", group, c)
+		}
+	}
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), asks("ghosts"), "for ghosts")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Errorf("one admin alone has put it in force: %+v", p)
+	}
+}
