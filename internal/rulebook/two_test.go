@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 )
