@@ -32,8 +32,16 @@ func clusters(below ...string) []string {
 	return append([]string{"kubernetes", "clusters"}, below...)
 }
 
-// get sends a call that changes nothing, and therefore tries again a few times.
+// get sends a call that changes nothing, unless the answer of a moment ago does.
 func (c *Client) get(ctx context.Context, k call) error {
+	if isRecent(ctx) && !k.access {
+		return c.getRecent(ctx, k)
+	}
+	return c.getNow(ctx, k)
+}
+
+// getNow sends a call that changes nothing, and therefore tries again a few times.
+func (c *Client) getNow(ctx context.Context, k call) error {
 	const attempts = 3
 	k.method = http.MethodGet
 	for attempt := 0; ; attempt++ {
@@ -65,6 +73,7 @@ func (c *Client) write(ctx context.Context, k call) error {
 	if err := c.admit(ctx, k); err != nil {
 		return err
 	}
+	defer c.recent.forget()
 	return c.once(ctx, c.writes, k)
 }
 

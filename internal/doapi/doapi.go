@@ -42,6 +42,7 @@ type Client struct {
 
 	options cached[Options]
 	sizes   cached[[]Size]
+	recent  recentAnswers
 }
 
 // credential is a token and what paces its use. The token is in a function,

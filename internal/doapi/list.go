@@ -56,7 +56,7 @@ func readPage[Page any](ctx context.Context, c *Client, path []string, page int)
 	var answer Page
 	var size int
 	query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(perPage)}}
-	err := c.get(ctx, call{path: path, query: query, read: func(body []byte) error {
+	err := c.getNow(ctx, call{path: path, query: query, read: func(body []byte) error {
 		size = len(body)
 		return into(&answer)(body)
 	}})

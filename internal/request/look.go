@@ -50,7 +50,7 @@ func Look(ctx context.Context, do Looker, ids []string) (map[string]doapi.Cluste
 // Lint returns a run of clusterlint on a cluster, the latest when runID is
 // empty; KindNotFound when there is none. What a may not see does not exist.
 func (s *Service) Lint(ctx context.Context, a portal.Actor, clusterID, runID string) (portal.LintRun, error) {
-	ctx = doapi.WithCaller(ctx, a.Identity)
+	ctx = doapi.Recent(doapi.WithCaller(ctx, a.Identity))
 	if _, _, err := s.VisibleCluster(ctx, a, clusterID); err != nil {
 		return portal.LintRun{}, err
 	}
@@ -61,7 +61,7 @@ func (s *Service) Lint(ctx context.Context, a portal.Actor, clusterID, runID str
 // StatusMessages returns what DigitalOcean has said about a cluster's troubles
 // since the given time.
 func (s *Service) StatusMessages(ctx context.Context, a portal.Actor, clusterID string, since time.Time) ([]portal.StatusMessage, error) {
-	ctx = doapi.WithCaller(ctx, a.Identity)
+	ctx = doapi.Recent(doapi.WithCaller(ctx, a.Identity))
 	if _, _, err := s.VisibleCluster(ctx, a, clusterID); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Service) StatusMessages(ctx context.Context, a portal.Actor, clusterID 
 
 // ClusterUser returns who the portal's token is inside a cluster.
 func (s *Service) ClusterUser(ctx context.Context, a portal.Actor, clusterID string) (portal.ClusterUser, error) {
-	ctx = doapi.WithCaller(ctx, a.Identity)
+	ctx = doapi.Recent(doapi.WithCaller(ctx, a.Identity))
 	if _, _, err := s.VisibleCluster(ctx, a, clusterID); err != nil {
 		return portal.ClusterUser{}, err
 	}

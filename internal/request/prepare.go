@@ -74,6 +74,9 @@ func Facts(op portal.OperationID, p portal.Params, clusters []portal.Cluster) []
 // submit, the target is read live.
 func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live bool) (portal.Draft, error) {
 	ctx = doapi.WithCaller(ctx, a.Identity)
+	if !live {
+		ctx = doapi.Recent(ctx)
+	}
 	op, ok := operations[ask.Operation]
 	d := portal.Draft{Operation: ask.Operation, Form: ask.Form, Revises: ask.revises}
 	if ask.Form == nil {

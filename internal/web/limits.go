@@ -39,8 +39,8 @@ const (
 	signInCost = 10 // it leaves something behind in the database
 )
 
-// limit refuses readers who ask too much. When the database fails that is found
-// by what they ask for.
+// limit refuses readers who ask too much, and everybody while it cannot count:
+// nothing that is counted works without the database.
 func (s *Server) limit(c *gin.Context) {
 	key, rate := "address "+network(c.ClientIP()), s.Limits.Address
 	if actor, ok := auth.ActorFrom(c.Request.Context()); ok {
@@ -52,7 +52,9 @@ func (s *Server) limit(c *gin.Context) {
 		c.Abort()
 		return
 	case err != nil:
-		s.Logger.Error("a request was not counted", "request", c.GetString(keyRequestID), "error", err)
+		s.fail(c, err)
+		c.Abort()
+		return
 	case wait > 0:
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		s.fail(c, portal.E(portal.KindLimited, "you have sent more than the portal takes from one person; wait a moment and try again"))

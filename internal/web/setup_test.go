@@ -74,7 +74,7 @@ var noLimits = web.Limits{Person: store.Rate{Every: time.Microsecond, Burst: 1e6
 // bundle is a portal that answers browsers, before a simulated DigitalOcean.
 type bundle struct {
 	t                     testing.TB
-	url                   string
+	url, doURL            string
 	pool                  *pgxpool.Pool
 	sim                   *dosim.Sim
 	pages                 *web.Server
@@ -94,6 +94,7 @@ func setup(t testing.TB) *bundle {
 	b.sim = dosim.New(dosim.Config{Token: doToken, Limits: dosim.Limits{PerHour: -1, PerMinute: -1}})
 	do := httptest.NewServer(b.sim)
 	t.Cleanup(do.Close)
+	b.doURL = do.URL
 	b.seed(do.URL)
 	b.serve()
 	return b
