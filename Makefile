@@ -8,7 +8,7 @@ VIEWS := $(shell find views -name '*.templ')
 GO_SOURCES := $(shell find cmd internal migrations static views -name '*.go' -o -name '*.sql' -o -name '*.html' | grep -v '^static/dist') go.mod go.sum
 ASSET_SOURCES := static/src/app.css static/src/app.js scripts/assets.mjs $(VIEWS)
 
-.PHONY: help demo build test check bench mutate generate need-go need-node chromium
+.PHONY: help demo build test check bench mutate generate need-go need-node test-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ demo: build ## run the portal with everything around it; flags: make demo ARGS="
 
 build: bin/portal ## make bin/portal with its browser assets
 
-test: check chromium bin/portal ## run every check and every test, browser tests included
+test: check test-tools bin/portal ## run every check and every test, browser tests included
 	go test -timeout 20m ./...
 
 check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of generated files
@@ -47,8 +47,8 @@ node_modules/.package-lock.json: package.json package-lock.json | need-node
 	npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@
 
-chromium:
-	@scripts/chromium.sh
+test-tools:
+	@scripts/test-tools.sh
 
 need-go:
 	@command -v go >/dev/null 2>&1 || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }

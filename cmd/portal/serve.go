@@ -52,6 +52,9 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 		return err
 	}
 	defer pool.Close()
+	if err := db.CheckSession(ctx, pool); err != nil {
+		return err
+	}
 	schema, err := db.SchemaOf(ctx, pool)
 	if err != nil {
 		return err

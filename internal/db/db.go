@@ -43,6 +43,10 @@ func Open(ctx context.Context, url string, options ...func(*pgxpool.Config)) (*p
 	params["timezone"] = "UTC"
 	params["application_name"] = "doks-portal"
 	cfg.ConnConfig.Tracer = acquireBound{AcquireFor}
+	onError := cfg.ConnConfig.OnPgError
+	cfg.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		return err.Code != readOnly && onError(conn, err) // the primary is another server now
+	}
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.PgConn().Exec(ctx, sessionSettings).ReadAll()
 		return err
@@ -51,6 +55,39 @@ func Open(ctx context.Context, url string, options ...func(*pgxpool.Config)) (*p
 		set(cfg)
 	}
 	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+// CheckSession makes sure that a connection keeps what is set on it, as LISTEN,
+// advisory locks and the settings above need. Behind a pooler that hands out
+// connections by transaction it does not; the error says what to do.
+func CheckSession(ctx context.Context, pool *pgxpool.Pool) error {
+	one, err := pool.Acquire(ctx)
+	if err != nil {
+		return Wrap(err)
+	}
+	defer one.Release()
+	other, err := pool.Acquire(ctx)
+	if err != nil {
+		return Wrap(err)
+	}
+	defer other.Release()
+	const setting = "doks_portal.connection"
+	for _, conn := range []struct {
+		*pgxpool.Conn
+		name string
+	}{{one, "one"}, {other, "other"}} {
+		if _, err := conn.Conn.Conn().PgConn().Exec(ctx, "SET "+setting+" = '"+conn.name+"'").ReadAll(); err != nil {
+			return Wrap(err)
+		}
+	}
+	results, err := one.Conn().PgConn().Exec(ctx, "SELECT current_setting('"+setting+"', true)").ReadAll()
+	if err != nil {
+		return Wrap(err)
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 || string(results[0].Rows[0][0]) != "one" {
+		return portal.E(portal.KindUnavailable, "the database's URL leads to a pooler in transaction mode, which the portal cannot work behind: give it a pool in session mode, or the address of Postgres itself")
+	}
+	return nil
 }
 
 // AcquireWithin is an option of Open: how long anybody waits for a free
@@ -72,6 +109,9 @@ func WithTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) erro
 	defer conn.Release()
 	return Wrap(pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, fn))
 }
+
+// readOnly is read_only_sql_transaction.
+const readOnly = "25006"
 
 const unavailable = "the portal's database does not answer; try again in a moment"
 
@@ -104,7 +144,7 @@ func wrapPg(pgErr *pgconn.PgError, err error) error {
 		return portal.E(portal.KindConflict, "somebody else changed this at the same time; try again", err)
 	case "22P02": // invalid_text_representation: an identifier of the wrong form names nothing
 		return portal.E(portal.KindNotFound, "there is no such thing", err)
-	case "53300", "55P03", "57P01", "57P02", "57P03", "57014": // too many connections, locked for too long, shutting down, starting up, cancelled
+	case readOnly, "53300", "55P03", "57P01", "57P02", "57P03", "57014": // read only after a failover, too many connections, locked for too long, shutting down, starting up, cancelled
 		return portal.E(portal.KindUnavailable, unavailable, err)
 	}
 	if strings.HasPrefix(pgErr.Code, "08") { // connection_exception

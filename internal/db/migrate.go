@@ -27,6 +27,9 @@ func Migrate(ctx context.Context, url string, more ...func(context.Context, *pgx
 		return err
 	}
 	defer pool.Close()
+	if err := CheckSession(ctx, pool); err != nil {
+		return err
+	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("the database does not answer: %w", err)

@@ -107,8 +107,8 @@ func create(t testing.TB, options string) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("test_%d", count.Add(1))
-	exec(t, s, "CREATE DATABASE "+name+options)
-	t.Cleanup(func() { exec(t, s, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	statement(t, s, "CREATE DATABASE "+name+options)
+	t.Cleanup(func() { statement(t, s, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	return strings.Replace(s.URL(), "/portal?", "/"+name+"?", 1)
 }
 
@@ -123,7 +123,7 @@ func New(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-func exec(t testing.TB, s *pgembed.Server, sql string) {
+func statement(t testing.TB, s *pgembed.Server, sql string) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, strings.Replace(s.URL(), "/portal?", "/postgres?", 1))

@@ -30,6 +30,7 @@ type Server struct {
 	url     string
 	lock    *os.File
 	sockets string
+	run     *runner
 	process *process
 }
 
@@ -68,6 +69,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	s.run = run
 	if cfg.Fresh {
 		if err := os.RemoveAll(data); err != nil {
 			return err
@@ -133,6 +135,13 @@ func ensureDatabase(ctx context.Context, admin string) error {
 
 // URL is where the portal's database is.
 func (s *Server) URL() string { return s.url }
+
+// Lend lets a program run as the user that the server runs as, who alone can
+// open its socket. Call it before cmd starts.
+func (s *Server) Lend(cmd *exec.Cmd) {
+	attr := s.run.attr
+	cmd.SysProcAttr = &attr
+}
 
 // Stop ends the server within seconds and gives the data free.
 func (s *Server) Stop() error {
