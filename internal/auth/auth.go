@@ -117,15 +117,19 @@ func loopback(host string) bool {
 // roles are the roles that the groups give for the whole portal.
 func (a *Auth) roles(groups []string) []portal.Role {
 	var roles []portal.Role
-	for _, g := range []struct {
-		group string
-		role  portal.Role
-	}{
-		{a.AdminGroup, portal.RoleAdmin}, {a.ApproverGroup, portal.RolePlatformApprover}, {a.AuditorGroup, portal.RoleAuditor},
-	} {
-		if g.group != "" && slices.Contains(groups, g.group) {
-			roles = append(roles, g.role)
+	byRole := a.RoleGroups()
+	for _, role := range []portal.Role{portal.RoleAdmin, portal.RolePlatformApprover, portal.RoleAuditor} {
+		if group := byRole[role]; group != "" && slices.Contains(groups, group) {
+			roles = append(roles, role)
 		}
 	}
 	return roles
+}
+
+// RoleGroups are the groups that give roles for the whole portal; empty where
+// nobody has the role.
+func (a *Auth) RoleGroups() map[portal.Role]string {
+	return map[portal.Role]string{
+		portal.RoleAdmin: a.AdminGroup, portal.RolePlatformApprover: a.ApproverGroup, portal.RoleAuditor: a.AuditorGroup,
+	}
 }

@@ -35,6 +35,7 @@ func TestWhereTheGroupsAre(t *testing.T) {
 		"a.b":                        []string{"exact"},
 		"a":                          map[string]any{"b": []string{"nested"}},
 		"text":                       "x",
+		"urn:roles":                  map[string]any{"dev": map[string]any{"1": "a.example"}, "ops": map[string]any{}},
 	}
 	for claim, want := range map[string]string{
 		"realm_access.roles":                   "groups=[payments payments-approvers] roles=[] problem=",
@@ -44,6 +45,7 @@ func TestWhereTheGroupsAre(t *testing.T) {
 		"a.b":                                  "groups=[exact] ",
 		"realm_access":                         "groups=[] roles=[] problem=The identity provider sent no claim",
 		"realm_access.none":                    "groups=[] roles=[] problem=The identity provider sent no claim",
+		"urn:roles":                            "groups=[dev ops] ",
 		"text.roles":                           "groups=[] roles=[] problem=The identity provider sent no claim",
 		".realm_access.roles":                  "groups=[] roles=[] problem=The identity provider sent no claim",
 		"realm_access..roles":                  "groups=[] roles=[] problem=The identity provider sent no claim",

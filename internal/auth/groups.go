@@ -2,6 +2,8 @@ package auth
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +43,7 @@ func (a *Auth) fill(c, more claims) {
 	}
 }
 
-// groups reads the groups claim. Anything but a list of names gives none: a
+// groups reads the groups claim. Anything but a list or an object of names gives none: a
 // provider with too many groups to send may send a pointer to them instead.
 func (a *Auth) groups(c claims) (groups []string, problem string) {
 	found, _ := c.find(a.GroupsClaim)
@@ -53,12 +55,32 @@ func (a *Auth) groups(c claims) (groups []string, problem string) {
 			return nil, fmt.Sprintf("The identity provider sent %d groups, and the portal takes at most %d. Its administrator can restrict the groups that it sends to this application.", len(v), maxGroups)
 		}
 		return groupNames(v), ""
+	case map[string]any:
+		if names, ok := namesOf(v); ok {
+			return names, ""
+		}
 	}
 	sources, _ := c["_claim_names"].(map[string]any)
 	if _, overage := sources[a.GroupsClaim]; overage || c["hasgroups"] != nil {
 		return nil, "The identity provider sent a pointer instead of your groups, because you are in too many. Its administrator can restrict the groups that it sends to this application."
 	}
 	return nil, fmt.Sprintf("The identity provider sent no claim named %q with your groups.", a.GroupsClaim)
+}
+
+// namesOf reads an object whose keys are the names, each with an object of
+// further details (Zitadel's roles).
+func namesOf(object map[string]any) (groups []string, ok bool) {
+	if len(object) == 0 || len(object) > maxGroups {
+		return nil, false
+	}
+	var list []any
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if _, ok := object[name].(map[string]any); !ok {
+			return nil, false
+		}
+		list = append(list, name)
+	}
+	return groupNames(list), true
 }
 
 // groupNames are the names in a list. One that had to be cut would be another

@@ -106,6 +106,7 @@ type profile struct {
 	Groups                       []string
 	Problem                      string    // why there are no groups, in plain words
 	SignedInAt                   time.Time // zero when the provider does not say
+	Report                       Report    // only of a sign-in
 }
 
 func (p profile) identity() portal.Identity {

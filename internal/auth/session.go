@@ -16,6 +16,7 @@ const (
 	keyIssuer   = "issuer"
 	keySubject  = "subject"
 	keyAgent    = "user agent"
+	keyReport   = "report"    // of the provider, as JSON
 	keySignedIn = "signed in" // when, by the provider, in Unix seconds; missing when that is not known
 )
 

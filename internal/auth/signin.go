@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -118,6 +119,7 @@ func (a *Auth) exchange(ctx context.Context, p *provider, code string, signIn pe
 	}
 	who := a.profile(c)
 	who.SignedInAt = signedInAt
+	who.Report = a.report(c, who, token)
 	return who, token, nil
 }
 
@@ -199,7 +201,11 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 
 // valuesOf are what a session keeps of its owner.
 func valuesOf(who profile, agent string) map[string]any {
-	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent)}
+	report, err := json.Marshal(who.Report)
+	if err != nil {
+		report = nil // of claims that were JSON
+	}
+	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent), keyReport: string(report)}
 	if !who.SignedInAt.IsZero() {
 		values[keySignedIn] = who.SignedInAt.Unix()
 	}

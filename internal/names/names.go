@@ -77,14 +77,17 @@ func scriptOf(r rune) string {
 	return ""
 }
 
-// Alike reports whether two names can be taken for each other.
-func Alike(a, b string) bool { return skeleton(a) == skeleton(b) }
-
-func skeleton(name string) string {
+// Alike reports whether two names can be taken for each other, as they are
+// written or with small letters: a capital I looks like a small L.
+func Alike(a, b string) bool {
+	a, b = normal(a), normal(b)
 	fold := cases.Fold()
-	folded := fold.String(norm.NFKC.String(strings.Join(strings.Fields(name), "")))
-	return fold.String(confusables.Skeleton(folded))
+	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b)
 }
+
+func normal(name string) string { return norm.NFKC.String(strings.Join(strings.Fields(name), "")) }
+
+func skeleton(name string) string { return cases.Fold().String(confusables.Skeleton(name)) }
 
 // Visible makes a name that cannot be refused, like a person's, what can be seen
 // of it: one line of at most so many characters.

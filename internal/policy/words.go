@@ -18,7 +18,7 @@ func Words(v portal.Verdict) string {
 	}
 	list := make([]string, len(v.Needs))
 	for i, n := range v.Needs {
-		list[i] = n.Words()
+		list[i] = n.Words(nil)
 	}
 	return strings.Join(list, " and ")
 }

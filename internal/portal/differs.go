@@ -16,18 +16,18 @@ func (v Verdict) Words() string {
 	}
 	needs := make([]string, len(v.Needs))
 	for i, n := range v.Needs {
-		needs[i] = n.Words()
+		needs[i] = n.Words(nil)
 	}
 	return "needs " + strings.Join(needs, " and ")
 }
 
 // Words says whose approvals are needed, e.g. "1 approval by dba or platform".
-func (n Need) Words() string {
+func (n Need) Words(labels GroupLabels) string {
 	approvals := "1 approval"
 	if n.Approvals != 1 {
 		approvals = fmt.Sprintf("%d approvals", n.Approvals)
 	}
-	return approvals + " by " + strings.Join(n.Groups, " or ")
+	return approvals + " by " + strings.Join(labels.All(n.Groups), " or ")
 }
 
 // Differs says in plain words how v, the policy's answer now, differs from

@@ -41,6 +41,7 @@ const (
 	EventChannelChanged  EventKind = "channel_changed"
 	EventChangeProposed  EventKind = "admin_change_proposed"
 	EventChangeDropped   EventKind = "admin_change_dropped"
+	EventGroupLabelled   EventKind = "group_labelled"
 )
 
 // EventKinds lists the kinds for people to choose from.
@@ -49,7 +50,7 @@ var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, Even
 	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventGlassBroken, EventGlassReviewed,
 	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
 	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped,
-	EventChannelChanged, EventChangeProposed, EventChangeDropped}
+	EventChannelChanged, EventChangeProposed, EventChangeDropped, EventGroupLabelled}
 
 // Event is one entry of the audit trail.
 type Event struct {

@@ -23,12 +23,13 @@ import (
 	"doksportal/internal/store"
 )
 
-// Service carries out the use cases. All members but StepUpWithin must be set.
+// Service carries out the use cases. All members but the last two must be set.
 type Service struct {
 	Pool         *pgxpool.Pool
 	People       portal.People
 	Now          func() time.Time
 	StepUpWithin time.Duration // how old the sign-in may be of who gives somebody something; zero: portal.FreshFor
+	RoleGroups   []string      // the groups that make somebody an admin, an approver or an auditor
 }
 
 // Input is a team as an admin typed it.

@@ -26,6 +26,7 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 
 	e.GET("/", s.signedIn(s.home))
 	e.GET("/me", s.signedIn(s.me))
+	e.GET("/me/sign-in", s.signedIn(s.signInReport))
 	e.POST("/me/notifications", s.signedIn(s.chooseMail))
 	e.POST("/me/channels", s.signedIn(s.addChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/test", s.signedIn(s.testChannel(s.ownChannels)))
@@ -95,6 +96,8 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/notifications/:id/give-up", s.admin(s.decideDelivery(s.Notify.GiveUp)))
 	e.GET("/admin/clusters", s.admin(s.ownership))
 	e.POST("/admin/clusters", s.admin(s.assign))
+	e.GET("/admin/groups", s.admin(s.groups))
+	e.POST("/admin/groups", s.admin(s.labelGroup))
 	e.GET("/admin/changes", s.admin(s.changes))
 	e.POST("/admin/changes/:id/accept", s.admin(s.decideChange(s.Teams.Accept, "accepted")))
 	e.POST("/admin/changes/:id/drop", s.admin(s.decideChange(s.Teams.Drop, "dropped")))

@@ -23,6 +23,7 @@ var access = map[string]string{
 	//                                  nobody member approver other platform admin auditor outsider
 	"GET /":                               "L 2 2 2 2 2 2 F",
 	"GET /me":                             "L 2 2 2 2 2 2 2",
+	"GET /me/sign-in":                     "L 2 2 2 2 2 2 2",
 	"GET /step-up":                        "L 2 2 2 2 2 2 2",
 	"GET /events":                         "U N N N N N N N",
 	"GET /login":                          "2 2 2 2 2 2 2 2",
@@ -45,6 +46,8 @@ var access = map[string]string{
 	"GET /clusters/:id/access":            "L 2 2 N 2 2 2 F",
 	"POST /clusters/:id/access":           "U 4 4 N F F F F",
 	"GET /catalogue":                      "L 2 2 2 2 2 2 2",
+	"GET /admin/groups":                   "L F F F F 2 F F",
+	"POST /admin/groups":                  "U F F F F 4 F F",
 	"GET /admin/registries":               "L F F F F 2 F F",
 	"POST /admin/registries":              "U F F F F 4 F F",
 	"POST /admin/registries/plan":         "U F F F F 2 F F",

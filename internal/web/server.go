@@ -55,6 +55,7 @@ type Server struct {
 	Config
 	assets  views.Assets
 	handler http.Handler
+	labels  labelCache
 }
 
 // New makes the pages' handler. It fails when the browser assets are missing.

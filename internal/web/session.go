@@ -52,3 +52,14 @@ func (s *Server) readyz(c *gin.Context) {
 	}
 	c.String(http.StatusOK, "ready\n")
 }
+
+// signInReport shows readers what the identity provider said of them.
+func (s *Server) signInReport(c *gin.Context, v viewer) error {
+	report := s.Auth.ReportOf(c.Request.Context())
+	p := views.SignInPage{Page: s.page(c, v, "Sign-in"), Lacks: report.Lacks, GroupsKey: s.Groups}
+	for _, claim := range report.Claims {
+		p.Claims = append(p.Claims, views.ClaimRow(claim))
+	}
+	s.render(c, http.StatusOK, views.SignIn(p))
+	return nil
+}

@@ -83,6 +83,13 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 			}
 			v.named = rules.Names(actor.Groups)
 		}
+		if c.FullPath() != "/events" {
+			labels, err := s.groupLabels(c.Request.Context())
+			if err != nil {
+				return err
+			}
+			c.Request = c.Request.WithContext(views.WithGroupLabels(c.Request.Context(), labels))
+		}
 		if c.Request.Method == http.MethodGet && c.FullPath() != "/events" {
 			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, views.InboxMost+1); err != nil {
 				return err

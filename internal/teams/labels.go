@@ -1,0 +1,75 @@
+package teams
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/names"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// LabelGroup says what pages call a group of the identity provider; an empty
+// label gives it its own name back. Nothing is decided by a label, but people
+// read it where they decide: one that looks like another group's label or name
+// is refused (KindInvalid, at "label"). Only admins may.
+func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label string) error {
+	if err := onlyAdmin(a); err != nil {
+		return err
+	}
+	var f faults
+	f.checkGroup("group", "a group", group)
+	if label != "" {
+		label = f.name("label", "a label", label)
+	}
+	if len(f) > 0 {
+		return portal.Invalid(f...)
+	}
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		labels, err := store.LockGroupLabels(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if labels[group] == label {
+			return nil
+		}
+		if err := s.checkLabel(ctx, tx, labels, group, label); err != nil {
+			return err
+		}
+		if err := store.SetGroupLabel(ctx, tx, group, label, s.Now()); err != nil {
+			return err
+		}
+		e := portal.Event{At: s.Now(), Kind: portal.EventGroupLabelled, Actor: a.Person(),
+			Summary: a.Name + " had pages call group " + group + " “" + label + "”", Data: map[string]any{"group": group, "label": label, "before": labels[group]}}
+		if label == "" {
+			e.Summary = a.Name + " took the label of group " + group + " away"
+		}
+		return audit.Append(ctx, tx, e)
+	})
+}
+
+// checkLabel makes sure that nobody takes the group for another one.
+func (s *Service) checkLabel(ctx context.Context, tx pgx.Tx, labels portal.GroupLabels, group, label string) error {
+	teams, err := store.Teams(ctx, tx)
+	if err != nil {
+		return err
+	}
+	others := append([]string{}, s.RoleGroups...)
+	for _, t := range teams {
+		others = append(others, t.MemberGroup, t.ApproverGroup)
+	}
+	for other, called := range labels {
+		if other != group {
+			others = append(others, other, called)
+		}
+	}
+	for _, other := range others {
+		if other != group && other != "" && label != "" && names.Alike(other, label) {
+			return portal.Invalid(portal.FieldError{Field: "label", Message: "This looks like what another group is called, “" + other + "”; choose another label."})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package teams_test
+
+import (
+	"testing"
+	"time"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// A label is set by an admin, leaves an event, and looks like no other group.
+func TestLabelGroup(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 30*24*time.Hour)
+	b.RoleGroups = []string{"platform", ""}
+	ada := b.admin("ada")
+	const id = "5b1c3a52-8f0e-4a65-9d0c-0d6a7a1f3c11"
+	must(t, b.LabelGroup(t.Context(), ada, id, "Payments  people"))
+	must(t, b.LabelGroup(t.Context(), ada, id, "Payments people")) // nothing new
+	labels, err := store.GroupLabels(t.Context(), b.Pool)
+	must(t, err)
+	if labels.Of(id) != "Payments people" {
+		t.Errorf("it is called %q", labels.Of(id))
+	}
+	for _, label := range []string{"find", "find-leads", "FIND", "fіnd", "platform", "Payments people", "Payments peopIe"} {
+		wantKind(t, b.LabelGroup(t.Context(), ada, "another", label), portal.KindInvalid)
+	}
+	for _, group := range []string{"", "with\u202emark"} {
+		wantKind(t, b.LabelGroup(t.Context(), ada, group, "Fine"), portal.KindInvalid)
+	}
+	nobody := ada
+	nobody.Roles = nil
+	wantKind(t, b.LabelGroup(t.Context(), nobody, id, "Mine"), portal.KindForbidden)
+	must(t, b.LabelGroup(t.Context(), ada, id, ""))
+	var events int
+	must(t, b.Pool.QueryRow(t.Context(), `SELECT count(*) FROM events WHERE kind = 'group_labelled'`).Scan(&events))
+	if labels, err := store.GroupLabels(t.Context(), b.Pool); err != nil || len(labels) != 0 || events != 2 {
+		t.Errorf("%v, %v, %d events", labels, err, events)
+	}
+}
