@@ -12,9 +12,9 @@ func TestGroupLabels(t *testing.T) {
 	labels := portal.GroupLabels{id: "Payments", okta: "Search", "pay": "Payroll"}
 	for text, want := range map[string]string{
 		"Members of group " + id + " can approve.": "Members of group Payments can approve.",
-		"(" + okta + ")":                           "(Search)",
-		id + "0":                                   id + "0", // another one
-		"they pay for it":                          "they pay for it",
+		"(" + okta + ")":  "(Search)",
+		id + "0":          id + "0", // another one
+		"they pay for it": "they pay for it",
 	} {
 		if got := labels.In(text); got != want {
 			t.Errorf("%q: %q", text, got)
