@@ -43,6 +43,8 @@ type Executor struct {
 	Pace   Pace
 
 	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
+
+	shares *shares // of the queue that works with it
 }
 
 // self is the actor of what the executor does by itself.
@@ -59,6 +61,11 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
+	leave, ok := e.shares.enter(r.Requester.Identity)
+	if !ok {
+		return shareWait, nil
+	}
+	defer leave()
 	switch r.State {
 	case portal.Approved:
 		if r.Operation.Risk() == portal.RiskSecret {

@@ -48,6 +48,7 @@ const (
 
 // NewQueue makes a queue that takes requests on with e and does the tasks.
 func NewQueue(pool *pgxpool.Pool, logger *slog.Logger, e *Executor, tasks []Task) (*Queue, error) {
+	e.shares = &shares{under: map[portal.Identity]int{}}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &requestWorker{executor: e})
 	river.AddWorker(workers, &taskWorker{tasks: byName(tasks), logger: logger})
@@ -193,7 +194,7 @@ func queues(tasks []Task) map[string]river.QueueConfig {
 		count[task.queue()]++
 	}
 	return map[string]river.QueueConfig{
-		requestQueue: {MaxWorkers: 10}, taskQueue: {MaxWorkers: count[taskQueue]}, DeliveryQueue: {MaxWorkers: count[DeliveryQueue]},
+		requestQueue: {MaxWorkers: requestsAtOnce}, taskQueue: {MaxWorkers: count[taskQueue]}, DeliveryQueue: {MaxWorkers: count[DeliveryQueue]},
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"doksportal/internal/execute"
 )
 
-// While as many executions as the queue takes on hang at DigitalOcean, tasks
-// and deliveries go on.
+// While executions hang at DigitalOcean, of one person no more than their share,
+// those of another person begin, and tasks and deliveries go on.
 func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 	b := setup(t)
 	hung, release := make(chan struct{}, 100), make(chan struct{})
@@ -32,9 +32,14 @@ func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 	var err error
 	b.executor.DO, err = doapi.New(server.URL, token)
 	b.must(err)
-	const executions = 10 // as many as work at once
-	for i := range executions {
+	const share, others = 5, 4
+	for i := range share + 1 {
 		b.create(fmt.Sprintf("shop-%d", i), 1)
+	}
+	other := b.person("mel", "pay")
+	for i := range others {
+		_, err := b.requests.Submit(t.Context(), other, createAsk(fmt.Sprintf("other-%d", i), 1))
+		b.must(err)
 	}
 	task, delivery := make(chan struct{}), make(chan struct{})
 	says := func(c chan struct{}) func(context.Context) error {
@@ -63,8 +68,13 @@ func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 			t.Fatal(what)
 		}
 	}
-	for range executions {
-		await(hung, "the executions do not begin")
+	for range share + others {
+		await(hung, "the executions of another person do not begin")
+	}
+	var own int
+	b.must(b.pool.QueryRow(t.Context(), `SELECT count(*) FROM requests WHERE state = 'executing' AND subject = $1`, b.member.Subject).Scan(&own))
+	if own > share {
+		t.Errorf("%d executions of one person, more than their share", own)
 	}
 	for range 3 { // the first may have begun before
 		await(task, "tasks wait for executions")

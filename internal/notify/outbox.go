@@ -37,25 +37,6 @@ type claimed struct {
 	createdAt time.Time
 }
 
-// dueLanes are the lanes that have something to send now, mail or webhooks. Of
-// an owner of many channels it returns those that have waited longest.
-func (s *Service) dueLanes(ctx context.Context, mail bool) ([]string, error) {
-	rows, err := s.Pool.Query(ctx, `
-		SELECT lane FROM (
-			SELECT lane, since, channel IS NULL OR row_number() OVER (PARTITION BY owner ORDER BY since, lane) <= $3 AS within FROM (
-				SELECT d.lane, c.id AS channel, coalesce(c.team_id::text, c.issuer || ' ' || c.subject) AS owner, min(d.next_at) AS since
-				FROM deliveries d LEFT JOIN channels c ON c.id = d.channel_id
-				WHERE d.state = 'waiting' AND d.next_at <= $1 AND (coalesce(c.kind, 'mail') = 'mail') = $2
-				GROUP BY d.lane, c.id
-			) due
-		) shares WHERE within ORDER BY since, lane`, s.Now(), mail, sharedMost)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	lanes, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return lanes, db.Wrap(err)
-}
-
 // claim takes the next delivery of a lane for a while, in which nobody else
 // sends it. The attempt counts from here, so that one that ends the sender is
 // not made for ever. It reports false when there is nothing to send.

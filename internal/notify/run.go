@@ -9,13 +9,6 @@ import (
 	"doksportal/internal/portal"
 )
 
-// atOnce is how many targets are written to at the same time.
-const atOnce = 16
-
-// sharedMost is how many targets of one owner, a person or a team, are written
-// to at the same time, so that theirs do not keep others' waiting.
-const sharedMost = 4
-
 // Run tells what there is to tell, mail and webhooks at the same time. Several
 // at once do no harm.
 func (s *Service) Run(ctx context.Context) error {
@@ -36,36 +29,23 @@ func (s *Service) RunMail(ctx context.Context) error {
 // RunHooks sends the deliveries that go to webhooks, which RunMail has queued.
 func (s *Service) RunHooks(ctx context.Context) error { return s.drainAll(ctx, false) }
 
-// drainAll drains the lanes that are due.
-func (s *Service) drainAll(ctx context.Context, mail bool) error {
-	lanes, err := s.dueLanes(ctx, mail)
-	if err != nil {
-		return err
-	}
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for _, lane := range lanes {
-		g.Go(func() error { return s.drain(ctx, lane) })
-	}
-	return g.Wait()
-}
-
-// drain sends what is due in a lane. It ends with the first failure, so that a
-// target that does not answer holds a round up once and not for each delivery.
-func (s *Service) drain(ctx context.Context, lane string) error {
+// drain sends what is due in a lane. It ends with the first failure, which it
+// reports, so that a target that does not answer holds a round up once and not
+// for each delivery.
+func (s *Service) drain(ctx context.Context, lane string) (failed bool, err error) {
 	enough, cancel := context.WithTimeout(ctx, drainFor)
 	defer cancel()
 	for enough.Err() == nil {
 		d, found, err := s.claim(ctx, lane)
 		if err != nil || !found {
-			return err
+			return false, err
 		}
 		failure, err := s.deliver(ctx, d)
 		if err != nil || failure != nil {
-			return err
+			return failure != nil, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // failure is why an attempt failed, in words that give no secret away.
