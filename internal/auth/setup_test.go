@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -95,7 +96,11 @@ func (r *replica) pages() http.Handler {
 				err = h(w, req)
 			}
 			if err != nil {
-				http.Error(w, err.Error(), statusOf(err))
+				shown := err.Error()
+				if e, ok := errors.AsType[*portal.Error](err); ok {
+					shown = e.Message // as people read it
+				}
+				http.Error(w, shown, statusOf(err))
 			}
 		})
 	}

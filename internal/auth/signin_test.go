@@ -111,10 +111,15 @@ func TestCallbackOnlyOfThisBrowsersSignIn(t *testing.T) {
 		stopped := eve.stopAt(b.URL + "/auth/callback").get(b.URL + "/login")
 		return b, eve, stopped.header.Get("Location")
 	}
+	// What nobody has begun here is not recorded either: anybody could fill the
+	// trail with it.
 	refused := func(t *testing.T, b *testBundle, who browser, a answer) {
 		t.Helper()
 		wantStatus(t, a, http.StatusForbidden)
-		wantBody(t, a, "start again")
+		wantBody(t, a, "was not started in this browser")
+		if n := count(t, b.pool, `SELECT count(*) FROM events WHERE kind = 'sign_in_refused' AND summary NOT LIKE '%did not let you%'`); n != 0 {
+			t.Errorf("%d refusals on the trail", n)
+		}
 		wantStatus(t, who.get(b.URL+"/"), http.StatusUnauthorized)
 	}
 	t.Run("unsolicited", func(t *testing.T) {
@@ -161,6 +166,26 @@ func TestCallbackOnlyOfThisBrowsersSignIn(t *testing.T) {
 		wantStatus(t, denied, http.StatusForbidden)
 		wantBody(t, denied, "the identity provider did not let you sign in")
 		refused(t, b, eve, eve.get(callback))
+	})
+	t.Run("after an error of the provider", func(t *testing.T) {
+		t.Parallel()
+		b, eve, callback := begin(t)
+		state := mustParse(t, callback).Query().Get("state")
+		failed := eve.get(b.URL + "/auth/callback?error=server_error&code=x&state=" + state)
+		wantStatus(t, failed, http.StatusForbidden)
+		wantBody(t, failed, "the sign-in did not work")
+		if n := count(t, b.pool, `SELECT count(*) FROM events WHERE kind = 'sign_in_refused' AND summary LIKE '%reported an error%'`); n != 1 {
+			t.Errorf("%d events", n)
+		}
+	})
+	t.Run("that cannot be recorded", func(t *testing.T) {
+		t.Parallel()
+		b, eve, callback := begin(t)
+		if _, err := b.pool.Exec(t.Context(), `ALTER TABLE events ADD CONSTRAINT full_disk CHECK (false) NOT VALID`); err != nil {
+			t.Fatal(err)
+		}
+		state := mustParse(t, callback).Query().Get("state")
+		wantStatus(t, eve.get(b.URL+"/auth/callback?error=access_denied&state="+state), http.StatusInternalServerError)
 	})
 }
 
