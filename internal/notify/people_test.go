@@ -3,6 +3,9 @@ package notify_test
 import (
 	"net/http"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
@@ -192,5 +195,28 @@ func TestWithoutMail(t *testing.T) {
 	_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "mail", Target: "pay@teams.example", Occasions: []string{"failed"}})
 	if portal.KindOf(err) != portal.KindInvalid {
 		t.Errorf("a channel for mail: %v", err)
+	}
+}
+
+// Nobody is written to by groups of which the provider has said nothing for a
+// month: who knows whether they are still there.
+func TestOldGroupsTellNobody(t *testing.T) {
+	b := setup(t)
+	for subject, age := range map[string]time.Duration{"new": portal.KnownFor - time.Minute, "old": portal.KnownFor + time.Minute} {
+		b.person(subject, "pay-approvers", "admins")
+		_, err := b.pool.Exec(t.Context(), `UPDATE people SET groups_at = $2 WHERE subject = $1`, subject, b.clock.Now().Add(-age))
+		b.must(err)
+	}
+	b.ask(one("pay-approvers"))
+	b.round()
+	if got := b.post.to(); got != "new" {
+		t.Errorf("of a request: %q", got)
+	}
+	b.tx(func(tx pgx.Tx) error {
+		return notify.Queue(t.Context(), tx, notify.News{Kind: portal.EventTeamChanged, Actor: portal.System("test").Person(), Summary: "a change", At: b.clock.Now()})
+	})
+	b.round()
+	if got := b.post.to(); got != "ada new" {
+		t.Errorf("of an admin's change: %q", got)
 	}
 }
