@@ -3,12 +3,14 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 export CGO_ENABLED = 0
+# Under load the slowest package takes half of it.
+TEST_TIMEOUT := 30m
+NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 
 VIEWS := $(shell find views -name '*.templ')
-GO_SOURCES := $(shell find cmd internal migrations static views -name '*.go' -o -name '*.sql' -o -name '*.html' | grep -v '^static/dist') go.mod go.sum
 ASSET_SOURCES := static/src/app.css static/src/app.js scripts/assets.mjs $(VIEWS)
 
-.PHONY: help demo build test check bench mutate generate need-go need-node test-tools
+.PHONY: help demo build test test-fast race check bench mutate generate need-go need-node test-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,10 +18,18 @@ help: ## list the targets
 demo: build ## run the portal with everything around it; flags: make demo ARGS="--listen 127.0.0.1:9090"
 	@exec bin/portal demo $(ARGS)
 
-build: bin/portal ## make bin/portal with its browser assets
+# Go knows what it embeds, so it decides itself whether something has changed.
+build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with its pages and browser assets
+	go build -trimpath -ldflags '-s -w' -o bin/portal ./cmd/portal
 
-test: check test-tools bin/portal ## run every check and every test, browser tests included
-	go test -timeout 20m ./...
+test: check test-tools build ## run every check and every test, browser tests included
+	go test -timeout $(TEST_TIMEOUT) ./...
+
+test-fast: test-tools build ## run the tests that take no more than a minute together: no browser, no crowds
+	go test -short -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
+
+race: test-tools build ## run the tests under the race detector, all but those of the browser
+	CGO_ENABLED=1 go test -short -race -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
 
 check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of generated files
 	@unformatted=$$(gofmt -l cmd internal migrations static test views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
@@ -37,8 +47,9 @@ mutate: need-go static/dist/manifest.json ## break the checks of who may do what
 generate: need-go ## make the Go files of the pages
 	go tool templ generate
 
-bin/portal: $(GO_SOURCES) static/dist/manifest.json | need-go
-	go build -trimpath -ldflags '-s -w' -o bin/portal ./cmd/portal
+tmp/generated: $(VIEWS) | need-go
+	go tool templ generate
+	@mkdir -p $(@D) && touch $@
 
 static/dist/manifest.json: $(ASSET_SOURCES) node_modules/.package-lock.json
 	node scripts/assets.mjs
