@@ -24,7 +24,7 @@ CREATE TABLE channels (
     kind       text NOT NULL CHECK (kind IN ('mail', 'slack', 'webhook')),
     label      text NOT NULL,
     target     bytea NOT NULL,
-    occasions  text[] NOT NULL,
+    topics  text[] NOT NULL,
     created_at timestamptz NOT NULL,
     CHECK ((team_id IS NULL) = (subject <> ''))
 );
@@ -47,7 +47,7 @@ CREATE TABLE mail_choices (
 CREATE TABLE deliveries (
     id         uuid PRIMARY KEY,
     news_id    uuid REFERENCES news (id) ON DELETE CASCADE,
-    occasion   text NOT NULL DEFAULT '',
+    topic   text NOT NULL DEFAULT '',
     channel_id uuid REFERENCES channels (id) ON DELETE CASCADE,
     issuer     text NOT NULL DEFAULT '',
     subject    text NOT NULL DEFAULT '',

@@ -20,11 +20,11 @@ func kindHelp(k portal.ChannelKind) string {
 	return ""
 }
 
-func hasOccasion(list []portal.Occasion, o portal.Occasion) bool { return slices.Contains(list, o) }
+func hasTopic(list []portal.Topic, o portal.Topic) bool { return slices.Contains(list, o) }
 
-// occasionTitles names occasions, in short when it is all of them.
-func occasionTitles(list []portal.Occasion) string {
-	if len(list) == len(portal.Occasions) {
+// topicTitles names topics, in short when it is all of them.
+func topicTitles(list []portal.Topic) string {
+	if len(list) == len(portal.Topics) {
 		return "everything"
 	}
 	titles := make([]string, len(list))

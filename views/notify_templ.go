@@ -29,7 +29,7 @@ type ChannelsPanel struct {
 // ChannelForm is a new channel as typed.
 type ChannelForm struct {
 	Kind, Target string
-	Occasions    []portal.Occasion
+	Topics       []portal.Topic
 }
 
 // Channels shows an owner's channels.
@@ -156,9 +156,9 @@ func channelRow(base string, c portal.Channel) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var5 string
-		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(occasionTitles(c.Occasions))
+		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(topicTitles(c.Topics))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/notify.templ`, Line: 59, Col: 35}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/notify.templ`, Line: 59, Col: 29}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
@@ -347,7 +347,7 @@ func channelForm(p ChannelsPanel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = occasionBoxes("occasions", p.Form.Occasions, fault(p.Faults, "occasions")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = topicBoxes("topics", p.Form.Topics, fault(p.Faults, "topics")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -359,7 +359,7 @@ func channelForm(p ChannelsPanel) templ.Component {
 	})
 }
 
-func occasionBoxes(id string, chosen []portal.Occasion, fault string) templ.Component {
+func topicBoxes(id string, chosen []portal.Topic, fault string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -392,15 +392,15 @@ func occasionBoxes(id string, chosen []portal.Occasion, fault string) templ.Comp
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			for _, o := range portal.Occasions {
-				templ_7745c5c3_Err = ui.CheckOf("occasions", string(o), o.Title(), "", hasOccasion(chosen, o)).Render(ctx, templ_7745c5c3_Buffer)
+			for _, o := range portal.Topics {
+				templ_7745c5c3_Err = ui.CheckOf("topics", string(o), o.Title(), "", hasTopic(chosen, o)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.CheckGroup(ui.FieldProps{Name: "occasions", ID: id, Label: "Of what", Fault: fault}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.CheckGroup(ui.FieldProps{Name: "topics", ID: id, Label: "Of what", Fault: fault}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -467,7 +467,7 @@ func notifications(p NotificationsPanel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = occasionBoxes("mail-occasions", p.Mail.Occasions, "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = topicBoxes("mail-topics", p.Mail.Topics, "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -692,9 +692,9 @@ func deliveryRow(d portal.Delivery) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var24 string
-		templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(d.Occasion.Title())
+		templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(d.Topic.Title())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/notify.templ`, Line: 197, Col: 23}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/notify.templ`, Line: 197, Col: 20}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 		if templ_7745c5c3_Err != nil {

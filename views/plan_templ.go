@@ -97,7 +97,7 @@ func Plan(p portal.Plan) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = others(p.Others).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = others(p.Related).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -260,7 +260,7 @@ func Plan(p portal.Plan) templ.Component {
 }
 
 // others are the open requests on the same clusters.
-func others(list []portal.Other) templ.Component {
+func others(list []portal.RelatedRequest) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -596,9 +596,9 @@ func verdict(v portal.Verdict) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var29 string
-			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(needsText(ctx, v.Needs))
+			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(needsText(ctx, v.Approvals))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 118, Col: 44}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 118, Col: 48}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 			if templ_7745c5c3_Err != nil {
@@ -622,7 +622,7 @@ func verdict(v portal.Verdict) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(v.Needs) > 0 {
+		if len(v.Approvals) > 0 {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "<p class=\"mt-1\">Never by the requester; each person counts once.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1137,10 +1137,10 @@ func PlanPanel(plan portal.Plan, problem string) templ.Component {
 }
 
 // needsText says whose approvals are needed.
-func needsText(ctx context.Context, needs []portal.Need) string {
+func needsText(ctx context.Context, needs []portal.ApprovalRule) string {
 	words := make([]string, len(needs))
 	for i, n := range needs {
-		words[i] = n.Words(labelsOf(ctx))
+		words[i] = n.Describe(labelsOf(ctx))
 	}
 	return strings.Join(words, " and ")
 }

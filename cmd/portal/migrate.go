@@ -33,7 +33,7 @@ func (migrateUpCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	if err := (&rulebook.Book{Pool: pool, Now: time.Now}).Ensure(ctx); err != nil {
+	if err := (&rulebook.Service{Pool: pool, Now: time.Now}).Ensure(ctx); err != nil {
 		return err
 	}
 	fmt.Println("the database schema is up to date")

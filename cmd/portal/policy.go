@@ -32,7 +32,7 @@ func (c policyCheckCmd) Run(k *kong.Context) error {
 		if before, err = readPolicy(k.Stdout, c.Against); err != nil {
 			return err
 		}
-		for _, what := range policy.Loosens(context.Background(), before, p) {
+		for _, what := range policy.Relaxations(context.Background(), before, p) {
 			fmt.Fprintln(k.Stdout, "easier:", what)
 		}
 	}

@@ -74,7 +74,7 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 
 // parts are what the portal consists of while it runs.
 type parts struct {
-	rules  *rulebook.Book
+	rules  *rulebook.Service
 	pages  *web.Server
 	hub    *events.Hub
 	queue  *execute.Queue
@@ -101,7 +101,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	rules := &rulebook.Book{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
+	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery

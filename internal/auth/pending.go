@@ -84,7 +84,7 @@ func (a *Auth) cookieOf(state string) string {
 // keep remembers a sign-in for the browser of r.
 func (a *Auth) keep(w http.ResponseWriter, r *http.Request, state string, p pending) error {
 	secret := randomText()
-	data, err := a.sealed(p, state)
+	data, err := a.sealFor(p, state)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"doksportal/internal/portal"
 )
 
-// known is what the provider last said of a person.
-type known struct {
+// person is what the provider last said of a person.
+type person struct {
 	actor    portal.Actor
 	groupsAt time.Time
 	problem  string // with the groups, in plain words
@@ -22,7 +22,7 @@ type known struct {
 // Current returns a person as the provider last described them, and when that
 // was. It returns KindNotFound for somebody who never signed in.
 func (a *Auth) Current(ctx context.Context, id portal.Identity) (portal.Actor, time.Time, error) {
-	who, err := a.known(ctx, id)
+	who, err := a.person(ctx, id)
 	return who.actor, who.groupsAt, err
 }
 
@@ -31,20 +31,20 @@ func (a *Auth) Current(ctx context.Context, id portal.Identity) (portal.Actor, t
 // last sign-in. When the provider cannot be asked, or no longer vouches for the
 // person, the answer stays as old as it is.
 func (a *Auth) Confirm(ctx context.Context, id portal.Identity) (portal.Actor, time.Time, error) {
-	who, err := a.known(ctx, id)
+	who, err := a.person(ctx, id)
 	if err == nil && a.old(who.groupsAt) {
 		if err := a.refresh(ctx, who); err != nil && !errors.Is(err, errEnded) {
 			a.Logger.Warn("groups could not be confirmed", "subject", id.Subject, "error", err)
 		}
-		who, err = a.known(ctx, id)
+		who, err = a.person(ctx, id)
 	}
 	return who.actor, who.groupsAt, err
 }
 
 func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= refreshAfter }
 
-func (a *Auth) known(ctx context.Context, id portal.Identity) (known, error) {
-	who := known{actor: portal.Actor{Identity: id}}
+func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
+	who := person{actor: portal.Actor{Identity: id}}
 	err := a.Pool.QueryRow(ctx, `SELECT name, email, groups, groups_at, groups_problem, coalesce(tokens_until > $3, false)
 		FROM people WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject, a.Now()).
 		Scan(&who.actor.Name, &who.actor.Email, &who.actor.Groups, &who.groupsAt, &who.problem, &who.askable)
@@ -52,8 +52,8 @@ func (a *Auth) known(ctx context.Context, id portal.Identity) (known, error) {
 	return who, db.Wrap(err)
 }
 
-// meet writes down what the provider says of a person now.
-func (a *Auth) meet(ctx context.Context, tx pgx.Tx, who profile) error {
+// upsertPerson writes down what the provider says of a person now.
+func (a *Auth) upsertPerson(ctx context.Context, tx pgx.Tx, who profile) error {
 	groups := who.Groups
 	if groups == nil {
 		groups = []string{}
@@ -68,7 +68,7 @@ func (a *Auth) meet(ctx context.Context, tx pgx.Tx, who profile) error {
 // grant is what the portal asks the provider about a person by.
 type grant struct {
 	id       portal.Identity
-	box      []byte    // the tokens of the last sign-in or their successors, sealed
+	sealed   []byte    // the tokens of the last sign-in or their successors, sealed
 	until    time.Time // they may be used
 	groupsAt time.Time // when it was last asked
 	problem  string    // with the groups then
@@ -83,13 +83,13 @@ func (a *Auth) lockGrant(ctx context.Context, tx pgx.Tx, id portal.Identity) (*g
 	g := &grant{id: id}
 	err := tx.QueryRow(ctx, `SELECT tokens, coalesce(tokens_until, $3), groups_at, groups_problem
 		FROM people WHERE issuer = $1 AND subject = $2 FOR UPDATE`, id.Issuer, id.Subject, a.Now()).
-		Scan(&g.box, &g.until, &g.groupsAt, &g.problem)
+		Scan(&g.sealed, &g.until, &g.groupsAt, &g.problem)
 	return g, db.Wrap(err)
 }
 
 // save keeps the tokens in the place of older ones.
 func (g *grant) save(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `UPDATE people SET tokens = $3, tokens_until = $4 WHERE issuer = $1 AND subject = $2`,
-		g.id.Issuer, g.id.Subject, g.box, g.until)
+		g.id.Issuer, g.id.Subject, g.sealed, g.until)
 	return db.Wrap(err)
 }

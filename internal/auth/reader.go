@@ -13,14 +13,14 @@ type contextKey struct{}
 
 // ActorFrom returns who the request comes from, false when nobody is signed in.
 func ActorFrom(ctx context.Context) (portal.Actor, bool) {
-	r, ok := ctx.Value(contextKey{}).(known)
+	r, ok := ctx.Value(contextKey{}).(person)
 	return r.actor, ok
 }
 
 // GroupsProblem says in plain words why the provider's groups could not be
 // read when they were last asked for; empty when they could.
 func GroupsProblem(ctx context.Context) string {
-	r, _ := ctx.Value(contextKey{}).(known)
+	r, _ := ctx.Value(contextKey{}).(person)
 	return r.problem
 }
 
@@ -48,12 +48,12 @@ func (a *Auth) Load(r *http.Request) (*http.Request, error) {
 
 // identify returns the owner of the session in ctx, nil when it has none. It
 // has the provider asked when the last answer is too old.
-func (a *Auth) identify(ctx context.Context) (*known, error) {
+func (a *Auth) identify(ctx context.Context) (*person, error) {
 	id := a.identity(ctx)
 	if id.IsZero() {
 		return nil, nil
 	}
-	who, err := a.known(ctx, id)
+	who, err := a.person(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (a *Auth) identify(ctx context.Context) (*known, error) {
 			// Readers go on while the provider is away; Fresh stops the others.
 			a.Logger.Warn("groups could not be renewed", "error", err)
 		}
-		if who, err = a.known(ctx, id); err != nil {
+		if who, err = a.person(ctx, id); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +78,7 @@ func (a *Auth) identify(ctx context.Context) (*known, error) {
 // KindUnavailable when the provider has not confirmed the actor's groups for
 // too long.
 func (a *Auth) Fresh(r *http.Request) (portal.Actor, error) {
-	who, ok := r.Context().Value(contextKey{}).(known)
+	who, ok := r.Context().Value(contextKey{}).(person)
 	if !ok {
 		return portal.Actor{}, portal.E(portal.KindUnauthorized, "your session has ended; sign in and try again")
 	}

@@ -31,7 +31,7 @@ var (
 // refresh has the provider asked anew about a person. Readers wait for it, so a
 // provider that has just failed is not asked again at once. It returns errEnded
 // when the person's sessions are over.
-func (a *Auth) refresh(ctx context.Context, who known) error {
+func (a *Auth) refresh(ctx context.Context, who person) error {
 	if !who.askable {
 		return errEnded
 	}
@@ -79,7 +79,7 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 			return a.EndSessions(ctx, tx, id)
 		}
 		if asked == nil {
-			if err := a.meet(ctx, tx, who); err != nil {
+			if err := a.upsertPerson(ctx, tx, who); err != nil {
 				return err
 			}
 		}
@@ -114,7 +114,7 @@ func (a *Auth) ask(ctx context.Context, p *provider, g *grant) (profile, error) 
 // there is one, because its refusal is how a provider ends a session.
 func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token, error) {
 	var old tokens
-	if err := a.open(g.box, owner(g.id), &old); err != nil {
+	if err := a.open(g.sealed, owner(g.id), &old); err != nil {
 		return nil, fmt.Errorf("%w: the tokens cannot be read: %w", errEnded, err)
 	}
 	if old.Refresh == "" {
@@ -131,7 +131,7 @@ func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token,
 	if err != nil {
 		return nil, err
 	}
-	g.box, err = a.sealed(tokensOf(token), owner(g.id))
+	g.sealed, err = a.sealFor(tokensOf(token), owner(g.id))
 	return token, err
 }
 

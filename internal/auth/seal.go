@@ -23,9 +23,9 @@ func newSeal(clientSecret string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// sealed encrypts v. It can be opened by the same owner only, so that nobody
+// sealFor encrypts v. It can be opened by the same owner only, so that nobody
 // who can write to the database can hand one person's tokens to another.
-func (a *Auth) sealed(v any, owner string) ([]byte, error) {
+func (a *Auth) sealFor(v any, owner string) ([]byte, error) {
 	plain, err := json.Marshal(v)
 	if err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return portal.E(portal.KindForbidden, "this sign-in was not started in this browser, or has expired; start again")
 	}
-	who, token, err := a.vouch(r.Context(), r.URL.Query(), signIn)
+	who, token, err := a.verifyCallback(r.Context(), r.URL.Query(), signIn)
 	if err != nil {
 		return a.giveBack(r.Context(), signIn, err)
 	}
@@ -63,9 +63,9 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// vouch returns who the provider says has signed in. What it refuses is
+// verifyCallback returns who the provider says has signed in. What it refuses is
 // recorded.
-func (a *Auth) vouch(ctx context.Context, answer url.Values, signIn pending) (profile, *oauth2.Token, error) {
+func (a *Auth) verifyCallback(ctx context.Context, answer url.Values, signIn pending) (profile, *oauth2.Token, error) {
 	p, err := a.discover(ctx)
 	if err != nil {
 		return profile{}, nil, portal.E(portal.KindUnavailable, providerAway, err)
@@ -169,15 +169,15 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 
 // start begins the session of a person under a new id.
 func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, signIn pending, who profile, token *oauth2.Token) error {
-	box, err := a.sealed(tokensOf(token), owner(who.identity()))
+	box, err := a.sealFor(tokensOf(token), owner(who.identity()))
 	if err != nil {
 		return err
 	}
-	g := grant{id: who.identity(), box: box, until: a.Now().Add(TokensFor)}
+	g := grant{id: who.identity(), sealed: box, until: a.Now().Add(TokensFor)}
 	id := ""
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		// In the order in which refresh locks: the person, then the session.
-		if err := a.meet(ctx, tx, who); err != nil {
+		if err := a.upsertPerson(ctx, tx, who); err != nil {
 			return err
 		}
 		if err := g.save(ctx, tx); err != nil {

@@ -42,7 +42,7 @@ func TestLifeOfAPool(t *testing.T) {
 		t.Error(err)
 	}
 	w.clock.advance(time.Hour)
-	if _, err := w.GetNodePool(ctx, w.cluster, made.ID); !doapi.IsNotFound(err) || doapi.Words(err) != "node pool not found" {
+	if _, err := w.GetNodePool(ctx, w.cluster, made.ID); !doapi.IsNotFound(err) || doapi.UserMessage(err) != "node pool not found" {
 		t.Errorf("deleted: %v", err)
 	}
 }

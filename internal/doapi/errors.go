@@ -88,9 +88,9 @@ func answered(err error, status int) bool {
 	return errors.As(err, &e) && e.Status == status
 }
 
-// Words are what people may read of an error: DigitalOcean's own words, or
+// UserMessage are what people may read of an error: DigitalOcean's own words, or
 // what happened on the way there.
-func Words(err error) string {
+func UserMessage(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Status >= 400 {
 		switch {

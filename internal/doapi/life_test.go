@@ -29,7 +29,7 @@ func TestLifeOfACluster(t *testing.T) {
 	if want := []string{"k8s", "k8s:" + made.ID, "mine"}; fmt.Sprint(made.Tags) != fmt.Sprint(want) {
 		t.Errorf("tags %v, want %v", made.Tags, want)
 	}
-	if err := b.DeleteCluster(ctx, made.ID); !doapi.IsRefused(err) || !strings.Contains(doapi.Words(err), "provisioning") {
+	if err := b.DeleteCluster(ctx, made.ID); !doapi.IsRefused(err) || !strings.Contains(doapi.UserMessage(err), "provisioning") {
 		t.Errorf("deletion while it is made: %v", err)
 	}
 	b.clock.advance(10 * time.Minute)
@@ -44,7 +44,7 @@ func TestLifeOfACluster(t *testing.T) {
 		t.Errorf("just deleted: %+v, %v", c, err)
 	}
 	b.clock.advance(10 * time.Minute)
-	if _, err := b.GetCluster(ctx, made.ID); !doapi.IsNotFound(err) || doapi.Words(err) != "cluster not found" {
+	if _, err := b.GetCluster(ctx, made.ID); !doapi.IsNotFound(err) || doapi.UserMessage(err) != "cluster not found" {
 		t.Errorf("after ten minutes: %v", err)
 	}
 	if list, err := b.ListClusters(ctx); err != nil || len(list) != 0 {
@@ -96,7 +96,7 @@ func TestRealWords(t *testing.T) {
 			t.Errorf("%+v, want %q", err, words)
 		}
 	}
-	if _, err := client(t, b.url, "dop_v1_other").ListClusters(t.Context()); !doapi.IsRefused(err) || !strings.HasPrefix(doapi.Words(err), "Unable to authenticate you.") {
+	if _, err := client(t, b.url, "dop_v1_other").ListClusters(t.Context()); !doapi.IsRefused(err) || !strings.HasPrefix(doapi.UserMessage(err), "Unable to authenticate you.") {
 		t.Error(err)
 	}
 }

@@ -11,12 +11,12 @@ import (
 
 // Limiter paces the calls of everybody who shares a token.
 type Limiter interface {
-	// Take asks to send one call for a caller, who has a share of the calls;
+	// Reserve asks to send one call for a caller, who has a share of the calls;
 	// empty for nobody in particular. It returns 0 when it may be sent now,
 	// else how long to wait before asking again. After an error nothing is sent.
-	Take(ctx context.Context, caller string, background bool) (time.Duration, error)
-	// Saw tells how many calls an answer said are left until reset.
-	Saw(ctx context.Context, remaining int, reset time.Time)
+	Reserve(ctx context.Context, caller string, background bool) (time.Duration, error)
+	// Observe tells how many calls an answer said are left until reset.
+	Observe(ctx context.Context, remaining int, reset time.Time)
 	// Pause holds back all calls until then.
 	Pause(ctx context.Context, until time.Time)
 }
@@ -57,7 +57,7 @@ func (c *Client) admit(ctx context.Context, k call) error {
 	}
 	held := &Error{Write: k.method != http.MethodGet}
 	for waited := time.Duration(0); ; {
-		wait, err := limiter.Take(ctx, callerOf(ctx), isBackground(ctx))
+		wait, err := limiter.Reserve(ctx, callerOf(ctx), isBackground(ctx))
 		if err != nil {
 			held.Err, held.Message = err, "the portal's database, which counts its calls, does not answer."
 			return held
@@ -85,7 +85,7 @@ func (c *Client) report(ctx context.Context, k call, resp *http.Response, e *Err
 	ctx = context.WithoutCancel(ctx) // it matters to everybody, not to this call
 	if at, ok := reset(resp); ok {
 		if remaining, err := strconv.Atoi(resp.Header.Get("ratelimit-remaining")); err == nil {
-			limiter.Saw(ctx, remaining, at)
+			limiter.Observe(ctx, remaining, at)
 		}
 	}
 	if e.Status == http.StatusTooManyRequests && e.RetryAfter > 0 {

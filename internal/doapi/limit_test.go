@@ -28,7 +28,7 @@ func (l *limiter) note(format string, args ...any) {
 	l.asked = append(l.asked, fmt.Sprintf(format, args...))
 }
 
-func (l *limiter) Take(_ context.Context, _ string, background bool) (time.Duration, error) {
+func (l *limiter) Reserve(_ context.Context, _ string, background bool) (time.Duration, error) {
 	l.note("take background=%t", background)
 	if len(l.waits) == 0 {
 		return 0, l.err
@@ -38,7 +38,7 @@ func (l *limiter) Take(_ context.Context, _ string, background bool) (time.Durat
 	return wait, nil
 }
 
-func (l *limiter) Saw(_ context.Context, remaining int, reset time.Time) {
+func (l *limiter) Observe(_ context.Context, remaining int, reset time.Time) {
 	l.note("saw %d until %s", remaining, reset.UTC().Format(time.TimeOnly))
 }
 
@@ -103,7 +103,7 @@ func TestWaitingForTheLimiter(t *testing.T) {
 			t.Errorf("%v: %s after %s, %d calls, %v", c.waits, class(err), waited, len(s.heard()), err)
 		}
 		var e *doapi.Error
-		if errors.As(err, &e) && (e.Sent || doapi.Words(err) == "") {
+		if errors.As(err, &e) && (e.Sent || doapi.UserMessage(err) == "") {
 			t.Errorf("%v: %+v", c.waits, e)
 		}
 		if doapi.IsRateLimited(err) && e.RetryAfter != c.waits[len(c.waits)-1] {

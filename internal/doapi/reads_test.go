@@ -172,7 +172,7 @@ func TestInvalidCalls(t *testing.T) {
 		"a name not in UTF-8":     ignore(c.UpdateCluster(ctx, "c1", doapi.UpdateCluster{Name: new("\xff")})),
 		"a node that is a path":   c.DeleteNode(ctx, "c1", "p1", "../n1", doapi.DeleteNode{}),
 	} {
-		if class(err) != "refused" || doapi.Words(err) == "" || doapi.OutcomeUnknown(err) || doapi.IsUnavailable(err) {
+		if class(err) != "refused" || doapi.UserMessage(err) == "" || doapi.OutcomeUnknown(err) || doapi.IsUnavailable(err) {
 			t.Errorf("%s: %s: %v", name, class(err), err)
 		}
 	}

@@ -122,13 +122,13 @@ func TestRecentSecrets(t *testing.T) {
 // onlyFor lets the calls of one person through.
 type onlyFor string
 
-func (o onlyFor) Take(_ context.Context, caller string, _ bool) (time.Duration, error) {
+func (o onlyFor) Reserve(_ context.Context, caller string, _ bool) (time.Duration, error) {
 	if caller != string(o) {
 		return time.Hour, nil
 	}
 	return 0, nil
 }
 
-func (onlyFor) Saw(context.Context, int, time.Time) {}
+func (onlyFor) Observe(context.Context, int, time.Time) {}
 
 func (onlyFor) Pause(context.Context, time.Time) {}

@@ -50,8 +50,8 @@ func TestTokensAreNotRepeated(t *testing.T) {
 	for _, v := range []any{c, reflect.ValueOf(c).Elem().Interface(), struct{ C *doapi.Client }{c}, err, err2} {
 		show(&shown, v)
 	}
-	shown.WriteString(doapi.Words(err) + doapi.Words(err2))
-	if strings.Contains(shown.String(), "canary") || !strings.Contains(doapi.Words(err), "bad header") {
+	shown.WriteString(doapi.UserMessage(err) + doapi.UserMessage(err2))
+	if strings.Contains(shown.String(), "canary") || !strings.Contains(doapi.UserMessage(err), "bad header") {
 		t.Error(shown.String())
 	}
 }

@@ -137,7 +137,7 @@ func TestEveryOperationNeedsItsScopes(t *testing.T) {
 	each(t, func(t *testing.T, op dosim.Operation, call func(context.Context, *world) error) {
 		w := setupWorld(t)
 		w.Client = client(t, w.url, operator)
-		if err := call(t.Context(), w); len(op.Scopes) > 0 && (class(err) != "refused" || doapi.Words(err) != "you do not have access for the attempted action") {
+		if err := call(t.Context(), w); len(op.Scopes) > 0 && (class(err) != "refused" || doapi.UserMessage(err) != "you do not have access for the attempted action") {
 			t.Errorf("%s: %v", class(err), err)
 		}
 		w.Client = client(t, w.url, "dop_v1_revoked")

@@ -60,8 +60,8 @@ func TestWritesThatFail(t *testing.T) {
 		if list, err := b.ListClusters(t.Context()); err != nil || (len(list) == 1) != c.exists {
 			t.Errorf("%s: %d clusters, %v", name, len(list), err)
 		}
-		if err != nil && !strings.Contains(doapi.Words(err), c.words) {
-			t.Errorf("%s: %q, want %q", name, doapi.Words(err), c.words)
+		if err != nil && !strings.Contains(doapi.UserMessage(err), c.words) {
+			t.Errorf("%s: %q, want %q", name, doapi.UserMessage(err), c.words)
 		}
 		var e *doapi.Error
 		if errors.As(err, &e) && e.RetryAfter != c.retryAfter {
@@ -95,7 +95,7 @@ func TestTimeout(t *testing.T) {
 	b.sim.Inject(dosim.Fault{Operation: "create_cluster", Delay: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := b.CreateCluster(ctx, params("shop")); class(err) != "unknown" || doapi.Words(err) != "it did not answer in time." {
+	if _, err := b.CreateCluster(ctx, params("shop")); class(err) != "unknown" || doapi.UserMessage(err) != "it did not answer in time." {
 		t.Errorf("%s: %v", class(err), err)
 	}
 }

@@ -258,7 +258,7 @@ func TestFormsOfAnotherState(t *testing.T) {
 			opened.Form = nil
 			d, err := b.requests.Plan(t.Context(), b.member, opened)
 			b.must(err)
-			ask.Form.Set("seen", d.Seen)
+			ask.Form.Set("seen", d.ETag)
 			b.behind(tt.change)
 			b.clock.advance(time.Second)
 			if _, err = b.requests.Submit(t.Context(), b.member, ask); portal.KindOf(err) != tt.kind {

@@ -86,7 +86,7 @@ func newStarter(b *testing.B) *starter {
 }
 
 // replaceCluster gives the team another cluster than the last.
-func (p *starter) replaceCluster() request.Ask {
+func (p *starter) replaceCluster() request.SubmitInput {
 	p.t.Helper()
 	p.sim.Remove(p.cluster)
 	p.cluster = p.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
@@ -100,7 +100,7 @@ func (p *starter) replaceCluster() request.Ask {
 }
 
 // pending asks for something that needs an approval.
-func (p *starter) pending(ask request.Ask) portal.Request {
+func (p *starter) pending(ask request.SubmitInput) portal.Request {
 	p.t.Helper()
 	r, err := p.requests.Submit(p.t.Context(), p.member, ask)
 	p.must(err)

@@ -10,17 +10,17 @@ import (
 	"doksportal/internal/request"
 )
 
-// obstacle is what keeps a request from being carried out: for good (stale),
+// blocker is what keeps a request from being carried out: for good (stale),
 // for now (wait), or because the portal itself fails (err).
-type obstacle struct {
+type blocker struct {
 	stale, wait string
 	err         error
 }
 
-func (o obstacle) is() bool { return o != obstacle{} }
+func (o blocker) blocks() bool { return o != blocker{} }
 
-// look is what was seen of a request right before it is carried out.
-type look struct {
+// preflight is what was seen of a request right before it is carried out.
+type preflight struct {
 	at        time.Time // when it began
 	requester portal.Actor
 	clusters  []doapi.Cluster
@@ -28,16 +28,16 @@ type look struct {
 
 // check judges a request again right before it is carried out, and returns what
 // it has seen.
-func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle) {
-	seen := look{at: e.Now()}
+func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, blocker) {
+	seen := preflight{at: e.Now()}
 	if seen.at.After(r.DueAt) {
-		return seen, obstacle{stale: request.TooLate}
+		return seen, blocker{stale: request.TooLate}
 	}
-	var o obstacle
-	if seen.requester, o = e.checkPeople(ctx, r); o.is() {
+	var o blocker
+	if seen.requester, o = e.checkPeople(ctx, r); o.blocks() {
 		return seen, o
 	}
-	if seen.clusters, o = e.lookAt(ctx, r); o.is() || len(seen.clusters) == 0 {
+	if seen.clusters, o = e.lookAt(ctx, r); o.blocks() || len(seen.clusters) == 0 {
 		return seen, o
 	}
 	return seen, e.checkTarget(ctx, r, seen.clusters)
@@ -47,62 +47,62 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (look, obstacle)
 // whose word the request runs may still give it: the approvers, or the admin who
 // did without them. What the provider has not just confirmed of anybody counts
 // neither for them nor against them.
-func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester portal.Actor, o obstacle) {
+func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester portal.Actor, o blocker) {
 	requester, asOf, err := e.People.Confirm(ctx, r.Requester.Identity)
 	if err != nil {
-		return requester, obstacle{err: err}
+		return requester, blocker{err: err}
 	}
-	if o := e.checkAge(r.Requester, asOf); o.is() {
+	if o := e.checkAge(r.Requester, asOf); o.blocks() {
 		return requester, o
 	}
 	if why := mayNotAsk(requester, r); why != "" {
-		return requester, obstacle{stale: why}
+		return requester, blocker{stale: why}
 	}
-	if glass := r.Broken(); glass != nil {
-		return requester, e.checkGlass(ctx, *glass)
+	if glass := r.ActiveBreakGlass(); glass != nil {
+		return requester, e.checkBreakGlass(ctx, *glass)
 	}
 	return requester, e.checkApprovers(ctx, r)
 }
 
-// checkGlass makes sure that who did without approvals still is an admin.
-func (e *Executor) checkGlass(ctx context.Context, glass portal.Glass) obstacle {
+// checkBreakGlass makes sure that who did without approvals still is an admin.
+func (e *Executor) checkBreakGlass(ctx context.Context, glass portal.BreakGlass) blocker {
 	admin, asOf, err := e.People.Confirm(ctx, glass.By.Identity)
 	if err != nil {
-		return obstacle{err: err}
+		return blocker{err: err}
 	}
-	if o := e.checkAge(glass.By, asOf); o.is() {
+	if o := e.checkAge(glass.By, asOf); o.blocks() {
 		return o
 	}
 	if !admin.HasRole(portal.RoleAdmin) {
-		return obstacle{stale: glass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
+		return blocker{stale: glass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
 	}
-	return obstacle{}
+	return blocker{}
 }
 
 // checkApprovers makes sure that those who approved it and still may are enough.
 // While that hangs on somebody whom the provider does not confirm, it waits.
-func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) obstacle {
+func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) blocker {
 	var groups [][]string
-	var unconfirmed obstacle
+	var unconfirmed blocker
 	for _, v := range r.Approvals() {
 		approver, asOf, err := e.People.Confirm(ctx, v.Reviewer.Identity)
 		if err != nil {
-			return obstacle{err: err}
+			return blocker{err: err}
 		}
 		switch o := e.checkAge(v.Reviewer, asOf); {
-		case o.is():
+		case o.blocks():
 			unconfirmed = o
 		case r.MayApprove(approver):
 			groups = append(groups, r.ApproverGroups(approver))
 		}
 	}
 	switch {
-	case len(r.Plan.Verdict.Owed(groups)) == 0:
-		return obstacle{}
-	case unconfirmed.is():
+	case len(r.Plan.Verdict.Outstanding(groups)) == 0:
+		return blocker{}
+	case unconfirmed.blocks():
 		return unconfirmed
 	}
-	return obstacle{stale: "Who approved it may no longer approve it."}
+	return blocker{stale: "Who approved it may no longer approve it."}
 }
 
 // mayNotAsk says why the requester could no longer ask for r.
@@ -116,59 +116,59 @@ func mayNotAsk(a portal.Actor, r portal.Request) string {
 	return ""
 }
 
-func (e *Executor) checkAge(p portal.Person, asOf time.Time) obstacle {
+func (e *Executor) checkAge(p portal.Person, asOf time.Time) blocker {
 	if e.Now().Sub(asOf) <= portal.GroupsFor {
-		return obstacle{}
+		return blocker{}
 	}
-	return obstacle{wait: fmt.Sprintf("Waiting until the identity provider confirms the groups of %s, which happens when they open the portal.", p.Name)}
+	return blocker{wait: fmt.Sprintf("Waiting until the identity provider confirms the groups of %s, which happens when they open the portal.", p.Name)}
 }
 
 // lookAt reads the clusters of a request from DigitalOcean.
-func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluster, obstacle) {
-	found, err := request.Look(ctx, e.DO, r.TargetIDs)
+func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluster, blocker) {
+	found, err := request.ReadClusters(ctx, e.DO, r.TargetIDs)
 	if err != nil {
-		return nil, obstacle{wait: waitingFor(err)}
+		return nil, blocker{wait: waitingFor(err)}
 	}
 	live := make([]doapi.Cluster, len(r.TargetIDs))
 	for i, id := range r.TargetIDs {
 		var ok bool
 		if live[i], ok = found[id]; !ok {
-			return nil, obstacle{stale: "The cluster is gone already."}
+			return nil, blocker{stale: "The cluster is gone already."}
 		}
 	}
 	if len(live) == 0 && r.Operation != portal.CreateCluster {
-		return nil, obstacle{err: fmt.Errorf("request %s names no cluster", r.ID)}
+		return nil, blocker{err: fmt.Errorf("request %s names no cluster", r.ID)}
 	}
-	return live, obstacle{}
+	return live, blocker{}
 }
 
-func waitingFor(err error) string { return "Waiting for DigitalOcean: " + doapi.Words(err) }
+func waitingFor(err error) string { return "Waiting for DigitalOcean: " + doapi.UserMessage(err) }
 
 // checkTarget compares the clusters at DigitalOcean with what was approved.
-func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doapi.Cluster) obstacle {
+func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doapi.Cluster) blocker {
 	clusters := make([]portal.Cluster, len(live))
 	for i, c := range live {
 		clusters[i] = c.Portal(e.Now())
 		switch c.Status.State {
 		case portal.ClusterDeleting, portal.ClusterDeleted:
-			return obstacle{stale: "The cluster is being deleted already."}
+			return blocker{stale: "The cluster is being deleted already."}
 		case portal.ClusterProvisioning, portal.ClusterUpgrading:
 			if changes(r.Operation) || r.Operation.Risk() == portal.RiskSecret && c.Status.State == portal.ClusterProvisioning {
-				return obstacle{wait: "Waiting until the cluster " + c.Name + " is no longer " + c.Status.State + "."}
+				return blocker{wait: "Waiting until the cluster " + c.Name + " is no longer " + c.Status.State + "."}
 			}
 		}
 	}
 	if drift := portal.Drift(r.Params.Target, request.Facts(r.Operation, r.Params, clusters)); drift != "" {
-		return obstacle{stale: drift}
+		return blocker{stale: drift}
 	}
 	if r.Params.Delete == nil || r.Operation == portal.DeleteCluster {
-		return obstacle{}
+		return blocker{}
 	}
 	now, err := e.DO.ListAssociatedResources(ctx, r.TargetID)
 	if err != nil {
-		return obstacle{wait: waitingFor(err)}
+		return blocker{wait: waitingFor(err)}
 	}
-	return obstacle{stale: request.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
+	return blocker{stale: request.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
 }
 
 // changes reports whether an operation changes a cluster, so that only one at

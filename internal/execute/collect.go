@@ -34,11 +34,11 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 		return portal.Secret{}, err
 	}
 	look, o := e.check(ctx, r)
-	if o.is() {
+	if o.blocks() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
 	attempt, o := e.commitIntent(ctx, r, a.Person(), look)
-	if o.is() {
+	if o.blocks() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
 	r.State = portal.Executing
@@ -72,7 +72,7 @@ func (e *Executor) collectable(ctx context.Context, a portal.Actor, number int64
 }
 
 // refuse turns an obstacle into an answer for the requester.
-func (e *Executor) refuse(ctx context.Context, r portal.Request, o obstacle) error {
+func (e *Executor) refuse(ctx context.Context, r portal.Request, o blocker) error {
 	switch {
 	case o.err != nil:
 		return o.err
@@ -100,9 +100,9 @@ func (e *Executor) fetch(ctx context.Context, r portal.Request) (portal.Secret, 
 
 func collectError(err error) error {
 	if classify(err) == portal.OutcomeRefused {
-		return portal.E(portal.KindConflict, "DigitalOcean refused it: "+doapi.Words(err), err)
+		return portal.E(portal.KindConflict, "DigitalOcean refused it: "+doapi.UserMessage(err), err)
 	}
-	return portal.E(portal.KindUnavailable, "DigitalOcean did not hand it out: "+doapi.Words(err)+" Try again", err)
+	return portal.E(portal.KindUnavailable, "DigitalOcean did not hand it out: "+doapi.UserMessage(err)+" Try again", err)
 }
 
 // handOver records that a secret was handed to its requester.

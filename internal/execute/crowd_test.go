@@ -229,8 +229,8 @@ func TestCrowdApproves(t *testing.T) {
 		c.want(r, portal.Approved)
 		c.wantJobs(r, 1)
 		approvals, rejections := c.decisions(r)
-		if op == portal.DeleteCluster && approvals != 1 || approvals != worked || rejections > 0 || len(r.Owed()) > 0 {
-			t.Errorf("%d approvals and %d rejections of %d clicks that worked, still owed: %v", approvals, rejections, worked, r.Owed())
+		if op == portal.DeleteCluster && approvals != 1 || approvals != worked || rejections > 0 || len(r.Outstanding()) > 0 {
+			t.Errorf("%d approvals and %d rejections of %d clicks that worked, still owed: %v", approvals, rejections, worked, r.Outstanding())
 		}
 		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventApprovedBy: approvals})
 		c.passes(r.StartsAt.Sub(c.clock.Now()))
@@ -270,10 +270,10 @@ func TestCrowdIsDivided(t *testing.T) {
 		r = c.read(r)
 		approvals, rejections := c.decisions(r)
 		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventApprovedBy: approvals, portal.EventRejectedBy: rejections})
-		approved := r.State == portal.Approved && rejections == 0 && len(r.Owed()) == 0
-		rejected := r.State == portal.Rejected && rejections == 1 && len(r.Owed()) > 0
+		approved := r.State == portal.Approved && rejections == 0 && len(r.Outstanding()) == 0
+		rejected := r.State == portal.Rejected && rejections == 1 && len(r.Outstanding()) > 0
 		if !approved && !rejected {
-			t.Fatalf("it is %s with %d approvals and %d rejections, still owed: %v", r.State, approvals, rejections, r.Owed())
+			t.Fatalf("it is %s with %d approvals and %d rejections, still owed: %v", r.State, approvals, rejections, r.Outstanding())
 		}
 		calls := 0
 		if approved {
@@ -307,7 +307,7 @@ func TestCrowdReplans(t *testing.T) {
 			t.Errorf("revision %d with %d approvals", r.Revision, len(r.Approvals()))
 		}
 		c.wantCount(1, "earlier plans", `SELECT count(*) FROM request_revisions`)
-		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventChangesAsked: 1, portal.EventReplanned: 1})
+		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventChangesRequested: 1, portal.EventReplanned: 1})
 	})
 }
 
@@ -396,7 +396,7 @@ func (c *crowd) wantOneEnd(r portal.Request, op portal.OperationID) {
 	c.wantCount(calls, "executions", `SELECT count(*) FROM executions`)
 	c.wantNoReservation(r)
 	c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventCommented: 5, portal.EventApprovedBy: approvals,
-		portal.EventGlassBroken: len(r.Glass), portal.EventWithdrawn: withdrawn,
+		portal.EventBreakGlass: len(r.BreakGlasses), portal.EventWithdrawn: withdrawn,
 		portal.EventIntent: calls, portal.EventOutcome: calls, portal.EventSucceeded: calls})
 }
 
@@ -472,17 +472,17 @@ func TestCrowdBreaksGlass(t *testing.T) {
 		c.atOnce(steps(10, r))
 		c.wantCalls("delete_cluster_dangerous", 1)
 
-		by := r.GlassOwed(portal.Actor{}).By.Identity
+		by := r.PendingReview(portal.Actor{}).By.Identity
 		reviewers := append(slices.DeleteFunc(admins, func(a portal.Actor) bool { return a.Identity == by }),
 			c.people(26, "team", "pay-approvers")...)
 		worked := c.atOnce(each(reviewers, func(ctx context.Context, at replica, who portal.Actor) error {
-			return at.requests.ReviewGlass(ctx, who, r.Number, "it burned, says "+who.Name)
+			return at.requests.ReviewBreakGlass(ctx, who, r.Number, "it burned, says "+who.Name)
 		}))
 		r = c.read(r)
-		if glass := r.Broken(); worked != 1 || glass.Comment != "it burned, says "+glass.Reviewer.Name || glass.Reviewer.Identity == by {
+		if glass := r.ActiveBreakGlass(); worked != 1 || glass.Comment != "it burned, says "+glass.Reviewer.Name || glass.Reviewer.Identity == by {
 			t.Errorf("%d reviews were taken: %+v", worked, glass)
 		}
-		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventGlassBroken: 1, portal.EventGlassReviewed: 1,
+		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventBreakGlass: 1, portal.EventBreakGlassReviewed: 1,
 			portal.EventIntent: 1, portal.EventOutcome: 1})
 	})
 }

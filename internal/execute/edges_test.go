@@ -125,8 +125,8 @@ func TestLostAnswerForTwoClustersOfWhichOneChanges(t *testing.T) {
 			other := b.sim.Add(dosim.Seed{Name: "other", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1, Registries: []string{"old"}})
 			b.clock.advance(time.Second)
 			b.must(b.syncer.Sync(t.Context()))
-			r := b.approved(operationCase{admins: true, ask: func(b *bundle) request.Ask {
-				return request.Ask{Operation: op, Form: portal.Form{
+			r := b.approved(operationCase{admins: true, ask: func(b *bundle) request.SubmitInput {
+				return request.SubmitInput{Operation: op, Form: portal.Form{
 					"clusters": {b.cluster, other}, "justification": {"a test"}, "submit_key": form()["submit_key"]}}
 			}})
 			b.sim.Inject(dosim.Fault{Operation: string(op), Kind: dosim.FaultLost})

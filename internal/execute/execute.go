@@ -37,7 +37,7 @@ type Executor struct {
 	Pool   *pgxpool.Pool
 	DO     *doapi.Client
 	People portal.People
-	Rules  *rulebook.Book
+	Rules  *rulebook.Service
 	Now    func() time.Time
 	Logger *slog.Logger
 	Pace   Pace
@@ -93,7 +93,7 @@ func (e *Executor) tooEarly(r portal.Request) (wait time.Duration, why string) {
 	if now.Before(r.StartsAt) {
 		return r.StartsAt.Sub(now), r.Reason // its page says from when on it is carried out
 	}
-	if r.Broken() != nil {
+	if r.ActiveBreakGlass() != nil {
 		return 0, ""
 	}
 	switch opens := portal.NextOpening(r.Plan.Verdict.Windows, now); {
@@ -109,7 +109,7 @@ func (e *Executor) tooEarly(r portal.Request) (wait time.Duration, why string) {
 // or is in the way.
 func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duration, error) {
 	look, o := e.check(ctx, r)
-	if o.is() {
+	if o.blocks() {
 		return e.stop(ctx, r, o)
 	}
 	// The time to send is bounded from before the intent is committed, so that
@@ -117,7 +117,7 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 	call, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
 	attempt, o := e.commitIntent(ctx, r, self, look)
-	if o.is() {
+	if o.blocks() {
 		return e.stop(ctx, r, o)
 	}
 	r.State = portal.Executing
@@ -126,7 +126,7 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 }
 
 // stop does with a request what an obstacle demands.
-func (e *Executor) stop(ctx context.Context, r portal.Request, o obstacle) (time.Duration, error) {
+func (e *Executor) stop(ctx context.Context, r portal.Request, o blocker) (time.Duration, error) {
 	switch {
 	case o.err != nil:
 		return 0, o.err

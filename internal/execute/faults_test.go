@@ -291,10 +291,10 @@ func TestOneOfSeveralClustersGoes(t *testing.T) {
 		ids := []string{b.cluster, b.sim.Add(dosim.Seed{Name: "other", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1})}
 		b.clock.advance(time.Second)
 		b.must(b.syncer.Sync(t.Context()))
-		r := b.step(b.approved(operationCase{admins: true, ask: func(*bundle) request.Ask {
+		r := b.step(b.approved(operationCase{admins: true, ask: func(*bundle) request.SubmitInput {
 			f := form("registries", "images")
 			f["clusters"] = ids
-			return request.Ask{Operation: portal.AddRegistries, Form: f}
+			return request.SubmitInput{Operation: portal.AddRegistries, Form: f}
 		}}))
 		b.want(r, portal.Settling)
 		b.sim.Remove(r.TargetIDs[first])

@@ -23,22 +23,22 @@ func TestBreakGlass(t *testing.T) {
 	b.wantKind(b.requests.BreakGlass(ctx, own, r.Number, 1, "fire"), portal.KindForbidden, "the requester, who is an admin")
 	b.wantKind(b.requests.BreakGlass(ctx, ada, r.Number, 1, "  "), portal.KindInvalid, "without a reason")
 	b.wantKind(b.requests.BreakGlass(ctx, ada, r.Number, 2, "fire"), portal.KindConflict, "another revision")
-	b.wantKind(b.requests.ReviewGlass(ctx, both, r.Number, "fine"), portal.KindConflict, "a review before")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, both, r.Number, "fine"), portal.KindConflict, "a review before")
 	b.must(b.requests.BreakGlass(ctx, ada, r.Number, 1, "the cluster is on fire"))
 	b.wantKind(b.requests.BreakGlass(ctx, both, r.Number, 1, "again"), portal.KindConflict, "a second time")
 	r = b.finish(b.read(r))
 	b.want(r, portal.Succeeded)
 	b.wantCalls("delete_cluster_dangerous", 1)
-	if glass := r.GlassOwed(b.admin("ari")); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
+	if glass := r.PendingReview(b.admin("ari")); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
 		t.Fatalf("owed: %+v", glass)
 	}
 
-	b.wantKind(b.requests.ReviewGlass(ctx, ada, r.Number, "fine"), portal.KindForbidden, "who did it")
-	b.wantKind(b.requests.ReviewGlass(ctx, own, r.Number, "fine"), portal.KindForbidden, "the requester")
-	b.wantKind(b.requests.ReviewGlass(ctx, b.person("mia", "pay"), r.Number, "fine"), portal.KindForbidden, "a member")
-	b.wantKind(b.requests.ReviewGlass(ctx, both, r.Number, ""), portal.KindInvalid, "without a word")
-	b.must(b.requests.ReviewGlass(ctx, both, r.Number, "it was on fire"))
-	b.wantKind(b.requests.ReviewGlass(ctx, b.admin("ari"), r.Number, "fine"), portal.KindConflict, "a second review")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, ada, r.Number, "fine"), portal.KindForbidden, "who did it")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, own, r.Number, "fine"), portal.KindForbidden, "the requester")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, b.person("mia", "pay"), r.Number, "fine"), portal.KindForbidden, "a member")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, both, r.Number, ""), portal.KindInvalid, "without a word")
+	b.must(b.requests.ReviewBreakGlass(ctx, both, r.Number, "it was on fire"))
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, b.admin("ari"), r.Number, "fine"), portal.KindConflict, "a second review")
 	if want := "request_submitted break_glass execution_intent execution_outcome request_succeeded break_glass_reviewed"; b.trail(r) != want {
 		t.Errorf("on the trail: %s, want %s", b.trail(r), want)
 	}
@@ -87,7 +87,7 @@ func TestGlassIsForOneRevision(t *testing.T) {
 	b.clock.advance(time.Hour)
 	b.want(b.step(b.again(r)), portal.Pending)
 	b.wantCalls("delete_cluster_dangerous", 0)
-	if r.GlassOwed(b.admin("ari")) == nil {
+	if r.PendingReview(b.admin("ari")) == nil {
 		t.Error("the review is no longer owed")
 	}
 }

@@ -20,7 +20,7 @@ import (
 // having checked under locks what may have changed since the request was
 // planned or its clusters were looked at. If it has, nothing is written and the
 // obstacle says what.
-func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, seen look) (attempt int, o obstacle) {
+func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, seen preflight) (attempt int, o blocker) {
 	attempt = len(r.Attempts) + 1
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		team, err := e.lock(ctx, tx, r)
@@ -30,7 +30,7 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		if err := unmoved(ctx, tx, r); err != nil {
 			return err
 		}
-		if o = e.recheck(ctx, tx, r, team, seen); o.is() {
+		if o = e.recheck(ctx, tx, r, team, seen); o.blocks() {
 			return nil
 		}
 		if err := store.InsertAttempt(ctx, tx, r.ID, portal.Attempt{Number: attempt, IntentAt: e.Now()}); err != nil {
@@ -40,11 +40,11 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Executing, At: e.Now(), Actor: actor, Kind: portal.EventIntent,
 			Summary: fmt.Sprintf("About to send %s %s for request #%d", op.Method, op.Path, r.Number),
-			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": approvers(r), "break_glass": r.Broken(), "revision": r.Revision},
+			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": approvers(r), "break_glass": r.ActiveBreakGlass(), "revision": r.Revision},
 		})
 	})
 	if err != nil {
-		return attempt, obstacle{err: err}
+		return attempt, blocker{err: err}
 	}
 	return attempt, o
 }
@@ -86,30 +86,30 @@ func (e *Executor) lock(ctx context.Context, tx pgx.Tx, r portal.Request) (porta
 
 // recheck compares quota, owner and policy with the plan, and makes sure that
 // nothing else is being done to the clusters. They and the team are locked.
-func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, seen look) obstacle {
+func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, seen preflight) blocker {
 	clusters, o := e.recheckTarget(ctx, tx, r, seen.at)
-	if o.is() {
+	if o.blocks() {
 		return o
 	}
 	effect, err := quotaNow(ctx, tx, r, team)
 	if err != nil {
-		return obstacle{err: err}
+		return blocker{err: err}
 	}
 	rules, err := e.Rules.InForce(ctx, tx)
 	if err != nil {
-		return obstacle{err: err}
+		return blocker{err: err}
 	}
 	r.Team = team
 	offer, err := store.Offer(ctx, tx)
 	if err != nil {
-		return obstacle{err: err}
+		return blocker{err: err}
 	}
 	changed, err := request.Rejudge(rules, r, request.Now{
 		Requester: &seen.requester, Clusters: e.merge(seen.clusters, clusters), Offer: offer.Options, Quota: effect})
 	if err != nil {
-		return obstacle{err: err}
+		return blocker{err: err}
 	}
-	return obstacle{stale: changed}
+	return blocker{stale: changed}
 }
 
 // merge puts what the portal itself keeps of clusters into what DigitalOcean
@@ -126,29 +126,29 @@ func (e *Executor) merge(live []doapi.Cluster, kept []portal.Cluster) []portal.C
 	return merged
 }
 
-func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, lookedAt time.Time) ([]portal.Cluster, obstacle) {
+func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, lookedAt time.Time) ([]portal.Cluster, blocker) {
 	if r.Operation == portal.CreateCluster {
-		return nil, obstacle{}
+		return nil, blocker{}
 	}
 	if changes(r.Operation) {
 		busy, err := store.Busy(ctx, tx, r, changing(), lookedAt)
 		if err != nil {
-			return nil, obstacle{err: err}
+			return nil, blocker{err: err}
 		}
 		if busy != 0 {
-			return nil, obstacle{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
+			return nil, blocker{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
 		}
 	}
 	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)
 	switch {
 	case err != nil:
-		return nil, obstacle{err: err}
+		return nil, blocker{err: err}
 	case len(clusters) < len(r.TargetIDs):
-		return nil, obstacle{stale: "The cluster is gone already."}
+		return nil, blocker{stale: "The cluster is gone already."}
 	case r.Team.ID != "" && clusters[0].TeamID != r.Team.ID:
-		return nil, obstacle{stale: "The cluster belongs to another team now."}
+		return nil, blocker{stale: "The cluster belongs to another team now."}
 	}
-	return clusters, obstacle{}
+	return clusters, blocker{}
 }
 
 // quotaNow is the quota effect of what the request, whose reservation is part

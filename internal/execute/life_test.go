@@ -200,8 +200,8 @@ func TestChangesAreAskedFor(t *testing.T) {
 
 	d, err := b.requests.PlanRevision(t.Context(), b.member, r.Number, nil)
 	b.must(err)
-	if len(d.Faults) > 0 || d.Form.Get("justification") != "a test" || d.Form.Get("name") != r.Params.CreatePool.Name {
-		t.Fatalf("the form is opened with %v (%v)", d.Form, d.Faults)
+	if len(d.Errors) > 0 || d.Form.Get("justification") != "a test" || d.Form.Get("name") != r.Params.CreatePool.Name {
+		t.Fatalf("the form is opened with %v (%v)", d.Form, d.Errors)
 	}
 	d.Form.Set("count", "1")
 	_, err = b.requests.Revise(t.Context(), b.approver, r.Number, 1, d.Form)

@@ -125,7 +125,7 @@ rules:
   - {name: deletions, risks: [destructive], require: [{approvals: 1, from: [team]}]}
 `)
 	seen, unseen := b.pending(portal.DeleteCluster), b.pending(portal.DeleteNode)
-	ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+	ask := request.SubmitInput{Operation: portal.UpdateCluster, ClusterID: b.cluster}
 	ask.Form = b.opened(ask, "tags", "pci")
 	b.must(b.reviews(unseen, portal.ReviewApprove, "", "bob", "pay-approvers"))
 	change, err := b.requests.Submit(t.Context(), b.member, ask)
@@ -213,10 +213,10 @@ func TestTwoGlasses(t *testing.T) {
 	b.clock.advance(time.Second)
 	r = b.replan(r)
 	b.must(b.requests.BreakGlass(t.Context(), b.admin("ben"), r.Number, 2, "still on fire"))
-	b.must(b.requests.ReviewGlass(t.Context(), b.admin("ada"), r.Number, "ben was right"))
-	b.wantKind(b.requests.ReviewGlass(t.Context(), b.admin("ada"), r.Number, "so was I"), portal.KindForbidden, "one's own")
-	b.must(b.requests.ReviewGlass(t.Context(), b.admin("ben"), r.Number, "so was ada"))
-	if glass := b.read(r).Glass; glass[0].Reviewer.Subject != "ben" || glass[1].Reviewer.Subject != "ada" {
+	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "ben was right"))
+	b.wantKind(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "so was I"), portal.KindForbidden, "one's own")
+	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ben"), r.Number, "so was ada"))
+	if glass := b.read(r).BreakGlasses; glass[0].Reviewer.Subject != "ben" || glass[1].Reviewer.Subject != "ada" {
 		t.Errorf("%+v", glass)
 	}
 }
@@ -297,7 +297,7 @@ func TestOthersThatAreNotForEverybody(t *testing.T) {
 		actor portal.Actor
 		all   bool
 	}{{b.member, false}, {b.admin("ada"), true}} {
-		list, err := request.Others(t.Context(), b.pool, reader.actor, r)
+		list, err := request.RelatedRequests(t.Context(), b.pool, reader.actor, r)
 		b.must(err)
 		if len(list) != 1 || list[0].Conflict == "" || (list[0].Number > 0 && list[0].Target != "" && list[0].Requester != "") != reader.all {
 			t.Errorf("%s sees %+v", reader.actor.Name, list)
@@ -370,7 +370,7 @@ func TestDecisionsThatAreNotTaken(t *testing.T) {
 			b.wantKind(decide(b, r), portal.KindConflict, "it is decided on")
 			r = b.read(r)
 			b.want(r, portal.Stale)
-			if len(r.Reviews)+len(r.Glass) > 0 {
+			if len(r.Reviews)+len(r.BreakGlasses) > 0 {
 				t.Error("the decision was taken")
 			}
 		})

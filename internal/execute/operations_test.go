@@ -20,7 +20,7 @@ import (
 // operationCase is how an operation is asked for, and what is to be seen at
 // DigitalOcean once it is done.
 type operationCase struct {
-	ask    func(b *bundle) request.Ask
+	ask    func(b *bundle) request.SubmitInput
 	done   func(b *bundle, c doapi.Cluster) bool // c is the zero Cluster when it is gone
 	usage  int                                   // nodes that the team uses afterwards
 	admins bool                                  // admins ask, on no team's behalf
@@ -80,24 +80,24 @@ func (b *bundle) pool1(name string) portal.Pool {
 }
 
 // on asks for an operation on the cluster.
-func on(op portal.OperationID, pairs ...string) func(*bundle) request.Ask {
-	return func(b *bundle) request.Ask {
-		return request.Ask{Operation: op, ClusterID: b.cluster, Form: form(pairs...)}
+func on(op portal.OperationID, pairs ...string) func(*bundle) request.SubmitInput {
+	return func(b *bundle) request.SubmitInput {
+		return request.SubmitInput{Operation: op, ClusterID: b.cluster, Form: form(pairs...)}
 	}
 }
 
 // onPool asks for an operation on one of its pools, starting from the form as
 // it is opened.
-func onPool(op portal.OperationID, name string, pairs ...string) func(*bundle) request.Ask {
-	return func(b *bundle) request.Ask {
-		ask := request.Ask{Operation: op, ClusterID: b.cluster, PoolID: b.pool1(name).ID}
+func onPool(op portal.OperationID, name string, pairs ...string) func(*bundle) request.SubmitInput {
+	return func(b *bundle) request.SubmitInput {
+		ask := request.SubmitInput{Operation: op, ClusterID: b.cluster, PoolID: b.pool1(name).ID}
 		ask.Form = b.opened(ask, pairs...)
 		return ask
 	}
 }
 
 // opened is the form as it is opened, with changes.
-func (b *bundle) opened(ask request.Ask, pairs ...string) portal.Form {
+func (b *bundle) opened(ask request.SubmitInput, pairs ...string) portal.Form {
 	b.t.Helper()
 	d, err := b.requests.Plan(context.Background(), b.member, ask)
 	b.must(err)
@@ -107,10 +107,10 @@ func (b *bundle) opened(ask request.Ask, pairs ...string) portal.Form {
 	return d.Form
 }
 
-func onNode(op portal.OperationID, pairs ...string) func(*bundle) request.Ask {
-	return func(b *bundle) request.Ask {
+func onNode(op portal.OperationID, pairs ...string) func(*bundle) request.SubmitInput {
+	return func(b *bundle) request.SubmitInput {
 		p := b.pool1("fixed")
-		ask := request.Ask{Operation: op, ClusterID: b.cluster, PoolID: p.ID, Form: form(pairs...)}
+		ask := request.SubmitInput{Operation: op, ClusterID: b.cluster, PoolID: p.ID, Form: form(pairs...)}
 		if op == portal.DeleteNode {
 			ask.NodeID = p.Nodes[0].ID
 		} else {
@@ -120,9 +120,9 @@ func onNode(op portal.OperationID, pairs ...string) func(*bundle) request.Ask {
 	}
 }
 
-func onRegistries(op portal.OperationID, names string) func(*bundle) request.Ask {
-	return func(b *bundle) request.Ask {
-		return request.Ask{Operation: op, Form: form("clusters", b.cluster, "registries", names)}
+func onRegistries(op portal.OperationID, names string) func(*bundle) request.SubmitInput {
+	return func(b *bundle) request.SubmitInput {
+		return request.SubmitInput{Operation: op, Form: form("clusters", b.cluster, "registries", names)}
 	}
 }
 
@@ -138,15 +138,15 @@ func pool(c doapi.Cluster, name string) doapi.NodePool {
 // cases are all operations that can be asked for but those that hand out
 // secrets, see collect_test.go.
 var cases = map[portal.OperationID]operationCase{
-	portal.CreateCluster: {ask: func(*bundle) request.Ask { return createAsk("new", 3) }, usage: 8,
+	portal.CreateCluster: {ask: func(*bundle) request.SubmitInput { return createAsk("new", 3) }, usage: 8,
 		done: func(b *bundle, _ doapi.Cluster) bool {
 			all, err := b.do.ListClusters(context.Background())
 			b.must(err)
 			return slices.ContainsFunc(all, func(c doapi.Cluster) bool { return c.Name == "new" && c.Status.State == "running" })
 		}},
 	portal.UpdateCluster: {usage: 5,
-		ask: func(b *bundle) request.Ask {
-			ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+		ask: func(b *bundle) request.SubmitInput {
+			ask := request.SubmitInput{Operation: portal.UpdateCluster, ClusterID: b.cluster}
 			ask.Form = b.opened(ask, "tags", "green", "auto_upgrade", "true", "firewall", "true", "firewall_allowed", "203.0.113.7", "expanders", "priority")
 			return ask
 		},
@@ -183,7 +183,7 @@ var cases = map[portal.OperationID]operationCase{
 		}},
 	portal.DeleteCluster: {ask: on(portal.DeleteCluster), usage: 0, done: leaves(2, 1)},
 	portal.DeleteClusterSelective: {usage: 0, done: leaves(1, 0),
-		ask: func(b *bundle) request.Ask {
+		ask: func(b *bundle) request.SubmitInput {
 			ask := on(portal.DeleteClusterSelective)(b)
 			ask.Form["resources"] = []string{"v1", "s1"}
 			return ask

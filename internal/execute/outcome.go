@@ -83,7 +83,7 @@ func (e *Executor) after(o portal.Outcome, err error) time.Duration {
 func (e *Executor) attempt(number int, o portal.Outcome, err error) portal.Attempt {
 	a := portal.Attempt{Number: number, Outcome: o, OutcomeAt: e.Now()}
 	if err != nil {
-		a.Message = doapi.Words(err)
+		a.Message = doapi.UserMessage(err)
 	}
 	var answer *doapi.Error
 	if errors.As(err, &answer) {
@@ -102,15 +102,15 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 		step.Next, step.Summary = portal.Settling, fmt.Sprintf("DigitalOcean accepted request #%d", r.Number)
 		return step
 	case portal.OutcomeUnknown:
-		step.Next, step.Summary = portal.Unknown, fmt.Sprintf("DigitalOcean's answer to request #%d was lost: %s", r.Number, doapi.Words(err))
+		step.Next, step.Summary = portal.Unknown, fmt.Sprintf("DigitalOcean's answer to request #%d was lost: %s", r.Number, doapi.UserMessage(err))
 	case portal.OutcomeDeferred:
-		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not take request #%d, it will be sent later: %s", r.Number, doapi.Words(err))
-		step.Reason = "Waiting for DigitalOcean: " + doapi.Words(err)
+		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not take request #%d, it will be sent later: %s", r.Number, doapi.UserMessage(err))
+		step.Reason = "Waiting for DigitalOcean: " + doapi.UserMessage(err)
 	default:
-		step.Next, step.Summary = portal.Failed, fmt.Sprintf("DigitalOcean refused request #%d: %s", r.Number, doapi.Words(err))
-		step.Reason = "DigitalOcean refused it: " + doapi.Words(err)
+		step.Next, step.Summary = portal.Failed, fmt.Sprintf("DigitalOcean refused request #%d: %s", r.Number, doapi.UserMessage(err))
+		step.Reason = "DigitalOcean refused it: " + doapi.UserMessage(err)
 	}
-	step.Data["message"] = doapi.Words(err)
+	step.Data["message"] = doapi.UserMessage(err)
 	return step
 }
 

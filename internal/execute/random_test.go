@@ -85,7 +85,7 @@ var actions = []action{
 		return w.requests.BreakGlass(w.t.Context(), who, r.Number, r.Revision, "fire")
 	}},
 	{"reviews that", 1, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.ReviewGlass(w.t.Context(), who, r.Number, "fine")
+		return w.requests.ReviewBreakGlass(w.t.Context(), who, r.Number, "fine")
 	}},
 	{"gains or loses groups", 4, func(w *walker, who portal.Actor, _ portal.Request) error {
 		groups := [][]string{walkers[who.Subject], nil, {"pay"}, {"platform"}, {"pay-approvers"}, {"admins"}}

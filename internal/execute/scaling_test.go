@@ -124,7 +124,7 @@ func TestManyClustersAtOnce(t *testing.T) {
 	b.must(b.syncer.Sync(context.Background()))
 	before := b.sim.CallCount("get_cluster")
 	c := cases[portal.AddRegistries]
-	c.ask = func(b *bundle) request.Ask {
+	c.ask = func(b *bundle) request.SubmitInput {
 		ask := onRegistries(portal.AddRegistries, "images")(b)
 		ask.Form["clusters"] = ids
 		return ask
@@ -147,8 +147,8 @@ func TestLostUpdatesOfOneSetting(t *testing.T) {
 	t.Parallel()
 	for _, change := range [][]string{{"unneeded_time", "7m"}, {"utilization", "0.4"}, {"maintenance_start", "05:00"}, {"tags", "green"}, {"surge_upgrade", ""}, {"routing_agent", "on"}, {"name", "other"}} {
 		b := richSetup(t)
-		r := b.approved(operationCase{ask: func(b *bundle) request.Ask {
-			ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+		r := b.approved(operationCase{ask: func(b *bundle) request.SubmitInput {
+			ask := request.SubmitInput{Operation: portal.UpdateCluster, ClusterID: b.cluster}
 			ask.Form = b.opened(ask, change...)
 			return ask
 		}})

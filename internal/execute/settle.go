@@ -17,8 +17,8 @@ import (
 	"doksportal/internal/store"
 )
 
-// sight is what a look at DigitalOcean shows of a request's effect.
-type sight struct {
+// observation is what a look at DigitalOcean shows of a request's effect.
+type observation struct {
 	effect effect
 	live   []portal.Cluster // those that exist
 	gone   []string         // ids of those that do not
@@ -26,20 +26,20 @@ type sight struct {
 	runID  string           // of clusterlint
 }
 
-// see looks how far the effect of a request is to be seen.
-func (e *Executor) see(ctx context.Context, r portal.Request) (sight, error) {
+// observe looks how far the effect of a request is to be seen.
+func (e *Executor) observe(ctx context.Context, r portal.Request) (observation, error) {
 	if r.Operation == portal.RunClusterlint {
-		return e.seeLint(ctx, r)
+		return e.observeLint(ctx, r)
 	}
 	if len(r.TargetIDs) == 0 {
-		return sight{}, fmt.Errorf("request %s names no cluster", r.ID)
+		return observation{}, fmt.Errorf("request %s names no cluster", r.ID)
 	}
 	asOf := e.Now()
-	found, err := request.Look(ctx, e.DO, r.TargetIDs)
+	found, err := request.ReadClusters(ctx, e.DO, r.TargetIDs)
 	if err != nil {
-		return sight{}, err
+		return observation{}, err
 	}
-	s := sight{effect: complete}
+	s := observation{effect: complete}
 	for _, id := range r.TargetIDs {
 		c, ok := found[id]
 		if !ok || c.Status.State == portal.ClusterDeleted {
@@ -55,7 +55,7 @@ func (e *Executor) see(ctx context.Context, r portal.Request) (sight, error) {
 	for _, c := range s.live {
 		switch now := effectOf(r, c, believed); {
 		case now == broken:
-			s.effect, s.why = broken, whyBroken(r, c)
+			s.effect, s.why = broken, breakGlassReason(r, c)
 		case s.effect != broken:
 			s.effect = min(s.effect, now)
 		}
@@ -63,28 +63,28 @@ func (e *Executor) see(ctx context.Context, r portal.Request) (sight, error) {
 	return s, nil
 }
 
-// whyBroken says what keeps a request from ending well.
-func whyBroken(r portal.Request, c portal.Cluster) string {
+// breakGlassReason says what keeps a request from ending well.
+func breakGlassReason(r portal.Request, c portal.Cluster) string {
 	if r.Params.UpdatePool != nil {
 		return "The pool was deleted meanwhile."
 	}
 	return "DigitalOcean could not finish it: the cluster is " + c.State + ". " + c.StateMessage
 }
 
-// seeLint looks for the run of clusterlint that a request started.
-func (e *Executor) seeLint(ctx context.Context, r portal.Request) (sight, error) {
+// observeLint looks for the run of clusterlint that a request started.
+func (e *Executor) observeLint(ctx context.Context, r portal.Request) (observation, error) {
 	run, err := e.DO.GetClusterlint(ctx, r.TargetID, r.Result)
 	switch {
 	case doapi.IsNotFound(err):
-		return sight{effect: absent}, nil
+		return observation{effect: absent}, nil
 	case err != nil:
-		return sight{}, err
+		return observation{}, err
 	case r.Result == "" && run.RequestedAt.Before(r.Attempts[len(r.Attempts)-1].IntentAt.Truncate(time.Second)):
-		return sight{effect: absent}, nil // an earlier one
+		return observation{effect: absent}, nil // an earlier one
 	case run.CompletedAt.IsZero():
-		return sight{effect: underway, runID: run.RunID}, nil
+		return observation{effect: underway, runID: run.RunID}, nil
 	}
-	return sight{effect: complete, runID: run.RunID}, nil
+	return observation{effect: complete, runID: run.RunID}, nil
 }
 
 // recover deals with a call whose maker left no outcome, because it was killed
@@ -108,10 +108,10 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	case r.Operation.Risk() == portal.RiskSecret:
 		return done, e.fail(ctx, r, "It was lost on its way to its requester. Ask again; what was lost expires by itself.")
 	}
-	s, err := e.see(ctx, r)
+	s, err := e.observe(ctx, r)
 	switch {
 	case err != nil:
-		return e.Pace.Wait, e.explain(ctx, r, "Looking whether it took effect; DigitalOcean does not answer: "+doapi.Words(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Looking whether it took effect; DigitalOcean does not answer: "+doapi.UserMessage(err))
 	case s.effect == broken:
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
 	case s.effect != absent:
@@ -125,12 +125,12 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.Duration, error) {
 	everything, err := e.DO.ListClusters(ctx)
 	if err != nil {
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.Words(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.UserMessage(err))
 	}
 	ours := slices.DeleteFunc(everything, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
 	switch {
 	case len(ours) == 1:
-		return e.Pace.Settle, e.found(ctx, r, &ours[0], sight{})
+		return e.Pace.Settle, e.found(ctx, r, &ours[0], observation{})
 	case len(ours) > 1:
 		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
 			"DigitalOcean has %d clusters with the tag %s. The portal touches neither; an operator has to look.", len(ours), r.RequestTag()))
@@ -146,7 +146,7 @@ func (e *Executor) graceOver(r portal.Request) bool {
 
 // found records that a call whose answer was lost did have its effect. created
 // is the cluster that a create made; s is what was seen of others.
-func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster, s sight) error {
+func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.Cluster, s observation) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		if _, err := e.lock(ctx, tx, r); err != nil {
 			return err
@@ -156,7 +156,7 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 				return err
 			}
 		}
-		if err := e.takeSeen(ctx, tx, &r, s); err != nil {
+		if err := e.takeObserved(ctx, tx, &r, s); err != nil {
 			return err
 		}
 		return request.Move(ctx, tx, r, request.Step{
@@ -167,8 +167,8 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 	})
 }
 
-// takeSeen writes down what an answer would have said.
-func (e *Executor) takeSeen(ctx context.Context, tx pgx.Tx, r *portal.Request, s sight) error {
+// takeObserved writes down what an answer would have said.
+func (e *Executor) takeObserved(ctx context.Context, tx pgx.Tx, r *portal.Request, s observation) error {
 	if pool, ok := poolFor(*r, s.live); ok {
 		return e.takePool(ctx, tx, r, pool)
 	}
@@ -192,7 +192,7 @@ func poolFor(r portal.Request, live []portal.Cluster) (portal.Pool, bool) {
 
 // settle looks whether the effect that DigitalOcean promised is complete.
 func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration, error) {
-	s, err := e.see(doapi.Background(ctx), r)
+	s, err := e.observe(doapi.Background(ctx), r)
 	if err != nil {
 		return e.Pace.Wait, e.explain(ctx, r, waitingFor(err))
 	}
@@ -221,7 +221,7 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 	return next, err
 }
 
-func stateOf(s sight) string {
+func stateOf(s observation) string {
 	if len(s.live) == 0 {
 		return ""
 	}
@@ -230,7 +230,7 @@ func stateOf(s sight) string {
 
 // keep writes into the inventory what was seen. A cluster that went without
 // having been asked to is for the inventory to report.
-func (e *Executor) keep(ctx context.Context, tx pgx.Tx, r portal.Request, s sight) error {
+func (e *Executor) keep(ctx context.Context, tx pgx.Tx, r portal.Request, s observation) error {
 	slices.SortFunc(s.live, func(a, b portal.Cluster) int { return strings.Compare(a.ID, b.ID) }) // in the order of locks
 	for _, c := range s.live {
 		if err := store.SeeCluster(ctx, tx, c); err != nil {

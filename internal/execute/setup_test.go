@@ -76,7 +76,7 @@ func setup(t testing.TB) *bundle {
 		GroupsClaim: "groups", ApproverGroup: "platform", AdminGroup: "admins", Pool: b.pool, Now: b.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	b.must(err)
-	rules := &rulebook.Book{PlatformApprovers: "platform"}
+	rules := &rulebook.Service{PlatformApprovers: "platform"}
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: rules, Now: b.clock.Now}
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Now: b.clock.Now,
 		Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
@@ -128,14 +128,14 @@ func form(pairs ...string) portal.Form {
 	return f
 }
 
-func createAsk(name string, nodes int) request.Ask {
-	return request.Ask{Operation: portal.CreateCluster, Form: form("team", "pay", "name", name, "region", "fra1",
+func createAsk(name string, nodes int) request.SubmitInput {
+	return request.SubmitInput{Operation: portal.CreateCluster, Form: form("team", "pay", "name", name, "region", "fra1",
 		"version", "1.35.1-do.0", "environment", "development", "pools[0].name", "pool", "pools[0].size", "s-2vcpu-4gb",
 		"pools[0].count", fmt.Sprint(nodes))}
 }
 
-func (b *bundle) deleteAsk() request.Ask {
-	return request.Ask{Operation: portal.DeleteCluster, ClusterID: b.cluster, Form: form()}
+func (b *bundle) deleteAsk() request.SubmitInput {
+	return request.SubmitInput{Operation: portal.DeleteCluster, ClusterID: b.cluster, Form: form()}
 }
 
 // create asks for a cluster.

@@ -46,8 +46,8 @@ func TestAskingNeedsAFreshSignIn(t *testing.T) {
 				if needed != (portal.KindOf(err) == portal.KindStepUp) || !needed && err != nil {
 					t.Errorf("sign-in %s: %v", name, err)
 				}
-				if d, err := b.requests.Plan(t.Context(), a, ask); needed && (err != nil || len(d.Faults) > 0) {
-					t.Errorf("sign-in %s: not even planned: %v %v", name, err, d.Faults)
+				if d, err := b.requests.Plan(t.Context(), a, ask); needed && (err != nil || len(d.Errors) > 0) {
+					t.Errorf("sign-in %s: not even planned: %v %v", name, err, d.Errors)
 				}
 			}
 			if !needed {

@@ -102,8 +102,8 @@ func TestOthersDoNotWait(t *testing.T) {
 	b.clock.advance(time.Second)
 	b.must(b.syncer.Sync(t.Context()))
 	registries := func(ids ...string) portal.Request {
-		return b.approved(operationCase{admins: true, ask: func(*bundle) request.Ask {
-			return request.Ask{Operation: portal.AddRegistries, Form: portal.Form{
+		return b.approved(operationCase{admins: true, ask: func(*bundle) request.SubmitInput {
+			return request.SubmitInput{Operation: portal.AddRegistries, Form: portal.Form{
 				"clusters": ids, "registries": {"images"}, "justification": {"a test"}, "submit_key": {uuid.NewString()}}}
 		}})
 	}

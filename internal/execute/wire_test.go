@@ -163,7 +163,7 @@ func TestCreationsOnTheWire(t *testing.T) {
 	} {
 		ask.Form.Set(name, value)
 	}
-	r := b.step(b.approved(operationCase{ask: func(*bundle) request.Ask { return ask }}))
+	r := b.step(b.approved(operationCase{ask: func(*bundle) request.SubmitInput { return ask }}))
 	b.want(r, portal.Settling)
 	want := `POST /v2/kubernetes/clusters {"name":"new","region":"fra1","version":"1.35.1-do.0","ha":true,"auto_upgrade":true,"surge_upgrade":false,` +
 		`"tags":["` + r.RequestTag() + `","team:pay","env:development","red"],"cluster_subnet":"10.0.0.0/16","service_subnet":"10.1.0.0/16",` +
@@ -245,9 +245,9 @@ func TestAccessOnTheWire(t *testing.T) {
 }
 
 // updateAsk changes settings of the cluster, starting from its form.
-func updateAsk(pairs ...string) func(*bundle) request.Ask {
-	return func(b *bundle) request.Ask {
-		ask := request.Ask{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+func updateAsk(pairs ...string) func(*bundle) request.SubmitInput {
+	return func(b *bundle) request.SubmitInput {
+		ask := request.SubmitInput{Operation: portal.UpdateCluster, ClusterID: b.cluster}
 		ask.Form = b.opened(ask, pairs...)
 		return ask
 	}

@@ -47,7 +47,7 @@ func (s *Syncer) Sync(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	recordErr := store.SetInventoryFailure(ctx, s.Pool, s.Now(), doapi.Words(err))
+	recordErr := store.SetInventoryFailure(ctx, s.Pool, s.Now(), doapi.UserMessage(err))
 	return errors.Join(err, recordErr)
 }
 

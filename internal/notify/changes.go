@@ -14,13 +14,13 @@ import (
 // newsColumns are what fields reads.
 const newsColumns = `kind, coalesce(request_id::text, ''), coalesce(team_id::text, ''), cluster_id, issuer, subject, actor_name, summary, at`
 
-func (n *News) fields() []any {
+func (n *Notification) fields() []any {
 	return []any{&n.Kind, &n.RequestID, &n.TeamID, &n.ClusterID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At}
 }
 
 // concernedByChange are the admins and the people of the team that a change of
 // an admin's is about, but for that admin.
-func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n News) ([]reader, error) {
+func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n Notification) ([]reader, error) {
 	groups, err := s.groupsToTell(ctx, q, n)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n News
 }
 
 // groupsToTell are the groups whose people are told of a change.
-func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n News) ([]string, error) {
+func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n Notification) ([]string, error) {
 	groups := []string{s.AdminGroup}
 	if n.TeamID == "" {
 		return groups, nil
@@ -47,7 +47,7 @@ func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n News) ([]
 
 // changeMessage says what an admin has changed. It reports false when that is
 // no longer the business of whom it is for.
-func (s *Service) changeMessage(ctx context.Context, d claimed, n News) (message, bool, error) {
+func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) (message, bool, error) {
 	link := s.BaseURL.JoinPath("/")
 	switch {
 	case n.Kind == portal.EventChangeProposed:
@@ -55,7 +55,7 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n News) (message
 	case n.ClusterID != "":
 		link = s.BaseURL.JoinPath("clusters", n.ClusterID)
 	}
-	m := message{occasion: d.occasion, headline: plain(d.occasion.Title(), 200), at: n.At, link: link.String(),
+	m := message{topic: d.topic, headline: plain(d.topic.Title(), 200), at: n.At, link: link.String(),
 		lines: []line{{"", plain(n.Summary, 1000)}}}
 	if d.person.IsZero() {
 		return m, true, nil
@@ -69,5 +69,5 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n News) (message
 	}
 	groups, err := s.groupsToTell(ctx, s.Pool, n)
 	m.address = p.Email
-	return m, slices.ContainsFunc(groups, p.InGroup) && (d.channelID != "" || p.wants(d.occasion)), err
+	return m, slices.ContainsFunc(groups, p.InGroup) && (d.channelID != "" || p.wants(d.topic)), err
 }

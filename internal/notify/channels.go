@@ -21,15 +21,15 @@ const mostChannels = 20
 
 // Input is a channel as somebody typed it.
 type Input struct {
-	Kind      string
-	Target    string // an address of the web or of mail
-	Occasions []string
+	Kind   string
+	Target string // an address of the web or of mail
+	Topics []string
 }
 
 // Channels lists an owner's channels, oldest first. Callers make sure that the
 // reader may see them.
 func (s *Service) Channels(ctx context.Context, o portal.Owner) ([]portal.Channel, error) {
-	rows, err := s.Pool.Query(ctx, `SELECT c.id, c.kind, c.label, c.occasions, c.created_at,
+	rows, err := s.Pool.Query(ctx, `SELECT c.id, c.kind, c.label, c.topics, c.created_at,
 			coalesce(d.state, ''), coalesce(d.fault, ''), coalesce(d.ended_at, d.created_at, 'epoch')
 		FROM channels c LEFT JOIN LATERAL (
 			SELECT * FROM deliveries WHERE channel_id = c.id ORDER BY id DESC LIMIT 1) d ON true
@@ -40,7 +40,7 @@ func (s *Service) Channels(ctx context.Context, o portal.Owner) ([]portal.Channe
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Channel, error) {
 		c := portal.Channel{Owner: o}
-		return c, row.Scan(&c.ID, &c.Kind, &c.Label, &c.Occasions, &c.CreatedAt, &c.Last.State, &c.Last.Fault, &c.Last.EndedAt)
+		return c, row.Scan(&c.ID, &c.Kind, &c.Label, &c.Topics, &c.CreatedAt, &c.Last.State, &c.Last.Fault, &c.Last.EndedAt)
 	})
 	return list, db.Wrap(err)
 }
@@ -68,9 +68,9 @@ func (s *Service) Add(ctx context.Context, a portal.Actor, o portal.Owner, in In
 		if err := s.room(ctx, tx, o); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO channels (id, team_id, issuer, subject, kind, label, target, occasions, created_at)
+		_, err = tx.Exec(ctx, `INSERT INTO channels (id, team_id, issuer, subject, kind, label, target, topics, created_at)
 			VALUES ($1, nullif($2, '')::uuid, $3, $4, $5, $6, $7, $8, $9)`,
-			c.ID, o.TeamID, o.Person.Issuer, o.Person.Subject, c.Kind, c.Label, box, c.Occasions, s.Now())
+			c.ID, o.TeamID, o.Person.Issuer, o.Person.Subject, c.Kind, c.Label, box, c.Topics, s.Now())
 		if err != nil {
 			return db.Wrap(err)
 		}
@@ -93,13 +93,13 @@ func (s *Service) room(ctx context.Context, tx pgx.Tx, o portal.Owner) error {
 // parse reads a channel and finds out what is wrong with it.
 func (s *Service) parse(o portal.Owner, in Input) (portal.Channel, target, error) {
 	var faults []portal.FieldError
-	c := portal.Channel{Owner: o, Kind: portal.ChannelKind(in.Kind), Occasions: occasions(in.Occasions)}
+	c := portal.Channel{Owner: o, Kind: portal.ChannelKind(in.Kind), Topics: topics(in.Topics)}
 	t, label, problem := s.parseTarget(c.Kind, strings.TrimSpace(in.Target), o.TeamID != "")
 	if problem != nil {
 		faults = append(faults, *problem)
 	}
-	if len(c.Occasions) == 0 {
-		faults = append(faults, portal.FieldError{Field: "occasions", Message: "Choose at least one occasion."})
+	if len(c.Topics) == 0 {
+		faults = append(faults, portal.FieldError{Field: "topics", Message: "Choose at least one topic."})
 	}
 	if len(faults) > 0 {
 		return c, t, portal.Invalid(faults...)
@@ -138,9 +138,9 @@ func (s *Service) parseTarget(kind portal.ChannelKind, typed string, ofTeam bool
 	return target{}, "", &portal.FieldError{Field: "kind", Message: "Choose how to be told."}
 }
 
-// occasions are those of the names that are occasions, each once.
-func occasions(names []string) []portal.Occasion {
-	return slices.DeleteFunc(slices.Clone(portal.Occasions), func(o portal.Occasion) bool { return !slices.Contains(names, string(o)) })
+// topics are those of the names that are topics, each once.
+func topics(names []string) []portal.Topic {
+	return slices.DeleteFunc(slices.Clone(portal.Topics), func(o portal.Topic) bool { return !slices.Contains(names, string(o)) })
 }
 
 // Remove ends a channel, and what is on its way to it. It returns KindNotFound
@@ -184,9 +184,9 @@ func (s *Service) withChannel(ctx context.Context, a portal.Actor, o portal.Owne
 			return err
 		}
 		c := portal.Channel{ID: id, Owner: o}
-		err = tx.QueryRow(ctx, `SELECT kind, label, occasions FROM channels
+		err = tx.QueryRow(ctx, `SELECT kind, label, topics FROM channels
 			WHERE id = $1 AND team_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND issuer = $3 AND subject = $4 FOR UPDATE`,
-			id, o.TeamID, o.Person.Issuer, o.Person.Subject).Scan(&c.Kind, &c.Label, &c.Occasions)
+			id, o.TeamID, o.Person.Issuer, o.Person.Subject).Scan(&c.Kind, &c.Label, &c.Topics)
 		if err != nil {
 			return db.Wrap(err)
 		}
@@ -223,6 +223,6 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, c porta
 	return audit.Append(ctx, tx, portal.Event{
 		At: s.Now(), Kind: portal.EventChannelChanged, Actor: a.Person(), TeamID: c.Owner.TeamID,
 		Summary: fmt.Sprintf("%s %s: %s to %s", a.Name, did, c.Kind.Title(), c.Label),
-		Data:    map[string]any{"channel": c.ID, "kind": c.Kind, "label": c.Label, "occasions": c.Occasions},
+		Data:    map[string]any{"channel": c.ID, "kind": c.Kind, "label": c.Label, "topics": c.Topics},
 	})
 }

@@ -19,7 +19,7 @@ func TestWhoMayChangeChannels(t *testing.T) {
 	own := portal.Owner{Person: b.member.Identity}
 	team, _ := b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url)
 	mine, _ := b.add(b.member, own, portal.ChannelSlack, b.hook.url)
-	in := notify.Input{Kind: "slack", Target: b.hook.url, Occasions: []string{"failed"}}
+	in := notify.Input{Kind: "slack", Target: b.hook.url, Topics: []string{"failed"}}
 	for _, c := range []struct {
 		a    portal.Actor
 		o    portal.Owner
@@ -49,24 +49,24 @@ func TestWhoMayChangeChannels(t *testing.T) {
 // Faults are named by field.
 func TestFaults(t *testing.T) {
 	b := setup(t)
-	for _, c := range []struct{ kind, target, occasion, want string }{
-		{"", b.hook.url, "failed", "kind"}, {"fax", b.hook.url, "failed", "kind"}, {"slack", b.hook.url, "", "occasions"}, {"slack", b.hook.url, "birthday", "occasions"},
+	for _, c := range []struct{ kind, target, topic, want string }{
+		{"", b.hook.url, "failed", "kind"}, {"fax", b.hook.url, "failed", "kind"}, {"slack", b.hook.url, "", "topics"}, {"slack", b.hook.url, "birthday", "topics"},
 		{"mail", "pay", "failed", "target"}, {"mail", "Pay <pay@teams.example>", "failed", "target"}, {"mail", "a@b.example,c@d.example", "failed", "target"},
 		{"mail", "a@b.example\r\nBcc: c@d.example", "failed", "target"}, {"webhook", "pay@teams.example", "failed", "target"},
 	} {
-		_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: c.kind, Target: c.target, Occasions: []string{c.occasion}})
+		_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: c.kind, Target: c.target, Topics: []string{c.topic}})
 		if faults := portal.FieldErrors(err); len(faults) != 1 || faults[0].Field != c.want {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "mail", Target: "x@teams.example", Occasions: []string{"failed"}})
+	_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "mail", Target: "x@teams.example", Topics: []string{"failed"}})
 	if portal.KindOf(err) != portal.KindInvalid {
 		t.Errorf("mail to anybody: %v", err)
 	}
 	for range 20 {
 		b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url)
 	}
-	if _, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "slack", Target: b.hook.url, Occasions: []string{"failed"}}); portal.KindOf(err) != portal.KindInvalid {
+	if _, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "slack", Target: b.hook.url, Topics: []string{"failed"}}); portal.KindOf(err) != portal.KindInvalid {
 		t.Errorf("one channel too many: %v", err)
 	}
 }

@@ -15,21 +15,21 @@ import (
 func (s *Service) Choice(ctx context.Context, a portal.Actor) (portal.MailChoice, error) {
 	p, err := s.reader(ctx, s.Pool, a.Identity)
 	c := portal.MailChoice{On: !p.off}
-	for _, o := range portal.Occasions {
+	for _, o := range portal.Topics {
 		if !slices.Contains(p.muted, o) {
-			c.Occasions = append(c.Occasions, o)
+			c.Topics = append(c.Topics, o)
 		}
 	}
 	return c, err
 }
 
 // Choose keeps what a wants to be told by e-mail. What is not wanted is kept,
-// so that occasions that come later are told.
+// so that topics that come later are told.
 func (s *Service) Choose(ctx context.Context, a portal.Actor, on bool, wanted []string) error {
 	if a.IsZero() {
 		return portal.E(portal.KindUnauthorized, "sign in first")
 	}
-	muted := slices.DeleteFunc(slices.Clone(portal.Occasions), func(o portal.Occasion) bool { return slices.Contains(wanted, string(o)) })
+	muted := slices.DeleteFunc(slices.Clone(portal.Topics), func(o portal.Topic) bool { return slices.Contains(wanted, string(o)) })
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO mail_choices (issuer, subject, off, muted) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (issuer, subject) DO UPDATE SET off = $3, muted = $4`, a.Issuer, a.Subject, !on, muted)

@@ -39,7 +39,7 @@ func (s *Service) expandAll(ctx context.Context) error {
 func (s *Service) expandNext(ctx context.Context, after string) (string, error) {
 	var id string
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		var n News
+		var n Notification
 		err := tx.QueryRow(ctx, `SELECT id, `+newsColumns+`
 			FROM news WHERE expanded_at IS NULL AND id > $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`, after).
 			Scan(append([]any{&id}, n.fields()...)...)
@@ -59,42 +59,42 @@ func (s *Service) expandNext(ctx context.Context, after string) (string, error) 
 }
 
 // expand queues a delivery to each target of those whom the news concern.
-func (s *Service) expand(ctx context.Context, tx pgx.Tx, id string, n News) error {
-	occasion := portal.OccasionOf(n.Kind)
+func (s *Service) expand(ctx context.Context, tx pgx.Tx, id string, n Notification) error {
+	topic := portal.TopicOf(n.Kind)
 	if n.RequestID == "" {
 		readers, err := s.concernedByChange(ctx, tx, n)
 		if err != nil {
 			return err
 		}
-		return s.queueAll(ctx, tx, id, occasion, n.TeamID, readers)
+		return s.queueAll(ctx, tx, id, topic, n.TeamID, readers)
 	}
 	r, err := store.RequestByID(ctx, tx, n.RequestID)
 	if err != nil {
 		return err
 	}
-	if occasion.Waits() && r.State != portal.Pending {
+	if topic.Waits() && r.State != portal.Pending {
 		return nil
 	}
-	readers, err := s.concerned(ctx, tx, occasion, n, r)
+	readers, err := s.concerned(ctx, tx, topic, n, r)
 	if err != nil {
 		return err
 	}
-	return s.queueAll(ctx, tx, id, occasion, r.Team.ID, readers)
+	return s.queueAll(ctx, tx, id, topic, r.Team.ID, readers)
 }
 
 // queueAll queues a delivery to each target of the readers and of the team.
-func (s *Service) queueAll(ctx context.Context, tx pgx.Tx, id string, occasion portal.Occasion, teamID string, readers []reader) error {
-	list, err := s.channelsFor(ctx, tx, occasion, teamID, readers)
+func (s *Service) queueAll(ctx context.Context, tx pgx.Tx, id string, topic portal.Topic, teamID string, readers []reader) error {
+	list, err := s.channelsFor(ctx, tx, topic, teamID, readers)
 	if err != nil {
 		return err
 	}
 	for _, p := range readers {
-		if s.CanMail() && p.wants(occasion) && checkAddress(p.Email) == "" {
+		if s.CanMail() && p.wants(topic) && checkAddress(p.Email) == "" {
 			list = append(list, newDelivery{person: p.Identity, lane: mailLane})
 		}
 	}
 	for _, d := range list {
-		d.newsID, d.occasion = id, occasion
+		d.newsID, d.topic = id, topic
 		if err := queueDelivery(ctx, tx, d, s.Now()); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *Service) queueAll(ctx context.Context, tx pgx.Tx, id string, occasion p
 // newDelivery is a delivery before it is queued.
 type newDelivery struct {
 	newsID    string // empty for a test
-	occasion  portal.Occasion
+	topic     portal.Topic
 	channelID string // empty: mail to the person
 	person    portal.Identity
 	lane      string
@@ -116,21 +116,21 @@ func queueDelivery(ctx context.Context, tx pgx.Tx, d newDelivery, now time.Time)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO deliveries (id, news_id, occasion, channel_id, issuer, subject, lane, next_at, created_at)
+	_, err = tx.Exec(ctx, `INSERT INTO deliveries (id, news_id, topic, channel_id, issuer, subject, lane, next_at, created_at)
 		VALUES ($1, nullif($2, '')::uuid, $3, nullif($4, '')::uuid, $5, $6, $7, $8, $8)`,
-		id, d.newsID, d.occasion, d.channelID, d.person.Issuer, d.person.Subject, d.lane, now)
+		id, d.newsID, d.topic, d.channelID, d.person.Issuer, d.person.Subject, d.lane, now)
 	return db.Wrap(err)
 }
 
 // channelsFor are deliveries to the channels of the team and of the readers
-// that are for the occasion.
-func (s *Service) channelsFor(ctx context.Context, tx pgx.Tx, o portal.Occasion, teamID string, readers []reader) ([]newDelivery, error) {
+// that are for the topic.
+func (s *Service) channelsFor(ctx context.Context, tx pgx.Tx, o portal.Topic, teamID string, readers []reader) ([]newDelivery, error) {
 	issuers, subjects := make([]string, len(readers)), make([]string, len(readers))
 	for i, p := range readers {
 		issuers[i], subjects[i] = p.Issuer, p.Subject
 	}
 	rows, err := tx.Query(ctx, `SELECT id, issuer, subject FROM channels
-		WHERE $1 = ANY(occasions) AND (kind <> 'mail' OR $2)
+		WHERE $1 = ANY(topics) AND (kind <> 'mail' OR $2)
 			AND (team_id = nullif($3, '')::uuid OR (issuer, subject) IN (SELECT * FROM unnest($4::text[], $5::text[])))`,
 		o, s.CanMail(), teamID, issuers, subjects)
 	if err != nil {
@@ -150,11 +150,11 @@ func (s *Service) channelsFor(ctx context.Context, tx pgx.Tx, o portal.Occasion,
 type reader struct {
 	portal.Actor
 	off   bool
-	muted []portal.Occasion
+	muted []portal.Topic
 }
 
-// wants reports whether the reader wants to be told of the occasion by e-mail.
-func (p reader) wants(o portal.Occasion) bool { return !p.off && !slices.Contains(p.muted, o) }
+// wants reports whether the reader wants to be told of the topic by e-mail.
+func (p reader) wants(o portal.Topic) bool { return !p.off && !slices.Contains(p.muted, o) }
 
 const readerColumns = `SELECT issuer, subject, name, email, groups, coalesce(off, false), coalesce(muted, '{}')
 	FROM people LEFT JOIN mail_choices USING (issuer, subject) `
@@ -172,7 +172,7 @@ func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
 }
 
 // concerned are the people whom the news concern.
-func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Occasion, n News, r portal.Request) ([]reader, error) {
+func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Topic, n Notification, r portal.Request) ([]reader, error) {
 	rows, err := tx.Query(ctx, readerColumns+`WHERE (groups && $1 OR (issuer = $2 AND subject = $3)) AND groups_at > $4 ORDER BY issuer, subject`,
 		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject, s.Now().Add(-portal.KnownFor))
 	if err != nil {
@@ -183,14 +183,14 @@ func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Occasion, n
 }
 
 // concerns reports whether what actor did to a request is a's business.
-func concerns(o portal.Occasion, actor portal.Person, r portal.Request, a portal.Actor) bool {
+func concerns(o portal.Topic, actor portal.Person, r portal.Request, a portal.Actor) bool {
 	asked := a.Identity == r.Requester.Identity
 	switch o {
-	case portal.OnReviewAsked:
+	case portal.TopicReviewRequested:
 		return mayAct(r, a)
-	case portal.OnExpiring:
+	case portal.TopicExpiring:
 		return mayAct(r, a) || asked && r.State == portal.Pending
-	case portal.OnBreakGlass:
+	case portal.TopicBreakGlass:
 		return asked || a.HasRole(portal.RoleAdmin) || r.MayApprove(a)
 	}
 	return asked && actor.Identity != a.Identity
@@ -198,7 +198,7 @@ func concerns(o portal.Occasion, actor portal.Person, r portal.Request, a portal
 
 // mayAct reports whether a's approval is among those that are still missing.
 func mayAct(r portal.Request, a portal.Actor) bool {
-	return r.ReviewRefusal(a) == nil && slices.ContainsFunc(r.Owed(), func(n portal.Need) bool {
+	return r.ReviewRefusal(a) == nil && slices.ContainsFunc(r.Outstanding(), func(n portal.ApprovalRule) bool {
 		return slices.ContainsFunc(n.Groups, a.InGroup)
 	})
 }

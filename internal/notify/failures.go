@@ -12,7 +12,7 @@ import (
 )
 
 // deliveryQuery reads deliveries with what people need to know of them.
-const deliveryQuery = `SELECT d.id, d.occasion, coalesce(r.number, 0), coalesce(c.kind, 'mail'),
+const deliveryQuery = `SELECT d.id, d.topic, coalesce(r.number, 0), coalesce(c.kind, 'mail'),
 		coalesce(t.name || ': ' || c.label, p.name || ': ' || c.label, p.name, d.subject),
 		d.state, d.attempts, d.next_at, d.fault, d.created_at, coalesce(d.ended_at, 'epoch')
 	FROM deliveries d LEFT JOIN channels c ON c.id = d.channel_id LEFT JOIN teams t ON t.id = c.team_id
@@ -21,7 +21,7 @@ const deliveryQuery = `SELECT d.id, d.occasion, coalesce(r.number, 0), coalesce(
 
 func scanDelivery(row pgx.CollectableRow) (portal.Delivery, error) {
 	var d portal.Delivery
-	return d, row.Scan(&d.ID, &d.Occasion, &d.RequestNumber, &d.Kind, &d.Target, &d.State, &d.Attempts, &d.NextAt,
+	return d, row.Scan(&d.ID, &d.Topic, &d.RequestNumber, &d.Kind, &d.Target, &d.State, &d.Attempts, &d.NextAt,
 		&d.Fault, &d.CreatedAt, &d.EndedAt)
 }
 
@@ -70,7 +70,7 @@ func (s *Service) decide(ctx context.Context, a portal.Actor, id, verb, change s
 		}
 		return audit.Append(ctx, tx, portal.Event{
 			At: s.Now(), Kind: portal.EventChannelChanged, Actor: a.Person(),
-			Summary: fmt.Sprintf("%s %s a notification: %s, request #%d, %s to %s", a.Name, verb, d.Occasion.Title(), d.RequestNumber, d.Kind.Title(), d.Target),
+			Summary: fmt.Sprintf("%s %s a notification: %s, request #%d, %s to %s", a.Name, verb, d.Topic.Title(), d.RequestNumber, d.Kind.Title(), d.Target),
 			Data:    map[string]any{"delivery": d.ID, "fault": d.Fault},
 		})
 	})

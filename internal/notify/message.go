@@ -15,7 +15,7 @@ import (
 // and is escaped for where it goes.
 type message struct {
 	address  string // of a person, who is told by mail
-	occasion portal.Occasion
+	topic    portal.Topic
 	headline string
 	lines    []line
 	link     string
@@ -39,10 +39,10 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 	if n.RequestID == "" {
 		return s.changeMessage(ctx, d, n)
 	}
-	if d.occasion.Waits() && r.State != portal.Pending {
+	if d.topic.Waits() && r.State != portal.Pending {
 		return message{}, false, nil
 	}
-	m := s.compose(d.occasion, n, r)
+	m := s.compose(d.topic, n, r)
 	if d.person.IsZero() {
 		return m, true, nil
 	}
@@ -52,7 +52,7 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 	}
 	m.address = p.Email
 	byMail := d.channelID == ""
-	return m, concerns(d.occasion, n.Actor, r, p.Actor) && (!byMail || p.wants(d.occasion)), err
+	return m, concerns(d.topic, n.Actor, r, p.Actor) && (!byMail || p.wants(d.topic)), err
 }
 
 func (s *Service) testMessage(d claimed) message {
@@ -64,13 +64,13 @@ func (s *Service) testMessage(d claimed) message {
 }
 
 // compose says who did what, why, and how it stands.
-func (s *Service) compose(o portal.Occasion, n News, r portal.Request) message {
+func (s *Service) compose(o portal.Topic, n Notification, r portal.Request) message {
 	name := fmt.Sprintf("#%d (%s %s)", r.Number, r.Operation.Title(), r.TargetName)
 	state := r.State.Sentence()
 	if r.Reason != "" {
 		state += " " + r.Reason
 	}
-	m := message{occasion: o, headline: plain(headline(o, name), 200), number: r.Number, at: n.At,
+	m := message{topic: o, headline: plain(headline(o, name), 200), number: r.Number, at: n.At,
 		link: s.BaseURL.JoinPath("requests", fmt.Sprint(r.Number)).String()}
 	for _, l := range []line{
 		{"", n.Summary}, {"Asked for by", r.Requester.Name}, {"Team", cmp.Or(r.Team.Name, "several")},
@@ -83,19 +83,19 @@ func (s *Service) compose(o portal.Occasion, n News, r portal.Request) message {
 	return m
 }
 
-func headline(o portal.Occasion, name string) string {
+func headline(o portal.Topic, name string) string {
 	switch o {
-	case portal.OnReviewAsked:
+	case portal.TopicReviewRequested:
 		return name + " waits for a decision"
-	case portal.OnDecided:
+	case portal.TopicDecided:
 		return "A decision on " + name
-	case portal.OnExpiring:
+	case portal.TopicExpiring:
 		return name + " expires soon"
-	case portal.OnStale:
+	case portal.TopicStale:
 		return name + " is out of date"
-	case portal.OnExecuted:
+	case portal.TopicExecuted:
 		return name + " is done"
-	case portal.OnFailed:
+	case portal.TopicFailed:
 		return name + " has failed"
 	}
 	return "Approvals were bypassed for " + name

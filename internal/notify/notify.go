@@ -22,9 +22,9 @@ import (
 	"doksportal/internal/portal"
 )
 
-// News is something that happened to a request or, without one, to a team or a
+// Notification is something that happened to a request or, without one, to a team or a
 // cluster.
-type News struct {
+type Notification struct {
 	Kind      portal.EventKind
 	RequestID string
 	TeamID    string // without a request: whose groups are told besides the admins; empty: nobody's
@@ -36,8 +36,8 @@ type News struct {
 
 // Queue writes news down in the transaction of what they tell. Kinds that
 // nobody is told of leave nothing.
-func Queue(ctx context.Context, tx pgx.Tx, n News) error {
-	if portal.OccasionOf(n.Kind) == "" {
+func Queue(ctx context.Context, tx pgx.Tx, n Notification) error {
+	if portal.TopicOf(n.Kind) == "" {
 		return nil
 	}
 	id, err := uuid.NewV7()

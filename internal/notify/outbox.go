@@ -28,7 +28,7 @@ const (
 type claimed struct {
 	id        string
 	newsID    string // empty for a test
-	occasion  portal.Occasion
+	topic     portal.Topic
 	channelID string
 	person    portal.Identity
 	attempts  int // with the one under way
@@ -50,10 +50,10 @@ func (s *Service) claim(ctx context.Context, lane string) (claimed, bool, error)
 		), taken AS (
 			UPDATE deliveries d SET attempts = attempts + 1, next_at = $3 FROM next WHERE d.id = next.id RETURNING d.*
 		)
-		SELECT t.id, coalesce(t.news_id::text, ''), t.occasion, coalesce(t.channel_id::text, ''), t.issuer, t.subject,
+		SELECT t.id, coalesce(t.news_id::text, ''), t.topic, coalesce(t.channel_id::text, ''), t.issuer, t.subject,
 			t.attempts, coalesce(c.kind, 'mail'), c.target, t.created_at
 		FROM taken t LEFT JOIN channels c ON c.id = t.channel_id`, lane, now, now.Add(lease)).
-		Scan(&d.id, &d.newsID, &d.occasion, &d.channelID, &d.person.Issuer, &d.person.Subject,
+		Scan(&d.id, &d.newsID, &d.topic, &d.channelID, &d.person.Issuer, &d.person.Subject,
 			&d.attempts, &d.kind, &d.target, &d.createdAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return d, false, nil
@@ -84,8 +84,8 @@ func wait(attempts int) time.Duration {
 }
 
 // situation is what a delivery has to tell, as it is now.
-func (s *Service) situation(ctx context.Context, d claimed) (News, portal.Request, error) {
-	var n News
+func (s *Service) situation(ctx context.Context, d claimed) (Notification, portal.Request, error) {
+	var n Notification
 	err := s.Pool.QueryRow(ctx, `SELECT `+newsColumns+` FROM news WHERE id = $1`, d.newsID).Scan(n.fields()...)
 	if err != nil || n.RequestID == "" {
 		return n, portal.Request{}, db.Wrap(err)

@@ -27,7 +27,7 @@ func TestNewsOfATransaction(t *testing.T) {
 	b := setup(t)
 	r := b.ask(one("pay-approvers"))
 	err := db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
-		return errors.Join(notify.Queue(t.Context(), tx, notify.News{Kind: portal.EventFailed, RequestID: r.ID, Actor: portal.System("queue").Person(), At: b.clock.Now()}),
+		return errors.Join(notify.Queue(t.Context(), tx, notify.Notification{Kind: portal.EventFailed, RequestID: r.ID, Actor: portal.System("queue").Person(), At: b.clock.Now()}),
 			errors.New("the transaction fails"))
 	})
 	if err == nil {

@@ -67,7 +67,7 @@ func TestWhoIsTold(t *testing.T) {
 	r := b.ask(one("pay-approvers", "platform"))
 	b.round()
 	b.post.to()
-	for _, kind := range []portal.EventKind{portal.EventRejectedBy, portal.EventChangesAsked, portal.EventStale, portal.EventSucceeded, portal.EventFailed} {
+	for _, kind := range []portal.EventKind{portal.EventRejectedBy, portal.EventChangesRequested, portal.EventStale, portal.EventSucceeded, portal.EventFailed} {
 		b.tell(r, kind, b.member)
 		b.tell(r, kind, bob)
 		b.round()
@@ -75,7 +75,7 @@ func TestWhoIsTold(t *testing.T) {
 			t.Errorf("%s: %s", kind, got)
 		}
 	}
-	for _, kind := range []portal.EventKind{portal.EventGlassBroken, portal.EventGlassReviewed} {
+	for _, kind := range []portal.EventKind{portal.EventBreakGlass, portal.EventBreakGlassReviewed} {
 		b.tell(r, kind, b.member)
 		b.round()
 		if got := b.post.to(); got != "ada ann bob pia" {
@@ -97,7 +97,7 @@ func TestOvertaken(t *testing.T) {
 	b := setup(t)
 	bob := b.person("bob", "pay-approvers")
 	b.person("ben", "pay-approvers")
-	b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url, portal.OnReviewAsked)
+	b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url, portal.TopicReviewRequested)
 	b.approve(b.ask(one("pay-approvers")), bob)
 	b.round()
 	if got := b.post.to(); got != "ann" || b.queued() != 1 {
@@ -144,7 +144,7 @@ func TestChoices(t *testing.T) {
 	b := setup(t)
 	choice, err := b.service.Choice(t.Context(), b.member)
 	b.must(err)
-	if !choice.On || len(choice.Occasions) != len(portal.Occasions) {
+	if !choice.On || len(choice.Topics) != len(portal.Topics) {
 		t.Errorf("at first: %+v", choice)
 	}
 	r := b.ask(one("pay-approvers"))
@@ -158,11 +158,11 @@ func TestChoices(t *testing.T) {
 	if got := both(); got != "ann ann" {
 		t.Errorf("at first: %s", got)
 	}
-	b.must(b.service.Choose(t.Context(), b.member, true, []string{string(portal.OnFailed), "nonsense"}))
+	b.must(b.service.Choose(t.Context(), b.member, true, []string{string(portal.TopicFailed), "nonsense"}))
 	if got := both(); got != "ann" {
 		t.Errorf("failures only: %s", got)
 	}
-	b.must(b.service.Choose(t.Context(), b.member, false, []string{string(portal.OnFailed)}))
+	b.must(b.service.Choose(t.Context(), b.member, false, []string{string(portal.TopicFailed)}))
 	before := b.queued()
 	if got := both(); got != "" || b.queued() != before {
 		t.Errorf("nothing: %s", got)
@@ -192,7 +192,7 @@ func TestWithoutMail(t *testing.T) {
 	if list := b.undelivered(); len(list) > 0 {
 		t.Errorf("queued: %+v", list)
 	}
-	_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "mail", Target: "pay@teams.example", Occasions: []string{"failed"}})
+	_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "mail", Target: "pay@teams.example", Topics: []string{"failed"}})
 	if portal.KindOf(err) != portal.KindInvalid {
 		t.Errorf("a channel for mail: %v", err)
 	}
@@ -213,7 +213,7 @@ func TestOldGroupsTellNobody(t *testing.T) {
 		t.Errorf("of a request: %q", got)
 	}
 	b.tx(func(tx pgx.Tx) error {
-		return notify.Queue(t.Context(), tx, notify.News{Kind: portal.EventTeamChanged, Actor: portal.System("test").Person(), Summary: "a change", At: b.clock.Now()})
+		return notify.Queue(t.Context(), tx, notify.Notification{Kind: portal.EventTeamChanged, Actor: portal.System("test").Person(), Summary: "a change", At: b.clock.Now()})
 	})
 	b.round()
 	if got := b.post.to(); got != "ada new" {

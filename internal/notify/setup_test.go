@@ -135,13 +135,13 @@ func (b *bundle) person(name string, groups ...string) portal.Actor {
 }
 
 // ask makes a request of the member's that needs approvals, and tells of it.
-func (b *bundle) ask(needs ...portal.Need) portal.Request {
+func (b *bundle) ask(needs ...portal.ApprovalRule) portal.Request {
 	b.t.Helper()
 	r := portal.Request{
 		ID: uuid.NewString(), SubmitKey: uuid.NewString(), Team: b.team, Operation: portal.CreateCluster, TargetName: "web",
 		Params: portal.Params{}, Justification: "no longer needed", Digest: "d", State: portal.Pending,
 		Requester: b.member.Person(), CreatedAt: b.clock.Now(), Revision: 1, PlannedAt: b.clock.Now(), DueAt: b.clock.Now().Add(time.Hour),
-		Plan: portal.Plan{Verdict: portal.Verdict{Decision: portal.Approve, Needs: needs}},
+		Plan: portal.Plan{Verdict: portal.Verdict{Decision: portal.Approve, Approvals: needs}},
 	}
 	b.tx(func(tx pgx.Tx) (err error) {
 		r.Number, err = store.InsertRequest(b.t.Context(), tx, r)
@@ -152,7 +152,9 @@ func (b *bundle) ask(needs ...portal.Need) portal.Request {
 }
 
 // one is the need for an approval by somebody of the groups.
-func one(groups ...string) portal.Need { return portal.Need{Approvals: 1, Groups: groups} }
+func one(groups ...string) portal.ApprovalRule {
+	return portal.ApprovalRule{Approvals: 1, Groups: groups}
+}
 
 // tell records that somebody did something to a request.
 func (b *bundle) tell(r portal.Request, kind portal.EventKind, a portal.Actor) {
@@ -170,7 +172,7 @@ func (b *bundle) approve(r portal.Request, a portal.Actor) {
 		step := request.Step{At: b.clock.Now(), Kind: portal.EventApprovedBy, Actor: a.Person(), Summary: a.Name + " approved", Next: portal.Approved}
 		r.Reviews = append(r.Reviews, v)
 		err := store.InsertReview(b.t.Context(), tx, r.ID, v)
-		if len(r.Owed()) > 0 {
+		if len(r.Outstanding()) > 0 {
 			return errors.Join(err, request.Record(b.t.Context(), tx, r, step))
 		}
 		return errors.Join(err, request.Move(b.t.Context(), tx, r, step))
@@ -181,14 +183,14 @@ func (b *bundle) approve(r portal.Request, a portal.Actor) {
 func (b *bundle) round() { b.t.Helper(); b.must(b.service.Run(b.t.Context())) }
 
 // add makes a channel for everything and returns its id and its secret.
-func (b *bundle) add(a portal.Actor, o portal.Owner, kind portal.ChannelKind, target string, occasions ...portal.Occasion) (id, secret string) {
+func (b *bundle) add(a portal.Actor, o portal.Owner, kind portal.ChannelKind, target string, topics ...portal.Topic) (id, secret string) {
 	b.t.Helper()
 	in := notify.Input{Kind: string(kind), Target: target}
-	if occasions == nil {
-		occasions = portal.Occasions
+	if topics == nil {
+		topics = portal.Topics
 	}
-	for _, o := range occasions {
-		in.Occasions = append(in.Occasions, string(o))
+	for _, o := range topics {
+		in.Topics = append(in.Topics, string(o))
 	}
 	secret, err := b.service.Add(b.t.Context(), a, o, in)
 	b.must(err)

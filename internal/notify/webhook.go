@@ -68,8 +68,8 @@ type payload struct {
 
 func (m message) payload() payload {
 	p := payload{Type: "test", Timestamp: m.at.UTC()}
-	if m.occasion != "" {
-		p.Type = "request." + string(m.occasion)
+	if m.topic != "" {
+		p.Type = "request." + string(m.topic)
 	}
 	p.Data.Headline, p.Data.Request, p.Data.URL, p.Data.Details = m.headline, m.number, m.link, map[string]string{}
 	for _, l := range m.lines {

@@ -80,8 +80,8 @@ func TestSlackText(t *testing.T) {
 // Teams are told what they chose.
 func TestTeamChannels(t *testing.T) {
 	b := setup(t)
-	b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url, portal.OnFailed)
-	b.add(b.admin, b.ofTeam(), portal.ChannelMail, "pay@teams.example", portal.OnReviewAsked)
+	b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url, portal.TopicFailed)
+	b.add(b.admin, b.ofTeam(), portal.ChannelMail, "pay@teams.example", portal.TopicReviewRequested)
 	r := b.ask(one("pay-approvers"))
 	b.round()
 	if got, hooks := b.post.to(), len(b.hook.take()); got != "pay@teams.example" || hooks != 0 {
@@ -187,7 +187,7 @@ func TestAllowedHosts(t *testing.T) {
 		"http://hooks.example/": false, "http://localhost/": false, "ftp://hooks.example/": false, "//hooks.example/": false, "hooks.example": false, "": false,
 		"https://hooks.example./": false, "https://127.0.0.1/": false, "https://hooks.example/\nx": false, "https://hooks.example/" + strings.Repeat("x", 2000): false,
 	} {
-		_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "slack", Target: target, Occasions: []string{"failed"}})
+		_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "slack", Target: target, Topics: []string{"failed"}})
 		if got := err == nil; got != want || err != nil && portal.FieldErrors(err)[0].Field != "target" {
 			t.Errorf("%s: %v", target, err)
 		}
@@ -259,7 +259,7 @@ func TestSealedTargets(t *testing.T) {
 	b.add(b.member, portal.Owner{Person: b.member.Identity}, portal.ChannelSlack, "https://localhost/x")
 	_, err := b.pool.Exec(t.Context(), `UPDATE channels SET target = (SELECT target FROM channels WHERE id = $1) WHERE id <> $1`, mine)
 	b.must(err)
-	_, err = b.pool.Exec(t.Context(), `UPDATE channels SET occasions = '{}' WHERE id = $1`, mine)
+	_, err = b.pool.Exec(t.Context(), `UPDATE channels SET topics = '{}' WHERE id = $1`, mine)
 	b.must(err)
 	b.must(b.service.Choose(t.Context(), b.member, false, nil))
 	r := b.ask(one("pay-approvers"))

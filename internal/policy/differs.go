@@ -17,13 +17,13 @@ type Difference struct {
 // Differ compares two verdicts in what they ask for. By which rule and which
 // policy they were given, and in which words, does not matter.
 func Differ(before, after portal.Verdict) (Difference, bool) {
-	d := Difference{Before: Words(before), After: Words(after)}
+	d := Difference{Before: Describe(before), After: Describe(after)}
 	switch {
 	case before.Decision != after.Decision:
 		d.Kind = kinds[after.Decision] + ", before " + kinds[before.Decision]
 	case after.Decision == portal.Deny:
 		return d, false
-	case !sameNeeds(before.Needs, after.Needs):
+	case !sameApprovals(before.Approvals, after.Approvals):
 		d.Kind = "other approvals"
 	default:
 		d.Before, d.After = otherTerms(before.Terms, after.Terms)
@@ -35,9 +35,9 @@ func Differ(before, after portal.Verdict) (Difference, bool) {
 
 var kinds = map[portal.Decision]string{portal.Allow: "allowed", portal.Approve: "needs approval", portal.Deny: "denied"}
 
-// sameNeeds compares needs, in whichever order their groups are.
-func sameNeeds(a, b []portal.Need) bool {
-	return slices.EqualFunc(a, b, func(x, y portal.Need) bool {
+// sameApprovals compares needs, in whichever order their groups are.
+func sameApprovals(a, b []portal.ApprovalRule) bool {
+	return slices.EqualFunc(a, b, func(x, y portal.ApprovalRule) bool {
 		return x.Approvals == y.Approvals &&
 			slices.Equal(slices.Sorted(slices.Values(x.Groups)), slices.Sorted(slices.Values(y.Groups)))
 	})

@@ -75,7 +75,7 @@ func situation(t *testing.T, row []string) policy.Input {
 // verdict is what the documentation says of a verdict: what it asks for, and
 // which terms are not the built-in ones.
 func verdict(v portal.Verdict) string {
-	said := policy.Words(v)
+	said := policy.Describe(v)
 	if v.Decision == portal.Deny {
 		return said + ": " + v.Reason
 	}

@@ -8,17 +8,17 @@ import (
 	"doksportal/internal/portal"
 )
 
-// easier says in what the new rule is easier than the old one, where each of
+// relaxations says in what the new rule is easier than the old one, where each of
 // them matches. No rule denies.
-func easier(old, now *rule, secret bool) []string {
+func relaxations(old, now *rule, secret bool) []string {
 	if denies(now) {
 		return nil
 	}
-	if denies(old) || !covers(now.needs, old.needs) {
-		return []string{fmt.Sprintf("%s, before %s", now.words(), old.words())}
+	if denies(old) || !covers(now.approvals, old.approvals) {
+		return []string{fmt.Sprintf("%s, before %s", now.describe(), old.describe())}
 	}
 	var list []string
-	for _, what := range easierTerms(old, now, secret) {
+	for _, what := range relaxedTerms(old, now, secret) {
 		list = append(list, fmt.Sprintf("%s (rule “%s”)", what, now.name))
 	}
 	return list
@@ -28,7 +28,7 @@ func denies(r *rule) bool { return r == nil || r.broken() || r.decision == porta
 
 // covers reports whether whoever meets the new needs meets the old ones too:
 // each old one is covered by a new one of its own.
-func covers(now, old []need) bool {
+func covers(now, old []approvalRule) bool {
 	taken := make([]int, len(now)) // one more than the old need that each covers; 0: none
 	for i := range old {
 		if !assign(old, now, i, taken, map[int]bool{}) {
@@ -40,7 +40,7 @@ func covers(now, old []need) bool {
 
 // assign finds a new need for an old one, moving others as it must. seen are the
 // new needs that were tried.
-func assign(old, now []need, i int, taken []int, seen map[int]bool) bool {
+func assign(old, now []approvalRule, i int, taken []int, seen map[int]bool) bool {
 	for j, n := range now {
 		if seen[j] || !n.covers(old[i]) {
 			continue
@@ -56,12 +56,12 @@ func assign(old, now []need, i int, taken []int, seen map[int]bool) bool {
 
 // covers reports whether what meets n meets the other need: it asks for as many
 // approvals, by no other people.
-func (n need) covers(other need) bool {
+func (n approvalRule) covers(other approvalRule) bool {
 	return n.approvals >= other.approvals &&
 		!slices.ContainsFunc(n.from, func(from string) bool { return !slices.Contains(other.from, from) })
 }
 
-func easierTerms(old, now *rule, secret bool) []string {
+func relaxedTerms(old, now *rule, secret bool) []string {
 	a, b := old.terms, now.terms
 	var list []string
 	longer := func(what string, from, to time.Duration, matters bool) {

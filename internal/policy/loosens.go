@@ -8,13 +8,13 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Loosens says in plain words what the new policy makes easier than the old
+// Relaxations says in plain words what the new policy makes easier than the old
 // one. It is empty only when nothing can be easier. It knows nothing of what
 // conditions say: it takes each for something that may be true, false or not to
 // be evaluated, whatever the others are, so it may name what never happens. What
 // it could not compare, because it was too much or because ctx has ended, it says
 // too.
-func Loosens(ctx context.Context, old, now *Policy) []string {
+func Relaxations(ctx context.Context, old, now *Policy) []string {
 	var list []string
 	if old.PlatformApprovers != now.PlatformApprovers {
 		list = append(list, fmt.Sprintf("Platform approvers are the members of “%s” instead of “%s”.", now.PlatformApprovers, old.PlatformApprovers))
@@ -111,7 +111,7 @@ func (w *walk) explore() {
 		return
 	}
 	*w.left--
-	for _, what := range easier(old, now, w.secret) {
+	for _, what := range relaxations(old, now, w.secret) {
 		if !slices.Contains(w.differences, what) {
 			w.differences = append(w.differences, what)
 		}

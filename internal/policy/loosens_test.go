@@ -96,7 +96,7 @@ func TestLoosens(t *testing.T) {
 		if !strings.Contains(strict, tt.from) {
 			t.Errorf("%s: the policy has no %q", tt.name, tt.from)
 		}
-		got := policy.Loosens(t.Context(), must(t, strict), must(t, strings.Replace(strict, tt.from, tt.to, 1)))
+		got := policy.Relaxations(t.Context(), must(t, strict), must(t, strings.Replace(strict, tt.from, tt.to, 1)))
 		if (len(got) > 0) != tt.easier {
 			t.Errorf("%s: %q", tt.name, got)
 		}
@@ -107,7 +107,7 @@ func TestLoosensWords(t *testing.T) {
 	t.Parallel()
 	now := strings.NewReplacer("[development], allow", "[development, staging], allow", "deny: frozen", "require: [{approvals: 1, from: ['group:sre']}]",
 		"longest_access: 1h", "longest_access: 4h", "typed_name: true", "typed_name: false").Replace(strict)
-	got := policy.Loosens(t.Context(), must(t, strict), must(t, now))
+	got := policy.Relaxations(t.Context(), must(t, strict), must(t, now))
 	want := []string{
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in production of team pay, production of other teams: the name is not typed any more (rule “guarded”).",
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
@@ -127,7 +127,7 @@ func TestLoosensPlatformGroup(t *testing.T) {
 	t.Parallel()
 	old, now := must(t, strict), must(t, strict)
 	now.PlatformApprovers = "everybody"
-	if got := policy.Loosens(t.Context(), old, now); len(got) != 1 || !strings.Contains(got[0], "“everybody” instead of “platform”") {
+	if got := policy.Relaxations(t.Context(), old, now); len(got) != 1 || !strings.Contains(got[0], "“everybody” instead of “platform”") {
 		t.Errorf("%q", got)
 	}
 }
@@ -138,10 +138,10 @@ func TestLoosensMovesNeeds(t *testing.T) {
 	t.Parallel()
 	of := func(needs string) *policy.Policy { return must(t, "rules: [{name: a, require: ["+needs+"]}]") }
 	old := of("{approvals: 1, from: [team, platform]}, {approvals: 1, from: [team]}")
-	if got := policy.Loosens(t.Context(), old, of("{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}")); len(got) > 0 {
+	if got := policy.Relaxations(t.Context(), old, of("{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}")); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
-	if got := policy.Loosens(t.Context(), old, of("{approvals: 1, from: [platform]}, {approvals: 1, from: [platform]}")); len(got) == 0 {
+	if got := policy.Relaxations(t.Context(), old, of("{approvals: 1, from: [platform]}, {approvals: 1, from: [platform]}")); len(got) == 0 {
 		t.Error("the team's approval is not missed")
 	}
 }
@@ -164,11 +164,11 @@ func conditional(name string) string {
 func TestLoosensTooMany(t *testing.T) {
 	t.Parallel()
 	a, b := must(t, conditional("a")), must(t, conditional("b"))
-	if got := policy.Loosens(t.Context(), a, a); len(got) > 0 {
+	if got := policy.Relaxations(t.Context(), a, a); len(got) > 0 {
 		t.Errorf("a policy is easier than itself: %q", got)
 	}
 	begun := time.Now()
-	got := policy.Loosens(t.Context(), a, b)
+	got := policy.Relaxations(t.Context(), a, b)
 	if took := time.Since(begun); len(got) == 0 || !strings.Contains(got[len(got)-1], "too many to compare") || took > 5*time.Second {
 		t.Errorf("after %s: %q", took, got)
 	}
@@ -182,7 +182,7 @@ func TestLoosensIsSound(t *testing.T) {
 	stricter := 0
 	for range 1000 {
 		old, now := randomPolicy(t, random), randomPolicy(t, random)
-		if len(policy.Loosens(t.Context(), old, now)) > 0 {
+		if len(policy.Relaxations(t.Context(), old, now)) > 0 {
 			continue
 		}
 		stricter++
@@ -206,7 +206,7 @@ func TestStepsOfOneAdmin(t *testing.T) {
 		first := randomPolicy(t, random)
 		for last, tries := first, 0; tries < 60; tries++ {
 			next := randomPolicy(t, random)
-			if len(policy.Loosens(t.Context(), last, next)) > 0 {
+			if len(policy.Relaxations(t.Context(), last, next)) > 0 {
 				continue
 			}
 			last = next
@@ -228,7 +228,7 @@ func TestStepsOfOneAdmin(t *testing.T) {
 func TestTeamsThatDoNotExist(t *testing.T) {
 	t.Parallel()
 	now := must(t, strings.Replace(strict, "rules:\n", "rules:\n  - {name: ours, teams: [not-there], allow: true}\n", 1))
-	if got := policy.Loosens(t.Context(), must(t, strict), now); len(got) == 0 || !strings.Contains(strings.Join(got, " "), "team not-there") {
+	if got := policy.Relaxations(t.Context(), must(t, strict), now); len(got) == 0 || !strings.Contains(strings.Join(got, " "), "team not-there") {
 		t.Errorf("%q", got)
 	}
 }
@@ -247,7 +247,7 @@ func teams(from, to int) string {
 func TestManyTeams(t *testing.T) {
 	t.Parallel()
 	alike := must(t, "rules: [{name: a, teams: ["+teams(0, 5000)+"], allow: true}, {name: b, deny: x}]")
-	got := policy.Loosens(t.Context(), must(t, "rules: [{name: b, deny: x}]"), alike)
+	got := policy.Relaxations(t.Context(), must(t, "rules: [{name: b, deny: x}]"), alike)
 	if len(got) != 1 || !strings.Contains(got[0], "production of team t1000, production of 4995 more like them") || len(got[0]) > 2000 {
 		t.Errorf("%.500q", got)
 	}
@@ -258,7 +258,7 @@ func TestManyTeams(t *testing.T) {
 	}
 	b.WriteString("  - {name: rest, allow: true}\n")
 	many := must(t, b.String())
-	if got := policy.Loosens(t.Context(), many, many); len(got) != 1 || !strings.Contains(got[0], "teams are too many") {
+	if got := policy.Relaxations(t.Context(), many, many); len(got) != 1 || !strings.Contains(got[0], "teams are too many") {
 		t.Errorf("%.500q", got)
 	}
 	if got := policy.Stops(t.Context(), many, many, nil); len(got) != 1 || !strings.Contains(got[0], "teams are too many") {
@@ -273,7 +273,7 @@ func TestComparisonEndsWithItsReader(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	p := must(t, strict)
-	if got := policy.Loosens(ctx, p, p); len(got) == 0 {
+	if got := policy.Relaxations(ctx, p, p); len(got) == 0 {
 		t.Error("it went on, or gave up in silence")
 	}
 	if got := policy.Stops(ctx, p, p, nil); len(got) == 0 {
@@ -329,7 +329,7 @@ func softer(before, after portal.Verdict) bool {
 	}
 	people := [][][]string{{}, {{"team"}}, {{"platform"}}, {{"team"}, {"platform"}}, {{"team"}, {"team"}}, {{"platform"}, {"platform"}}}
 	for _, some := range people {
-		if len(after.Owed(some)) == 0 && len(before.Owed(some)) > 0 {
+		if len(after.Outstanding(some)) == 0 && len(before.Outstanding(some)) > 0 {
 			return true
 		}
 	}
@@ -338,10 +338,10 @@ func softer(before, after portal.Verdict) bool {
 
 func TestDiffer(t *testing.T) {
 	t.Parallel()
-	approve := portal.Verdict{Decision: portal.Approve, Rule: "a", Reason: "x", Policy: 1, Needs: []portal.Need{{Approvals: 1, Groups: []string{"a", "b"}}}}
+	approve := portal.Verdict{Decision: portal.Approve, Rule: "a", Reason: "x", Policy: 1, Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"a", "b"}}}}
 	same, other, terms, denied := approve, approve, approve, portal.Verdict{Decision: portal.Deny}
-	same.Rule, same.Reason, same.Policy, same.Needs = "b", "y", 2, []portal.Need{{Approvals: 1, Groups: []string{"b", "a"}}}
-	other.Needs = []portal.Need{{Approvals: 2, Groups: []string{"a", "b"}}}
+	same.Rule, same.Reason, same.Policy, same.Approvals = "b", "y", 2, []portal.ApprovalRule{{Approvals: 1, Groups: []string{"b", "a"}}}
+	other.Approvals = []portal.ApprovalRule{{Approvals: 2, Groups: []string{"a", "b"}}}
 	terms.CoolOff, terms.TypedName = 900e9, true
 	tests := []struct {
 		after portal.Verdict

@@ -196,7 +196,7 @@ func (r *reader) decision(read *rule, n ast.Node, m map[string]ast.Node) {
 		}
 	case require != nil:
 		read.decision, read.reason = portal.Approve, fmt.Sprintf("The rule “%s” asks for it.", read.name)
-		read.needs = r.needs(require)
+		read.approvals = r.approvals(require)
 	default:
 		r.denial(read, deny, m)
 	}
@@ -223,19 +223,19 @@ func (r *reader) reason(n ast.Node) string {
 	return reason
 }
 
-func (r *reader) needs(n ast.Node) []need {
+func (r *reader) approvals(n ast.Node) []approvalRule {
 	list := r.list(n, "approvals")
 	if len(list) > maxNeeds {
 		r.fault(n, "A rule asks for at most %d kinds of approval.", maxNeeds)
 	}
-	var needs []need
+	var needs []approvalRule
 	for _, part := range list {
 		m := r.members(part, "approvals", "from")
 		if m["approvals"] == nil || m["from"] == nil {
 			r.fault(part, "Say how many approvals and whose, like {approvals: 1, from: [team, platform]}.")
 			continue
 		}
-		needs = append(needs, need{approvals: r.number(m["approvals"], 1, maxApprovals), from: r.words(m["from"], "approvers", r.checkApprovers)})
+		needs = append(needs, approvalRule{approvals: r.number(m["approvals"], 1, maxApprovals), from: r.words(m["from"], "approvers", r.checkApprovers)})
 	}
 	return needs
 }

@@ -19,7 +19,7 @@ import (
 // approvals by whom.
 func say(v portal.Verdict) string {
 	words := []string{string(v.Decision)}
-	for _, n := range v.Needs {
+	for _, n := range v.Approvals {
 		words = append(words, fmt.Sprintf("%d %s", n.Approvals, strings.Join(n.Groups, "/")))
 	}
 	return strings.Join(words, ", ")
@@ -113,8 +113,8 @@ func TestBuiltInTerms(t *testing.T) {
 	got := p.Judge(input(portal.DeleteClusterDangerous, "", false))
 	want := portal.Verdict{
 		Decision: portal.Approve, Rule: "deletions with all data", Policy: 7, Reason: got.Reason,
-		Needs: []portal.Need{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}},
-		Terms: portal.Terms{WaitFor: 7 * 24 * time.Hour, HoldFor: 24 * time.Hour, LongestAccess: 8 * time.Hour, CoolOff: 15 * time.Minute, FreshSignIn: true, TypedName: true},
+		Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}},
+		Terms:     portal.Terms{WaitFor: 7 * 24 * time.Hour, HoldFor: 24 * time.Hour, LongestAccess: 8 * time.Hour, CoolOff: 15 * time.Minute, FreshSignIn: true, TypedName: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -147,7 +147,7 @@ func TestHardRules(t *testing.T) {
 	for _, tt := range tests {
 		p := must(t, tt.text)
 		p.PlatformApprovers = tt.platform
-		if v := p.Judge(tt.in); v.Decision != portal.Deny || v.Reason != tt.reason || len(v.Needs) > 0 || v.WaitFor == 0 {
+		if v := p.Judge(tt.in); v.Decision != portal.Deny || v.Reason != tt.reason || len(v.Approvals) > 0 || v.WaitFor == 0 {
 			t.Errorf("%s: %+v, want %s", tt.name, v, tt.reason)
 		}
 	}
@@ -256,7 +256,7 @@ func TestDeterministic(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if v := policy.BuiltIn().Judge(input(portal.CreateCluster, portal.Staging, false)); v.Needs != nil || v.Windows != nil {
+	if v := policy.BuiltIn().Judge(input(portal.CreateCluster, portal.Staging, false)); v.Approvals != nil || v.Windows != nil {
 		t.Errorf("what is empty is nil: %+v", v)
 	}
 }

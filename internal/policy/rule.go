@@ -16,7 +16,7 @@ type rule struct {
 	when         *condition                  // nil: always
 	decision     portal.Decision
 	reason       string
-	needs        []need // of Approve
+	approvals    []approvalRule // of Approve
 	terms        portal.Terms
 }
 
@@ -28,8 +28,8 @@ const (
 	fromGroup    = "group:"
 )
 
-// need is a number of approvals by people of whom rules speak.
-type need struct {
+// approvalRule is a number of approvals by people of whom rules speak.
+type approvalRule struct {
 	approvals int
 	from      []string
 }
@@ -50,12 +50,12 @@ func (r *rule) broken() bool { return r.decision == "" }
 // nobody could approve is denied.
 func (r *rule) verdict(team, platform string) portal.Verdict {
 	v := portal.Verdict{Decision: r.decision, Reason: r.reason, Rule: r.name, Terms: r.terms}
-	for _, n := range r.needs {
+	for _, n := range r.approvals {
 		groups := n.groups(team, platform)
 		if len(groups) == 0 {
 			return r.deny(nobody(n))
 		}
-		v.Needs = append(v.Needs, portal.Need{Approvals: n.approvals, Groups: groups})
+		v.Approvals = append(v.Approvals, portal.ApprovalRule{Approvals: n.approvals, Groups: groups})
 	}
 	return v
 }
@@ -65,7 +65,7 @@ func (r *rule) deny(reason string) portal.Verdict {
 }
 
 // groups are those whose members meet the need, each once.
-func (n need) groups(team, platform string) []string {
+func (n approvalRule) groups(team, platform string) []string {
 	var list []string
 	for _, from := range n.from {
 		group := strings.TrimPrefix(from, fromGroup)
@@ -83,7 +83,7 @@ func (n need) groups(team, platform string) []string {
 }
 
 // nobody says whose approval is missing for good.
-func nobody(n need) string {
+func nobody(n approvalRule) string {
 	switch {
 	case !slices.Contains(n.from, fromTeam):
 		return "It needs a platform approver, and this portal has none."

@@ -36,13 +36,13 @@ func Stops(ctx context.Context, old, now *Policy, hasMembers func(group string) 
 // deniesAll reports whether no request of a kind can pass.
 func (p *Policy) deniesAll(op portal.OperationID, e portal.Environment, team string, hasMembers func(string) bool) bool {
 	return !slices.ContainsFunc(p.selected(op, e, team), func(r *rule) bool {
-		return !denies(r) && !slices.ContainsFunc(r.needs, func(n need) bool { return !n.canBeMet(p.PlatformApprovers, hasMembers) })
+		return !denies(r) && !slices.ContainsFunc(r.approvals, func(n approvalRule) bool { return !n.canBeMet(p.PlatformApprovers, hasMembers) })
 	})
 }
 
 // canBeMet reports whether there may be anybody whose approval counts. Of a
 // team's approvers nothing is known here: each team has its own.
-func (n need) canBeMet(platform string, hasMembers func(string) bool) bool {
+func (n approvalRule) canBeMet(platform string, hasMembers func(string) bool) bool {
 	return hasMembers == nil || slices.ContainsFunc(n.from, func(from string) bool {
 		group, named := strings.CutPrefix(from, fromGroup)
 		return from == fromTeam || from == fromPlatform && platform != "" || named && hasMembers(group)
@@ -53,7 +53,7 @@ func (n need) canBeMet(platform string, hasMembers func(string) bool) bool {
 func (p *Policy) Groups() []string {
 	var list []string
 	for _, r := range p.rules {
-		for _, n := range r.needs {
+		for _, n := range r.approvals {
 			for _, from := range n.from {
 				if group, named := strings.CutPrefix(from, fromGroup); named {
 					list = append(list, group)

@@ -8,23 +8,23 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Words says in short what a verdict asks for.
-func Words(v portal.Verdict) string {
+// Describe says in short what a verdict asks for.
+func Describe(v portal.Verdict) string {
 	switch v.Decision {
 	case portal.Allow:
 		return "allowed at once"
 	case portal.Deny:
 		return "denied"
 	}
-	list := make([]string, len(v.Needs))
-	for i, n := range v.Needs {
-		list[i] = n.Words(nil)
+	list := make([]string, len(v.Approvals))
+	for i, n := range v.Approvals {
+		list[i] = n.Describe(nil)
 	}
 	return strings.Join(list, " and ")
 }
 
-// words says in short what a rule says; of no rule, that it denies.
-func (r *rule) words() string {
+// describe says in short what a rule says; of no rule, that it denies.
+func (r *rule) describe() string {
 	if r == nil {
 		return "denied, as no rule speaks of it"
 	}
@@ -38,8 +38,8 @@ func (r *rule) words() string {
 	case portal.Deny:
 		return "denied" + by
 	}
-	list := make([]string, len(r.needs))
-	for i, n := range r.needs {
+	list := make([]string, len(r.approvals))
+	for i, n := range r.approvals {
 		list[i] = approvals(n.approvals) + " by " + strings.Join(approvers(n.from), " or ")
 	}
 	return strings.Join(list, " and ") + by

@@ -2,73 +2,73 @@ package portal
 
 import "time"
 
-// Occasion is something that people can choose to be told of.
-type Occasion string
+// Topic is something that people can choose to be told of.
+type Topic string
 
-// The occasions.
+// The topics.
 const (
-	OnReviewAsked Occasion = "review_asked"
-	OnDecided     Occasion = "decided"
-	OnExpiring    Occasion = "expiring"
-	OnStale       Occasion = "stale"
-	OnExecuted    Occasion = "executed"
-	OnFailed      Occasion = "failed"
-	OnBreakGlass  Occasion = "break_glass"
-	OnAdminChange Occasion = "admin_change"
+	TopicReviewRequested Topic = "review_asked"
+	TopicDecided         Topic = "decided"
+	TopicExpiring        Topic = "expiring"
+	TopicStale           Topic = "stale"
+	TopicExecuted        Topic = "executed"
+	TopicFailed          Topic = "failed"
+	TopicBreakGlass      Topic = "break_glass"
+	TopicAdminChange     Topic = "admin_change"
 )
 
-// Occasions lists the occasions in the order in which a request may meet them.
-var Occasions = []Occasion{OnReviewAsked, OnDecided, OnExpiring, OnStale, OnExecuted, OnFailed, OnBreakGlass, OnAdminChange}
+// Topics lists the topics in the order in which a request may meet them.
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange}
 
-// OccasionOf returns the occasion of an event, empty when nobody is told of it.
-func OccasionOf(k EventKind) Occasion {
+// TopicOf returns the topic of an event, empty when nobody is told of it.
+func TopicOf(k EventKind) Topic {
 	switch k {
 	case EventSubmitted, EventReplanned:
-		return OnReviewAsked
-	case EventApprovedBy, EventRejectedBy, EventChangesAsked, EventStopped:
-		return OnDecided
+		return TopicReviewRequested
+	case EventApprovedBy, EventRejectedBy, EventChangesRequested, EventStopped:
+		return TopicDecided
 	case EventExpiring:
-		return OnExpiring
+		return TopicExpiring
 	case EventStale, EventExpired:
-		return OnStale
+		return TopicStale
 	case EventSucceeded:
-		return OnExecuted
+		return TopicExecuted
 	case EventFailed:
-		return OnFailed
-	case EventGlassBroken, EventGlassReviewed:
-		return OnBreakGlass
+		return TopicFailed
+	case EventBreakGlass, EventBreakGlassReviewed:
+		return TopicBreakGlass
 	case EventTeamCreated, EventTeamChanged, EventClusterAssigned, EventProtected, EventUnprotected, EventChangeProposed, EventChangeDropped:
-		return OnAdminChange
+		return TopicAdminChange
 	}
 	return ""
 }
 
-// Title names the occasion for people.
-func (o Occasion) Title() string {
+// Title names the topic for people.
+func (o Topic) Title() string {
 	switch o {
-	case OnReviewAsked:
+	case TopicReviewRequested:
 		return "A decision is asked for"
-	case OnDecided:
+	case TopicDecided:
 		return "A decision was made"
-	case OnExpiring:
+	case TopicExpiring:
 		return "A request expires soon"
-	case OnStale:
+	case TopicStale:
 		return "A request is out of date or has expired"
-	case OnExecuted:
+	case TopicExecuted:
 		return "A request was carried out"
-	case OnFailed:
+	case TopicFailed:
 		return "A request has failed"
-	case OnBreakGlass:
+	case TopicBreakGlass:
 		return "Approvals were bypassed in an emergency"
-	case OnAdminChange:
+	case TopicAdminChange:
 		return "An admin changes a team, a quota or who owns a cluster"
 	}
 	return "Test"
 }
 
-// Waits reports whether the occasion is over once the request no longer waits
+// Waits reports whether the topic is over once the request no longer waits
 // for a decision.
-func (o Occasion) Waits() bool { return o == OnReviewAsked || o == OnExpiring }
+func (o Topic) Waits() bool { return o == TopicReviewRequested || o == TopicExpiring }
 
 // ChannelKind is a way to tell somebody something.
 type ChannelKind string
@@ -108,15 +108,15 @@ type Channel struct {
 	Owner     Owner
 	Kind      ChannelKind
 	Label     string // where it leads, with nothing that is secret
-	Occasions []Occasion
+	Topics    []Topic
 	CreatedAt time.Time
 	Last      Delivery // the newest to it; its zero value when there was none
 }
 
 // MailChoice is what somebody wants to be told by e-mail.
 type MailChoice struct {
-	On        bool
-	Occasions []Occasion
+	On     bool
+	Topics []Topic
 }
 
 // DeliveryState is where a delivery stands.
@@ -133,7 +133,7 @@ const (
 // Delivery is a notification on its way to one target.
 type Delivery struct {
 	ID            string // UUIDv7
-	Occasion      Occasion
+	Topic         Topic
 	RequestNumber int64 // 0 for a test
 	Kind          ChannelKind
 	Target        string // whom it is for, with nothing that is secret

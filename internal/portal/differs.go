@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// Words says what the verdict asks for, e.g. "needs 2 approvals by dba".
-func (v Verdict) Words() string {
+// Describe says what the verdict asks for, e.g. "needs 2 approvals by dba".
+func (v Verdict) Describe() string {
 	switch v.Decision {
 	case Allow:
 		return "needs no approval"
 	case Deny:
 		return "is not possible: " + v.Reason
 	}
-	needs := make([]string, len(v.Needs))
-	for i, n := range v.Needs {
-		needs[i] = n.Words(nil)
+	needs := make([]string, len(v.Approvals))
+	for i, n := range v.Approvals {
+		needs[i] = n.Describe(nil)
 	}
 	return "needs " + strings.Join(needs, " and ")
 }
 
-// Words says whose approvals are needed, e.g. "1 approval by dba or platform".
-func (n Need) Words(labels GroupLabels) string {
+// Describe says whose approvals are needed, e.g. "1 approval by dba or platform".
+func (n ApprovalRule) Describe(labels GroupLabels) string {
 	approvals := "1 approval"
 	if n.Approvals != 1 {
 		approvals = fmt.Sprintf("%d approvals", n.Approvals)
@@ -40,7 +40,7 @@ func (v Verdict) Differs(before Verdict) string {
 	if v.Policy != before.Policy {
 		parts = append(parts, fmt.Sprintf("version %d of the policy is in force, and it was judged by version %d", v.Policy, before.Policy))
 	}
-	if now, was := v.Words(), before.Words(); now != was {
+	if now, was := v.Describe(), before.Describe(); now != was {
 		parts = append(parts, "it now "+now+" (before: "+was+")")
 	}
 	parts = append(parts, v.Terms.differs(before.Terms)...)

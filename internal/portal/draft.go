@@ -26,13 +26,13 @@ type Draft struct {
 	Longest   time.Duration // that access may last
 
 	Form   Form
-	Seen   string    // tells whether the target is still what the form was opened with
+	ETag   string    // tells whether the target is still what the form was opened with
 	Chosen []Cluster // those of Choices that were chosen
 	Params Params
 	Judged json.RawMessage // what the policy judged it by
 	Plan   Plan            // the zero Plan while nothing can be said
 	Usage  Usage           // how the team's usage would change
-	Faults []FieldError
+	Errors []FieldError
 }
 
 // Targets are the clusters that the draft is about.

@@ -38,9 +38,9 @@ func (f Form) Tick(name string, on bool) {
 	}
 }
 
-// Words returns what was typed into a field that takes several words,
+// Fields returns what was typed into a field that takes several words,
 // separated by space or commas.
-func (f Form) Words(name string) []string {
+func (f Form) Fields(name string) []string {
 	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 

@@ -1,8 +1,8 @@
 package portal
 
-// Other is an open request that concerns a cluster which another one concerns
+// RelatedRequest is an open request that concerns a cluster which another one concerns
 // too.
-type Other struct {
+type RelatedRequest struct {
 	Number    int64 // 0 when its reader may not see it; then there is neither target nor requester
 	Operation OperationID
 	Target    string

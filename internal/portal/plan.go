@@ -9,19 +9,19 @@ import (
 
 // Plan is what a request would do, worked out before anyone decides.
 type Plan struct {
-	Summary  string      `json:"summary"` // one line, e.g. "Create cluster web in fra1 with 3 nodes"
-	Changes  []Change    `json:"changes"`
-	Quota    QuotaEffect `json:"quota"`
-	Cost     CostEffect  `json:"cost"`
-	Nodes    int         `json:"nodes"`    // that are destroyed or replaced
-	Steps    []string    `json:"steps"`    // what will happen, in its order
-	Warnings []string    `json:"warnings"` // what its requester and approvers should think of
-	Losses   []string    `json:"losses"`   // what is destroyed and cannot be had back
-	Destroys []Resource  `json:"destroys"` // resources outside of the cluster that are destroyed with it
-	Remains  []Resource  `json:"remains"`  // what stays behind at DigitalOcean and goes on costing
-	Verdict  Verdict     `json:"verdict"`
-	Concern  string      `json:"concern"` // why nobody may come to approve it, in plain words; empty when somebody can
-	Others   []Other     `json:"-"`       // open requests on the same clusters, as they are now
+	Summary  string           `json:"summary"` // one line, e.g. "Create cluster web in fra1 with 3 nodes"
+	Changes  []Change         `json:"changes"`
+	Quota    QuotaEffect      `json:"quota"`
+	Cost     CostEffect       `json:"cost"`
+	Nodes    int              `json:"nodes"`    // that are destroyed or replaced
+	Steps    []string         `json:"steps"`    // what will happen, in its order
+	Warnings []string         `json:"warnings"` // what its requester and approvers should think of
+	Losses   []string         `json:"losses"`   // what is destroyed and cannot be had back
+	Destroys []Resource       `json:"destroys"` // resources outside of the cluster that are destroyed with it
+	Remains  []Resource       `json:"remains"`  // what stays behind at DigitalOcean and goes on costing
+	Verdict  Verdict          `json:"verdict"`
+	Concern  string           `json:"concern"` // why nobody may come to approve it, in plain words; empty when somebody can
+	Related  []RelatedRequest `json:"-"`       // open requests on the same clusters, as they are now
 }
 
 // CostEffect is what the target costs before and after.

@@ -20,9 +20,9 @@ func actor(subject string, groups []string, roles ...portal.Role) portal.Actor {
 func TestReviewRefusal(t *testing.T) {
 	t.Parallel()
 	pending := portal.Request{State: portal.Pending, Requester: requester, Team: team, Digest: "d",
-		Plan: portal.Plan{Verdict: portal.Verdict{Needs: []portal.Need{{Approvals: 1, Groups: []string{"pay-approvers", "platform"}}}}}}
+		Plan: portal.Plan{Verdict: portal.Verdict{Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"pay-approvers", "platform"}}}}}}
 	platformOnly := pending
-	platformOnly.Plan.Verdict.Needs = []portal.Need{{Approvals: 1, Groups: []string{"platform"}}}
+	platformOnly.Plan.Verdict.Approvals = []portal.ApprovalRule{{Approvals: 1, Groups: []string{"platform"}}}
 	reviewed := pending
 	reviewed.Reviews = []portal.Review{{Reviewer: actor("bob", nil).Person(), Decision: portal.ReviewApprove, Digest: "older"}}
 	executing := pending
@@ -128,14 +128,14 @@ func digest(t *testing.T, op portal.OperationID, p portal.Params, v portal.Verdi
 }
 
 func needs(approvals int, groups ...string) portal.Verdict {
-	return portal.Verdict{Decision: portal.Approve, Needs: []portal.Need{{Approvals: approvals, Groups: groups}}}
+	return portal.Verdict{Decision: portal.Approve, Approvals: []portal.ApprovalRule{{Approvals: approvals, Groups: groups}}}
 }
 
 // All needs must be met, and each person serves one of them.
 func TestOwed(t *testing.T) {
 	t.Parallel()
-	both := portal.Verdict{Needs: []portal.Need{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}}}
-	two := portal.Verdict{Needs: []portal.Need{{Approvals: 2, Groups: []string{"team", "platform"}}}}
+	both := portal.Verdict{Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}}}
+	two := portal.Verdict{Approvals: []portal.ApprovalRule{{Approvals: 2, Groups: []string{"team", "platform"}}}}
 	for _, c := range []struct {
 		name    string
 		verdict portal.Verdict
@@ -156,7 +156,7 @@ func TestOwed(t *testing.T) {
 		{"none needed", portal.Verdict{}, nil, 0},
 	} {
 		got := 0
-		for _, n := range c.verdict.Owed(c.people) {
+		for _, n := range c.verdict.Outstanding(c.people) {
 			got += n.Approvals
 		}
 		if got != c.owed {

@@ -42,7 +42,7 @@ type Request struct {
 	StartsAt      time.Time       // while approved: it is not carried out before; zero: nobody has said yet
 	Judged        json.RawMessage // what the policy judged it by; nil for requests of earlier versions
 	Reviews       []Review        // of all revisions
-	Glass         []Glass
+	BreakGlasses  []BreakGlass
 	Comments      []Comment
 	Attempts      []Attempt
 }

@@ -35,9 +35,9 @@ type Comment struct {
 	CreatedAt time.Time
 }
 
-// Glass tells that an admin had a request carried out without its approvals.
+// BreakGlass tells that an admin had a request carried out without its approvals.
 // It stays open until somebody else has reviewed that.
-type Glass struct {
+type BreakGlass struct {
 	Revision   int
 	By         Person
 	Reason     string
@@ -61,8 +61,8 @@ func (r Request) Approvals() []Review {
 	return list
 }
 
-// Owed are the approvals that are still missing.
-func (r Request) Owed() []Need { return r.Plan.Verdict.Owed(r.approverGroups()) }
+// Outstanding are the approvals that are still missing.
+func (r Request) Outstanding() []ApprovalRule { return r.Plan.Verdict.Outstanding(r.approverGroups()) }
 
 // Missing is, for each need of the verdict, how many approvals are still
 // missing.
@@ -141,9 +141,9 @@ func (r Request) StopRefusal(a Actor) error {
 	return nil
 }
 
-// GlassRefusal says why a may not have r carried out without its approvals, nil
+// BreakGlassRefusal says why a may not have r carried out without its approvals, nil
 // when they may.
-func (r Request) GlassRefusal(a Actor) error {
+func (r Request) BreakGlassRefusal(a Actor) error {
 	if err := r.refuseOwn(a); err != nil {
 		return err
 	}
@@ -156,42 +156,42 @@ func (r Request) GlassRefusal(a Actor) error {
 	return nil
 }
 
-// Broken is the glass that was broken for the request as it is planned now, nil
+// ActiveBreakGlass is the glass that was broken for the request as it is planned now, nil
 // when none was.
-func (r Request) Broken() *Glass {
-	for i := range r.Glass {
-		if r.Glass[i].Revision == r.Revision {
-			return &r.Glass[i]
+func (r Request) ActiveBreakGlass() *BreakGlass {
+	for i := range r.BreakGlasses {
+		if r.BreakGlasses[i].Revision == r.Revision {
+			return &r.BreakGlasses[i]
 		}
 	}
 	return nil
 }
 
-// GlassOwed is the glass whose review is owed and that a has not broken, nil
+// PendingReview is the glass whose review is owed and that a has not broken, nil
 // when there is none.
-func (r Request) GlassOwed(a Actor) *Glass {
-	for i, g := range r.Glass {
+func (r Request) PendingReview(a Actor) *BreakGlass {
+	for i, g := range r.BreakGlasses {
 		if g.Reviewer.IsZero() && g.By.Identity != a.Identity {
-			return &r.Glass[i]
+			return &r.BreakGlasses[i]
 		}
 	}
 	return nil
 }
 
-// GlassReviewRefusal says why a may not give the review that is owed, nil when
+// BreakGlassReviewRefusal says why a may not give the review that is owed, nil when
 // they may: admins and those who could have approved, but for the two whose
 // word it ran on.
-func (r Request) GlassReviewRefusal(a Actor) error {
+func (r Request) BreakGlassReviewRefusal(a Actor) error {
 	if err := r.refuseOwn(a); err != nil {
 		return err
 	}
-	own := slices.ContainsFunc(r.Glass, func(g Glass) bool { return g.Reviewer.IsZero() && g.By.Identity == a.Identity })
+	own := slices.ContainsFunc(r.BreakGlasses, func(g BreakGlass) bool { return g.Reviewer.IsZero() && g.By.Identity == a.Identity })
 	switch {
 	case !a.HasRole(RoleAdmin) && !r.MayApprove(a):
 		return E(KindForbidden, "only admins and those who could have approved it can review this")
-	case r.GlassOwed(a) == nil && own:
+	case r.PendingReview(a) == nil && own:
 		return E(KindForbidden, "you did this yourself; somebody else has to review it")
-	case r.GlassOwed(a) == nil:
+	case r.PendingReview(a) == nil:
 		return E(KindConflict, "no review is owed")
 	}
 	return nil

@@ -17,11 +17,11 @@ const (
 
 // Verdict is the policy's answer to a request.
 type Verdict struct {
-	Decision Decision `json:"decision"`
-	Reason   string   `json:"reason"`
-	Needs    []Need   `json:"needs"`  // all of which must be met; empty unless Approve
-	Rule     string   `json:"rule"`   // name of the rule that matched; empty when none did
-	Policy   int      `json:"policy"` // version that it was judged by
+	Decision  Decision       `json:"decision"`
+	Reason    string         `json:"reason"`
+	Approvals []ApprovalRule `json:"needs"`  // all of which must be met; empty unless Approve
+	Rule      string         `json:"rule"`   // name of the rule that matched; empty when none did
+	Policy    int            `json:"policy"` // version that it was judged by
 	Terms
 }
 
@@ -36,8 +36,8 @@ type Terms struct {
 	Windows       []Window      `json:"windows"`        // in one of which it is carried out; empty: at any time
 }
 
-// Need is a number of approvals by people of certain groups.
-type Need struct {
+// ApprovalRule is a number of approvals by people of certain groups.
+type ApprovalRule struct {
 	Approvals int      `json:"approvals"`
 	Groups    []string `json:"groups"` // each approver is in at least one of them
 }
@@ -45,20 +45,20 @@ type Need struct {
 // Groups are those whose members may approve.
 func (v Verdict) Groups() []string {
 	var groups []string
-	for _, n := range v.Needs {
+	for _, n := range v.Approvals {
 		groups = append(groups, n.Groups...)
 	}
 	slices.Sort(groups)
 	return slices.Compact(groups)
 }
 
-// Owed returns the needs that people with these groups do not meet. Each of
+// Outstanding returns the needs that people with these groups do not meet. Each of
 // them counts once, for whichever need they serve best.
-func (v Verdict) Owed(people [][]string) []Need {
-	var owed []Need
+func (v Verdict) Outstanding(people [][]string) []ApprovalRule {
+	var owed []ApprovalRule
 	for i, missing := range v.Missing(people) {
 		if missing > 0 {
-			owed = append(owed, Need{Approvals: missing, Groups: v.Needs[i].Groups})
+			owed = append(owed, ApprovalRule{Approvals: missing, Groups: v.Approvals[i].Groups})
 		}
 	}
 	return owed
@@ -67,10 +67,10 @@ func (v Verdict) Owed(people [][]string) []Need {
 // Missing is, for each need, how many approvals people with these groups leave
 // open.
 func (v Verdict) Missing(people [][]string) []int {
-	missing := make([]int, len(v.Needs))
+	missing := make([]int, len(v.Approvals))
 	taken := make([]int, len(people)) // one more than the place that each person fills; 0: none
 	place := 0
-	for i, n := range v.Needs {
+	for i, n := range v.Approvals {
 		for range n.Approvals {
 			place++
 			if !v.fill(place, people, taken, map[int]bool{}) {
@@ -101,7 +101,7 @@ func (v Verdict) fill(place int, people [][]string, taken []int, seen map[int]bo
 // groupsOf are the groups of which somebody has to fill a place. Places are
 // numbered from 1, need by need.
 func (v Verdict) groupsOf(place int) []string {
-	for _, n := range v.Needs {
+	for _, n := range v.Approvals {
 		if place <= n.Approvals {
 			return n.Groups
 		}

@@ -44,15 +44,15 @@ func may(r portal.Request, a portal.Actor) string {
 	add("withdraw", r.CanWithdraw(a))
 	add("review", r.ReviewRefusal(a) == nil)
 	add("stop", r.StopRefusal(a) == nil)
-	add("break glass", r.GlassRefusal(a) == nil)
-	add("review glass", r.GlassReviewRefusal(a) == nil)
+	add("break glass", r.BreakGlassRefusal(a) == nil)
+	add("review glass", r.BreakGlassReviewRefusal(a) == nil)
 	return strings.Join(list, ", ")
 }
 
 // asked is a request of Ann's that needs approvals by two groups.
 func asked(state portal.State, op portal.OperationID) portal.Request {
-	needs := []portal.Need{{Approvals: 2, Groups: []string{"pay-approvers", "sre"}}}
-	return portal.Request{State: state, Operation: op, Requester: requester, Team: team, Digest: "d", Revision: 2, Plan: portal.Plan{Verdict: portal.Verdict{Needs: needs}}}
+	needs := []portal.ApprovalRule{{Approvals: 2, Groups: []string{"pay-approvers", "sre"}}}
+	return portal.Request{State: state, Operation: op, Requester: requester, Team: team, Digest: "d", Revision: 2, Plan: portal.Plan{Verdict: portal.Verdict{Approvals: needs}}}
 }
 
 // Who may do what with a request, in each state that matters. Whoever is not
@@ -64,10 +64,10 @@ func TestWhoMay(t *testing.T) {
 		{Reviewer: actor("approver", nil).Person(), Decision: portal.ReviewApprove, Digest: "d", Revision: 2},
 		{Reviewer: actor("sre", nil).Person(), Decision: portal.ReviewApprove, Digest: "c", Revision: 1}, // of an earlier plan
 	}
-	glass.Glass = []portal.Glass{{Revision: 2, By: actor("admin", nil).Person()}}
-	glassOfApprover.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person(), Reviewer: actor("sre", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	glass.BreakGlasses = []portal.BreakGlass{{Revision: 2, By: actor("admin", nil).Person()}}
+	glassOfApprover.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person(), Reviewer: actor("sre", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
 	glassOfBoth := asked(portal.Executing, portal.DeleteCluster)
-	glassOfBoth.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	glassOfBoth.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
 	stop := map[string]string{"ann": "withdraw", "admin": "stop", "approver": "stop", "sre": "stop", "platform": "stop"}
 	pending := map[string]string{"ann": "revise, withdraw", "admin": "break glass", "approver": "review", "sre": "review"}
 	tests := []struct {
@@ -169,12 +169,12 @@ func TestWhichApprovalsCount(t *testing.T) {
 func TestWhichGlassCounts(t *testing.T) {
 	t.Parallel()
 	r := asked(portal.Approved, portal.DeleteCluster)
-	r.Glass = []portal.Glass{{Revision: 1, By: actor("admin", nil).Person()}}
-	if r.Broken() != nil {
+	r.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person()}}
+	if r.ActiveBreakGlass() != nil {
 		t.Error("the glass of an earlier plan counts")
 	}
-	r.Glass = append(r.Glass, portal.Glass{Revision: 2, By: actor("other", nil).Person()})
-	if g := r.Broken(); g == nil || g.By.Subject != "other" {
+	r.BreakGlasses = append(r.BreakGlasses, portal.BreakGlass{Revision: 2, By: actor("other", nil).Person()})
+	if g := r.ActiveBreakGlass(); g == nil || g.By.Subject != "other" {
 		t.Errorf("%+v", g)
 	}
 }
@@ -182,26 +182,26 @@ func TestWhichGlassCounts(t *testing.T) {
 // Why somebody may not review what was done without approvals.
 func TestWhyGlassIsNotReviewed(t *testing.T) {
 	t.Parallel()
-	owed := portal.Glass{Revision: 2, By: actor("admin", nil).Person()}
+	owed := portal.BreakGlass{Revision: 2, By: actor("admin", nil).Person()}
 	given := owed
 	given.Reviewer = actor("other", nil).Person()
 	admin, sre := actor("admin", nil, portal.RoleAdmin), actor("sre", []string{"sre"})
 	for _, tt := range []struct {
 		name  string
 		actor portal.Actor
-		glass []portal.Glass
+		glass []portal.BreakGlass
 		want  portal.Kind
 	}{
-		{"who broke it", admin, []portal.Glass{owed}, portal.KindForbidden},
-		{"who broke it, once it is reviewed", admin, []portal.Glass{given}, portal.KindConflict},
-		{"who broke none", sre, []portal.Glass{given}, portal.KindConflict},
+		{"who broke it", admin, []portal.BreakGlass{owed}, portal.KindForbidden},
+		{"who broke it, once it is reviewed", admin, []portal.BreakGlass{given}, portal.KindConflict},
+		{"who broke none", sre, []portal.BreakGlass{given}, portal.KindConflict},
 		{"where none was broken", admin, nil, portal.KindConflict},
-		{"where another's is reviewed and one's own is not", admin, []portal.Glass{{Revision: 1, By: sre.Person(), Reviewer: admin.Person()}, owed}, portal.KindForbidden},
-		{"who may not", actor("member", []string{"pay"}), []portal.Glass{owed}, portal.KindForbidden},
+		{"where another's is reviewed and one's own is not", admin, []portal.BreakGlass{{Revision: 1, By: sre.Person(), Reviewer: admin.Person()}, owed}, portal.KindForbidden},
+		{"who may not", actor("member", []string{"pay"}), []portal.BreakGlass{owed}, portal.KindForbidden},
 	} {
 		r := asked(portal.Executing, portal.DeleteCluster)
-		r.Glass = tt.glass
-		if err := r.GlassReviewRefusal(tt.actor); err == nil || portal.KindOf(err) != tt.want {
+		r.BreakGlasses = tt.glass
+		if err := r.BreakGlassReviewRefusal(tt.actor); err == nil || portal.KindOf(err) != tt.want {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

@@ -16,7 +16,7 @@ func fillAccess(d *portal.Draft) {
 	d.Form.Set("minutes", strconv.Itoa(int(min(usualAccess, d.Longest).Minutes())))
 }
 
-func readAccess(d *portal.Draft, f *faults) {
+func readAccess(d *portal.Draft, f *fieldErrors) {
 	most := int(d.Longest.Minutes())
 	minutes, ok := portal.ParseNumber(d.Form.Get("minutes"), 1, most)
 	if !ok {

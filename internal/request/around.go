@@ -9,18 +9,18 @@ import (
 	"doksportal/internal/store"
 )
 
-// lookAround finds the other requests that concern the draft's clusters.
-func lookAround(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
+// findRelated finds the other requests that concern the draft's clusters.
+func findRelated(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
 	r := portal.Request{ID: d.Revises.ID, Operation: d.Operation, TargetIDs: d.TargetIDs, Params: d.Params}
 	var err error
-	d.Plan.Others, err = Others(ctx, q, a, r)
+	d.Plan.Related, err = RelatedRequests(ctx, q, a, r)
 	return err
 }
 
-// Others lists the open requests on the same clusters, and says of each whether
+// RelatedRequests lists the open requests on the same clusters, and says of each whether
 // both can be carried out as they are planned. Of those that a may not see it
 // says no more.
-func Others(ctx context.Context, q store.Querier, a portal.Actor, r portal.Request) ([]portal.Other, error) {
+func RelatedRequests(ctx context.Context, q store.Querier, a portal.Actor, r portal.Request) ([]portal.RelatedRequest, error) {
 	if len(r.TargetIDs) == 0 {
 		return nil, nil
 	}
@@ -28,21 +28,21 @@ func Others(ctx context.Context, q store.Querier, a portal.Actor, r portal.Reque
 	if err != nil {
 		return nil, err
 	}
-	list := make([]portal.Other, len(open))
+	list := make([]portal.RelatedRequest, len(open))
 	for i, o := range open {
-		list[i] = portal.Other{
+		list[i] = portal.RelatedRequest{
 			Number: o.Number, Operation: o.Operation, Target: o.TargetName, State: o.State, Requester: o.Requester.Name,
 			Conflict: r.Conflict(o.Operation, o.Params.PoolID()),
 		}
 		if !o.VisibleTo(a) {
-			list[i] = portal.Other{Operation: o.Operation, State: o.State, Conflict: list[i].Conflict}
+			list[i] = portal.RelatedRequest{Operation: o.Operation, State: o.State, Conflict: list[i].Conflict}
 		}
 	}
 	return list, nil
 }
 
 // concern says that nobody is known who could give the approvals.
-func concern(owed []portal.Need) string {
+func concern(owed []portal.ApprovalRule) string {
 	needs := make([]string, len(owed))
 	for i, n := range owed {
 		needs[i] = fmt.Sprintf("%d by %s", n.Approvals, strings.Join(n.Groups, " or "))

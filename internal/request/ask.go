@@ -15,9 +15,9 @@ import (
 	"doksportal/internal/store"
 )
 
-// Ask is what somebody asks for: an operation, what it is about, and what they
+// SubmitInput is what somebody asks for: an operation, what it is about, and what they
 // typed.
-type Ask struct {
+type SubmitInput struct {
 	Operation portal.OperationID
 	ClusterID string
 	PoolID    string
@@ -34,7 +34,7 @@ type Ask struct {
 // KindForbidden when a may not ask for it, KindConflict for a target that is
 // gone, and KindUnavailable when a live look was needed and DigitalOcean does
 // not answer. Even then the draft says what it is about.
-func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Draft, error) {
+func (s *Service) Plan(ctx context.Context, a portal.Actor, ask SubmitInput) (portal.Draft, error) {
 	d, err := s.prepare(ctx, a, ask, ask.Live)
 	if err != nil {
 		return d, err
@@ -47,7 +47,7 @@ func (s *Service) Plan(ctx context.Context, a portal.Actor, ask Ask) (portal.Dra
 // KindInvalid names faulty fields, also over quota, KindConflict says that the
 // target has changed since the form was opened, and KindStepUp that all is well
 // but a's sign-in is too old for it.
-func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.Request, error) {
+func (s *Service) Submit(ctx context.Context, a portal.Actor, ask SubmitInput) (portal.Request, error) {
 	if a.IsZero() {
 		return portal.Request{}, portal.E(portal.KindUnauthorized, "sign in first")
 	}
@@ -62,7 +62,7 @@ func (s *Service) Submit(ctx context.Context, a portal.Actor, ask Ask) (portal.R
 	if _, err := uuid.Parse(key); err != nil {
 		return portal.Request{}, portal.E(portal.KindInvalid, "this form is incomplete; open it again", err)
 	}
-	if seen := ask.Form.Get("seen"); seen != "" && seen != d.Seen {
+	if seen := ask.Form.Get("seen"); seen != "" && seen != d.ETag {
 		return portal.Request{}, portal.E(portal.KindConflict, "this has changed since you opened the form; look at the plan again")
 	}
 	return s.submit(ctx, a, &d, key)
@@ -115,8 +115,8 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 
 // refusal says why a cannot submit a judged draft, nil when they can.
 func (s *Service) refusal(a portal.Actor, d *portal.Draft) error {
-	if len(d.Faults) > 0 {
-		return portal.Invalid(d.Faults...)
+	if len(d.Errors) > 0 {
+		return portal.Invalid(d.Errors...)
 	}
 	if d.Plan.Verdict.Decision == portal.Deny {
 		return portal.E(portal.KindDenied, "the policy does not allow this: "+d.Plan.Verdict.Reason)

@@ -7,9 +7,9 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Asks says in words what the policy asks of a for an operation, within quota.
+// PolicySummary says in words what the policy asks of a for an operation, within quota.
 // teams are those that a is a member of.
-func Asks(rules *policy.Policy, op portal.Operation, a portal.Actor, teams []portal.Team) string {
+func PolicySummary(rules *policy.Policy, op portal.Operation, a portal.Actor, teams []portal.Team) string {
 	switch {
 	case !op.Asked():
 		return "Nothing: it changes nothing."
@@ -40,7 +40,7 @@ func judged(rules *policy.Policy, op portal.OperationID, a portal.Actor, team po
 	case portal.Deny:
 		return "Not possible: " + v.Reason
 	default:
-		words := v.Words()
+		words := v.Describe()
 		return strings.ToUpper(words[:1]) + words[1:] + "."
 	}
 }

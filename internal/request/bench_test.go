@@ -31,8 +31,8 @@ func BenchmarkPlan(b *testing.B) {
 	before := used(b)
 	for b.Loop() {
 		d, err := p.service.Plan(b.Context(), p.member, p.ask)
-		if err != nil || len(d.Faults) > 0 || len(d.Plan.Verdict.Needs) == 0 || len(d.Plan.Quota.Lines) == 0 {
-			b.Fatalf("%v, faults %v, verdict %+v, quota %+v", err, d.Faults, d.Plan.Verdict, d.Plan.Quota)
+		if err != nil || len(d.Errors) > 0 || len(d.Plan.Verdict.Approvals) == 0 || len(d.Plan.Quota.Lines) == 0 {
+			b.Fatalf("%v, faults %v, verdict %+v, quota %+v", err, d.Errors, d.Plan.Verdict, d.Plan.Quota)
 		}
 	}
 	b.ReportMetric(float64(used(b)-before)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
@@ -58,7 +58,7 @@ type planner struct {
 	sim     *dosim.Sim
 	service *request.Service
 	member  portal.Actor
-	ask     request.Ask
+	ask     request.SubmitInput
 }
 
 func newPlanner(b *testing.B) *planner {
@@ -68,7 +68,7 @@ func newPlanner(b *testing.B) *planner {
 	b.Cleanup(server.Close)
 	client, err := doapi.New(server.URL, "t")
 	p.must(err)
-	rules := &rulebook.Book{PlatformApprovers: "platform", Pool: p.pool, Now: time.Now}
+	rules := &rulebook.Service{PlatformApprovers: "platform", Pool: p.pool, Now: time.Now}
 	p.must(rules.Ensure(b.Context()))
 	p.service = &request.Service{Pool: p.pool, DO: client, Jobs: noJobs{}, Rules: rules, Now: time.Now}
 	p.member = portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "person-0"}, Name: "ann", Groups: []string{"team-0"}, SignedInAt: time.Now()}
@@ -123,7 +123,7 @@ func (p *planner) fill() {
 	var cluster, pool string
 	p.must(p.pool.QueryRow(p.b.Context(), `SELECT c.id, n.id FROM clusters c JOIN node_pools n ON n.cluster_id = c.id
 		WHERE c.name = 'c-0' AND n.name = 'web'`).Scan(&cluster, &pool))
-	p.ask = request.Ask{Operation: portal.UpdateNodePool, ClusterID: cluster, PoolID: pool}
+	p.ask = request.SubmitInput{Operation: portal.UpdateNodePool, ClusterID: cluster, PoolID: pool}
 	opened, err := p.service.Plan(p.b.Context(), p.member, p.ask)
 	p.must(err)
 	p.ask.Form = opened.Form

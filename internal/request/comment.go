@@ -29,7 +29,7 @@ func commentID(requestID string, id portal.Identity, key, text string) string {
 // who has written too many within an hour.
 func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key, text string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
-		var f faults
+		var f fieldErrors
 		f.checkText("text", "a comment", text, maxComment, true)
 		if err := f.err(); err != nil {
 			return err

@@ -17,7 +17,7 @@ func fillCreate(d *portal.Draft) {
 	f.Set("pools[0].count", "3")
 }
 
-func readCreate(d *portal.Draft, f *faults) {
+func readCreate(d *portal.Draft, f *fieldErrors) {
 	form, options := d.Form, d.Offer
 	p := portal.CreateParams{
 		Name: form.Get("name"), Region: form.Get("region"), Version: form.Get("version"), HA: form.On("ha"),
@@ -99,7 +99,7 @@ func specText(p portal.PoolSpec) string {
 }
 
 // addQuota names the last field that each exceeded limit is about.
-func (f *faults) addQuota(d *portal.Draft) {
+func (f *fieldErrors) addQuota(d *portal.Draft) {
 	for _, line := range d.Plan.Quota.Lines {
 		if line.Over() > 0 {
 			f.add(quotaField(d, line.Size), "%s", overQuota(d.Team, line))

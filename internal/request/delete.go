@@ -9,7 +9,7 @@ import (
 
 // readDelete reads which of the resources that belong to a cluster go with it.
 // What is named is frozen into the request: execution refuses when it differs.
-func readDelete(d *portal.Draft, f *faults) {
+func readDelete(d *portal.Draft, f *fieldErrors) {
 	p := portal.DeleteParams{}
 	switch d.Operation {
 	case portal.DeleteClusterDangerous:
@@ -22,7 +22,7 @@ func readDelete(d *portal.Draft, f *faults) {
 	d.Params.Delete = &p
 }
 
-func (f *faults) readChosen(d *portal.Draft) portal.DeleteParams {
+func (f *fieldErrors) readChosen(d *portal.Draft) portal.DeleteParams {
 	var p portal.DeleteParams
 	chosen := d.Form.All("resources")
 	for _, r := range d.Resources {

@@ -71,7 +71,7 @@ func setup(t *testing.T, change doapi.UpdateCluster) copies {
 	kept, err := store.Cluster(ctx, pool, id)
 	must(t, err)
 	return copies{
-		service: &request.Service{Pool: pool, DO: client, Jobs: noJobs{}, Rules: &rulebook.Book{PlatformApprovers: "platform"}, Now: func() time.Time { return now }},
+		service: &request.Service{Pool: pool, DO: client, Jobs: noJobs{}, Rules: &rulebook.Service{PlatformApprovers: "platform"}, Now: func() time.Time { return now }},
 		member:  portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "ann"}, Name: "ann", Groups: []string{"pay"}, Roles: []portal.Role{portal.RoleAdmin}, SignedInAt: now},
 		live:    answer.Portal(now), kept: kept,
 	}
@@ -161,17 +161,17 @@ func TestFormsOpenedFromTheInventoryAreTaken(t *testing.T) {
 				portal.UpdateCluster: "name", portal.CreateNodePool: "name", portal.UpgradeCluster: "x",
 				portal.DeleteClusterDangerous: "name", portal.RunClusterlint: "x", portal.GetKubeconfig: "x",
 			} {
-				d, err := c.service.Plan(t.Context(), c.member, request.Ask{Operation: op, ClusterID: c.live.ID})
+				d, err := c.service.Plan(t.Context(), c.member, request.SubmitInput{Operation: op, ClusterID: c.live.ID})
 				must(t, err)
 				d.Form.Set(typed, "other")
 				d.Form.Set("size", "s-2vcpu-4gb")
 				d.Form.Set("typed_name", "web")
 				d.Form.Set("justification", "a test")
-				d.Form.Set("seen", d.Seen)
-				if d.Seen == "" {
+				d.Form.Set("seen", d.ETag)
+				if d.ETag == "" {
 					t.Errorf("%s: nothing says what was seen", op)
 				}
-				_, err = c.service.Submit(t.Context(), c.member, request.Ask{Operation: op, ClusterID: c.live.ID, Form: d.Form})
+				_, err = c.service.Submit(t.Context(), c.member, request.SubmitInput{Operation: op, ClusterID: c.live.ID, Form: d.Form})
 				must(t, err)
 			}
 		})

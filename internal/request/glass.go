@@ -20,7 +20,7 @@ import (
 func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, reason string) error {
 	var outdated error
 	err := s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
-		if err := r.GlassRefusal(a); err != nil {
+		if err := r.BreakGlassRefusal(a); err != nil {
 			return err
 		}
 		if s.Now().After(r.DueAt) {
@@ -29,7 +29,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if revision != r.Revision {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
-		var f faults
+		var f fieldErrors
 		f.checkText("glass_reason", "why this cannot wait for approvals", reason, maxComment, true)
 		if err := f.err(); err != nil {
 			return err
@@ -52,15 +52,15 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 
 func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, reason string) error {
 	now := s.Now()
-	glass := portal.Glass{Revision: r.Revision, By: a.Person(), Reason: reason, At: now}
-	if err := store.InsertGlass(ctx, tx, r.ID, glass); err != nil {
+	glass := portal.BreakGlass{Revision: r.Revision, By: a.Person(), Reason: reason, At: now}
+	if err := store.InsertBreakGlass(ctx, tx, r.ID, glass); err != nil {
 		return err
 	}
 	err := Move(ctx, tx, r, Step{
-		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventGlassBroken,
+		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventBreakGlass,
 		Reason:  a.Name + " had it carried out without approvals: " + reason,
 		Summary: a.Name + " had " + describe(r) + " carried out without its approvals: " + reason,
-		Data:    map[string]any{"reason": reason, "owed": r.Owed(), "digest": r.Digest, "revision": r.Revision},
+		Data:    map[string]any{"reason": reason, "owed": r.Outstanding(), "digest": r.Digest, "revision": r.Revision},
 	})
 	if err != nil {
 		return err
@@ -76,26 +76,26 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 	return s.start(ctx, tx, r)
 }
 
-// ReviewGlass gives the review that is owed since glass was broken. Neither who
+// ReviewBreakGlass gives the review that is owed since glass was broken. Neither who
 // broke it nor who asked may. It returns KindInvalid without a comment,
 // KindForbidden or KindConflict when a may not.
-func (s *Service) ReviewGlass(ctx context.Context, a portal.Actor, number int64, comment string) error {
+func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number int64, comment string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
-		if err := r.GlassReviewRefusal(a); err != nil {
+		if err := r.BreakGlassReviewRefusal(a); err != nil {
 			return err
 		}
-		var f faults
+		var f fieldErrors
 		f.checkText("glass_comment", "what you found", comment, maxComment, true)
 		if err := f.err(); err != nil {
 			return err
 		}
-		glass := *r.GlassOwed(a)
+		glass := *r.PendingReview(a)
 		glass.Reviewer, glass.Comment, glass.ReviewedAt = a.Person(), comment, s.Now()
-		if err := store.ReviewGlass(ctx, tx, r.ID, glass); err != nil {
+		if err := store.ReviewBreakGlass(ctx, tx, r.ID, glass); err != nil {
 			return err
 		}
 		return Record(ctx, tx, r, Step{
-			At: s.Now(), Actor: a.Person(), Kind: portal.EventGlassReviewed,
+			At: s.Now(), Actor: a.Person(), Kind: portal.EventBreakGlassReviewed,
 			Summary: a.Name + " reviewed that " + glass.By.Name + " did without the approvals of " + describe(r) + ": " + comment,
 			Data:    map[string]any{"comment": comment, "revision": glass.Revision},
 		})

@@ -29,7 +29,7 @@ func costInput(c portal.CostEffect) policy.Cost {
 }
 
 func blastInput(d *portal.Draft) policy.Blast {
-	in := policy.Blast{Clusters: len(d.TargetIDs), Nodes: d.Plan.Nodes, OpenRequests: len(d.Plan.Others)}
+	in := policy.Blast{Clusters: len(d.TargetIDs), Nodes: d.Plan.Nodes, OpenRequests: len(d.Plan.Related)}
 	for _, r := range d.Plan.Destroys {
 		switch r.Kind {
 		case portal.LoadBalancer:

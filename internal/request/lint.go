@@ -7,7 +7,7 @@ import (
 	"doksportal/internal/portal"
 )
 
-func readLint(d *portal.Draft, f *faults) {
+func readLint(d *portal.Draft, f *fieldErrors) {
 	d.Params.Lint = &portal.LintParams{
 		IncludeGroups: f.readChecks("include_groups", d.Form), IncludeChecks: f.readChecks("include_checks", d.Form),
 		ExcludeGroups: f.readChecks("exclude_groups", d.Form), ExcludeChecks: f.readChecks("exclude_checks", d.Form),
@@ -16,8 +16,8 @@ func readLint(d *portal.Draft, f *faults) {
 
 var checkName = regexp.MustCompile(`^[a-z0-9-]{1,100}$`)
 
-func (f *faults) readChecks(field string, form portal.Form) []string {
-	list := form.Words(field)
+func (f *fieldErrors) readChecks(field string, form portal.Form) []string {
+	list := form.Fields(field)
 	if len(list) > maxTags {
 		f.add(field, "These are %d names; at most %d are allowed.", len(list), maxTags)
 		return nil

@@ -9,16 +9,16 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Looker reads clusters from DigitalOcean.
-type Looker interface {
+// ClusterReader reads clusters from DigitalOcean.
+type ClusterReader interface {
 	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)
 	ListClusters(ctx context.Context) ([]doapi.Cluster, error)
 }
 
-// Look reads the clusters with the ids, in as few calls as that takes. Those
+// ReadClusters reads the clusters with the ids, in as few calls as that takes. Those
 // that do not exist are missing from the answer; a list may be stale, so that is
 // made sure of by id.
-func Look(ctx context.Context, do Looker, ids []string) (map[string]doapi.Cluster, error) {
+func ReadClusters(ctx context.Context, do ClusterReader, ids []string) (map[string]doapi.Cluster, error) {
 	const few = 3 // a list of 500 clusters takes as many calls
 	found := map[string]doapi.Cluster{}
 	if len(ids) > few {
@@ -87,5 +87,5 @@ func (s *Service) readable(err error) error {
 	case doapi.IsNotFound(err):
 		return portal.E(portal.KindNotFound, "DigitalOcean has nothing like this", err)
 	}
-	return portal.E(portal.KindUnavailable, "this cannot be read from DigitalOcean now: "+doapi.Words(err), err)
+	return portal.E(portal.KindUnavailable, "this cannot be read from DigitalOcean now: "+doapi.UserMessage(err), err)
 }

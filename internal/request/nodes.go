@@ -9,7 +9,7 @@ import (
 
 func fillDeleteNode(d *portal.Draft) { d.Form.Tick("replace", true) }
 
-func readDeleteNode(d *portal.Draft, _ *faults) {
+func readDeleteNode(d *portal.Draft, _ *fieldErrors) {
 	d.TargetName = d.Cluster.Name + "/" + nodeName(d.Node)
 	d.Params.DeleteNode = &portal.DeleteNodeParams{
 		PoolID: d.Pool.ID, NodeID: d.Node.ID, SkipDrain: d.Form.On("skip_drain"), Replace: d.Form.On("replace"),
@@ -48,7 +48,7 @@ func nodeName(n portal.Node) string {
 	return n.Name
 }
 
-func readRecycle(d *portal.Draft, f *faults) {
+func readRecycle(d *portal.Draft, f *fieldErrors) {
 	chosen := slices.Compact(slices.Sorted(slices.Values(d.Form.All("nodes"))))
 	if len(chosen) == 0 {
 		f.add("nodes", "Choose at least one node.")

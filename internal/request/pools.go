@@ -11,7 +11,7 @@ import (
 )
 
 // readPools reads the pools of a new cluster: pools[0].name and so on.
-func (f *faults) readPools(form portal.Form, options portal.Options) []portal.PoolSpec {
+func (f *fieldErrors) readPools(form portal.Form, options portal.Options) []portal.PoolSpec {
 	count := form.Pools()
 	if count == 0 {
 		f.add("pools", "A cluster needs at least one node pool.")
@@ -42,7 +42,7 @@ func (f *faults) readPools(form portal.Form, options portal.Options) []portal.Po
 }
 
 // readSpec reads a new pool, whose fields have names with that prefix.
-func (f *faults) readSpec(prefix string, form portal.Form, options portal.Options) portal.PoolSpec {
+func (f *fieldErrors) readSpec(prefix string, form portal.Form, options portal.Options) portal.PoolSpec {
 	pool := portal.PoolSpec{Name: form.Get(prefix + "name")}
 	f.checkLabel(prefix+"name", "pool name", pool.Name, maxPoolName)
 	size := form.Get(prefix + "size")
@@ -63,7 +63,7 @@ func (f *faults) readSpec(prefix string, form portal.Form, options portal.Option
 
 // readNodes reads how many nodes a pool has: a number, or when it autoscales
 // two bounds, the lower of which it starts with.
-func (f *faults) readNodes(prefix string, form portal.Form) (count, least, most int) {
+func (f *fieldErrors) readNodes(prefix string, form portal.Form) (count, least, most int) {
 	if !form.On(prefix + "auto_scale") {
 		return f.readCount(prefix+"count", 0, form), 0, 0
 	}
@@ -76,7 +76,7 @@ func (f *faults) readNodes(prefix string, form portal.Form) (count, least, most 
 	return least, least, most
 }
 
-func (f *faults) readCount(field string, least int, form portal.Form) int {
+func (f *fieldErrors) readCount(field string, least int, form portal.Form) int {
 	typed := form.Get(field)
 	if typed == "" {
 		f.add(field, "Enter how many nodes.")
@@ -95,7 +95,7 @@ func fillCreatePool(d *portal.Draft) {
 	d.Form.Set("count", "1")
 }
 
-func readCreatePool(d *portal.Draft, f *faults) {
+func readCreatePool(d *portal.Draft, f *fieldErrors) {
 	pool := f.readSpec("", d.Form, d.Offer)
 	f.checkPoolName(d.Cluster, "", pool.Name)
 	f.checkTotal(d, pool.Cost(), pool.AutoScale)
@@ -104,7 +104,7 @@ func readCreatePool(d *portal.Draft, f *faults) {
 }
 
 // checkPoolName makes sure that no other pool of the cluster has the name.
-func (f *faults) checkPoolName(c portal.Cluster, own, name string) {
+func (f *fieldErrors) checkPoolName(c portal.Cluster, own, name string) {
 	for _, p := range c.Pools {
 		if p.Name == name && p.ID != own {
 			f.add("name", "Another pool of this cluster is called %s already.", quote(name))
@@ -114,7 +114,7 @@ func (f *faults) checkPoolName(c portal.Cluster, own, name string) {
 
 // checkTotal makes sure that the cluster does not get more nodes than
 // DigitalOcean allows.
-func (f *faults) checkTotal(d *portal.Draft, nodes int, autoScale bool) {
+func (f *fieldErrors) checkTotal(d *portal.Draft, nodes int, autoScale bool) {
 	total := nodes
 	for _, p := range d.Cluster.Pools {
 		if p.ID != d.Pool.ID {
@@ -153,7 +153,7 @@ func fillUpdatePool(d *portal.Draft) {
 	f.Set("tags", strings.Join(portal.OwnTags(p.Details.Tags), ", "))
 }
 
-func readUpdatePool(d *portal.Draft, f *faults) {
+func readUpdatePool(d *portal.Draft, f *fieldErrors) {
 	p, form := d.Pool, d.Form
 	name, autoScale := form.Get("name"), form.On("auto_scale")
 	f.checkLabel("name", "pool name", name, maxPoolName)
@@ -222,7 +222,7 @@ func planUpdatePool(d *portal.Draft) {
 	}
 }
 
-func readDeletePool(d *portal.Draft, f *faults) {
+func readDeletePool(d *portal.Draft, f *fieldErrors) {
 	if len(d.Cluster.Pools) < 2 {
 		f.add("pool", "This is the last pool of the cluster; DigitalOcean does not let it go.")
 	}

@@ -27,7 +27,7 @@ type operation struct {
 	write func(d *portal.Draft, p portal.Params)
 	// read turns what was typed into parameters, as far as it makes sense, and
 	// notes what does not.
-	read func(d *portal.Draft, f *faults)
+	read func(d *portal.Draft, f *fieldErrors)
 	// plan says what the parameters would do, and how usage would change.
 	plan func(d *portal.Draft)
 	// facts are what of a cluster the decision rests on.
@@ -72,7 +72,7 @@ func Facts(op portal.OperationID, p portal.Params, clusters []portal.Cluster) []
 
 // prepare finds out what an operation is about, and reads what was typed. To
 // submit, the target is read live.
-func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live bool) (portal.Draft, error) {
+func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, live bool) (portal.Draft, error) {
 	ctx = doapi.WithCaller(ctx, a.Identity)
 	if !live {
 		ctx = doapi.Recent(ctx)
@@ -99,16 +99,16 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask Ask, live boo
 	if d.Longest, err = s.longestAccess(ctx, &d, a); err != nil {
 		return d, err
 	}
-	d.Seen = fingerprint(&d)
+	d.ETag = fingerprint(&d)
 	if ask.Form == nil {
 		op.fill(&d)
-		writeAgain(&d)
+		rewriteForm(&d)
 	}
-	var f faults
+	var f fieldErrors
 	op.read(&d, &f)
 	f.readSchedule(&d, s.Now())
 	f.checkText("justification", whyText(d.Operation), d.Form.Typed("justification"), maxJustification, d.Operation.Risk() != portal.RiskDiagnostic)
-	d.Faults = f
+	d.Errors = f
 	d.Params.Target = Facts(d.Operation, d.Params, d.Targets())
 	return d, nil
 }
@@ -122,7 +122,7 @@ func whyText(op portal.OperationID) string {
 
 // findTarget finds the team and what the operation is about, and makes sure
 // that a may ask for it.
-func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask Ask, d *portal.Draft, live bool) error {
+func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft, live bool) error {
 	switch {
 	case ask.Operation == portal.CreateCluster:
 		return s.findTeam(ctx, a, ask, d)
@@ -141,7 +141,7 @@ func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask Ask, d *po
 }
 
 // findPool finds the pool and the node that the operation is about.
-func findPool(ask Ask, d *portal.Draft) error {
+func findPool(ask SubmitInput, d *portal.Draft) error {
 	path := ask.Operation.Operation().Path
 	if !strings.Contains(path, "{node_pool_id}") {
 		return nil
@@ -161,7 +161,7 @@ func findPool(ask Ask, d *portal.Draft) error {
 }
 
 // findTeam finds the team that a new cluster is for.
-func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask Ask, d *portal.Draft) error {
+func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft) error {
 	var err error
 	if d.Teams, err = s.MemberTeams(ctx, a); err != nil {
 		return err
@@ -262,7 +262,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 	if d.Team.ID == "" && d.Operation == portal.CreateCluster {
 		return nil // nothing can be said before a team is chosen
 	}
-	f := faults(d.Faults)
+	f := fieldErrors(d.Errors)
 	if d.Operation == portal.CreateCluster {
 		taken, err := store.ClusterNameTaken(ctx, q, d.TargetName, d.Revises.ID)
 		if err != nil {
@@ -274,7 +274,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 	}
 	d.Plan = portal.Plan{}
 	operations[d.Operation].plan(d)
-	if err := lookAround(ctx, q, a, d); err != nil {
+	if err := findRelated(ctx, q, a, d); err != nil {
 		return err
 	}
 	effect, err := s.effect(ctx, q, d)
@@ -287,7 +287,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 	}
 	f.addQuota(d)
 	f.checkTerms(d)
-	d.Faults = f
+	d.Errors = f
 	return nil
 }
 
@@ -303,7 +303,7 @@ func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Act
 		return err
 	}
 	d.Plan.Verdict = verdict(rules, in)
-	owed := d.Plan.Verdict.Needs
+	owed := d.Plan.Verdict.Approvals
 	if len(owed) == 0 {
 		return nil
 	}
@@ -311,14 +311,14 @@ func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Act
 	if err != nil {
 		return err
 	}
-	if owed = d.Plan.Verdict.Owed(people); len(owed) > 0 {
+	if owed = d.Plan.Verdict.Outstanding(people); len(owed) > 0 {
 		d.Plan.Concern = concern(owed)
 	}
 	return nil
 }
 
 // checkTerms makes sure that what was typed keeps to the terms of the verdict.
-func (f *faults) checkTerms(d *portal.Draft) {
+func (f *fieldErrors) checkTerms(d *portal.Draft) {
 	v := d.Plan.Verdict
 	if d.Params.Access != nil && d.Params.Access.Lifetime() > v.LongestAccess {
 		f.add("minutes", "Choose at most %s.", lifetimeText(v.LongestAccess))

@@ -16,7 +16,7 @@ const maxChoices = 1000
 
 // findClusters finds the clusters that an operation on several is about. Only
 // admins may ask for one.
-func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask Ask, d *portal.Draft, live bool) error {
+func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft, live bool) error {
 	if !a.HasRole(portal.RoleAdmin) {
 		return portal.E(portal.KindForbidden, "only admins of the portal can ask for this")
 	}
@@ -39,7 +39,7 @@ func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask Ask, d *
 	if !live {
 		return nil
 	}
-	found, err := Look(ctx, s.DO, d.TargetIDs)
+	found, err := ReadClusters(ctx, s.DO, d.TargetIDs)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -55,7 +55,7 @@ func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask Ask, d *
 
 var registryName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,62}$`)
 
-func readRegistries(d *portal.Draft, f *faults) {
+func readRegistries(d *portal.Draft, f *fieldErrors) {
 	p := portal.RegistryParams{ClusterIDs: d.TargetIDs}
 	if len(d.Chosen) == 0 {
 		f.add("clusters", "Choose at least one cluster.")
@@ -76,8 +76,8 @@ func named(op portal.OperationID) bool {
 	return op == portal.AddRegistries || op == portal.RemoveRegistries
 }
 
-func (f *faults) readRegistryNames(form portal.Form) []string {
-	names := form.Words("registries")
+func (f *fieldErrors) readRegistryNames(form portal.Form) []string {
+	names := form.Fields("registries")
 	if len(names) == 0 {
 		f.add("registries", "Enter the names of one or more registries.")
 	}

@@ -28,7 +28,7 @@ type Enqueuer interface {
 // Reader reads clusters from DigitalOcean, for plans that must not rest on a
 // copy.
 type Reader interface {
-	Looker
+	ClusterReader
 	ListAssociatedResources(ctx context.Context, id string) (doapi.AssociatedResources, error)
 	ListUpgrades(ctx context.Context, id string) ([]doapi.VersionOption, error)
 	GetClusterlint(ctx context.Context, id, runID string) (doapi.Clusterlint, error)
@@ -44,7 +44,7 @@ type Service struct {
 	Pool  *pgxpool.Pool
 	DO    Reader
 	Jobs  Enqueuer
-	Rules *rulebook.Book
+	Rules *rulebook.Service
 	Now   func() time.Time
 
 	StepUpWithin time.Duration // how old the sign-in may be of who does what is dangerous; zero: portal.FreshFor
@@ -86,7 +86,7 @@ func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	if err != nil {
 		return err
 	}
-	if err := notify.Queue(ctx, tx, notify.News{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At}); err != nil {
+	if err := notify.Queue(ctx, tx, notify.Notification{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At}); err != nil {
 		return err
 	}
 	return events.Publish(ctx, tx, events.Request(r.ID), events.Requests)

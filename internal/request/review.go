@@ -46,7 +46,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		if in.Decision == portal.ReviewChanges {
 			why = "what should be different"
 		}
-		var f faults
+		var f fieldErrors
 		f.checkText("comment", why, in.Comment, maxComment, in.Decision != portal.ReviewApprove)
 		if err := f.err(); err != nil {
 			return err
@@ -93,7 +93,7 @@ var reviewSteps = map[portal.ReviewDecision]struct {
 }{
 	portal.ReviewApprove: {portal.EventApprovedBy, portal.Approved, "approved"},
 	portal.ReviewReject:  {portal.EventRejectedBy, portal.Rejected, "rejected"},
-	portal.ReviewChanges: {portal.EventChangesAsked, portal.Stale, "asked for changes to"},
+	portal.ReviewChanges: {portal.EventChangesRequested, portal.Stale, "asked for changes to"},
 }
 
 // decide takes a decision. A request that turns out to be out of date becomes
@@ -125,7 +125,7 @@ func (s *Service) take(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.
 	switch {
 	case v.Decision != portal.ReviewApprove:
 		return Move(ctx, tx, r, step)
-	case len(r.Owed()) > 0:
+	case len(r.Outstanding()) > 0:
 		return Record(ctx, tx, r, step)
 	}
 	return s.approve(ctx, tx, r, step)

@@ -20,7 +20,7 @@ func (s *Service) PlanRevision(ctx context.Context, a portal.Actor, number int64
 	if err != nil {
 		return portal.Draft{}, err
 	}
-	ask, err := askAgain(a, r, form)
+	ask, err := requireStepUp(a, r, form)
 	if err != nil {
 		return portal.Draft{}, err
 	}
@@ -43,7 +43,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 	case r.Requester.Identity == a.Identity && again(r, revision, form):
 		return r, nil
 	}
-	ask, err := askAgain(a, r, form)
+	ask, err := requireStepUp(a, r, form)
 	if err != nil {
 		return portal.Request{}, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 	if err != nil {
 		return portal.Request{}, err
 	}
-	if seen := form.Get("seen"); seen != "" && seen != d.Seen {
+	if seen := form.Get("seen"); seen != "" && seen != d.ETag {
 		return portal.Request{}, portal.E(portal.KindConflict, "this has changed since you opened the form; look at the plan again")
 	}
 	var result portal.Request
@@ -85,19 +85,19 @@ func again(r portal.Request, revision int, form portal.Form) bool {
 	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == form.Get("submit_key"))
 }
 
-// askAgain is what a request asks for, for its requester to ask for it anew.
-func askAgain(a portal.Actor, r portal.Request, form portal.Form) (Ask, error) {
+// requireStepUp is what a request asks for, for its requester to ask for it anew.
+func requireStepUp(a portal.Actor, r portal.Request, form portal.Form) (SubmitInput, error) {
 	switch {
 	case a.Identity != r.Requester.Identity:
-		return Ask{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned anew")
+		return SubmitInput{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned anew")
 	case !r.CanRevise(a):
-		return Ask{}, portal.E(portal.KindConflict, "this request is "+string(r.State)+" and can no longer be changed")
+		return SubmitInput{}, portal.E(portal.KindConflict, "this request is "+string(r.State)+" and can no longer be changed")
 	}
 	op := r.Operation
 	if chosen := portal.OperationID(form.Get("operation")); sameForm(op, chosen) {
 		op = chosen
 	}
-	return Ask{Operation: op, ClusterID: r.TargetID, PoolID: r.Params.PoolID(), NodeID: r.Params.NodeID(), Form: form, revises: r}, nil
+	return SubmitInput{Operation: op, ClusterID: r.TargetID, PoolID: r.Params.PoolID(), NodeID: r.Params.NodeID(), Form: form, revises: r}, nil
 }
 
 // sameForm reports whether two operations are asked for by the same form, so

@@ -8,9 +8,9 @@ import (
 	"doksportal/internal/portal"
 )
 
-// writeAgain fills the form of a request that is planned anew with what it asks
+// rewriteForm fills the form of a request that is planned anew with what it asks
 // for, on top of what there is now.
-func writeAgain(d *portal.Draft) {
+func rewriteForm(d *portal.Draft) {
 	r := d.Revises
 	if r.ID == "" {
 		return

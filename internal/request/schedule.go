@@ -14,7 +14,7 @@ const furthest = 30 * 24 * time.Hour
 
 // readSchedule reads when the request should be carried out at the earliest.
 // Diagnostics and access are wanted at once.
-func (f *faults) readSchedule(d *portal.Draft, now time.Time) {
+func (f *fieldErrors) readSchedule(d *portal.Draft, now time.Time) {
 	typed := d.Form.Get("start_at")
 	if typed == "" || d.Operation.Risk() == portal.RiskDiagnostic || d.Operation.Risk() == portal.RiskSecret {
 		return

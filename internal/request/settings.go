@@ -12,11 +12,11 @@ import (
 )
 
 // readSettings reads the settings of a new cluster or of one that changes.
-func (f *faults) readSettings(form portal.Form) portal.Settings {
+func (f *fieldErrors) readSettings(form portal.Form) portal.Settings {
 	s := portal.Settings{
 		AutoUpgrade: form.On("auto_upgrade"), SurgeUpgrade: form.On("surge_upgrade"),
 		Maintenance: portal.Maintenance{Day: form.Get("maintenance_day"), Start: form.Get("maintenance_start")},
-		Firewall:    portal.Firewall{Enabled: form.On("firewall"), Allowed: form.Words("firewall_allowed")},
+		Firewall:    portal.Firewall{Enabled: form.On("firewall"), Allowed: form.Fields("firewall_allowed")},
 		Autoscaler:  f.readAutoscaler(form),
 	}
 	f.checkMaintenance(s.Maintenance)
@@ -36,7 +36,7 @@ func (f *faults) readSettings(form portal.Form) portal.Settings {
 	return s
 }
 
-func (f *faults) checkMaintenance(m portal.Maintenance) {
+func (f *fieldErrors) checkMaintenance(m portal.Maintenance) {
 	if m.Day != "" && !slices.Contains(portal.Days, m.Day) {
 		f.add("maintenance_day", "There is no day called %s.", quote(m.Day))
 	}
@@ -53,7 +53,7 @@ func (f *faults) checkMaintenance(m portal.Maintenance) {
 	}
 }
 
-func (f *faults) checkFirewall(w portal.Firewall) {
+func (f *fieldErrors) checkFirewall(w portal.Firewall) {
 	if len(w.Allowed) > maxAddresses {
 		f.add("firewall_allowed", "These are %d addresses; at most %d are allowed.", len(w.Allowed), maxAddresses)
 		return
@@ -101,8 +101,8 @@ func firewallWarnings(w portal.Firewall) []string {
 // own.
 const wideNetwork = 8
 
-func (f *faults) readAutoscaler(form portal.Form) portal.Autoscaler {
-	a := portal.Autoscaler{Expanders: form.Words("expanders"), UnneededTime: form.Get("unneeded_time")}
+func (f *fieldErrors) readAutoscaler(form portal.Form) portal.Autoscaler {
+	a := portal.Autoscaler{Expanders: form.Fields("expanders"), UnneededTime: form.Get("unneeded_time")}
 	if len(a.Expanders) > len(portal.Expanders) {
 		f.add("expanders", "Enter each of %s at most once.", strings.Join(portal.Expanders, ", "))
 		a.Expanders = nil

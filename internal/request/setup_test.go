@@ -63,8 +63,8 @@ func draft(op portal.OperationID, pairs ...string) *portal.Draft {
 }
 
 // read reads a draft's form and returns what is wrong with it.
-func read(d *portal.Draft) faults {
-	var f faults
+func read(d *portal.Draft) fieldErrors {
+	var f fieldErrors
 	operations[d.Operation].read(d, &f)
 	return f
 }

@@ -15,7 +15,7 @@ func fillUpdate(d *portal.Draft) {
 	fillSettings(d.Form, c.Details.Settings)
 }
 
-func readUpdate(d *portal.Draft, f *faults) {
+func readUpdate(d *portal.Draft, f *fieldErrors) {
 	c, form := d.Cluster, d.Form
 	f.checkLabel("name", "name", form.Get("name"), maxName)
 	tags := f.readTags("tags", form)

@@ -12,7 +12,7 @@ func fillUpgrade(d *portal.Draft) {
 	}
 }
 
-func readUpgrade(d *portal.Draft, f *faults) {
+func readUpgrade(d *portal.Draft, f *fieldErrors) {
 	version := d.Form.Get("version")
 	switch {
 	case len(d.Upgrades) == 0:

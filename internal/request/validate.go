@@ -27,13 +27,13 @@ const (
 	maxComment       = 1000
 )
 
-// faults collects what is wrong with what a person typed.
-type faults []portal.FieldError
+// fieldErrors collects what is wrong with what a person typed.
+type fieldErrors []portal.FieldError
 
 // maxFaults is how many faults a person is told at once.
 const maxFaults = 50
 
-func (f *faults) add(field, format string, args ...any) {
+func (f *fieldErrors) add(field, format string, args ...any) {
 	if len(*f) == maxFaults {
 		return
 	}
@@ -41,7 +41,7 @@ func (f *faults) add(field, format string, args ...any) {
 }
 
 // err returns nil when nothing is wrong.
-func (f faults) err() error {
+func (f fieldErrors) err() error {
 	if len(f) == 0 {
 		return nil
 	}
@@ -52,7 +52,7 @@ var label = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
 
 // checkLabel checks a name of a cluster or pool, which becomes part of host
 // names.
-func (f *faults) checkLabel(field, what, s string, limit int) {
+func (f *fieldErrors) checkLabel(field, what, s string, limit int) {
 	switch n := utf8.RuneCountInString(s); {
 	case s == "":
 		f.add(field, "Enter a %s.", what)
@@ -63,7 +63,7 @@ func (f *faults) checkLabel(field, what, s string, limit int) {
 	}
 }
 
-func (f *faults) checkChoice(field, what, slug string, choices []portal.Choice) {
+func (f *fieldErrors) checkChoice(field, what, slug string, choices []portal.Choice) {
 	if slug == "" {
 		f.add(field, "Choose a %s.", what)
 	} else if !portal.Has(choices, slug) {
@@ -71,7 +71,7 @@ func (f *faults) checkChoice(field, what, slug string, choices []portal.Choice) 
 	}
 }
 
-func (f *faults) checkUUID(field, s string) {
+func (f *fieldErrors) checkUUID(field, s string) {
 	if s == "" {
 		return
 	}
@@ -80,7 +80,7 @@ func (f *faults) checkUUID(field, s string) {
 	}
 }
 
-func (f *faults) checkNetwork(field, s string) {
+func (f *fieldErrors) checkNetwork(field, s string) {
 	if s == "" {
 		return
 	}
@@ -90,7 +90,7 @@ func (f *faults) checkNetwork(field, s string) {
 }
 
 // checkAddress checks an IPv4 address or network.
-func (f *faults) checkAddress(field, s string) {
+func (f *fieldErrors) checkAddress(field, s string) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Is4() {
 		return
 	}
@@ -103,8 +103,8 @@ func (f *faults) checkAddress(field, s string) {
 var tag = regexp.MustCompile(`^[\pL\pN:_-]+$`)
 
 // readTags reads tags in their order, each once.
-func (f *faults) readTags(field string, form portal.Form) []string {
-	tags := form.Words(field)
+func (f *fieldErrors) readTags(field string, form portal.Form) []string {
+	tags := form.Fields(field)
 	if len(tags) > maxTags {
 		f.add(field, "These are %d tags; at most %d are allowed.", len(tags), maxTags)
 		return nil
@@ -143,8 +143,8 @@ func validKey(key string) bool {
 
 // readLabels reads labels like key=value, one a line. now are those that there
 // are, which may stay.
-func (f *faults) readLabels(field string, form portal.Form, now map[string]string) map[string]string {
-	words := form.Words(field)
+func (f *fieldErrors) readLabels(field string, form portal.Form, now map[string]string) map[string]string {
+	words := form.Fields(field)
 	if len(words) > maxLabels {
 		f.add(field, "These are %d labels; at most %d are allowed.", len(words), maxLabels)
 		return nil
@@ -169,8 +169,8 @@ func (f *faults) readLabels(field string, form portal.Form, now map[string]strin
 
 // readTaints reads taints like key=value:NoSchedule, one a line. now are those
 // that there are, which may stay.
-func (f *faults) readTaints(field string, form portal.Form, now []portal.Taint) []portal.Taint {
-	words := form.Words(field)
+func (f *fieldErrors) readTaints(field string, form portal.Form, now []portal.Taint) []portal.Taint {
+	words := form.Fields(field)
 	if len(words) > maxLabels {
 		f.add(field, "These are %d taints; at most %d are allowed.", len(words), maxLabels)
 		return nil
@@ -195,7 +195,7 @@ func (f *faults) readTaints(field string, form portal.Form, now []portal.Taint) 
 	return taints
 }
 
-func (f *faults) checkText(field, what, s string, limit int, required bool) {
+func (f *fieldErrors) checkText(field, what, s string, limit int, required bool) {
 	if required && strings.TrimSpace(s) == "" {
 		f.add(field, "Enter %s.", what)
 	}

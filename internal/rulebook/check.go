@@ -18,11 +18,11 @@ const previewed = 500
 
 // Check is what can be said of a draft before it is proposed.
 type Check struct {
-	Faults  []policy.Fault
-	Easier  []string // what it makes easier than the policy in force
-	Stops   []string // what it denies altogether, and the policy in force does not
-	Preview Preview
-	Waiting int // requests that would have to be planned anew, counted to mostWaiting
+	Faults      []policy.Fault
+	Relaxations []string // what it makes easier than the policy in force
+	Stops       []string // what it denies altogether, and the policy in force does not
+	Preview     Preview
+	Waiting     int // requests that would have to be planned anew, counted to mostWaiting
 }
 
 const mostWaiting = 1000
@@ -55,7 +55,7 @@ const previewFor = 3 * time.Second
 // Check reads a draft, compares it with the policy in force and tries it on the
 // newest requests. Of a draft with faults it tells only those. It ends when ctx
 // does.
-func (b *Book) Check(ctx context.Context, text string) (Check, error) {
+func (b *Service) Check(ctx context.Context, text string) (Check, error) {
 	draft, faults := policy.Parse([]byte(text))
 	if len(faults) > 0 {
 		return Check{Faults: faults}, nil
@@ -76,7 +76,7 @@ func (b *Book) Check(ctx context.Context, text string) (Check, error) {
 	bounded, cancel := context.WithTimeout(ctx, previewFor)
 	defer cancel()
 	tried := preview(bounded, draft, requests)
-	return Check{Easier: effect.easier, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
+	return Check{Relaxations: effect.easier, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
 }
 
 func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {
@@ -116,7 +116,7 @@ const versionsShown = 20
 // History lists versions of the policy, newest first, from below a version on;
 // 0: from the newest. It returns the version that the next page goes on from, 0
 // when there is none.
-func (b *Book) History(ctx context.Context, before int) ([]portal.PolicyVersion, int, error) {
+func (b *Service) History(ctx context.Context, before int) ([]portal.PolicyVersion, int, error) {
 	list, err := store.Policies(ctx, b.Pool, before, versionsShown+1)
 	if err != nil || len(list) <= versionsShown {
 		return list, 0, err
@@ -126,7 +126,7 @@ func (b *Book) History(ctx context.Context, before int) ([]portal.PolicyVersion,
 
 // Text returns the policy in force and its version, for another to be made of
 // it.
-func (b *Book) Text(ctx context.Context) (text string, version int, err error) {
+func (b *Service) Text(ctx context.Context) (text string, version int, err error) {
 	version, err = store.PolicyInForce(ctx, b.Pool)
 	if err != nil || version == 0 {
 		return policy.BuiltInText, 1, err
@@ -137,7 +137,7 @@ func (b *Book) Text(ctx context.Context) (text string, version int, err error) {
 
 // Proposed returns the version that waits for a decision and what it makes
 // easier or denies altogether, or an error of KindNotFound.
-func (b *Book) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
+func (b *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
 	p, err := store.ProposedPolicy(ctx, b.Pool)
 	if err != nil {
 		return p, nil, err
@@ -153,7 +153,7 @@ func (b *Book) Proposed(ctx context.Context) (portal.PolicyVersion, []string, er
 
 // Version returns a version and the lines in which it differs from the one
 // before it, or an error of KindNotFound.
-func (b *Book) Version(ctx context.Context, version int) (portal.PolicyVersion, []Line, error) {
+func (b *Service) Version(ctx context.Context, version int) (portal.PolicyVersion, []Line, error) {
 	p, err := store.Policy(ctx, b.Pool, version)
 	if err != nil || version == 1 {
 		return p, Diff("", p.Text), err

@@ -28,7 +28,7 @@ const (
 // just signed in (KindStepUp); faults are those of the fields text and note
 // (KindInvalid); KindConflict says that another version waits already, or has
 // come into force.
-func (b *Book) Propose(ctx context.Context, a portal.Actor, base int, text, note string) (portal.PolicyVersion, error) {
+func (b *Service) Propose(ctx context.Context, a portal.Actor, base int, text, note string) (portal.PolicyVersion, error) {
 	if err := onlyAdmin(a); err != nil {
 		return portal.PolicyVersion{}, err
 	}
@@ -53,7 +53,7 @@ func (b *Book) Propose(ctx context.Context, a portal.Actor, base int, text, note
 }
 
 // begin locks the versions and returns which of them is in force.
-func (b *Book) begin(ctx context.Context, tx pgx.Tx) (int, error) {
+func (b *Service) begin(ctx context.Context, tx pgx.Tx) (int, error) {
 	if err := store.LockPolicies(ctx, tx); err != nil {
 		return 0, err
 	}
@@ -61,7 +61,7 @@ func (b *Book) begin(ctx context.Context, tx pgx.Tx) (int, error) {
 }
 
 // enter keeps a new version. The versions are locked.
-func (b *Book) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, draft *policy.Policy) error {
+func (b *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, draft *policy.Policy) error {
 	before, err := store.Policy(ctx, tx, p.Base)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (b *Book) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.P
 	return b.enterProposed(ctx, tx, a, p, effect)
 }
 
-func (b *Book) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
+func (b *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
 	p.State, p.InForceAt = portal.PolicyInForce, p.CreatedAt
 	if err := store.SupersedePolicy(ctx, tx); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (b *Book) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *p
 	return b.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which makes nothing easier")
 }
 
-func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, effect effect) error {
+func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, effect effect) error {
 	switch waiting, err := store.ProposedPolicy(ctx, tx); {
 	case err == nil:
 		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
@@ -115,7 +115,7 @@ func (b *Book) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *
 // (KindForbidden). KindConflict says that it has been decided on, that another
 // version has come in force since it was proposed, or that the provider does not
 // confirm that its author still is an admin.
-func (b *Book) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
+func (b *Service) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
 	if err := onlyAdmin(a); err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (b *Book) Decide(ctx context.Context, a portal.Actor, version int, accept b
 	})
 }
 
-func (b *Book) drop(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
+func (b *Service) drop(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
 	p.State = portal.PolicyDropped
 	if err := store.DecidePolicy(ctx, tx, p); err != nil {
 		return err
@@ -164,7 +164,7 @@ func (b *Book) drop(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.Pol
 	return b.record(ctx, tx, a, p, portal.EventPolicyDropped, nil, "%s dropped policy version %d")
 }
 
-func (b *Book) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
+func (b *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
 	draft, err := b.read(p.Text, p.Note)
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func (b *Book) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.P
 }
 
 // record puts on the trail what became of a version, and all that it says.
-func (b *Book) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, easier []string, summary string) error {
+func (b *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, easier []string, summary string) error {
 	return audit.Append(ctx, tx, portal.Event{
 		At: b.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
 		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "easier": easier},
@@ -201,7 +201,7 @@ func (e effect) all() []string { return append(slices.Clone(e.easier), e.stops..
 
 // compare says how a draft differs from what is in force as q sees it. Of a
 // policy in force that cannot be read anything may be easier.
-func (b *Book) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
+func (b *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
 	inForce, err := b.InForce(ctx, q)
 	if errors.Is(err, errUnreadable) {
 		return effect{easier: []string{unreadable}}, nil
@@ -214,11 +214,11 @@ func (b *Book) compare(ctx context.Context, q store.Querier, draft *policy.Polic
 		return effect{}, err
 	}
 	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	return effect{policy.Loosens(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
+	return effect{policy.Relaxations(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
 }
 
 // read reads a version as it was typed.
-func (b *Book) read(text, note string) (*policy.Policy, error) {
+func (b *Service) read(text, note string) (*policy.Policy, error) {
 	var fields []portal.FieldError
 	draft, faults := policy.Parse([]byte(text))
 	for _, f := range faults {

@@ -20,9 +20,9 @@ import (
 	"doksportal/internal/store"
 )
 
-// Book keeps the policy. Pool and Now must be set for everything but InForce,
+// Service keeps the policy. Pool and Now must be set for everything but InForce,
 // People for Decide.
-type Book struct {
+type Service struct {
 	PlatformApprovers string // group of the platform approvers; empty when there is none
 	Pool              *pgxpool.Pool
 	People            portal.People
@@ -39,7 +39,7 @@ const maxParsed = 8
 // InForce returns the policy that is in force as q sees it: with a
 // transaction, it is the one that the transaction decides by. Where none has
 // been written down yet it is the built-in one, as version 1.
-func (b *Book) InForce(ctx context.Context, q store.Querier) (*policy.Policy, error) {
+func (b *Service) InForce(ctx context.Context, q store.Querier) (*policy.Policy, error) {
 	version, err := store.PolicyInForce(ctx, q)
 	if err != nil {
 		return nil, err
@@ -65,19 +65,19 @@ func (b *Book) InForce(ctx context.Context, q store.Querier) (*policy.Policy, er
 var errUnreadable = errors.New("the policy in force has faults")
 
 // ready completes a policy that has been read.
-func (b *Book) ready(p *policy.Policy, version int) *policy.Policy {
+func (b *Service) ready(p *policy.Policy, version int) *policy.Policy {
 	p.Version, p.PlatformApprovers = version, b.PlatformApprovers
 	return p
 }
 
-func (b *Book) known(version int) *policy.Policy {
+func (b *Service) known(version int) *policy.Policy {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.parsed[version]
 }
 
 // keep has a policy at hand for the next time.
-func (b *Book) keep(p *policy.Policy) *policy.Policy {
+func (b *Service) keep(p *policy.Policy) *policy.Policy {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.parsed == nil || len(b.parsed) >= maxParsed {
@@ -90,7 +90,7 @@ func (b *Book) keep(p *policy.Policy) *policy.Policy {
 // Ensure writes the built-in policy down as version 1 where there is none, so
 // that it stays in force when a later program has another. Many may call it at
 // once.
-func (b *Book) Ensure(ctx context.Context) error {
+func (b *Service) Ensure(ctx context.Context) error {
 	return db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
 		_, err := b.ensure(ctx, tx)
 		return err
@@ -98,7 +98,7 @@ func (b *Book) Ensure(ctx context.Context) error {
 }
 
 // ensure makes sure that a version is in force and returns which.
-func (b *Book) ensure(ctx context.Context, tx pgx.Tx) (int, error) {
+func (b *Service) ensure(ctx context.Context, tx pgx.Tx) (int, error) {
 	if version, err := store.PolicyInForce(ctx, tx); err != nil || version > 0 {
 		return version, err
 	}

@@ -32,7 +32,7 @@ var now = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 type bundle struct {
 	t         *testing.T
 	pool      *pgxpool.Pool
-	book      *rulebook.Book
+	book      *rulebook.Service
 	ada, ben  portal.Actor
 	easier    string        // a policy that makes something easier than the built-in one
 	otherwise string        // another such
@@ -66,8 +66,8 @@ func (b *bundle) Confirm(_ context.Context, id portal.Identity) (portal.Actor, t
 }
 
 // other is the book of another replica.
-func (b *bundle) other() *rulebook.Book {
-	return &rulebook.Book{PlatformApprovers: "platform", Pool: b.pool, People: b, Now: func() time.Time { return now }}
+func (b *bundle) other() *rulebook.Service {
+	return &rulebook.Service{PlatformApprovers: "platform", Pool: b.pool, People: b, Now: func() time.Time { return now }}
 }
 
 func (b *bundle) must(err error) {
@@ -90,7 +90,7 @@ func (b *bundle) decision() string {
 	p, err := b.book.InForce(b.t.Context(), b.pool)
 	b.must(err)
 	v := p.Judge(policy.Input{Team: policy.Team{ApproverGroup: "team"}, Change: policy.Change{Operation: portal.CreateCluster}})
-	return fmt.Sprintf("%d %s", v.Policy, policy.Words(v))
+	return fmt.Sprintf("%d %s", v.Policy, policy.Describe(v))
 }
 
 // events are the kinds of event on the trail, and by whom.
@@ -439,7 +439,7 @@ rules:
 	if diff := cmp.Diff(want, c.Preview); diff != "" {
 		t.Error(diff)
 	}
-	if len(c.Easier) == 0 || len(c.Faults) > 0 {
+	if len(c.Relaxations) == 0 || len(c.Faults) > 0 {
 		t.Errorf("%+v", c)
 	}
 	c, err = b.book.Check(t.Context(), "rules:")

@@ -24,7 +24,7 @@ func TestDenyEverythingTakesTwo(t *testing.T) {
 	if p.State != portal.PolicyProposed {
 		t.Fatalf("one admin alone has put it in force: %+v", p)
 	}
-	if c, err := b.book.Check(t.Context(), none); err != nil || len(c.Stops) == 0 || len(c.Easier) > 0 {
+	if c, err := b.book.Check(t.Context(), none); err != nil || len(c.Stops) == 0 || len(c.Relaxations) > 0 {
 		t.Errorf("it is not told before: %+v, %v", c, err)
 	}
 	if err := b.book.Decide(t.Context(), b.ben, p.Version, true); err != nil {
@@ -85,7 +85,7 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
 		c, err := b.book.Check(t.Context(), asks(group))
 		b.must(err)
-		if len(c.Faults) > 0 || len(c.Easier) > 0 || len(c.Stops) > 0 != stops {
+		if len(c.Faults) > 0 || len(c.Relaxations) > 0 || len(c.Stops) > 0 != stops {
 			t.Errorf("%s: %+v", group, c)
 		}
 	}

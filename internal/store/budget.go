@@ -51,12 +51,12 @@ func NewBudget(db Querier, name string, now func() time.Time) *Budget {
 	return &Budget{db: db, name: name, now: now}
 }
 
-// Take asks to send one call, for a person whom caller stands for, or for
+// Reserve asks to send one call, for a person whom caller stands for, or for
 // nobody in particular when it is empty. It returns 0 when it may be sent now,
 // else how long to wait before asking again. After an error nothing may be sent.
-func (b *Budget) Take(ctx context.Context, caller string, background bool) (time.Duration, error) {
+func (b *Budget) Reserve(ctx context.Context, caller string, background bool) (time.Duration, error) {
 	now := b.now()
-	cost, wait := b.reserve(now, background)
+	cost, wait := b.admit(now, background)
 	if wait > 0 {
 		return wait, nil
 	}
@@ -99,10 +99,10 @@ func (b *Budget) Sweep(ctx context.Context) error {
 	return db.Wrap(err)
 }
 
-// reserve returns what a call costs of the budget, or how long to wait because
+// admit returns what a call costs of the budget, or how long to wait because
 // of what DigitalOcean has said. The fewer calls are left, the more a call
 // costs, so that they last until new ones come.
-func (b *Budget) reserve(now time.Time, background bool) (cost, wait time.Duration) {
+func (b *Budget) admit(now time.Time, background bool) (cost, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Before(b.paused) {
@@ -148,8 +148,8 @@ func (b *Budget) book(ctx context.Context, name string, now time.Time, cost, ahe
 	return max(at.Sub(now), time.Millisecond), err // a place may have become free meanwhile
 }
 
-// Saw tells how many calls an answer said are left until reset.
-func (b *Budget) Saw(ctx context.Context, remaining int, reset time.Time) {
+// Observe tells how many calls an answer said are left until reset.
+func (b *Budget) Observe(ctx context.Context, remaining int, reset time.Time) {
 	now := b.now()
 	if latest := now.Add(time.Hour); reset.After(latest) {
 		reset = latest // its clock is not ours

@@ -46,7 +46,7 @@ func setupBudgets(t *testing.T) *budgetBundle {
 // take asks once and returns how long to wait.
 func take(t *testing.T, b *store.Budget, background bool) time.Duration {
 	t.Helper()
-	wait, err := b.Take(t.Context(), "", background)
+	wait, err := b.Reserve(t.Context(), "", background)
 	if err != nil {
 		t.Error(err)
 	}
@@ -158,7 +158,7 @@ func TestOnePersonHasAShare(t *testing.T) {
 	b := setupBudgets(t)
 	asks := func(caller string) (got int) {
 		for i := range 200 {
-			wait, err := b.budgets[i%2].Take(t.Context(), caller, false)
+			wait, err := b.budgets[i%2].Reserve(t.Context(), caller, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,8 +247,8 @@ func TestRemainingIsObeyed(t *testing.T) {
 	b := setupBudgets(t)
 	one := b.budgets[0]
 	reset := b.clock.Now().Add(time.Hour)
-	one.Saw(t.Context(), 20, reset)
-	one.Saw(t.Context(), 30, reset) // an older answer
+	one.Observe(t.Context(), 20, reset)
+	one.Observe(t.Context(), 30, reset) // an older answer
 	got := 0
 	for b.clock.Now().Before(reset) {
 		if take(t, one, true) == 0 {
@@ -272,21 +272,21 @@ func TestRemainingIsObeyed(t *testing.T) {
 func TestNothingRemains(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
-	b.budgets[0].Saw(t.Context(), 100, b.clock.Now().Add(time.Minute))
+	b.budgets[0].Observe(t.Context(), 100, b.clock.Now().Add(time.Minute))
 	if wait := take(t, b.budgets[0], false); wait != time.Minute {
 		t.Errorf("people wait %s", wait)
 	}
 	if wait := take(t, b.budgets[0], true); wait != 0 {
 		t.Errorf("background work waits %s", wait)
 	}
-	b.budgets[0].Saw(t.Context(), 0, b.clock.Now().Add(2*time.Minute))
+	b.budgets[0].Observe(t.Context(), 0, b.clock.Now().Add(2*time.Minute))
 	for i, budget := range b.budgets {
 		if wait := take(t, budget, false); wait != 2*time.Minute {
 			t.Errorf("replica %d waits %s", i, wait)
 		}
 	}
 	b.clock.advance(2 * time.Minute)
-	b.budgets[1].Saw(t.Context(), 0, b.clock.Now().Add(999*time.Hour))
+	b.budgets[1].Observe(t.Context(), 0, b.clock.Now().Add(999*time.Hour))
 	if wait := take(t, b.budgets[1], false); wait != time.Hour {
 		t.Errorf("a reset that cannot be: wait %s", wait)
 	}
@@ -298,7 +298,7 @@ func TestBudgetWithoutPostgres(t *testing.T) {
 	pool := dbtest.New(t)
 	b := store.NewBudget(pool, "main", newClock().Now)
 	pool.Close()
-	if _, err := b.Take(t.Context(), "", false); err == nil {
+	if _, err := b.Reserve(t.Context(), "", false); err == nil {
 		t.Error("a call is let through")
 	}
 	calls := atomic.Int64{}
@@ -350,7 +350,7 @@ func BenchmarkBudget(b *testing.B) {
 	budget := store.NewBudget(dbtest.New(b), "main", clock.Now)
 	for b.Loop() {
 		clock.advance(time.Second)
-		if wait, err := budget.Take(b.Context(), "", false); err != nil || wait != 0 {
+		if wait, err := budget.Reserve(b.Context(), "", false); err != nil || wait != 0 {
 			b.Fatal(wait, err)
 		}
 	}

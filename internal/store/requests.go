@@ -139,7 +139,7 @@ func oneRequest(ctx context.Context, q Querier, where string, args ...any) (port
 	if r.Reviews, err = reviews(ctx, q, r.ID); err != nil {
 		return r, err
 	}
-	if r.Glass, err = glass(ctx, q, r.ID); err != nil {
+	if r.BreakGlasses, err = breakGlasses(ctx, q, r.ID); err != nil {
 		return r, err
 	}
 	r.Attempts, err = attempts(ctx, q, r.ID)

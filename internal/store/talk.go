@@ -33,32 +33,32 @@ func Comments(ctx context.Context, q Querier, requestID string, limit int) ([]po
 	return list, db.Wrap(err)
 }
 
-// InsertGlass keeps that an admin did without the approvals of a request. A
+// InsertBreakGlass keeps that an admin did without the approvals of a request. A
 // second time for the same revision gives an error of KindConflict.
-func InsertGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal.Glass) error {
+func InsertBreakGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal.BreakGlass) error {
 	_, err := tx.Exec(ctx, `INSERT INTO broken_glass (request_id, revision, issuer, subject, name, reason, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, requestID, g.Revision, g.By.Issuer, g.By.Subject, g.By.Name, g.Reason, g.At)
 	return db.Wrap(err)
 }
 
-// ReviewGlass keeps the review that was owed for a revision. When it has been
+// ReviewBreakGlass keeps the review that was owed for a revision. When it has been
 // given meanwhile it returns an error of KindConflict.
-func ReviewGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal.Glass) error {
+func ReviewBreakGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal.BreakGlass) error {
 	tag, err := tx.Exec(ctx, `UPDATE broken_glass SET reviewer_issuer = $3, reviewer_subject = $4, reviewer_name = $5, comment = $6, reviewed_at = $7
 		WHERE request_id = $1 AND revision = $2 AND reviewed_at IS NULL`,
 		requestID, g.Revision, g.Reviewer.Issuer, g.Reviewer.Subject, g.Reviewer.Name, g.Comment, g.ReviewedAt)
 	return expectOne(tag.RowsAffected(), err)
 }
 
-func glass(ctx context.Context, q Querier, requestID string) ([]portal.Glass, error) {
+func breakGlasses(ctx context.Context, q Querier, requestID string) ([]portal.BreakGlass, error) {
 	rows, err := q.Query(ctx, `SELECT revision, issuer, subject, name, reason, at,
 			reviewer_issuer, reviewer_subject, reviewer_name, comment, reviewed_at
 		FROM broken_glass WHERE request_id = $1 ORDER BY revision`, requestID)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Glass, error) {
-		var g portal.Glass
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.BreakGlass, error) {
+		var g portal.BreakGlass
 		var reviewedAt *time.Time
 		err := row.Scan(&g.Revision, &g.By.Issuer, &g.By.Subject, &g.By.Name, &g.Reason, &g.At,
 			&g.Reviewer.Issuer, &g.Reviewer.Subject, &g.Reviewer.Name, &g.Comment, &reviewedAt)

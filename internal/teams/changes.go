@@ -244,7 +244,7 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, p portal.AdminChange, a
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
-	return notify.Queue(ctx, tx, notify.News{Kind: kind, ClusterID: e.ClusterID, Actor: e.Actor, Summary: summary, At: e.At})
+	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, ClusterID: e.ClusterID, Actor: e.Actor, Summary: summary, At: e.At})
 }
 
 // changeOf reads a change from its proposal.

@@ -20,7 +20,7 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 	if err := onlyAdmin(a); err != nil {
 		return err
 	}
-	var f faults
+	var f fieldErrors
 	f.checkGroup("group", "a group", group)
 	if label != "" {
 		label = f.name("label", "a label", label)

@@ -21,12 +21,12 @@ type Ownership struct {
 	Slug        string             `json:"team"` // of the team; empty: nobody's
 	Environment portal.Environment `json:"environment"`
 	Protected   bool               `json:"protected"` // no request may delete it
-	Seen        string             `json:"seen"`      // what the admin saw of it, see SeenOf; empty: as it is now
+	ETag        string             `json:"seen"`      // what the admin saw of it, see SeenOf; empty: as it is now
 }
 
-// SeenOf tells apart who owns a cluster, so that an admin does not undo
+// ETagOf tells apart who owns a cluster, so that an admin does not undo
 // unawares what another has done meanwhile.
-func SeenOf(teamID string, e portal.Environment, protected bool) string {
+func ETagOf(teamID string, e portal.Environment, protected bool) string {
 	return fmt.Sprintf("%s %s %t", teamID, e, protected)
 }
 
@@ -99,11 +99,11 @@ func (c *ownershipChange) load(ctx context.Context, tx pgx.Tx) error {
 	if c.cluster, err = store.Cluster(ctx, tx, c.ClusterID); err != nil {
 		return err
 	}
-	seen := SeenOf(c.cluster.TeamID, c.cluster.Environment, c.cluster.Protected)
-	if c.cluster.TeamID != before.TeamID || c.To.Seen != "" && c.To.Seen != seen {
+	seen := ETagOf(c.cluster.TeamID, c.cluster.Environment, c.cluster.Protected)
+	if c.cluster.TeamID != before.TeamID || c.To.ETag != "" && c.To.ETag != seen {
 		return portal.E(portal.KindConflict, "somebody else has changed what is set for "+c.cluster.Name+" meanwhile; look at it as it is now")
 	}
-	c.To.Seen = seen
+	c.To.ETag = seen
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (c *ownershipChange) record(ctx context.Context, tx pgx.Tx, by decision, ki
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
-	return notify.Queue(ctx, tx, notify.News{Kind: kind, TeamID: cmp.Or(c.losing.ID, c.winning.ID), ClusterID: c.ClusterID,
+	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, TeamID: cmp.Or(c.losing.ID, c.winning.ID), ClusterID: c.ClusterID,
 		Actor: e.Actor, Summary: e.Summary, At: e.At})
 }
 

@@ -19,7 +19,7 @@ var slugForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
 const maxQuota = 100_000
 
 func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team, error) {
-	var f faults
+	var f fieldErrors
 	t := portal.Team{
 		Slug: strings.TrimSpace(in.Slug), Name: strings.TrimSpace(in.Name),
 		MemberGroup: strings.TrimSpace(in.MemberGroup), ApproverGroup: strings.TrimSpace(in.ApproverGroup),
@@ -46,14 +46,14 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	return t, nil
 }
 
-type faults []portal.FieldError
+type fieldErrors []portal.FieldError
 
-func (f *faults) add(field, format string, args ...any) {
+func (f *fieldErrors) add(field, format string, args ...any) {
 	*f = append(*f, portal.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 // name reads the name of a team.
-func (f *faults) name(field, what, typed string) string {
+func (f *fieldErrors) name(field, what, typed string) string {
 	const most = 60
 	if typed == "" {
 		f.add(field, "Enter %s.", what)
@@ -68,7 +68,7 @@ func (f *faults) name(field, what, typed string) string {
 
 // checkGroup checks the name of a group, which is kept to the letter. Another
 // admin decides by what is seen of it.
-func (f *faults) checkGroup(field, what, s string) {
+func (f *fieldErrors) checkGroup(field, what, s string) {
 	const most = 200
 	switch n := utf8.RuneCountInString(s); {
 	case s == "":
@@ -80,7 +80,7 @@ func (f *faults) checkGroup(field, what, s string) {
 	}
 }
 
-func (f *faults) number(field, typed string) int {
+func (f *fieldErrors) number(field, typed string) int {
 	n, ok := portal.ParseNumber(typed, 0, maxQuota)
 	if !ok {
 		f.add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
@@ -91,7 +91,7 @@ func (f *faults) number(field, typed string) int {
 
 // sizes parses lines of a size and a number. A size that DigitalOcean does not
 // offer is most likely misspelt; while its offer is not known all are taken.
-func (f *faults) sizes(typed string, o portal.Options) map[string]int {
+func (f *fieldErrors) sizes(typed string, o portal.Options) map[string]int {
 	sizes := map[string]int{}
 	for line := range strings.Lines(typed) {
 		words := strings.Fields(line)

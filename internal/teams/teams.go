@@ -169,7 +169,7 @@ func (c *teamChange) apply(ctx context.Context, tx pgx.Tx, by decision) error {
 	if len(by.gains) == 0 {
 		return nil
 	}
-	return notify.Queue(ctx, tx, notify.News{Kind: e.Kind, TeamID: c.After.ID, Actor: e.Actor, Summary: e.Summary, At: e.At})
+	return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, TeamID: c.After.ID, Actor: e.Actor, Summary: e.Summary, At: e.At})
 }
 
 // record is what the trail keeps of a team.

@@ -243,7 +243,7 @@ func TestBeforeAnythingIsGiven(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	_, err := b.Assign(t.Context(), b.admin("ada"), b.web, teams.Ownership{Slug: "pay", Environment: portal.Development, Seen: teams.SeenOf("", "", true)})
+	_, err := b.Assign(t.Context(), b.admin("ada"), b.web, teams.Ownership{Slug: "pay", Environment: portal.Development, ETag: teams.ETagOf("", "", true)})
 	wantKind(t, err, portal.KindConflict)
 	if c := b.cluster(b.old); !c.Protected || c.Environment != "" {
 		t.Errorf("what nobody owns is %q, protected: %t", c.Environment, c.Protected)

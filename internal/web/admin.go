@@ -119,7 +119,7 @@ func (s *Server) ownership(c *gin.Context, v viewer) error {
 func (s *Server) assign(c *gin.Context, v viewer) error {
 	f := c.Request.PostForm
 	out, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), teams.Ownership{
-		Slug: f.Get("team"), Environment: portal.Environment(f.Get("environment")), Protected: f.Get("protected") == "true", Seen: f.Get("seen")})
+		Slug: f.Get("team"), Environment: portal.Environment(f.Get("environment")), Protected: f.Get("protected") == "true", ETag: f.Get("seen")})
 	switch {
 	case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
 		return s.showOwnership(c, v, status(err), err)
@@ -133,12 +133,12 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 	return nil
 }
 
-func seenOf(c portal.ClusterSummary) string {
-	return teams.SeenOf(c.TeamID, c.Environment, c.Protected)
+func etagOf(c portal.ClusterSummary) string {
+	return teams.ETagOf(c.TeamID, c.Environment, c.Protected)
 }
 
 func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error) error {
-	p := views.OwnershipPage{Page: s.page(c, v, "Ownership"), Teams: v.teams, Saved: query(c, "saved"), Seen: seenOf}
+	p := views.OwnershipPage{Page: s.page(c, v, "Ownership"), Teams: v.teams, Saved: query(c, "saved"), Seen: etagOf}
 	if faults := portal.FieldErrors(problem); len(faults) > 0 {
 		p.Problem = faults[0].Message
 	} else if problem != nil {

@@ -118,7 +118,7 @@ func (b *bundle) checkPlan(op portal.Operation) {
 	b.t.Helper()
 	ledger := b.ledgerNow()
 	who := portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "s"}, Groups: []string{"pay"}, Roles: []portal.Role{portal.RoleAdmin}}
-	ask := request.Ask{Operation: op.ID, ClusterID: b.ledger}
+	ask := request.SubmitInput{Operation: op.ID, ClusterID: b.ledger}
 	if strings.Contains(op.Path, "{node_pool_id}") {
 		ask.PoolID = ledger.Pools[0].ID
 	}

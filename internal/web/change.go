@@ -41,12 +41,14 @@ var (
 )
 
 // ask is what the address and the form that was sent ask for.
-func (ch change) ask(c *gin.Context) request.Ask { return ch.with(c, portal.Form(c.Request.PostForm)) }
+func (ch change) ask(c *gin.Context) request.SubmitInput {
+	return ch.with(c, portal.Form(c.Request.PostForm))
+}
 
 // with is what the address and, once it was filled in, the form ask for. Forms
 // that choose an operation which is not the page's get the page's first.
-func (ch change) with(c *gin.Context, form portal.Form) request.Ask {
-	a := request.Ask{
+func (ch change) with(c *gin.Context, form portal.Form) request.SubmitInput {
+	a := request.SubmitInput{
 		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")), Form: form,
 	}
 	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
@@ -87,7 +89,7 @@ func (s *Server) submit(ch change) personal {
 
 // again makes the form ready to be sent once more after a conflict: as one of
 // its own, with the target as it is now.
-func again(ask *request.Ask, err error) {
+func again(ask *request.SubmitInput, err error) {
 	if portal.KindOf(err) == portal.KindConflict {
 		ask.Live = true
 		ask.Form.Set("submit_key", uuid.Must(uuid.NewV7()).String())
@@ -121,7 +123,7 @@ func (s *Server) showPlan(c *gin.Context, d portal.Draft, err error) error {
 	return nil
 }
 
-func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.Ask, problem error) error {
+func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.SubmitInput, problem error) error {
 	p, code, err := s.changePage(c, v, code, ask, problem)
 	if err != nil {
 		return err
@@ -132,7 +134,7 @@ func (s *Server) showChange(c *gin.Context, v viewer, code int, ask request.Ask,
 
 // changePage plans what is asked for and says what is wrong with it. The form
 // keeps what was typed; only what it was opened with is renewed.
-func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.Ask, problem error) (views.ChangePage, int, error) {
+func (s *Server) changePage(c *gin.Context, v viewer, code int, ask request.SubmitInput, problem error) (views.ChangePage, int, error) {
 	d, err := s.Requests.Plan(c.Request.Context(), v.actor, ask)
 	return s.plannedPage(c, v, code, d, err, problem)
 }
@@ -146,7 +148,7 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 		problem, code = err, status(err)
 	}
 	if seen := d.Form.Get("seen"); c.Request.Method == http.MethodGet && seen != "" {
-		d.Seen = seen // what was typed before a fresh sign-in was typed for that
+		d.ETag = seen // what was typed before a fresh sign-in was typed for that
 	}
 	p := views.ChangePage{
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),

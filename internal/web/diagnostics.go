@@ -32,7 +32,7 @@ func (s *Server) runLint(c *gin.Context, v viewer) error {
 	return err
 }
 
-func (s *Server) showDiagnostics(c *gin.Context, v viewer, code int, ask request.Ask, problem error) error {
+func (s *Server) showDiagnostics(c *gin.Context, v viewer, code int, ask request.SubmitInput, problem error) error {
 	cluster, team, err := s.Requests.VisibleCluster(c.Request.Context(), v.actor, ask.ClusterID)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (s *Server) handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		err := h(c)
 		if portal.KindOf(err) == portal.KindStepUp {
-			err = s.askAgain(c, err)
+			err = s.requireStepUp(c, err)
 		}
 		if err != nil {
 			s.fail(c, err)

@@ -20,7 +20,7 @@ var formFields = []string{
 	"environment", "exclude_checks", "exclude_groups", "expanders", "firewall", "firewall_allowed",
 	"glass_comment", "glass_reason", "group", "ha", "include_checks", "include_groups", "justification", "key", "kind", "label",
 	"mail", "maintenance_day", "maintenance_start", "member_group", "minutes", "nodes", "note",
-	"nvidia_gpu_device_plugin", "occasions", "operation", "protected", "rdma_shared_dev_plugin", "region",
+	"nvidia_gpu_device_plugin", "topics", "operation", "protected", "rdma_shared_dev_plugin", "region",
 	"registries", "replace", "resources", "revision", "routing_agent", "seen", "service_subnet", "sizes",
 	"skip_drain", "slug", "start_at", "stop_reason", "submit_key", "surge_upgrade", "target", "team", "text",
 	"typed_name", "unneeded_time", "utilization", "version", "vpc_uuid", "zone",

@@ -42,7 +42,7 @@ func (s *Server) addChannel(find whose) personal {
 			return err
 		}
 		f := c.Request.PostForm
-		in := notify.Input{Kind: f.Get("kind"), Target: f.Get("target"), Occasions: f["occasions"]}
+		in := notify.Input{Kind: f.Get("kind"), Target: f.Get("target"), Topics: f["topics"]}
 		secret, err := s.Notify.Add(c.Request.Context(), v.actor, o.owner, in)
 		switch {
 		case portal.KindOf(err) == portal.KindInvalid && err != nil:
@@ -62,8 +62,8 @@ func (s *Server) addChannel(find whose) personal {
 // showChannels shows the owner's page with what is wrong with a new channel.
 func (s *Server) showChannels(c *gin.Context, v viewer, o owned, in notify.Input, problem error) error {
 	form := views.ChannelForm{Kind: in.Kind, Target: in.Target}
-	for _, name := range in.Occasions {
-		form.Occasions = append(form.Occasions, portal.Occasion(name))
+	for _, name := range in.Topics {
+		form.Topics = append(form.Topics, portal.Topic(name))
 	}
 	if o.owner.TeamID == "" {
 		return s.showMe(c, v, status(problem), form, problem)
@@ -118,7 +118,7 @@ func (s *Server) channelsPanel(c *gin.Context, o owned, form views.ChannelForm, 
 		}
 	}
 	if problem == nil {
-		p.Form.Occasions = portal.Occasions
+		p.Form.Topics = portal.Topics
 	}
 	var err error
 	p.Channels, err = s.Notify.Channels(c.Request.Context(), o.owner)
@@ -128,7 +128,7 @@ func (s *Server) channelsPanel(c *gin.Context, o owned, form views.ChannelForm, 
 // chooseMail keeps what the reader wants to be told by e-mail.
 func (s *Server) chooseMail(c *gin.Context, v viewer) error {
 	f := c.Request.PostForm
-	if err := s.Notify.Choose(c.Request.Context(), v.actor, f.Get("mail") != "", f["occasions"]); err != nil {
+	if err := s.Notify.Choose(c.Request.Context(), v.actor, f.Get("mail") != "", f["topics"]); err != nil {
 		return err
 	}
 	c.Redirect(http.StatusSeeOther, "/me?saved=1")

@@ -13,7 +13,7 @@ import (
 // channelForm is a webhook for failures. Pairs of names and values replace
 // what it has.
 func channelForm(changes ...string) url.Values {
-	form := url.Values{"kind": {"webhook"}, "target": {"https://hooks.example/services/canary-of-the-url"}, "occasions": {"failed", "decided"}}
+	form := url.Values{"kind": {"webhook"}, "target": {"https://hooks.example/services/canary-of-the-url"}, "topics": {"failed", "decided"}}
 	for i := 0; i+1 < len(changes); i += 2 {
 		form.Set(changes[i], changes[i+1])
 	}
@@ -27,10 +27,10 @@ func TestMailChoices(t *testing.T) {
 	checked := func() int {
 		return member.Get("/me").WantStatus(http.StatusOK).Find("form[action='/me/notifications'] input[checked]").Length()
 	}
-	if got := checked(); got != 1+len(portal.Occasions) {
+	if got := checked(); got != 1+len(portal.Topics) {
 		t.Errorf("%d boxes are ticked at first", got)
 	}
-	page := member.Post("/me/notifications", url.Values{"occasions": {"failed", "nonsense"}})
+	page := member.Post("/me/notifications", url.Values{"topics": {"failed", "nonsense"}})
 	if page.URL.Path != "/me" || page.Text("[data-testid=saved]") != "Saved." {
 		t.Errorf("%s: %s", page.URL, page.Text("main"))
 	}
@@ -91,7 +91,7 @@ func TestChannelFaults(t *testing.T) {
 		if page.Value("target") != "https://evil.example/x" || page.Find("[name=kind][value=webhook][checked]").Length() != 1 {
 			t.Errorf("%s: what was typed is lost", at.path)
 		}
-		if page.Find("form[data-testid=add-channel] [name=occasions][checked]").Length() != 2 {
+		if page.Find("form[data-testid=add-channel] [name=topics][checked]").Length() != 2 {
 			t.Errorf("%s: what was chosen is lost", at.path)
 		}
 	}

@@ -58,7 +58,7 @@ func (s *Server) requestActions() map[string]requestAction {
 			return r.BreakGlass(ctx, a, n, revision(f), f.Typed("glass_reason"))
 		},
 		"glass-review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
-			return r.ReviewGlass(ctx, a, n, f.Typed("glass_comment"))
+			return r.ReviewBreakGlass(ctx, a, n, f.Typed("glass_comment"))
 		},
 	}
 }
@@ -128,7 +128,7 @@ func (s *Server) mayDo(p *views.RequestPage, a portal.Actor) {
 	}
 	p.CanReview, p.CanWithdraw, p.CanRevise = refusal == nil, r.CanWithdraw(a), r.CanRevise(a)
 	p.CanCollect, p.CanStop = r.CanCollect(a), r.StopRefusal(a) == nil
-	p.CanBreakGlass, p.CanReviewGlass = r.GlassRefusal(a) == nil, r.GlassReviewRefusal(a) == nil
+	p.CanBreakGlass, p.CanReviewGlass = r.BreakGlassRefusal(a) == nil, r.BreakGlassReviewRefusal(a) == nil
 	p.Early = r.State == portal.Approved && s.Now().Before(r.StartsAt)
 }
 
@@ -138,7 +138,7 @@ func (s *Server) aboutRequest(ctx context.Context, a portal.Actor, p *views.Requ
 	r := &p.Request
 	var err error
 	if !r.State.Final() {
-		if r.Plan.Others, err = request.Others(ctx, s.Pool, a, *r); err != nil {
+		if r.Plan.Related, err = request.RelatedRequests(ctx, s.Pool, a, *r); err != nil {
 			return err
 		}
 	}

@@ -116,7 +116,7 @@ func (b *bundle) seed(doURL string) {
 	b.legacy = b.sim.Add(dosim.Seed{Name: "legacy", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: time.Now}
 	b.must(b.syncer.Sync(context.Background()))
-	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: &rulebook.Book{PlatformApprovers: "platform", Pool: b.pool, Now: time.Now}, Now: time.Now}
+	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: &rulebook.Service{PlatformApprovers: "platform", Pool: b.pool, Now: time.Now}, Now: time.Now}
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",

@@ -14,12 +14,12 @@ import (
 	"doksportal/views"
 )
 
-// askAgain sends readers whose sign-in is too old for what they sent to sign in
+// requireStepUp sends readers whose sign-in is too old for what they sent to sign in
 // again. What they typed waits for them on the form's page.
 //
 // A page of the portal stands between the form and the provider, because
 // browsers hold all redirects of a form to the policy's form-action.
-func (s *Server) askAgain(c *gin.Context, why error) error {
+func (s *Server) requireStepUp(c *gin.Context, why error) error {
 	if c.Request.Method != http.MethodPost {
 		return why
 	}
@@ -107,7 +107,7 @@ func (s *Server) typed(c *gin.Context, v viewer) (portal.Form, error) {
 
 // opened is what a page asks for whose form is opened, or comes back after its
 // reader has signed in again.
-func (s *Server) opened(c *gin.Context, v viewer, ch change) (request.Ask, error) {
+func (s *Server) opened(c *gin.Context, v viewer, ch change) (request.SubmitInput, error) {
 	form, err := s.typed(c, v)
 	return ch.with(c, form), err
 }

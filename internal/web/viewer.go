@@ -55,7 +55,7 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 	return s.handle(func(c *gin.Context) error {
 		actor, ok := auth.ActorFrom(c.Request.Context())
 		if !ok {
-			return s.askToSignIn(c)
+			return s.requireSignIn(c)
 		}
 		if c.Request.Method == http.MethodPost {
 			var err error
@@ -119,7 +119,7 @@ func (s *Server) admin(h personal) gin.HandlerFunc {
 	})
 }
 
-func (s *Server) askToSignIn(c *gin.Context) error {
+func (s *Server) requireSignIn(c *gin.Context) error {
 	if c.Request.Method != http.MethodGet || c.GetHeader("HX-Request") != "" || c.FullPath() == "/events" {
 		return portal.E(portal.KindUnauthorized, "your session has ended; sign in and try again")
 	}
