@@ -62,7 +62,7 @@ func Inbox(p InboxPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.ToReview) > 0 {
-				templ_7745c5c3_Err = inboxSection("to-review", "Carried out without approvals: your review is owed", p.ToReview, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = inboxSection("to-review", "Break-glass: your review is pending", p.ToReview, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

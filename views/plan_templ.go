@@ -596,9 +596,9 @@ func verdict(v portal.Verdict) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var29 string
-			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(needsText(ctx, v.Approvals))
+			templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(approvalsText(ctx, v.Approvals))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 118, Col: 48}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 118, Col: 52}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 			if templ_7745c5c3_Err != nil {
@@ -1136,8 +1136,8 @@ func PlanPanel(plan portal.Plan, problem string) templ.Component {
 	})
 }
 
-// needsText says whose approvals are needed.
-func needsText(ctx context.Context, needs []portal.ApprovalRule) string {
+// approvalsText says whose approvals are needed.
+func approvalsText(ctx context.Context, needs []portal.ApprovalRule) string {
 	words := make([]string, len(needs))
 	for i, n := range needs {
 		words[i] = n.Describe(labelsOf(ctx))

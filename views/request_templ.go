@@ -18,24 +18,24 @@ import (
 // RequestPage is the page of one request.
 type RequestPage struct {
 	Page
-	Request        portal.Request
-	Trail          []portal.Event // of the request, oldest first
-	Comments       []portal.Comment
-	Revisions      []portal.Revision // before the one that counts
-	CommentKey     string
-	CanReview      bool
-	WhyNot         string // why the reader cannot decide, while others can
-	CanWithdraw    bool
-	CanRevise      bool
-	CanStop        bool
-	CanBreakGlass  bool
-	CanReviewGlass bool
-	CanCollect     bool
-	Early          bool        // it is approved and not carried out yet
-	Digest         string      // of the plan that a decision is about
-	Typed          portal.Form // into the forms of the page; nil when nothing was
-	Faults         []portal.FieldError
-	Problem        string
+	Request             portal.Request
+	Trail               []portal.Event // of the request, oldest first
+	Comments            []portal.Comment
+	Revisions           []portal.Revision // before the one that counts
+	CommentKey          string
+	CanReview           bool
+	WhyNot              string // why the reader cannot decide, while others can
+	CanWithdraw         bool
+	CanRevise           bool
+	CanStop             bool
+	CanBreakGlass       bool
+	CanReviewBreakGlass bool
+	CanCollect          bool
+	Early               bool        // it is approved and not carried out yet
+	Digest              string      // of the plan that a decision is about
+	Typed               portal.Form // into the forms of the page; nil when nothing was
+	Faults              []portal.FieldError
+	Problem             string
 }
 
 // Request is the page /requests/{number}.

@@ -97,7 +97,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	news, err := newNotify(cfg, baseURL, pool, logger)
+	notifier, err := newNotify(cfg, baseURL, pool, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +117,11 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
 		{Name: "rates", Every: 10 * time.Minute, Run: func(ctx context.Context) error { return store.SweepRates(ctx, pool, time.Now()) }},
 		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error { return pages.SumUpRefusals(ctx) }},
-		{Name: "mail", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: news.RunMail},
-		{Name: "webhooks", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: news.RunHooks},
+		{Name: "mail", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: notifier.RunMail},
+		{Name: "webhooks", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: notifier.RunHooks},
 		{Name: "budget", Every: time.Hour, Run: budget.Sweep},
 		{Name: "access budget", Every: time.Hour, Run: access.Sweep},
-		{Name: "old news", Every: time.Hour, Run: news.Sweep},
+		{Name: "old notifications", Every: time.Hour, Run: notifier.Sweep},
 		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	hub := events.NewHub(pool, logger)
 	pages, err = web.New(web.Config{
 		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge,
-			RoleGroups: []string{cfg.AdminGroup, cfg.ApproverGroup, cfg.AuditorGroup}}, Notify: news, Hub: hub,
+			RoleGroups: []string{cfg.AdminGroup, cfg.ApproverGroup, cfg.AuditorGroup}}, Notify: notifier, Hub: hub,
 		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err

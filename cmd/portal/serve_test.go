@@ -157,7 +157,7 @@ func (s *site) requestID(number string) string {
 }
 
 // follow listens to what happens to a request and returns a channel that is
-// closed at the first news after the greeting.
+// closed at the first change after the greeting.
 func follow(t *testing.T, client *http.Client, base, id string) <-chan struct{} {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/events?topic=request:"+id, nil)

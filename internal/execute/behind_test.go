@@ -216,7 +216,7 @@ func TestRulesThatChange(t *testing.T) {
 	tests := []struct {
 		name, sql, says string
 	}{
-		{"the cluster became production", `UPDATE clusters SET environment = 'production'`, "The policy's answer has changed: it now needs 1 approval by pay-approvers or platform (before: needs no approval)"},
+		{"the cluster became production", `UPDATE clusters SET environment = 'production'`, "The policy's answer has changed: it now needs 1 approval from pay-approvers or platform (before: needs no approval)"},
 		{"the cluster's environment was taken away", `UPDATE clusters SET environment = NULL`, "The policy's answer has changed"},
 		{"the cluster was given away", `UPDATE clusters SET team_id = NULL, environment = NULL, protected = true`, "The cluster belongs to another team now."},
 		{"the size was taken away", `UPDATE teams SET quota_sizes = '{}'`, "The policy's answer has changed: It would exceed the team's quota."},

@@ -177,7 +177,7 @@ func TestNobodyIsThere(t *testing.T) {
 	}
 }
 
-func TestAdminWhoBrokeGlassIsNotThere(t *testing.T) {
+func TestAdminWhoUsedBreakGlassIsNotThere(t *testing.T) {
 	t.Parallel()
 	for _, left := range []bool{false, true} {
 		b, p := signedInPeople(t)

@@ -230,7 +230,7 @@ func TestCrowdApproves(t *testing.T) {
 		c.wantJobs(r, 1)
 		approvals, rejections := c.decisions(r)
 		if op == portal.DeleteCluster && approvals != 1 || approvals != worked || rejections > 0 || len(r.Outstanding()) > 0 {
-			t.Errorf("%d approvals and %d rejections of %d clicks that worked, still owed: %v", approvals, rejections, worked, r.Outstanding())
+			t.Errorf("%d approvals and %d rejections of %d clicks that worked, outstanding: %v", approvals, rejections, worked, r.Outstanding())
 		}
 		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventApprovedBy: approvals})
 		c.passes(r.StartsAt.Sub(c.clock.Now()))
@@ -273,7 +273,7 @@ func TestCrowdIsDivided(t *testing.T) {
 		approved := r.State == portal.Approved && rejections == 0 && len(r.Outstanding()) == 0
 		rejected := r.State == portal.Rejected && rejections == 1 && len(r.Outstanding()) > 0
 		if !approved && !rejected {
-			t.Fatalf("it is %s with %d approvals and %d rejections, still owed: %v", r.State, approvals, rejections, r.Outstanding())
+			t.Fatalf("it is %s with %d approvals and %d rejections, outstanding: %v", r.State, approvals, rejections, r.Outstanding())
 		}
 		calls := 0
 		if approved {
@@ -458,17 +458,17 @@ func TestCrowdStops(t *testing.T) {
 
 // Of many admins who do without approvals one does, and of many who review that
 // one has.
-func TestCrowdBreaksGlass(t *testing.T) {
+func TestCrowdBreakGlass(t *testing.T) {
 	crowds(t, func(t *testing.T, c *crowd) {
 		r := c.pending(portal.DeleteClusterDangerous)
 		admins := c.people(25, "admin", "admins")
 		if worked := c.atOnce(breakGlass(admins, r), breakGlass(admins, r)); worked != 1 {
-			t.Errorf("%d of 50 clicks broke glass, want one", worked)
+			t.Errorf("%d of 50 clicks broke the glass, want one", worked)
 		}
 		r = c.read(r)
 		c.want(r, portal.Approved)
 		c.wantJobs(r, 1)
-		c.wantCount(1, "times that glass was broken", `SELECT count(*) FROM broken_glass`)
+		c.wantCount(1, "break-glasses", `SELECT count(*) FROM break_glasses`)
 		c.atOnce(steps(10, r))
 		c.wantCalls("delete_cluster_dangerous", 1)
 

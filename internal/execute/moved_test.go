@@ -202,8 +202,8 @@ func TestOneBadRequestStopsNoOther(t *testing.T) {
 	b.want(b.read(list[1]), portal.Stale)
 }
 
-// Who broke one glass may review another's.
-func TestTwoGlasses(t *testing.T) {
+// Who used break-glass once may review another's.
+func TestTwoBreakGlasses(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	r := b.pending(portal.DeleteClusterDangerous)
@@ -221,8 +221,8 @@ func TestTwoGlasses(t *testing.T) {
 	}
 }
 
-// Glass does not make a request run before its requester wants it.
-func TestGlassAndSchedule(t *testing.T) {
+// Break-glass does not make a request run before its requester wants it.
+func TestBreakGlassAndSchedule(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	b.must(b.environment(portal.Production))

@@ -134,7 +134,7 @@ func (w *walker) mayRun(r portal.Request) {
 		w.fail("it was carried out %s too early", r.StartsAt.Sub(w.clock.Now()))
 	}
 	var admins int
-	w.must(w.pool.QueryRow(w.t.Context(), `SELECT count(*) FROM broken_glass g JOIN people p USING (issuer, subject)
+	w.must(w.pool.QueryRow(w.t.Context(), `SELECT count(*) FROM break_glasses g JOIN people p USING (issuer, subject)
 		WHERE g.request_id = $1 AND g.revision = $2 AND 'admins' = ANY(p.groups) AND g.subject <> 'ann'`, r.ID, r.Revision).Scan(&admins))
 	if admins == 1 {
 		return

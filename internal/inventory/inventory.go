@@ -114,8 +114,8 @@ func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	news, err := store.MarkClusterGone(ctx, tx, id, s.Now())
-	if err != nil || !news {
+	first, err := store.MarkClusterGone(ctx, tx, id, s.Now())
+	if err != nil || !first {
 		return err
 	}
 	return audit.Append(ctx, tx, portal.Event{

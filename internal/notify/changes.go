@@ -11,8 +11,8 @@ import (
 	"doksportal/internal/store"
 )
 
-// newsColumns are what fields reads.
-const newsColumns = `kind, coalesce(request_id::text, ''), coalesce(team_id::text, ''), cluster_id, issuer, subject, actor_name, summary, at`
+// notificationColumns are what fields reads.
+const notificationColumns = `kind, coalesce(request_id::text, ''), coalesce(team_id::text, ''), cluster_id, issuer, subject, actor_name, summary, at`
 
 func (n *Notification) fields() []any {
 	return []any{&n.Kind, &n.RequestID, &n.TeamID, &n.ClusterID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At}

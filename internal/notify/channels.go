@@ -159,7 +159,7 @@ func (s *Service) Remove(ctx context.Context, a portal.Actor, o portal.Owner, id
 func (s *Service) Test(ctx context.Context, a portal.Actor, o portal.Owner, id string) error {
 	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, _ string) error {
 		var recent bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM deliveries WHERE channel_id = $1 AND news_id IS NULL AND created_at > $2)`,
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM deliveries WHERE channel_id = $1 AND notification_id IS NULL AND created_at > $2)`,
 			id, s.Now().Add(-testEvery)).Scan(&recent)
 		if err != nil || recent {
 			return err // one is on its way already

@@ -17,7 +17,7 @@ import (
 // mailLane is the lane of mail to people: one mail after another.
 const mailLane = "mail"
 
-// expandAll turns all news into deliveries. News that cannot be, because of a
+// expandAll turns all notifications into deliveries. Those that cannot be, because of a
 // fault of the portal's own, keep no others waiting.
 func (s *Service) expandAll(ctx context.Context) error {
 	var errs []error
@@ -34,14 +34,14 @@ func (s *Service) expandAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// expandNext turns the next news into deliveries and returns their id, which
+// expandNext turns the next notification into deliveries and returns its id, which
 // is empty when there are none.
 func (s *Service) expandNext(ctx context.Context, after string) (string, error) {
 	var id string
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		var n Notification
-		err := tx.QueryRow(ctx, `SELECT id, `+newsColumns+`
-			FROM news WHERE expanded_at IS NULL AND id > $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`, after).
+		err := tx.QueryRow(ctx, `SELECT id, `+notificationColumns+`
+			FROM notifications WHERE expanded_at IS NULL AND id > $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`, after).
 			Scan(append([]any{&id}, n.fields()...)...)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -52,13 +52,13 @@ func (s *Service) expandNext(ctx context.Context, after string) (string, error) 
 		if err := s.expand(ctx, tx, id, n); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE news SET expanded_at = $2 WHERE id = $1`, id, s.Now())
+		_, err = tx.Exec(ctx, `UPDATE notifications SET expanded_at = $2 WHERE id = $1`, id, s.Now())
 		return err
 	})
 	return id, err
 }
 
-// expand queues a delivery to each target of those whom the news concern.
+// expand queues a delivery to each target of those whom the notification concerns.
 func (s *Service) expand(ctx context.Context, tx pgx.Tx, id string, n Notification) error {
 	topic := portal.TopicOf(n.Kind)
 	if n.RequestID == "" {
@@ -94,7 +94,7 @@ func (s *Service) queueAll(ctx context.Context, tx pgx.Tx, id string, topic port
 		}
 	}
 	for _, d := range list {
-		d.newsID, d.topic = id, topic
+		d.notificationID, d.topic = id, topic
 		if err := queueDelivery(ctx, tx, d, s.Now()); err != nil {
 			return err
 		}
@@ -104,11 +104,11 @@ func (s *Service) queueAll(ctx context.Context, tx pgx.Tx, id string, topic port
 
 // newDelivery is a delivery before it is queued.
 type newDelivery struct {
-	newsID    string // empty for a test
-	topic     portal.Topic
-	channelID string // empty: mail to the person
-	person    portal.Identity
-	lane      string
+	notificationID string // empty for a test
+	topic          portal.Topic
+	channelID      string // empty: mail to the person
+	person         portal.Identity
+	lane           string
 }
 
 func queueDelivery(ctx context.Context, tx pgx.Tx, d newDelivery, now time.Time) error {
@@ -116,9 +116,9 @@ func queueDelivery(ctx context.Context, tx pgx.Tx, d newDelivery, now time.Time)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO deliveries (id, news_id, topic, channel_id, issuer, subject, lane, next_at, created_at)
+	_, err = tx.Exec(ctx, `INSERT INTO deliveries (id, notification_id, topic, channel_id, issuer, subject, lane, next_at, created_at)
 		VALUES ($1, nullif($2, '')::uuid, $3, nullif($4, '')::uuid, $5, $6, $7, $8, $8)`,
-		id, d.newsID, d.topic, d.channelID, d.person.Issuer, d.person.Subject, d.lane, now)
+		id, d.notificationID, d.topic, d.channelID, d.person.Issuer, d.person.Subject, d.lane, now)
 	return db.Wrap(err)
 }
 
@@ -171,7 +171,7 @@ func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
 	return p, err
 }
 
-// concerned are the people whom the news concern.
+// concerned are the people whom the notification concerns.
 func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Topic, n Notification, r portal.Request) ([]reader, error) {
 	rows, err := tx.Query(ctx, readerColumns+`WHERE (groups && $1 OR (issuer = $2 AND subject = $3)) AND groups_at > $4 ORDER BY issuer, subject`,
 		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject, s.Now().Add(-portal.KnownFor))

@@ -17,7 +17,7 @@ const deliveryQuery = `SELECT d.id, d.topic, coalesce(r.number, 0), coalesce(c.k
 		d.state, d.attempts, d.next_at, d.fault, d.created_at, coalesce(d.ended_at, 'epoch')
 	FROM deliveries d LEFT JOIN channels c ON c.id = d.channel_id LEFT JOIN teams t ON t.id = c.team_id
 		LEFT JOIN people p ON p.issuer = d.issuer AND p.subject = d.subject
-		LEFT JOIN news n ON n.id = d.news_id LEFT JOIN requests r ON r.id = n.request_id `
+		LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN requests r ON r.id = n.request_id `
 
 func scanDelivery(row pgx.CollectableRow) (portal.Delivery, error) {
 	var d portal.Delivery

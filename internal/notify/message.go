@@ -29,7 +29,7 @@ type line struct{ label, text string }
 // message is what a delivery has to say now. It reports false when that is no
 // longer true, or no longer the business of whom it is for.
 func (s *Service) message(ctx context.Context, d claimed) (message, bool, error) {
-	if d.newsID == "" {
+	if d.notificationID == "" {
 		return s.testMessage(d), true, nil
 	}
 	n, r, err := s.situation(ctx, d)

@@ -34,7 +34,7 @@ type Notification struct {
 	At        time.Time
 }
 
-// Queue writes news down in the transaction of what they tell. Kinds that
+// Queue writes a notification down in the transaction of what it tells. Kinds that
 // nobody is told of leave nothing.
 func Queue(ctx context.Context, tx pgx.Tx, n Notification) error {
 	if portal.TopicOf(n.Kind) == "" {
@@ -44,7 +44,7 @@ func Queue(ctx context.Context, tx pgx.Tx, n Notification) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO news (id, kind, request_id, team_id, cluster_id, issuer, subject, actor_name, summary, at)
+	_, err = tx.Exec(ctx, `INSERT INTO notifications (id, kind, request_id, team_id, cluster_id, issuer, subject, actor_name, summary, at)
 		VALUES (@id, @kind, nullif(@request, '')::uuid, nullif(@team, '')::uuid, @cluster, @issuer, @subject, @name, @summary, @at)`,
 		pgx.NamedArgs{"id": id, "kind": n.Kind, "request": n.RequestID, "team": n.TeamID, "cluster": n.ClusterID,
 			"issuer": n.Actor.Issuer, "subject": n.Actor.Subject, "name": n.Actor.Name, "summary": n.Summary, "at": n.At})

@@ -21,20 +21,20 @@ const (
 	writeFor  = 5 * time.Second     // to note what came of an attempt
 	mostTries = 12                  // before a delivery is given up, after about a day
 	firstWait = 40 * time.Second    // before the second attempt; it doubles with each
-	keepFor   = 30 * 24 * time.Hour // that news and what became of them can be looked at
+	keepFor   = 30 * 24 * time.Hour // that notifications and what became of them can be looked at
 )
 
 // claimed is a delivery that is being sent, with all that is needed for it.
 type claimed struct {
-	id        string
-	newsID    string // empty for a test
-	topic     portal.Topic
-	channelID string
-	person    portal.Identity
-	attempts  int // with the one under way
-	kind      portal.ChannelKind
-	target    []byte // sealed
-	createdAt time.Time
+	id             string
+	notificationID string // empty for a test
+	topic          portal.Topic
+	channelID      string
+	person         portal.Identity
+	attempts       int // with the one under way
+	kind           portal.ChannelKind
+	target         []byte // sealed
+	createdAt      time.Time
 }
 
 // claim takes the next delivery of a lane for a while, in which nobody else
@@ -50,10 +50,10 @@ func (s *Service) claim(ctx context.Context, lane string) (claimed, bool, error)
 		), taken AS (
 			UPDATE deliveries d SET attempts = attempts + 1, next_at = $3 FROM next WHERE d.id = next.id RETURNING d.*
 		)
-		SELECT t.id, coalesce(t.news_id::text, ''), t.topic, coalesce(t.channel_id::text, ''), t.issuer, t.subject,
+		SELECT t.id, coalesce(t.notification_id::text, ''), t.topic, coalesce(t.channel_id::text, ''), t.issuer, t.subject,
 			t.attempts, coalesce(c.kind, 'mail'), c.target, t.created_at
 		FROM taken t LEFT JOIN channels c ON c.id = t.channel_id`, lane, now, now.Add(lease)).
-		Scan(&d.id, &d.newsID, &d.topic, &d.channelID, &d.person.Issuer, &d.person.Subject,
+		Scan(&d.id, &d.notificationID, &d.topic, &d.channelID, &d.person.Issuer, &d.person.Subject,
 			&d.attempts, &d.kind, &d.target, &d.createdAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return d, false, nil
@@ -86,7 +86,7 @@ func wait(attempts int) time.Duration {
 // situation is what a delivery has to tell, as it is now.
 func (s *Service) situation(ctx context.Context, d claimed) (Notification, portal.Request, error) {
 	var n Notification
-	err := s.Pool.QueryRow(ctx, `SELECT `+newsColumns+` FROM news WHERE id = $1`, d.newsID).Scan(n.fields()...)
+	err := s.Pool.QueryRow(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE id = $1`, d.notificationID).Scan(n.fields()...)
 	if err != nil || n.RequestID == "" {
 		return n, portal.Request{}, db.Wrap(err)
 	}
@@ -104,12 +104,12 @@ func (s *Service) reader(ctx context.Context, q store.Querier, id portal.Identit
 	return p, db.Wrap(err)
 }
 
-// Sweep removes news that nobody looks at any more. A task calls it.
+// Sweep removes notifications that nobody looks at any more. A task calls it.
 func (s *Service) Sweep(ctx context.Context) error {
 	old := s.Now().Add(-keepFor)
-	if _, err := s.Pool.Exec(ctx, `DELETE FROM news WHERE at < $1 AND expanded_at IS NOT NULL`, old); err != nil {
+	if _, err := s.Pool.Exec(ctx, `DELETE FROM notifications WHERE at < $1 AND expanded_at IS NOT NULL`, old); err != nil {
 		return db.Wrap(err)
 	}
-	_, err := s.Pool.Exec(ctx, `DELETE FROM deliveries WHERE news_id IS NULL AND created_at < $1`, old)
+	_, err := s.Pool.Exec(ctx, `DELETE FROM deliveries WHERE notification_id IS NULL AND created_at < $1`, old)
 	return db.Wrap(err)
 }

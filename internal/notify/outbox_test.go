@@ -282,7 +282,7 @@ func TestSweep(t *testing.T) {
 	b.ask(one("pay-approvers"))
 	b.round()
 	count := func() (n int) {
-		b.must(b.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM news) + (SELECT count(*) FROM deliveries)`).Scan(&n))
+		b.must(b.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM deliveries)`).Scan(&n))
 		return n
 	}
 	b.must(b.service.Sweep(t.Context()))

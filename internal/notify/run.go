@@ -19,7 +19,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return errors.Join(expanded, g.Wait())
 }
 
-// RunMail turns news into deliveries and sends those that are mail. A task
+// RunMail turns notifications into deliveries and sends those that are mail. A task
 // calls it again and again, and another RunHooks: mail does not wait for
 // webhooks that do not answer.
 func (s *Service) RunMail(ctx context.Context) error {
@@ -80,7 +80,7 @@ func (s *Service) note(ctx context.Context, d claimed, current bool, f *failure)
 		return s.end(ctx, d, portal.DeliveryOvertaken, "")
 	case f == nil:
 		return s.end(ctx, d, portal.DeliverySent, "")
-	case f.final || d.attempts >= mostTries || d.newsID == "": // a test is to say at once what is wrong
+	case f.final || d.attempts >= mostTries || d.notificationID == "": // a test is to say at once what is wrong
 		s.Logger.Warn("notification given up", "delivery", d.id, "attempts", d.attempts, "fault", f.words)
 		return s.end(ctx, d, portal.DeliveryGivenUp, f.words)
 	}

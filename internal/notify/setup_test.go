@@ -151,9 +151,9 @@ func (b *bundle) ask(needs ...portal.ApprovalRule) portal.Request {
 	return r
 }
 
-// one is the need for an approval by somebody of the groups.
+// one is the need for an approval from somebody of the groups.
 func one(groups ...string) portal.ApprovalRule {
-	return portal.ApprovalRule{Approvals: 1, Groups: groups}
+	return portal.ApprovalRule{Count: 1, Groups: groups}
 }
 
 // tell records that somebody did something to a request.
@@ -164,7 +164,7 @@ func (b *bundle) tell(r portal.Request, kind portal.EventKind, a portal.Actor) {
 	})
 }
 
-// approve records an approval, which decides the request unless more are owed.
+// approve records an approval, which decides the request unless more are outstanding.
 func (b *bundle) approve(r portal.Request, a portal.Actor) {
 	b.t.Helper()
 	b.tx(func(tx pgx.Tx) error {

@@ -235,7 +235,7 @@ func TestSecretsStayAway(t *testing.T) {
 		b.clock.advance(24 * time.Hour)
 	}
 	shown := b.log.String() + fmt.Sprintf("%+v", b.undelivered())
-	for _, table := range []string{"channels", "deliveries", "news", "events", "mail_choices"} {
+	for _, table := range []string{"channels", "deliveries", "notifications", "events", "mail_choices"} {
 		var rows string
 		b.must(b.pool.QueryRow(t.Context(), `SELECT coalesce(string_agg(to_jsonb(x)::text, E'\n'), '') FROM `+table+` x`).Scan(&rows))
 		shown += rows

@@ -35,10 +35,10 @@ func Differ(before, after portal.Verdict) (Difference, bool) {
 
 var kinds = map[portal.Decision]string{portal.Allow: "allowed", portal.Approve: "needs approval", portal.Deny: "denied"}
 
-// sameApprovals compares needs, in whichever order their groups are.
+// sameApprovals compares approval rules, in whichever order their groups are.
 func sameApprovals(a, b []portal.ApprovalRule) bool {
 	return slices.EqualFunc(a, b, func(x, y portal.ApprovalRule) bool {
-		return x.Approvals == y.Approvals &&
+		return x.Count == y.Count &&
 			slices.Equal(slices.Sorted(slices.Values(x.Groups)), slices.Sorted(slices.Values(y.Groups)))
 	})
 }

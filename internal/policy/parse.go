@@ -228,16 +228,16 @@ func (r *reader) approvals(n ast.Node) []approvalRule {
 	if len(list) > maxNeeds {
 		r.fault(n, "A rule asks for at most %d kinds of approval.", maxNeeds)
 	}
-	var needs []approvalRule
+	var rules []approvalRule
 	for _, part := range list {
 		m := r.members(part, "approvals", "from")
 		if m["approvals"] == nil || m["from"] == nil {
 			r.fault(part, "Say how many approvals and whose, like {approvals: 1, from: [team, platform]}.")
 			continue
 		}
-		needs = append(needs, approvalRule{approvals: r.number(m["approvals"], 1, maxApprovals), from: r.words(m["from"], "approvers", r.checkApprovers)})
+		rules = append(rules, approvalRule{count: r.number(m["approvals"], 1, maxApprovals), from: r.words(m["from"], "approvers", r.checkApprovers)})
 	}
-	return needs
+	return rules
 }
 
 func (r *reader) checkApprovers(n ast.Node, word string) {

@@ -44,7 +44,7 @@ func BuiltIn() *Policy {
 // Rules is the number of rules.
 func (p *Policy) Rules() int { return len(p.rules) }
 
-// Names reports whether a rule asks for approvals by one of the groups, by its
+// Names reports whether a rule asks for approvals from one of the groups, by its
 // name.
 func (p *Policy) Names(groups []string) bool {
 	return slices.ContainsFunc(p.Groups(), func(group string) bool { return slices.Contains(groups, group) })

@@ -16,11 +16,11 @@ import (
 )
 
 // say is a verdict in short: its decision and, for each need, how many
-// approvals by whom.
+// approvals from whom.
 func say(v portal.Verdict) string {
 	words := []string{string(v.Decision)}
 	for _, n := range v.Approvals {
-		words = append(words, fmt.Sprintf("%d %s", n.Approvals, strings.Join(n.Groups, "/")))
+		words = append(words, fmt.Sprintf("%d %s", n.Count, strings.Join(n.Groups, "/")))
 	}
 	return strings.Join(words, ", ")
 }
@@ -113,7 +113,7 @@ func TestBuiltInTerms(t *testing.T) {
 	got := p.Judge(input(portal.DeleteClusterDangerous, "", false))
 	want := portal.Verdict{
 		Decision: portal.Approve, Rule: "deletions with all data", Policy: 7, Reason: got.Reason,
-		Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}},
+		Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"team"}}, {Count: 1, Groups: []string{"platform"}}},
 		Terms:     portal.Terms{WaitFor: 7 * 24 * time.Hour, HoldFor: 24 * time.Hour, LongestAccess: 8 * time.Hour, CoolOff: 15 * time.Minute, FreshSignIn: true, TypedName: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -241,7 +241,7 @@ func TestDeterministic(t *testing.T) {
 	in := input(portal.CreateCluster, "", false)
 	empty := in
 	empty.Cluster.Tags, empty.Actor.Groups = []string{}, []string{}
-	const want = `{"decision":"approve","reason":"The rule “a” asks for it.","needs":[{"approvals":2,"groups":["x","team"]}],"rule":"a","policy":0,` +
+	const want = `{"decision":"approve","reason":"The rule “a” asks for it.","approvals":[{"count":2,"groups":["x","team"]}],"rule":"a","policy":0,` +
 		`"wait_for":604800000000000,"hold_for":86400000000000,"cool_off":0,"fresh_sign_in":false,"typed_name":false,"longest_access":28800000000000,` +
 		`"windows":[{"days":[1,2],"from":"09:00","to":"17:00","zone":"UTC"}]}`
 	var all sync.WaitGroup

@@ -28,10 +28,10 @@ const (
 	fromGroup    = "group:"
 )
 
-// approvalRule is a number of approvals by people of whom rules speak.
+// approvalRule is a number of approvals from people of whom rules speak.
 type approvalRule struct {
-	approvals int
-	from      []string
+	count int
+	from  []string
 }
 
 // selects reports whether the rule speaks of such requests, its condition
@@ -55,7 +55,7 @@ func (r *rule) verdict(team, platform string) portal.Verdict {
 		if len(groups) == 0 {
 			return r.deny(nobody(n))
 		}
-		v.Approvals = append(v.Approvals, portal.ApprovalRule{Approvals: n.approvals, Groups: groups})
+		v.Approvals = append(v.Approvals, portal.ApprovalRule{Count: n.count, Groups: groups})
 	}
 	return v
 }

@@ -40,7 +40,7 @@ func (r *rule) describe() string {
 	}
 	list := make([]string, len(r.approvals))
 	for i, n := range r.approvals {
-		list[i] = approvals(n.approvals) + " by " + strings.Join(approvers(n.from), " or ")
+		list[i] = approvals(n.count) + " from " + strings.Join(approvers(n.from), " or ")
 	}
 	return strings.Join(list, " and ") + by
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Describe says what the verdict asks for, e.g. "needs 2 approvals by dba".
+// Describe says what the verdict asks for, e.g. "needs 2 approvals from dba".
 func (v Verdict) Describe() string {
 	switch v.Decision {
 	case Allow:
@@ -14,20 +14,20 @@ func (v Verdict) Describe() string {
 	case Deny:
 		return "is not possible: " + v.Reason
 	}
-	needs := make([]string, len(v.Approvals))
+	rules := make([]string, len(v.Approvals))
 	for i, n := range v.Approvals {
-		needs[i] = n.Describe(nil)
+		rules[i] = n.Describe(nil)
 	}
-	return "needs " + strings.Join(needs, " and ")
+	return "needs " + strings.Join(rules, " and ")
 }
 
-// Describe says whose approvals are needed, e.g. "1 approval by dba or platform".
+// Describe says whose approvals are needed, e.g. "1 approval from dba or platform".
 func (n ApprovalRule) Describe(labels GroupLabels) string {
 	approvals := "1 approval"
-	if n.Approvals != 1 {
-		approvals = fmt.Sprintf("%d approvals", n.Approvals)
+	if n.Count != 1 {
+		approvals = fmt.Sprintf("%d approvals", n.Count)
 	}
-	return approvals + " by " + strings.Join(labels.All(n.Groups), " or ")
+	return approvals + " from " + strings.Join(labels.All(n.Groups), " or ")
 }
 
 // Differs says in plain words how v, the policy's answer now, differs from

@@ -23,8 +23,8 @@ func TestGroupLabels(t *testing.T) {
 	if labels.Of("pay") != "Payroll" || labels.Of("payx") != "payx" || portal.GroupLabels(nil).Of("pay") != "pay" {
 		t.Error("a label is not found, or one is where there is none")
 	}
-	need := portal.ApprovalRule{Approvals: 2, Groups: []string{id, "platform"}}
-	if got := need.Describe(labels); got != "2 approvals by Payments or platform" {
+	need := portal.ApprovalRule{Count: 2, Groups: []string{id, "platform"}}
+	if got := need.Describe(labels); got != "2 approvals from Payments or platform" {
 		t.Error(got)
 	}
 }

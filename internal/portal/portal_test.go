@@ -20,9 +20,9 @@ func actor(subject string, groups []string, roles ...portal.Role) portal.Actor {
 func TestReviewRefusal(t *testing.T) {
 	t.Parallel()
 	pending := portal.Request{State: portal.Pending, Requester: requester, Team: team, Digest: "d",
-		Plan: portal.Plan{Verdict: portal.Verdict{Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"pay-approvers", "platform"}}}}}}
+		Plan: portal.Plan{Verdict: portal.Verdict{Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"pay-approvers", "platform"}}}}}}
 	platformOnly := pending
-	platformOnly.Plan.Verdict.Approvals = []portal.ApprovalRule{{Approvals: 1, Groups: []string{"platform"}}}
+	platformOnly.Plan.Verdict.Approvals = []portal.ApprovalRule{{Count: 1, Groups: []string{"platform"}}}
 	reviewed := pending
 	reviewed.Reviews = []portal.Review{{Reviewer: actor("bob", nil).Person(), Decision: portal.ReviewApprove, Digest: "older"}}
 	executing := pending
@@ -128,19 +128,19 @@ func digest(t *testing.T, op portal.OperationID, p portal.Params, v portal.Verdi
 }
 
 func needs(approvals int, groups ...string) portal.Verdict {
-	return portal.Verdict{Decision: portal.Approve, Approvals: []portal.ApprovalRule{{Approvals: approvals, Groups: groups}}}
+	return portal.Verdict{Decision: portal.Approve, Approvals: []portal.ApprovalRule{{Count: approvals, Groups: groups}}}
 }
 
 // All needs must be met, and each person serves one of them.
 func TestOwed(t *testing.T) {
 	t.Parallel()
-	both := portal.Verdict{Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"team"}}, {Approvals: 1, Groups: []string{"platform"}}}}
-	two := portal.Verdict{Approvals: []portal.ApprovalRule{{Approvals: 2, Groups: []string{"team", "platform"}}}}
+	both := portal.Verdict{Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"team"}}, {Count: 1, Groups: []string{"platform"}}}}
+	two := portal.Verdict{Approvals: []portal.ApprovalRule{{Count: 2, Groups: []string{"team", "platform"}}}}
 	for _, c := range []struct {
-		name    string
-		verdict portal.Verdict
-		people  [][]string
-		owed    int
+		name        string
+		verdict     portal.Verdict
+		people      [][]string
+		outstanding int
 	}{
 		{"nobody", both, nil, 2},
 		{"two of the team", both, [][]string{{"team"}, {"team"}}, 1},
@@ -157,10 +157,10 @@ func TestOwed(t *testing.T) {
 	} {
 		got := 0
 		for _, n := range c.verdict.Outstanding(c.people) {
-			got += n.Approvals
+			got += n.Count
 		}
-		if got != c.owed {
-			t.Errorf("%s: %d approvals are owed, want %d", c.name, got, c.owed)
+		if got != c.outstanding {
+			t.Errorf("%s: %d approvals are outstanding, want %d", c.name, got, c.outstanding)
 		}
 	}
 }

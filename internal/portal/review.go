@@ -42,7 +42,7 @@ type BreakGlass struct {
 	By         Person
 	Reason     string
 	At         time.Time
-	Reviewer   Person // zero while the review is owed
+	Reviewer   Person // zero while the review is pending
 	Comment    string // of the reviewer
 	ReviewedAt time.Time
 }
@@ -156,7 +156,7 @@ func (r Request) BreakGlassRefusal(a Actor) error {
 	return nil
 }
 
-// ActiveBreakGlass is the glass that was broken for the request as it is planned now, nil
+// ActiveBreakGlass is the break-glass of the current revision, nil
 // when none was.
 func (r Request) ActiveBreakGlass() *BreakGlass {
 	for i := range r.BreakGlasses {
@@ -167,7 +167,7 @@ func (r Request) ActiveBreakGlass() *BreakGlass {
 	return nil
 }
 
-// PendingReview is the glass whose review is owed and that a has not broken, nil
+// PendingReview is the break-glass whose review is pending and is not by a, nil
 // when there is none.
 func (r Request) PendingReview(a Actor) *BreakGlass {
 	for i, g := range r.BreakGlasses {
@@ -178,7 +178,7 @@ func (r Request) PendingReview(a Actor) *BreakGlass {
 	return nil
 }
 
-// BreakGlassReviewRefusal says why a may not give the review that is owed, nil when
+// BreakGlassReviewRefusal says why a may not give the pending review, nil when
 // they may: admins and those who could have approved, but for the two whose
 // word it ran on.
 func (r Request) BreakGlassReviewRefusal(a Actor) error {
@@ -192,7 +192,7 @@ func (r Request) BreakGlassReviewRefusal(a Actor) error {
 	case r.PendingReview(a) == nil && own:
 		return E(KindForbidden, "you did this yourself; somebody else has to review it")
 	case r.PendingReview(a) == nil:
-		return E(KindConflict, "no review is owed")
+		return E(KindConflict, "no review is pending")
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ const (
 type Verdict struct {
 	Decision  Decision       `json:"decision"`
 	Reason    string         `json:"reason"`
-	Approvals []ApprovalRule `json:"needs"`  // all of which must be met; empty unless Approve
-	Rule      string         `json:"rule"`   // name of the rule that matched; empty when none did
-	Policy    int            `json:"policy"` // version that it was judged by
+	Approvals []ApprovalRule `json:"approvals"` // all of which must be met; empty unless Approve
+	Rule      string         `json:"rule"`      // name of the rule that matched; empty when none did
+	Policy    int            `json:"policy"`    // version that it was judged by
 	Terms
 }
 
@@ -36,10 +36,10 @@ type Terms struct {
 	Windows       []Window      `json:"windows"`        // in one of which it is carried out; empty: at any time
 }
 
-// ApprovalRule is a number of approvals by people of certain groups.
+// ApprovalRule is a number of approvals from people of certain groups.
 type ApprovalRule struct {
-	Approvals int      `json:"approvals"`
-	Groups    []string `json:"groups"` // each approver is in at least one of them
+	Count  int      `json:"count"`
+	Groups []string `json:"groups"` // each approver is in at least one of them
 }
 
 // Groups are those whose members may approve.
@@ -55,13 +55,13 @@ func (v Verdict) Groups() []string {
 // Outstanding returns the needs that people with these groups do not meet. Each of
 // them counts once, for whichever need they serve best.
 func (v Verdict) Outstanding(people [][]string) []ApprovalRule {
-	var owed []ApprovalRule
+	var outstanding []ApprovalRule
 	for i, missing := range v.Missing(people) {
 		if missing > 0 {
-			owed = append(owed, ApprovalRule{Approvals: missing, Groups: v.Approvals[i].Groups})
+			outstanding = append(outstanding, ApprovalRule{Count: missing, Groups: v.Approvals[i].Groups})
 		}
 	}
-	return owed
+	return outstanding
 }
 
 // Missing is, for each need, how many approvals people with these groups leave
@@ -71,7 +71,7 @@ func (v Verdict) Missing(people [][]string) []int {
 	taken := make([]int, len(people)) // one more than the place that each person fills; 0: none
 	place := 0
 	for i, n := range v.Approvals {
-		for range n.Approvals {
+		for range n.Count {
 			place++
 			if !v.fill(place, people, taken, map[int]bool{}) {
 				missing[i]++
@@ -102,10 +102,10 @@ func (v Verdict) fill(place int, people [][]string, taken []int, seen map[int]bo
 // numbered from 1, need by need.
 func (v Verdict) groupsOf(place int) []string {
 	for _, n := range v.Approvals {
-		if place <= n.Approvals {
+		if place <= n.Count {
 			return n.Groups
 		}
-		place -= n.Approvals
+		place -= n.Count
 	}
 	return nil
 }

@@ -49,9 +49,9 @@ func may(r portal.Request, a portal.Actor) string {
 	return strings.Join(list, ", ")
 }
 
-// asked is a request of Ann's that needs approvals by two groups.
+// asked is a request of Ann's that needs approvals from two groups.
 func asked(state portal.State, op portal.OperationID) portal.Request {
-	needs := []portal.ApprovalRule{{Approvals: 2, Groups: []string{"pay-approvers", "sre"}}}
+	needs := []portal.ApprovalRule{{Count: 2, Groups: []string{"pay-approvers", "sre"}}}
 	return portal.Request{State: state, Operation: op, Requester: requester, Team: team, Digest: "d", Revision: 2, Plan: portal.Plan{Verdict: portal.Verdict{Approvals: needs}}}
 }
 
@@ -165,13 +165,13 @@ func TestWhichApprovalsCount(t *testing.T) {
 	}
 }
 
-// Glass that was broken for an earlier plan does not count for the one that is.
-func TestWhichGlassCounts(t *testing.T) {
+// A break-glass of an earlier plan does not count for the one that is.
+func TestWhichBreakGlassCounts(t *testing.T) {
 	t.Parallel()
 	r := asked(portal.Approved, portal.DeleteCluster)
 	r.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person()}}
 	if r.ActiveBreakGlass() != nil {
-		t.Error("the glass of an earlier plan counts")
+		t.Error("the break-glass of an earlier plan counts")
 	}
 	r.BreakGlasses = append(r.BreakGlasses, portal.BreakGlass{Revision: 2, By: actor("other", nil).Person()})
 	if g := r.ActiveBreakGlass(); g == nil || g.By.Subject != "other" {
@@ -180,10 +180,10 @@ func TestWhichGlassCounts(t *testing.T) {
 }
 
 // Why somebody may not review what was done without approvals.
-func TestWhyGlassIsNotReviewed(t *testing.T) {
+func TestWhyBreakGlassIsNotReviewed(t *testing.T) {
 	t.Parallel()
-	owed := portal.BreakGlass{Revision: 2, By: actor("admin", nil).Person()}
-	given := owed
+	outstanding := portal.BreakGlass{Revision: 2, By: actor("admin", nil).Person()}
+	given := outstanding
 	given.Reviewer = actor("other", nil).Person()
 	admin, sre := actor("admin", nil, portal.RoleAdmin), actor("sre", []string{"sre"})
 	for _, tt := range []struct {
@@ -192,12 +192,12 @@ func TestWhyGlassIsNotReviewed(t *testing.T) {
 		glass []portal.BreakGlass
 		want  portal.Kind
 	}{
-		{"who broke it", admin, []portal.BreakGlass{owed}, portal.KindForbidden},
+		{"who broke it", admin, []portal.BreakGlass{outstanding}, portal.KindForbidden},
 		{"who broke it, once it is reviewed", admin, []portal.BreakGlass{given}, portal.KindConflict},
 		{"who broke none", sre, []portal.BreakGlass{given}, portal.KindConflict},
 		{"where none was broken", admin, nil, portal.KindConflict},
-		{"where another's is reviewed and one's own is not", admin, []portal.BreakGlass{{Revision: 1, By: sre.Person(), Reviewer: admin.Person()}, owed}, portal.KindForbidden},
-		{"who may not", actor("member", []string{"pay"}), []portal.BreakGlass{owed}, portal.KindForbidden},
+		{"where another's is reviewed and one's own is not", admin, []portal.BreakGlass{{Revision: 1, By: sre.Person(), Reviewer: admin.Person()}, outstanding}, portal.KindForbidden},
+		{"who may not", actor("member", []string{"pay"}), []portal.BreakGlass{outstanding}, portal.KindForbidden},
 	} {
 		r := asked(portal.Executing, portal.DeleteCluster)
 		r.BreakGlasses = tt.glass

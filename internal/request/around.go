@@ -42,11 +42,11 @@ func RelatedRequests(ctx context.Context, q store.Querier, a portal.Actor, r por
 }
 
 // concern says that nobody is known who could give the approvals.
-func concern(owed []portal.ApprovalRule) string {
-	needs := make([]string, len(owed))
-	for i, n := range owed {
-		needs[i] = fmt.Sprintf("%d by %s", n.Approvals, strings.Join(n.Groups, " or "))
+func concern(outstanding []portal.ApprovalRule) string {
+	rules := make([]string, len(outstanding))
+	for i, n := range outstanding {
+		rules[i] = fmt.Sprintf("%d by %s", n.Count, strings.Join(n.Groups, " or "))
 	}
-	return "Of the people who have signed in to the portal nobody else could give the approvals that are needed (" + strings.Join(needs, ", ") +
+	return "Of the people who have signed in to the portal nobody else could give the approvals that are needed (" + strings.Join(rules, ", ") +
 		"). It would wait until somebody in that group signs in, or expire."
 }

@@ -44,7 +44,7 @@ func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key
 			return portal.E(portal.KindLimited, fmt.Sprintf("you have written %d comments within an hour, which is the most; try again later", n))
 		}
 		c := portal.Comment{ID: commentID(r.ID, a.Identity, key, text), Author: a.Person(), Text: strings.TrimSpace(text), CreatedAt: s.Now()}
-		if news, err := store.InsertComment(ctx, tx, r.ID, c); err != nil || !news {
+		if added, err := store.InsertComment(ctx, tx, r.ID, c); err != nil || !added {
 			return err
 		}
 		return Record(ctx, tx, r, Step{

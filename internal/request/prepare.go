@@ -303,16 +303,16 @@ func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Act
 		return err
 	}
 	d.Plan.Verdict = verdict(rules, in)
-	owed := d.Plan.Verdict.Approvals
-	if len(owed) == 0 {
+	outstanding := d.Plan.Verdict.Approvals
+	if len(outstanding) == 0 {
 		return nil
 	}
 	people, err := store.GroupsOfOthers(ctx, q, d.Plan.Verdict.Groups(), a.Identity, s.Now().Add(-portal.KnownFor))
 	if err != nil {
 		return err
 	}
-	if owed = d.Plan.Verdict.Outstanding(people); len(owed) > 0 {
-		d.Plan.Concern = concern(owed)
+	if outstanding = d.Plan.Verdict.Outstanding(people); len(outstanding) > 0 {
+		d.Plan.Concern = concern(outstanding)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func (b *bundle) states() string {
 // version that it is then written down as, once, however many replicas start.
 func TestEnsure(t *testing.T) {
 	b := setup(t)
-	const builtIn = "1 1 approval by team or platform"
+	const builtIn = "1 1 approval from team or platform"
 	if got := b.decision(); got != builtIn {
 		t.Error(got)
 	}
@@ -196,7 +196,7 @@ func TestEasierTakesTwo(t *testing.T) {
 	if p.Version != 2 || p.State != portal.PolicyProposed {
 		t.Errorf("%+v", p)
 	}
-	if got := b.decision(); got != "1 1 approval by team or platform" {
+	if got := b.decision(); got != "1 1 approval from team or platform" {
 		t.Errorf("in force before the decision: %s", got)
 	}
 	waiting, easier, err := b.book.Proposed(t.Context())
@@ -371,7 +371,7 @@ func TestUnreadablePolicy(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
-	if got := b.decision(); got != "2 1 approval by team or platform" {
+	if got := b.decision(); got != "2 1 approval from team or platform" {
 		t.Error(got)
 	}
 }
@@ -432,7 +432,7 @@ rules:
 		Counts: []rulebook.Count{{"allowed, before needs approval", 1}, {"denied, before allowed", 1}, {"other terms", 1}},
 		Changed: []rulebook.Changed{
 			{5, "Get kubeconfig", policy.Difference{Kind: "other terms", Before: "longest access 1h", After: "longest access 30m"}},
-			{4, "Delete cluster", policy.Difference{Kind: "allowed, before needs approval", Before: "1 approval by team or platform", After: "allowed at once"}},
+			{4, "Delete cluster", policy.Difference{Kind: "allowed, before needs approval", Before: "1 approval from team or platform", After: "allowed at once"}},
 			{3, "Create cluster", policy.Difference{Kind: "denied, before allowed", Before: "allowed at once", After: "denied"}},
 		},
 	}
@@ -484,7 +484,7 @@ func TestInForceInTransaction(t *testing.T) {
 	if !errors.Is(err, rolledBack) {
 		t.Fatal(err)
 	}
-	if got := b.decision(); got != "1 1 approval by team or platform" {
+	if got := b.decision(); got != "1 1 approval from team or platform" {
 		t.Error(got)
 	}
 }

@@ -159,14 +159,14 @@ func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal
 }
 
 // Protect sets whether requests may delete the cluster. It reports whether that
-// is news.
+// changed anything.
 func Protect(ctx context.Context, tx pgx.Tx, id string, protected bool) (bool, error) {
 	tag, err := tx.Exec(ctx, `UPDATE clusters SET protected = $2 WHERE id = $1 AND protected <> $2`, id, protected)
 	return err == nil && tag.RowsAffected() > 0, db.Wrap(err)
 }
 
 // MarkClusterGone records that DigitalOcean no longer has the cluster. It
-// reports whether that is news.
+// reports whether that changed anything.
 func MarkClusterGone(ctx context.Context, tx pgx.Tx, id string, now time.Time) (bool, error) {
 	tag, err := tx.Exec(ctx, `UPDATE clusters SET gone_at = $2, seen_at = $2
 		WHERE id = $1 AND gone_at IS NULL`, id, now)

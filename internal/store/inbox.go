@@ -20,7 +20,7 @@ const toDecide = `r.state = 'pending' AND r.approver_groups && $3::text[] AND NO
 // for the review of a person: $1 issuer, $2 subject, $3 groups, $4 whether they
 // are an admin.
 const toReview = `($4 OR r.approver_groups && $3::text[]) AND NOT (r.issuer = $1 AND r.subject = $2)
-	AND EXISTS (SELECT FROM broken_glass g WHERE g.request_id = r.id AND g.reviewed_at IS NULL AND NOT (g.issuer = $1 AND g.subject = $2))`
+	AND EXISTS (SELECT FROM break_glasses g WHERE g.request_id = r.id AND g.reviewed_at IS NULL AND NOT (g.issuer = $1 AND g.subject = $2))`
 
 // toAct finds what a person asked for that waits for themselves: to be
 // collected, or to be planned anew.

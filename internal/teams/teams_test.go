@@ -263,7 +263,7 @@ func TestOneProposalATime(t *testing.T) {
 	wantKind(t, b.Accept(t.Context(), b.admin("ben"), b.waiting().ID), portal.KindConflict)
 }
 
-// The trail says on whose word, and the news whom it concerns.
+// The trail says on whose word, and the notification whom it concerns.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()
 	b := setup(t, longAgo)
@@ -279,7 +279,7 @@ func TestWhatIsTold(t *testing.T) {
 		t.Errorf("got %q", list[0].Summary)
 	}
 	var team string
-	must(t, b.Pool.QueryRow(t.Context(), `SELECT slug FROM news JOIN teams t ON t.id = news.team_id WHERE kind = 'cluster_assigned'`).Scan(&team))
+	must(t, b.Pool.QueryRow(t.Context(), `SELECT slug FROM notifications n JOIN teams t ON t.id = n.team_id WHERE kind = 'cluster_assigned'`).Scan(&team))
 	if team != "pay" {
 		t.Errorf("the team that lost it is not told, but %s", team)
 	}

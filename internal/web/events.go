@@ -17,7 +17,7 @@ import (
 // Stream times. A session that ends takes its streams with it within recheck.
 const (
 	recheck  = 15 * time.Second
-	maxLate  = time.Second // by which news of the inbox are told later
+	maxLate  = time.Second // by which changes of the inbox are told later
 	writeFor = 10 * time.Second
 )
 

@@ -18,7 +18,7 @@ var formFields = []string{
 	"action", "amd_gpu_device_metrics_exporter_plugin", "amd_gpu_device_plugin", "approver_group", "auto",
 	"auto_upgrade", "base", "cluster", "cluster_subnet", "clusters", "comment", "decision", "digest",
 	"environment", "exclude_checks", "exclude_groups", "expanders", "firewall", "firewall_allowed",
-	"glass_comment", "glass_reason", "group", "ha", "include_checks", "include_groups", "justification", "key", "kind", "label",
+	"break_glass_comment", "break_glass_reason", "group", "ha", "include_checks", "include_groups", "justification", "key", "kind", "label",
 	"mail", "maintenance_day", "maintenance_start", "member_group", "minutes", "nodes", "note",
 	"nvidia_gpu_device_plugin", "topics", "operation", "protected", "rdma_shared_dev_plugin", "region",
 	"registries", "replace", "resources", "revision", "routing_agent", "seen", "service_subnet", "sizes",

@@ -23,7 +23,7 @@ func TestGroupLabels(t *testing.T) {
 	if page.Find("[data-testid=saved]").Length() != 1 {
 		t.Errorf("it says %s", page.Text("main"))
 	}
-	for path, in := range map[string]string{"/admin/teams": "[data-testid=teams]", "/requests/" + number: "[data-testid=owed]"} {
+	for path, in := range map[string]string{"/admin/teams": "[data-testid=teams]", "/requests/" + number: "[data-testid=outstanding]"} {
 		if got := admin.Get(path).Text(in); !strings.Contains(got, "Payroll leads") {
 			t.Errorf("%s: %s", path, got)
 		}

@@ -27,7 +27,7 @@ func TestApproversByName(t *testing.T) {
 	owner.Get("/requests/" + before).WantStatus(http.StatusNotFound)
 	owner.Get("/clusters/" + b.ledger).WantStatus(http.StatusNotFound)
 	decided := owner.Post("/requests/"+number+"/review", url.Values{"decision": {"approve"}, "digest": {page.Value("digest")}})
-	if got := decided.Text("[data-testid=owed]"); !strings.Contains(got, "database-owners: given") || !strings.Contains(got, "pay-approvers: 1 still owed") {
+	if got := decided.Text("[data-testid=outstanding]"); !strings.Contains(got, "database-owners: given") || !strings.Contains(got, "pay-approvers: outstanding") {
 		t.Errorf("%d: %s", decided.Status, got)
 	}
 }

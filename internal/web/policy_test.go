@@ -90,7 +90,7 @@ func TestPolicyPreviewPanel(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	got := panel.Text("[data-testid=preview]")
-	for _, want := range []string{"The last 2 requests", "1 allowed, before needs approval", "1 request could not be judged again", "#" + number + " Create cluster1 approval by pay-approvers or platform → allowed at once"} {
+	for _, want := range []string{"The last 2 requests", "1 allowed, before needs approval", "1 request could not be judged again", "#" + number + " Create cluster1 approval from pay-approvers or platform → allowed at once"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q does not say %q", got, want)
 		}

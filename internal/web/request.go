@@ -55,10 +55,10 @@ func (s *Server) requestActions() map[string]requestAction {
 			return r.Comment(ctx, a, n, f.Get("key"), f.Typed("text"))
 		},
 		"break-glass": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
-			return r.BreakGlass(ctx, a, n, revision(f), f.Typed("glass_reason"))
+			return r.BreakGlass(ctx, a, n, revision(f), f.Typed("break_glass_reason"))
 		},
-		"glass-review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
-			return r.ReviewBreakGlass(ctx, a, n, f.Typed("glass_comment"))
+		"break-glass-review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return r.ReviewBreakGlass(ctx, a, n, f.Typed("break_glass_comment"))
 		},
 	}
 }
@@ -128,7 +128,7 @@ func (s *Server) mayDo(p *views.RequestPage, a portal.Actor) {
 	}
 	p.CanReview, p.CanWithdraw, p.CanRevise = refusal == nil, r.CanWithdraw(a), r.CanRevise(a)
 	p.CanCollect, p.CanStop = r.CanCollect(a), r.StopRefusal(a) == nil
-	p.CanBreakGlass, p.CanReviewGlass = r.BreakGlassRefusal(a) == nil, r.BreakGlassReviewRefusal(a) == nil
+	p.CanBreakGlass, p.CanReviewBreakGlass = r.BreakGlassRefusal(a) == nil, r.BreakGlassReviewRefusal(a) == nil
 	p.Early = r.State == portal.Approved && s.Now().Before(r.StartsAt)
 }
 

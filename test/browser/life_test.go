@@ -16,7 +16,7 @@ func TestLifeOfADangerousDelete(t *testing.T) {
 	// It is asked for, with the name typed.
 	member.open(cluster + "/delete")
 	member.tick(`[name=operation][value=delete_cluster_dangerous]`)
-	member.sees("#plan", "1 approval by payments-approvers and 1 approval by platform-approvers")
+	member.sees("#plan", "1 approval from payments-approvers and 1 approval from platform-approvers")
 	member.sees("#plan", "It can be stopped for 15 seconds")
 	member.fill("#justification", "the experiment is over")
 	member.click("[data-testid=submit]")
@@ -35,8 +35,8 @@ func TestLifeOfADangerousDelete(t *testing.T) {
 	approver.open(request)
 	approver.fill("#comment", "fine with us")
 	approver.click("[data-testid=approve]")
-	approver.sees("[data-testid=owed]", "1 approval by payments-approvers: given")
-	approver.sees("[data-testid=owed]", "1 approval by platform-approvers: 1 still owed")
+	approver.sees("[data-testid=outstanding]", "1 approval from payments-approvers: given")
+	approver.sees("[data-testid=outstanding]", "1 approval from platform-approvers: outstanding")
 	approver.check("life-3-one-approval")
 	member.sees("[data-testid=review]", "fine with us")
 
@@ -61,7 +61,7 @@ func TestLifeOfADangerousDelete(t *testing.T) {
 	member.sees("[data-testid=revision]", "revision 2")
 	member.sees("[data-testid=status]", "Waiting for approval")
 	member.sees("[data-testid=review]", "no longer counts")
-	member.sees("[data-testid=owed]", "1 approval by payments-approvers: 1 still owed")
+	member.sees("[data-testid=outstanding]", "1 approval from payments-approvers: outstanding")
 	member.check("life-6-planned-anew")
 
 	// Two approvals, the cool-off, and it runs.
@@ -98,21 +98,21 @@ func TestWithoutApprovals(t *testing.T) {
 	admin.open(request)
 	eval[bool](admin, `document.querySelector("details:has([data-testid=break-glass])").open = true`)
 	admin.click("[data-testid=break-glass]")
-	admin.sees("[data-fault=glass_reason]", "Enter why")
+	admin.sees("[data-fault=break_glass_reason]", "Enter why")
 	admin.check("glass-fault")
-	admin.fill("#glass_reason", "the old cluster is down")
+	admin.fill("#break_glass_reason", "the old cluster is down")
 	admin.click("[data-testid=break-glass]")
-	admin.sees("[data-testid=glass]", "A review by somebody else is owed")
+	admin.sees("[data-testid=break-glass]", "A review by somebody else is pending")
 	member.succeeds()
-	member.sees("[data-testid=glass]", "the old cluster is down")
+	member.sees("[data-testid=break-glass]", "the old cluster is down")
 	approver.open("/inbox")
 	approver.sees("[data-testid=to-review]", "glass-prod")
 	approver.check("glass-inbox")
 	approver.open(request)
-	approver.fill("#glass_comment", "it was down indeed")
-	approver.check("glass-review")
-	approver.click("[data-testid=glass-review]")
-	approver.sees("[data-testid=glass]", "Reviewed by Percy Payments")
+	approver.fill("#break_glass_comment", "it was down indeed")
+	approver.check("break-glass-review")
+	approver.click("[data-testid=break-glass-review]")
+	approver.sees("[data-testid=break-glass]", "Reviewed by Percy Payments")
 }
 
 // TestChangesAreAskedFor sends a request back, has it asked for differently and

@@ -258,7 +258,7 @@ func TestOperations(t *testing.T) {
 	step("delete a cluster with all its resources", func(*testing.T) {
 		member.open(cluster + "/delete")
 		member.tick(`[name=operation][value=delete_cluster_dangerous]`)
-		member.sees("#plan", "1 approval by payments-approvers and 1 approval by platform-approvers")
+		member.sees("#plan", "1 approval from payments-approvers and 1 approval from platform-approvers")
 		member.fill("[name=typed_name]", "ops-dev")
 		request := member.asksFor("the end of the test")
 		approver.approves(request)
@@ -286,7 +286,7 @@ func TestOperations(t *testing.T) {
 	step("the catalogue", func(*testing.T) {
 		member.open("/catalogue")
 		member.until(`document.querySelectorAll("[data-testid=catalogue] tbody tr").length === 28`)
-		member.sees("[data-operation=delete_cluster_dangerous]", "Needs 1 approval by payments-approvers and 1 approval by platform-approvers")
+		member.sees("[data-operation=delete_cluster_dangerous]", "Needs 1 approval from payments-approvers and 1 approval from platform-approvers")
 		member.check("catalogue")
 	})
 }

@@ -47,6 +47,7 @@ var arrows = map[string]string{
 	"static":               "",
 	"test/browser":         "",
 	"test/layout":          "",
+	"test/makefile":        "",
 	"test/mutate":          "",
 }
 

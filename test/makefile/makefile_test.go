@@ -25,7 +25,7 @@ func TestBuildIsNeverStale(t *testing.T) {
 	for file, text := range map[string]string{
 		"views/home.templ":                 "\ntempl marker() { <p>marker-templ</p> }\n\nvar Marker = marker()\n\nfunc init() { _ = Marker.Render }\n",
 		"internal/policy/builtin.yaml":     "\n# marker-yaml\n",
-		"migrations/00001_init.sql":        "\n-- marker-sql\n",
+		"migrations/00001_initial.sql":     "\n-- marker-sql\n",
 		"static/src/app.css":               "\n.marker-css { color: red }\n",
 		"static/src/app.js":                "\n// marker-js\n",
 		"internal/auth/devidp/signin.html": "\n<!-- marker-html -->\n",

@@ -36,7 +36,7 @@ rules:
 `
 
 // Each mutation says what has become easier, or that nothing has.
-func TestLoosens(t *testing.T) {
+func TestRelaxations(t *testing.T) {
 	t.Parallel()
 	const easier, not = true, false
 	tests := []struct {
@@ -103,7 +103,7 @@ func TestLoosens(t *testing.T) {
 	}
 }
 
-func TestLoosensWords(t *testing.T) {
+func TestRelaxationsWords(t *testing.T) {
 	t.Parallel()
 	now := strings.NewReplacer("[development], allow", "[development, staging], allow", "deny: frozen", "require: [{approvals: 1, from: ['group:sre']}]",
 		"longest_access: 1h", "longest_access: 4h", "typed_name: true", "typed_name: false").Replace(strict)
@@ -111,10 +111,10 @@ func TestLoosensWords(t *testing.T) {
 	want := []string{
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in production of team pay, production of other teams: the name is not typed any more (rule “guarded”).",
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
-			"before 1 approval by the team's approvers and 1 approval by platform approvers or group sre (rule “guarded”).",
+			"before 1 approval from the team's approvers and 1 approval from platform approvers or group sre (rule “guarded”).",
 		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of other teams, staging of other teams, production of other teams: the name is not typed any more (rule “guarded”).",
 		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of team pay, staging of team pay, production of team pay: " +
-			"1 approval by group sre (rule “frozen”), before denied (rule “frozen”).",
+			"1 approval from group sre (rule “frozen”), before denied (rule “frozen”).",
 		"Get credentials, Get kubeconfig in development of team pay, development of other teams, staging of team pay, staging of other teams, production of team pay, production of other teams: " +
 			"access is good for up to 4h, before 1h (rule “access”).",
 	}
@@ -123,7 +123,7 @@ func TestLoosensWords(t *testing.T) {
 	}
 }
 
-func TestLoosensPlatformGroup(t *testing.T) {
+func TestRelaxationsPlatformGroup(t *testing.T) {
 	t.Parallel()
 	old, now := must(t, strict), must(t, strict)
 	now.PlatformApprovers = "everybody"
@@ -134,7 +134,7 @@ func TestLoosensPlatformGroup(t *testing.T) {
 
 // An old need may be covered by several new ones; it leaves to others what they
 // alone can be covered by.
-func TestLoosensMovesNeeds(t *testing.T) {
+func TestRelaxationsMovesNeeds(t *testing.T) {
 	t.Parallel()
 	of := func(needs string) *policy.Policy { return must(t, "rules: [{name: a, require: ["+needs+"]}]") }
 	old := of("{approvals: 1, from: [team, platform]}, {approvals: 1, from: [team]}")
@@ -161,7 +161,7 @@ func conditional(name string) string {
 }
 
 // More conditions than can be compared count as easier, and soon.
-func TestLoosensTooMany(t *testing.T) {
+func TestRelaxationsTooMany(t *testing.T) {
 	t.Parallel()
 	a, b := must(t, conditional("a")), must(t, conditional("b"))
 	if got := policy.Relaxations(t.Context(), a, a); len(got) > 0 {
@@ -176,7 +176,7 @@ func TestLoosensTooMany(t *testing.T) {
 
 // Whenever nothing is said to be easier, no request is. The policies are made
 // up of parts that overlap in many ways.
-func TestLoosensIsSound(t *testing.T) {
+func TestRelaxationsIsSound(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	stricter := 0
@@ -338,20 +338,20 @@ func softer(before, after portal.Verdict) bool {
 
 func TestDiffer(t *testing.T) {
 	t.Parallel()
-	approve := portal.Verdict{Decision: portal.Approve, Rule: "a", Reason: "x", Policy: 1, Approvals: []portal.ApprovalRule{{Approvals: 1, Groups: []string{"a", "b"}}}}
+	approve := portal.Verdict{Decision: portal.Approve, Rule: "a", Reason: "x", Policy: 1, Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"a", "b"}}}}
 	same, other, terms, denied := approve, approve, approve, portal.Verdict{Decision: portal.Deny}
-	same.Rule, same.Reason, same.Policy, same.Approvals = "b", "y", 2, []portal.ApprovalRule{{Approvals: 1, Groups: []string{"b", "a"}}}
-	other.Approvals = []portal.ApprovalRule{{Approvals: 2, Groups: []string{"a", "b"}}}
+	same.Rule, same.Reason, same.Policy, same.Approvals = "b", "y", 2, []portal.ApprovalRule{{Count: 1, Groups: []string{"b", "a"}}}
+	other.Approvals = []portal.ApprovalRule{{Count: 2, Groups: []string{"a", "b"}}}
 	terms.CoolOff, terms.TypedName = 900e9, true
 	tests := []struct {
 		after portal.Verdict
 		want  string
 	}{
 		{same, ""},
-		{other, "other approvals: 1 approval by a or b → 2 approvals by a or b"},
+		{other, "other approvals: 1 approval from a or b → 2 approvals from a or b"},
 		{terms, "other terms: cool-off 0m, typed name no → cool-off 15m, typed name yes"},
-		{denied, "denied, before needs approval: 1 approval by a or b → denied"},
-		{portal.Verdict{Decision: portal.Allow}, "allowed, before needs approval: 1 approval by a or b → allowed at once"},
+		{denied, "denied, before needs approval: 1 approval from a or b → denied"},
+		{portal.Verdict{Decision: portal.Allow}, "allowed, before needs approval: 1 approval from a or b → allowed at once"},
 	}
 	for _, tt := range tests {
 		d, differs := policy.Differ(approve, tt.after)

@@ -26,7 +26,7 @@ func relaxations(old, now *rule, secret bool) []string {
 
 func denies(r *rule) bool { return r == nil || r.broken() || r.decision == portal.Deny }
 
-// covers reports whether whoever meets the new needs meets the old ones too:
+// covers reports whether whoever meets the new approval rules meets the old ones too:
 // each old one is covered by a new one of its own.
 func covers(now, old []approvalRule) bool {
 	taken := make([]int, len(now)) // one more than the old need that each covers; 0: none
@@ -39,7 +39,7 @@ func covers(now, old []approvalRule) bool {
 }
 
 // assign finds a new need for an old one, moving others as it must. seen are the
-// new needs that were tried.
+// new approval rules that were tried.
 func assign(old, now []approvalRule, i int, taken []int, seen map[int]bool) bool {
 	for j, n := range now {
 		if seen[j] || !n.covers(old[i]) {
@@ -57,7 +57,7 @@ func assign(old, now []approvalRule, i int, taken []int, seen map[int]bool) bool
 // covers reports whether what meets n meets the other need: it asks for as many
 // approvals, by no other people.
 func (n approvalRule) covers(other approvalRule) bool {
-	return n.approvals >= other.approvals &&
+	return n.count >= other.count &&
 		!slices.ContainsFunc(n.from, func(from string) bool { return !slices.Contains(other.from, from) })
 }
 

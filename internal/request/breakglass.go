@@ -14,7 +14,7 @@ import (
 // without cool-off and outside of windows, but not before its requester wants
 // it. Only admins may, and not for what they asked for themselves; quota,
 // protection and a target that has changed stop it all the same. A review is
-// owed from then on. revision is the one that a has seen. It returns
+// pending from then on. revision is the one that a has seen. It returns
 // KindInvalid without a reason, KindForbidden or KindConflict when a may not,
 // and KindStepUp when a's sign-in is too old.
 func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, reason string) error {
@@ -30,7 +30,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
 		var f fieldErrors
-		f.checkText("glass_reason", "why this cannot wait for approvals", reason, maxComment, true)
+		f.checkText("break_glass_reason", "why this cannot wait for approvals", reason, maxComment, true)
 		if err := f.err(); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventBreakGlass,
 		Reason:  a.Name + " had it carried out without approvals: " + reason,
 		Summary: a.Name + " had " + describe(r) + " carried out without its approvals: " + reason,
-		Data:    map[string]any{"reason": reason, "owed": r.Outstanding(), "digest": r.Digest, "revision": r.Revision},
+		Data:    map[string]any{"reason": reason, "outstanding": r.Outstanding(), "digest": r.Digest, "revision": r.Revision},
 	})
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 	return s.start(ctx, tx, r)
 }
 
-// ReviewBreakGlass gives the review that is owed since glass was broken. Neither who
+// ReviewBreakGlass gives the pending review of a break-glass. Neither who
 // broke it nor who asked may. It returns KindInvalid without a comment,
 // KindForbidden or KindConflict when a may not.
 func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number int64, comment string) error {
@@ -85,7 +85,7 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 			return err
 		}
 		var f fieldErrors
-		f.checkText("glass_comment", "what you found", comment, maxComment, true)
+		f.checkText("break_glass_comment", "what you found", comment, maxComment, true)
 		if err := f.err(); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"doksportal/internal/portal"
 )
 
-// An admin can do without approvals, once, at once, and owes a review to
+// An admin can do without approvals, once, at once, and leaves a review pending by
 // somebody else.
 func TestBreakGlass(t *testing.T) {
 	t.Parallel()
@@ -30,7 +30,7 @@ func TestBreakGlass(t *testing.T) {
 	b.want(r, portal.Succeeded)
 	b.wantCalls("delete_cluster_dangerous", 1)
 	if glass := r.PendingReview(b.admin("ari")); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
-		t.Fatalf("owed: %+v", glass)
+		t.Fatalf("pending: %+v", glass)
 	}
 
 	b.wantKind(b.requests.ReviewBreakGlass(ctx, ada, r.Number, "fine"), portal.KindForbidden, "who did it")
@@ -44,7 +44,7 @@ func TestBreakGlass(t *testing.T) {
 	}
 }
 
-// What glass does not break: quota, a changed target, protection, and an admin
+// What break-glass does not get round: quota, a changed target, protection, and an admin
 // who is none any more.
 func TestWhatHoldsWithoutApprovals(t *testing.T) {
 	t.Parallel()
@@ -74,8 +74,8 @@ func TestWhatHoldsWithoutApprovals(t *testing.T) {
 	}
 }
 
-// Broken glass is good for one revision.
-func TestGlassIsForOneRevision(t *testing.T) {
+// A break-glass is good for one revision.
+func TestBreakGlassIsForOneRevision(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	r := b.pending(portal.DeleteClusterDangerous)
@@ -88,6 +88,6 @@ func TestGlassIsForOneRevision(t *testing.T) {
 	b.want(b.step(b.again(r)), portal.Pending)
 	b.wantCalls("delete_cluster_dangerous", 0)
 	if r.PendingReview(b.admin("ari")) == nil {
-		t.Error("the review is no longer owed")
+		t.Error("the review is no longer pending")
 	}
 }

@@ -1,0 +1,425 @@
+-- +goose Up
+-- When the portal was installed: in its first week one admin may adopt clusters.
+CREATE TABLE installation (
+    only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    installed_at timestamptz NOT NULL
+);
+INSERT INTO installation (installed_at) VALUES (now());
+
+CREATE TABLE teams (
+    id             uuid PRIMARY KEY,
+    slug           text NOT NULL UNIQUE,
+    name           text NOT NULL,
+    member_group   text NOT NULL,
+    approver_group text NOT NULL,
+    quota_nodes    integer NOT NULL CHECK (quota_nodes >= 0),
+    quota_sizes    jsonb NOT NULL,
+    version        integer NOT NULL DEFAULT 1,
+    updated_at     timestamptz NOT NULL
+);
+
+-- Changes of teams and of ownership by which somebody gains something. They
+-- take effect on the word of a second admin.
+CREATE TABLE admin_changes (
+    id              uuid PRIMARY KEY,
+    subject         text NOT NULL, -- what is changed: team:<slug> or cluster:<id>
+    title           text NOT NULL,
+    payload         jsonb NOT NULL,
+    gains           jsonb NOT NULL, -- what is gained and by which groups, as it was shown
+    author_issuer   text NOT NULL,
+    author_subject  text NOT NULL,
+    author_name     text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    state           text NOT NULL CHECK (state IN ('proposed', 'accepted', 'dropped')),
+    decided_issuer  text NOT NULL DEFAULT '',
+    decided_subject text NOT NULL DEFAULT '',
+    decided_name    text NOT NULL DEFAULT '',
+    decided_at      timestamptz
+);
+CREATE UNIQUE INDEX admin_changes_one_proposed ON admin_changes (subject) WHERE state = 'proposed';
+
+-- The versions of the policy. Their text never changes; of all versions, at
+-- most one waits for a second admin and at most one is in force.
+CREATE TABLE policies (
+    version         integer PRIMARY KEY CHECK (version > 0),
+    base            integer NOT NULL, -- the version in force when it was proposed; 0: none
+    text            text NOT NULL,
+    issuer          text NOT NULL,
+    subject         text NOT NULL,
+    author_name     text NOT NULL,
+    note            text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    state           text NOT NULL CHECK (state IN ('proposed', 'in_force', 'superseded', 'dropped')),
+    decided_issuer  text NOT NULL DEFAULT '',
+    decided_subject text NOT NULL DEFAULT '',
+    decided_name    text NOT NULL DEFAULT '',
+    decided_at      timestamptz,
+    in_force_at     timestamptz
+);
+CREATE UNIQUE INDEX policies_one_proposed ON policies (state) WHERE state = 'proposed';
+CREATE UNIQUE INDEX policies_one_in_force ON policies (state) WHERE state = 'in_force';
+
+-- People as the identity provider last described them. groups_at says how old
+-- that is; groups_problem why the groups could not be read. With the tokens of
+-- the newest sign-in, sealed, the portal asks about a person, whether or not
+-- they have a session, until tokens_until.
+CREATE TABLE people (
+    issuer         text NOT NULL,
+    subject        text NOT NULL,
+    name           text NOT NULL,
+    email          text NOT NULL,
+    groups         text[] NOT NULL,
+    groups_at      timestamptz NOT NULL,
+    groups_problem text NOT NULL DEFAULT '',
+    tokens         bytea,
+    tokens_until   timestamptz,
+    PRIMARY KEY (issuer, subject),
+    CONSTRAINT people_tokens_end CHECK ((tokens IS NULL) = (tokens_until IS NULL))
+);
+
+-- What admins call groups of the identity provider whose own names nobody can
+-- read. Nothing is decided by a label.
+CREATE TABLE group_labels (
+    group_name text PRIMARY KEY CHECK (length(group_name) BETWEEN 1 AND 512),
+    label      text NOT NULL CHECK (length(label) BETWEEN 1 AND 60),
+    changed_at timestamptz NOT NULL
+);
+
+-- Sessions, and sign-ins under way, which have no issuer yet: of those each
+-- holder, a network that signs in or a person who has to sign in again, has so
+-- many at the most. Only the SHA-256 of a session's token is stored.
+CREATE TABLE sessions (
+    token_hash   bytea PRIMARY KEY,
+    data         bytea NOT NULL,
+    issuer       text NOT NULL DEFAULT '',
+    subject      text NOT NULL DEFAULT '',
+    user_agent   text NOT NULL DEFAULT '',
+    holder       text NOT NULL DEFAULT '',
+    created_at   timestamptz NOT NULL,
+    last_used_at timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL
+);
+CREATE INDEX sessions_by_person ON sessions (issuer, subject);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_pending ON sessions (holder, created_at) WHERE issuer = '';
+CREATE INDEX sessions_pending_by_age ON sessions (created_at) WHERE issuer = '';
+
+-- How far each person's, or each address's, requests are booked (GCRA): one is
+-- taken while booked_until is not too far ahead of now. What a crash of the
+-- database loses here is no loss.
+CREATE UNLOGGED TABLE rate_limits (
+    key          text PRIMARY KEY,
+    booked_until timestamptz NOT NULL
+);
+CREATE INDEX rate_limits_old ON rate_limits (booked_until);
+
+-- Refusals that are too many for a line each on the trail. A task sums them up.
+CREATE TABLE refusals (
+    issuer     text NOT NULL,
+    subject    text NOT NULL,
+    actor_name text NOT NULL,
+    number     integer NOT NULL,
+    first_at   timestamptz NOT NULL,
+    last_at    timestamptz NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+
+-- How far the calls to DigitalOcean are booked, for each token by name. Every
+-- call moves booked_until on; no call is made while it is too far ahead of now,
+-- or before paused_until, which a 429 sets.
+CREATE TABLE do_budgets (
+    name         text PRIMARY KEY,
+    booked_until timestamptz NOT NULL DEFAULT '-infinity',
+    paused_until timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+-- The inventory: what DigitalOcean last said it has, plus the portal's own
+-- data about it. A protected cluster is deleted by no request until an admin
+-- lifts that; one that no team owns counts as production and as protected.
+CREATE TABLE clusters (
+    id            text PRIMARY KEY,
+    name          text NOT NULL,
+    region        text NOT NULL,
+    version       text NOT NULL,
+    ha            boolean NOT NULL,
+    state         text NOT NULL,
+    state_message text NOT NULL DEFAULT '',
+    tags          text[] NOT NULL,
+    endpoint      text NOT NULL DEFAULT '',
+    details       jsonb NOT NULL DEFAULT '{}',
+    created_at    timestamptz NOT NULL,
+    team_id       uuid REFERENCES teams (id),
+    had_team      boolean NOT NULL DEFAULT false,
+    environment   text CHECK (environment IN ('development', 'staging', 'production')),
+    protected     boolean NOT NULL DEFAULT true,
+    seen_at       timestamptz NOT NULL,
+    gone_at       timestamptz,
+    CONSTRAINT clusters_unowned_are_guarded CHECK (team_id IS NOT NULL OR (environment IS NULL AND protected))
+);
+CREATE INDEX clusters_by_team ON clusters (team_id, name, id) WHERE gone_at IS NULL;
+CREATE INDEX clusters_by_name ON clusters (name, id) WHERE gone_at IS NULL;
+
+CREATE TABLE node_pools (
+    cluster_id text NOT NULL REFERENCES clusters (id) ON DELETE CASCADE,
+    id         text NOT NULL,
+    name       text NOT NULL,
+    size       text NOT NULL,
+    count      integer NOT NULL,
+    auto_scale boolean NOT NULL,
+    min_nodes  integer NOT NULL,
+    max_nodes  integer NOT NULL,
+    nodes      jsonb NOT NULL,
+    details    jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (cluster_id, id)
+);
+
+-- One row: when the inventory was last complete, and the options DigitalOcean
+-- offered then.
+CREATE TABLE inventory_state (
+    only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    complete_at  timestamptz,
+    attempted_at timestamptz,
+    failure      text NOT NULL DEFAULT '',
+    options      jsonb,
+    options_at   timestamptz
+);
+INSERT INTO inventory_state DEFAULT VALUES;
+
+-- A request's row is its newest revision. One that changes clusters of several
+-- teams belongs to none of them. due_at says when waiting ends: for a decision
+-- while it is pending, to be carried out while it is approved.
+CREATE TABLE requests (
+    id              uuid PRIMARY KEY,
+    number          bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    submit_key      text NOT NULL,
+    team_id         uuid REFERENCES teams (id),
+    operation       text NOT NULL,
+    target_id       text NOT NULL DEFAULT '',
+    target_ids      text[] NOT NULL DEFAULT '{}',
+    target_name     text NOT NULL,
+    params          jsonb NOT NULL,
+    justification   text NOT NULL,
+    plan            jsonb NOT NULL,
+    judged          jsonb, -- what the policy judged it by, to try another policy on it
+    digest          text NOT NULL,
+    approver_groups text[] NOT NULL DEFAULT '{}',
+    state           text NOT NULL,
+    reason          text NOT NULL DEFAULT '',
+    result          text NOT NULL DEFAULT '',
+    revision        integer NOT NULL DEFAULT 1,
+    form_hash       text NOT NULL DEFAULT '', -- of what was typed into the form that made it
+    plan_key        text NOT NULL DEFAULT '', -- of the form that the revision was made with
+    issuer          text NOT NULL,
+    subject         text NOT NULL,
+    requester_name  text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    planned_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    due_at          timestamptz NOT NULL,
+    starts_at       timestamptz,
+    warned_at       timestamptz,
+    UNIQUE (issuer, subject, submit_key)
+);
+CREATE INDEX requests_by_team ON requests (team_id, number DESC);
+CREATE INDEX requests_by_requester ON requests (issuer, subject, number DESC);
+CREATE INDEX requests_by_target ON requests USING gin (target_ids);
+CREATE INDEX requests_pending ON requests (number DESC) WHERE state = 'pending';
+CREATE INDEX requests_to_approve ON requests USING gin (approver_groups) WHERE state = 'pending';
+CREATE INDEX requests_due ON requests (due_at) WHERE state IN ('pending', 'approved', 'stale');
+-- At most one deletion of a cluster is under way, in whichever way.
+CREATE UNIQUE INDEX requests_one_deletion ON requests (target_id)
+    WHERE operation IN ('delete_cluster', 'delete_cluster_selective', 'delete_cluster_dangerous')
+      AND state IN ('pending', 'approved', 'executing', 'settling', 'unknown');
+
+CREATE TABLE request_revisions (
+    request_id    uuid NOT NULL REFERENCES requests (id),
+    revision      integer NOT NULL,
+    params        jsonb NOT NULL,
+    plan          jsonb NOT NULL,
+    digest        text NOT NULL,
+    justification text NOT NULL,
+    reason        text NOT NULL, -- why it was planned anew
+    planned_at    timestamptz NOT NULL,
+    ended_at      timestamptz NOT NULL,
+    PRIMARY KEY (request_id, revision)
+);
+
+-- A reservation with a pool says how much that pool takes until its request has
+-- ended, whatever the inventory says meanwhile; one without adds to the usage.
+CREATE TABLE reservations (
+    request_id uuid NOT NULL REFERENCES requests (id),
+    team_id    uuid NOT NULL REFERENCES teams (id),
+    pool_id    text NOT NULL DEFAULT '',
+    size       text NOT NULL,
+    nodes      integer NOT NULL CHECK (nodes >= 0),
+    PRIMARY KEY (request_id, size)
+);
+CREATE INDEX reservations_by_team ON reservations (team_id);
+
+-- groups are those whose approvals count that the reviewer was in.
+CREATE TABLE reviews (
+    id            uuid PRIMARY KEY,
+    request_id    uuid NOT NULL REFERENCES requests (id),
+    revision      integer NOT NULL DEFAULT 1,
+    issuer        text NOT NULL,
+    subject       text NOT NULL,
+    reviewer_name text NOT NULL,
+    groups        text[] NOT NULL DEFAULT '{}',
+    decision      text NOT NULL CHECK (decision IN ('approve', 'reject', 'changes')),
+    comment       text NOT NULL,
+    digest        text NOT NULL,
+    created_at    timestamptz NOT NULL,
+    CONSTRAINT reviews_once UNIQUE (request_id, revision, issuer, subject)
+);
+CREATE INDEX reviews_by_person ON reviews (issuer, subject, id DESC);
+
+CREATE TABLE comments (
+    id          uuid PRIMARY KEY,
+    request_id  uuid NOT NULL REFERENCES requests (id),
+    issuer      text NOT NULL,
+    subject     text NOT NULL,
+    author_name text NOT NULL,
+    text        text NOT NULL,
+    created_at  timestamptz NOT NULL
+);
+CREATE INDEX comments_by_request ON comments (request_id, created_at);
+CREATE INDEX comments_by_author ON comments (issuer, subject, created_at);
+
+-- An admin had a request carried out without its approvals. A review is pending
+-- until reviewed_at is set.
+CREATE TABLE break_glasses (
+    request_id       uuid NOT NULL REFERENCES requests (id),
+    revision         integer NOT NULL,
+    issuer           text NOT NULL,
+    subject          text NOT NULL,
+    name             text NOT NULL,
+    reason           text NOT NULL,
+    at               timestamptz NOT NULL,
+    reviewer_issuer  text NOT NULL DEFAULT '',
+    reviewer_subject text NOT NULL DEFAULT '',
+    reviewer_name    text NOT NULL DEFAULT '',
+    comment          text NOT NULL DEFAULT '',
+    reviewed_at      timestamptz,
+    PRIMARY KEY (request_id, revision)
+);
+CREATE INDEX break_glasses_pending ON break_glasses (at) WHERE reviewed_at IS NULL;
+
+-- One row a call to DigitalOcean, committed before the call. Only a call that
+-- DigitalOcean certainly did not take ("deferred") may be followed by another.
+CREATE TABLE executions (
+    request_id    uuid NOT NULL REFERENCES requests (id),
+    attempt       integer NOT NULL,
+    intent_at     timestamptz NOT NULL,
+    outcome       text NOT NULL DEFAULT ''
+        CHECK (outcome IN ('', 'accepted', 'refused', 'unknown', 'deferred')),
+    outcome_at    timestamptz,
+    message       text NOT NULL DEFAULT '',
+    do_request_id text NOT NULL DEFAULT '',
+    PRIMARY KEY (request_id, attempt)
+);
+CREATE UNIQUE INDEX executions_one_call ON executions (request_id) WHERE outcome <> 'deferred';
+
+-- What happened, written in the transaction of what it tells. Those whom it
+-- concerns are worked out afterwards, once. Without a request it is of a team or
+-- a cluster.
+CREATE TABLE notifications (
+    id          uuid PRIMARY KEY,
+    kind        text NOT NULL,
+    request_id  uuid REFERENCES requests (id),
+    team_id     uuid REFERENCES teams (id),
+    cluster_id  text NOT NULL DEFAULT '',
+    issuer      text NOT NULL,
+    subject     text NOT NULL,
+    actor_name  text NOT NULL,
+    summary     text NOT NULL,
+    at          timestamptz NOT NULL,
+    expanded_at timestamptz
+);
+CREATE INDEX notifications_to_expand ON notifications (id) WHERE expanded_at IS NULL;
+
+-- Where a team, or else a person, is told. The target is sealed; the label says
+-- where it leads without giving it away.
+CREATE TABLE channels (
+    id         uuid PRIMARY KEY,
+    team_id    uuid REFERENCES teams (id),
+    issuer     text NOT NULL DEFAULT '',
+    subject    text NOT NULL DEFAULT '',
+    kind       text NOT NULL CHECK (kind IN ('mail', 'slack', 'webhook')),
+    label      text NOT NULL,
+    target     bytea NOT NULL,
+    topics     text[] NOT NULL,
+    created_at timestamptz NOT NULL,
+    CHECK ((team_id IS NULL) = (subject <> ''))
+);
+CREATE INDEX channels_by_team ON channels (team_id) WHERE team_id IS NOT NULL;
+CREATE INDEX channels_by_person ON channels (issuer, subject) WHERE team_id IS NULL;
+
+-- What people do not want to be told by e-mail. Who has no row is told of all.
+CREATE TABLE mail_choices (
+    issuer  text NOT NULL,
+    subject text NOT NULL,
+    off     boolean NOT NULL,
+    muted   text[] NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+
+-- One notification on its way to one target: a channel, or by e-mail the person
+-- themselves. Without a notification it is a test of the channel. Whoever sends
+-- it moves next_at on first, so that nobody else does meanwhile and that it is
+-- sent again when they end before they say what came of it.
+CREATE TABLE deliveries (
+    id              uuid PRIMARY KEY,
+    notification_id uuid REFERENCES notifications (id) ON DELETE CASCADE,
+    topic           text NOT NULL DEFAULT '',
+    channel_id      uuid REFERENCES channels (id) ON DELETE CASCADE,
+    issuer          text NOT NULL DEFAULT '',
+    subject         text NOT NULL DEFAULT '',
+    lane            text NOT NULL,
+    state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'given up', 'overtaken')),
+    attempts        integer NOT NULL DEFAULT 0,
+    next_at         timestamptz NOT NULL,
+    fault           text NOT NULL DEFAULT '',
+    created_at      timestamptz NOT NULL,
+    ended_at        timestamptz,
+    CHECK (channel_id IS NOT NULL OR subject <> '')
+);
+CREATE INDEX deliveries_due ON deliveries (lane, next_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_to_look_at ON deliveries (id) WHERE state IN ('waiting', 'given up');
+CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
+CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
+
+-- The audit trail. Identifiers are UUIDv7, so their order is the order in time.
+CREATE TABLE events (
+    id         uuid PRIMARY KEY,
+    at         timestamptz NOT NULL,
+    kind       text NOT NULL,
+    issuer     text NOT NULL,
+    subject    text NOT NULL,
+    actor_name text NOT NULL,
+    team_id    uuid,
+    request_id uuid,
+    cluster_id text NOT NULL DEFAULT '',
+    summary    text NOT NULL,
+    data       jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX events_by_kind ON events (kind, id);
+CREATE INDEX events_by_actor ON events (actor_name, id);
+CREATE INDEX events_by_team ON events (team_id, id);
+CREATE INDEX events_by_request ON events (request_id, id);
+CREATE INDEX events_by_cluster ON events (cluster_id, id) WHERE cluster_id <> '';
+
+-- +goose StatementBegin
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit trail is append-only';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- +goose Down
+DROP TABLE events, deliveries, mail_choices, channels, notifications, executions, break_glasses, comments, reviews,
+    reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
+    rate_limits, sessions, group_labels, people, policies, admin_changes, teams, installation;
+DROP FUNCTION refuse_change;
