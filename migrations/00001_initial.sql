@@ -116,13 +116,14 @@ CREATE INDEX rate_limits_old ON rate_limits (booked_until);
 
 -- Refusals that are too many for a line each on the trail. A task sums them up.
 CREATE TABLE refusals (
+    kind       text NOT NULL,
     issuer     text NOT NULL,
     subject    text NOT NULL,
     actor_name text NOT NULL,
     number     integer NOT NULL,
     first_at   timestamptz NOT NULL,
     last_at    timestamptz NOT NULL,
-    PRIMARY KEY (issuer, subject)
+    PRIMARY KEY (kind, issuer, subject)
 );
 
 -- How far the calls to DigitalOcean are booked, for each token by name. Every

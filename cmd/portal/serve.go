@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/auth"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
@@ -109,14 +113,15 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
 	var queue *execute.Queue
-	var pages *web.Server
 	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
 		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
 		{Name: "rates", Every: 10 * time.Minute, Run: func(ctx context.Context) error { return store.SweepRates(ctx, pool, time.Now()) }},
-		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error { return pages.SumUpRefusals(ctx) }},
+		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error {
+			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(ctx, tx, time.Now()) })
+		}},
 		{Name: "mail", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: notifier.RunMail},
 		{Name: "webhooks", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: notifier.RunHooks},
 		{Name: "budget", Every: time.Hour, Run: budget.Sweep},
@@ -129,9 +134,15 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	}
 	requests.Jobs = queue
 	hub := events.NewHub(pool, logger)
-	pages, err = web.New(web.Config{
+	pages, err := web.New(web.Config{
 		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge,
-			RoleGroups: []string{cfg.AdminGroup, cfg.ApproverGroup, cfg.AuditorGroup}}, Notify: notifier, Hub: hub,
+			OtherGroups: func(ctx context.Context) ([]string, error) {
+				inForce, err := rules.InForce(ctx, pool)
+				if err != nil {
+					return nil, err
+				}
+				return append(inForce.Groups(), slices.Collect(maps.Values(signIn.RoleGroups()))...), nil
+			}}, Notify: notifier, Hub: hub,
 		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err

@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	if e.Data == nil {
 		e.Data = map[string]any{}
 	}
+	e.Summary = strings.Join(strings.Fields(e.Summary), " ") // a line that somebody broke could read as two events
 	_, err = tx.Exec(ctx, `INSERT INTO events
 		(id, at, kind, issuer, subject, actor_name, team_id, request_id, cluster_id, summary, data)
 		VALUES ($1, $2, $3, $4, $5, $6, nullif($7, '')::uuid, nullif($8, '')::uuid, $9, $10, $11)`,

@@ -158,7 +158,7 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 		return why
 	}
 	err := db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
-		return audit.Append(ctx, tx, portal.Event{
+		return audit.AppendRefusal(ctx, tx, portal.Event{
 			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + clean(why.Error())})
 	})
 	if err != nil || portal.KindOf(why) != portal.KindUnknown {

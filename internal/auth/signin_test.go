@@ -178,6 +178,22 @@ func TestCallbackOnlyOfThisBrowsersSignIn(t *testing.T) {
 			t.Errorf("%d events", n)
 		}
 	})
+	t.Run("again and again", func(t *testing.T) {
+		t.Parallel()
+		b, _, _ := begin(t)
+		const tried = 40
+		for range tried {
+			stranger := newBrowser(t)
+			callback := stranger.stopAt(b.URL + "/auth/callback").get(b.URL + "/login").header.Get("Location")
+			state := mustParse(t, callback).Query().Get("state")
+			wantStatus(t, stranger.get(b.URL+"/auth/callback?error=access_denied&state="+state), http.StatusForbidden)
+		}
+		single := count(t, b.pool, `SELECT count(*) FROM events WHERE kind = 'sign_in_refused'`)
+		counted := count(t, b.pool, `SELECT coalesce(sum(number), 0)::int FROM refusals WHERE kind = 'sign_in_refused'`)
+		if single > 25 || single+counted != tried {
+			t.Errorf("%d events and %d counted, of %d", single, counted, tried)
+		}
+	})
 	t.Run("that cannot be recorded", func(t *testing.T) {
 		t.Parallel()
 		b, eve, callback := begin(t)

@@ -14,6 +14,7 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
+	"doksportal/internal/shares"
 	"doksportal/internal/store"
 )
 
@@ -44,7 +45,7 @@ type Executor struct {
 
 	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
 
-	shares *shares // of the queue that works with it
+	shares *shares.Shares // of the queue that works with it
 }
 
 // self is the actor of what the executor does by itself.
@@ -61,7 +62,7 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	leave, ok := e.shares.enter(r.Requester.Identity)
+	leave, ok := e.shares.Enter(r.Requester.Identity)
 	if !ok {
 		return shareWait, nil
 	}

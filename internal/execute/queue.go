@@ -15,6 +15,7 @@ import (
 
 	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
+	"doksportal/internal/shares"
 	"doksportal/internal/store"
 )
 
@@ -39,6 +40,15 @@ type Queue struct {
 	client *river.Client[pgx.Tx]
 }
 
+// A replica takes on requestsAtOnce steps of requests at the same time, and no
+// more than ownMost of one person, so that theirs, when DigitalOcean hangs, do
+// not keep others' waiting.
+const (
+	requestsAtOnce = 10
+	ownMost        = requestsAtOnce / 2
+	shareWait      = time.Second // until a step is tried again that finds the share used up
+)
+
 // Job times. A job that its worker left is taken over after rescueAfter.
 const (
 	jobFor      = 60 * time.Second
@@ -48,7 +58,7 @@ const (
 
 // NewQueue makes a queue that takes requests on with e and does the tasks.
 func NewQueue(pool *pgxpool.Pool, logger *slog.Logger, e *Executor, tasks []Task) (*Queue, error) {
-	e.shares = &shares{under: map[portal.Identity]int{}}
+	e.shares = shares.New(ownMost)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &requestWorker{executor: e})
 	river.AddWorker(workers, &taskWorker{tasks: byName(tasks), logger: logger})

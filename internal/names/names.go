@@ -17,10 +17,8 @@ import (
 // fine: one line of at most so many characters, all of which can be seen, with
 // letters of one script.
 func Check(typed string, most int) (name, problem string) {
-	for _, r := range typed {
-		if hidden(r) && r != '\r' && r != '\n' && r != '\t' {
-			return "", fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", r)
-		}
+	if r, ok := Hidden(typed); ok {
+		return "", fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", r)
 	}
 	if strings.ContainsAny(strings.TrimSpace(typed), "\r\n\t") {
 		return "", "A name is one line."
@@ -36,6 +34,17 @@ func Check(typed string, most int) (name, problem string) {
 		return "", fmt.Sprintf("This mixes %s and %s letters, which look alike; use those of one script.", a, b)
 	}
 	return name, ""
+}
+
+// Hidden returns the first character of a text of several lines that cannot be
+// seen, or that changes how others are; ok is false when there is none.
+func Hidden(text string) (first rune, ok bool) {
+	for _, r := range text {
+		if hidden(r) && r != '\r' && r != '\n' && r != '\t' {
+			return r, true
+		}
+	}
+	return 0, false
 }
 
 // hidden reports whether a character cannot be seen, or changes how others are.
@@ -78,14 +87,22 @@ func scriptOf(r rune) string {
 }
 
 // Alike reports whether two names can be taken for each other, as they are
-// written or with small letters: a capital I looks like a small L.
+// written or with small letters: a capital I looks like a small L. Spaces, hyphens
+// and other marks between the letters tell nothing apart.
 func Alike(a, b string) bool {
 	a, b = normal(a), normal(b)
 	fold := cases.Fold()
 	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b)
 }
 
-func normal(name string) string { return norm.NFKC.String(strings.Join(strings.Fields(name), "")) }
+func normal(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return r
+		}
+		return -1
+	}, norm.NFKC.String(name))
+}
 
 func skeleton(name string) string { return cases.Fold().String(confusables.Skeleton(name)) }
 

@@ -79,7 +79,7 @@ rules:
 		"20:9 : There is nothing called “clster”; conditions speak of actor, team, cluster, change, quota, cost and blast.",
 		"26:12 terms: This is true or false, not “yes”.",
 		"27:21 terms: “0h” is out of range; at least 1m and at most 90d are allowed.",
-		"28:15 terms: “91d” is out of range; at least 1m and at most 90d are allowed.",
+		"28:15 terms: “91d” is out of range; at least 0m and at most 7d are allowed.",
 		"29:20 terms: This is true or false, not “1”.",
 		"31:17 terms: “monday” is no day; there are mon, tue, wed, thu, fri, sat, sun.",
 		"31:32 terms: “9:00” is no time of the day; write hours and minutes like 09:00.",

@@ -124,10 +124,58 @@ func TestStops(t *testing.T) {
 	if got := policy.Stops(t.Context(), nil, read("rules: [{name: none, deny: closed}]"), nil); len(got) != 1 || !strings.HasPrefix(got[0], "Cr") && !strings.Contains(got[0], "every request is denied") {
 		t.Errorf("without another policy: %q", got)
 	}
-	if got := policy.Stops(t.Context(), nil, policy.BuiltIn(), nil); len(got) > 0 {
+	builtIn := policy.BuiltIn()
+	builtIn.PlatformApprovers = "platform"
+	if got := policy.Stops(t.Context(), nil, builtIn, nil); len(got) > 0 {
 		t.Errorf("the built-in policy: %q", got)
 	}
 	if portal.OperationID("list_clusters").Title() == "" {
 		t.Error("there is no such operation")
+	}
+}
+
+// What a condition comes to cannot be known, but a denial that ordinary requests
+// meet is told, and so is a condition that fails for all of them. One that only
+// unusual requests meet is not.
+func TestStopsByCondition(t *testing.T) {
+	t.Parallel()
+	builtIn := policy.BuiltIn()
+	builtIn.PlatformApprovers = "platform"
+	for condition, stops := range map[string]bool{
+		"1/(1-1) > 0":                      true,
+		"change.nodes < 1000000":           true,
+		"actor.name != 'ada'":              true,
+		"!('x' in cluster.tags)":           true,
+		"quota.after > 0":                  true,
+		"cluster.tags[5] == 'x'":           true,
+		"change.nodes > 10":                false,
+		"cost.change > 500.0":              false,
+		"'pci' in cluster.tags":            false,
+		"change.minutes > 300":             false,
+		"blast.volumes > 5":                false,
+		"cluster.name.startsWith('vault')": false,
+	} {
+		for _, rule := range []string{"deny: frozen", "allow: true"} {
+			if rule == "allow: true" && !strings.Contains(condition, "1/(1-1)") && !strings.Contains(condition, "[5]") {
+				continue // only a condition that fails denies by itself
+			}
+			draft, faults := policy.Parse([]byte(strings.Replace(policy.BuiltInText, "rules:\n", "rules:\n  - {name: freeze, when: \""+condition+"\", "+rule+"}\n", 1)))
+			if len(faults) > 0 {
+				t.Fatalf("%s: %v", condition, faults)
+			}
+			draft.PlatformApprovers = "platform"
+			if got := policy.Stops(t.Context(), builtIn, draft, nil); len(got) > 0 != stops {
+				t.Errorf("%s, %s: %q", condition, rule, got)
+			}
+			if got := policy.Stops(t.Context(), draft, draft, nil); len(got) > 0 {
+				t.Errorf("%s, as before: %q", condition, got)
+			}
+		}
+	}
+	for _, terms := range []string{"waits: 59m", "holds: 1s", "cool_off: 8d"} {
+		_, faults := policy.Parse([]byte("defaults: {" + terms + "}\nrules: [{name: all, allow: true}]\n"))
+		if len(faults) != 1 || !strings.Contains(faults[0].String(), "out of range") {
+			t.Errorf("%s: %v", terms, faults)
+		}
 	}
 }

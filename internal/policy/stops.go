@@ -8,8 +8,8 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Stops says in plain words which requests the new policy denies whatever
-// their conditions come to, where the old one let some pass; of no old policy
+// Stops says in plain words of which requests the new policy denies all, or
+// most of the ordinary ones, where the old one let them pass; of no old policy
 // (nil), all that it denies so. Not even break-glass passes such a denial, so its
 // author should know. hasMembers says of a group of the identity provider whether
 // anybody is known to be in it; nil where nothing is known of groups. What could
@@ -22,8 +22,14 @@ func Stops(ctx context.Context, old, now *Policy, hasMembers func(group string) 
 	}
 	found := findings{}
 	sets, whole := eachKind(ctx, policies, func(op portal.OperationID, e portal.Environment, teams teamSet) {
-		if op.Risk() != portal.RiskRead && now.deniesAll(op, e, teams.slug, hasMembers) && (old == nil || !old.deniesAll(op, e, teams.slug, hasMembers)) {
-			found.add("every request is denied", op, e, teams)
+		switch {
+		case op.Risk() == portal.RiskRead:
+		case now.deniesAll(op, e, teams.slug, hasMembers):
+			if old == nil || !old.deniesAll(op, e, teams.slug, hasMembers) {
+				found.add("every request is denied", op, e, teams)
+			}
+		case now.deniesMost(old, op, e, teams.slug):
+			found.add("most ordinary requests are denied", op, e, teams)
 		}
 	})
 	list := found.sentences(sets > 1)

@@ -26,7 +26,7 @@ func (r *reader) terms(m map[string]ast.Node, before portal.Terms) portal.Terms 
 	t := before
 	for key, to := range map[string]*time.Duration{"waits": &t.WaitFor, "holds": &t.HoldFor, "cool_off": &t.CoolOff, "longest_access": &t.LongestAccess} {
 		if n := m[key]; n != nil {
-			*to = r.duration(n, key == "cool_off")
+			*to = r.duration(n, termBounds[key])
 		}
 	}
 	for key, to := range map[string]*bool{"fresh_sign_in": &t.FreshSignIn, "typed_name": &t.TypedName} {
@@ -45,7 +45,17 @@ var (
 	units        = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": day}
 )
 
-func (r *reader) duration(n ast.Node, mayBeNone bool) time.Duration {
+// bounds are the shortest and the longest that a time may be, inclusive.
+type bounds struct{ least, most time.Duration }
+
+// termBounds keep a term from stopping every request, which would be denying it
+// by the word of one admin: people must have time to decide, and a request to
+// be carried out.
+var termBounds = map[string]bounds{
+	"waits": {time.Hour, maxTerm}, "holds": {time.Hour, maxTerm}, "cool_off": {0, 7 * day}, "longest_access": {time.Minute, maxTerm},
+}
+
+func (r *reader) duration(n ast.Node, b bounds) time.Duration {
 	word, ok := r.word(n, "a time like 15m, 8h or 7d")
 	if !ok {
 		return 0
@@ -57,8 +67,8 @@ func (r *reader) duration(n ast.Node, mayBeNone bool) time.Duration {
 	}
 	count, _ := strconv.Atoi(parts[1]) // up to five digits
 	d := time.Duration(count) * units[parts[2]]
-	if d > maxTerm || d == 0 && !mayBeNone {
-		r.fault(n, "“%s” is out of range; at least 1m and at most %s are allowed.", word, Span(maxTerm))
+	if d < b.least || d > b.most {
+		r.fault(n, "“%s” is out of range; at least %s and at most %s are allowed.", word, Span(b.least), Span(b.most))
 	}
 	return d
 }

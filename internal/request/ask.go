@@ -226,7 +226,7 @@ func (s *Service) adopt(r *portal.Request, d *portal.Draft) error {
 // refuse records that the policy denied what a asked for.
 func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) error {
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		return audit.Append(ctx, tx, portal.Event{
+		return audit.AppendRefusal(ctx, tx, portal.Event{
 			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, ClusterID: d.Cluster.ID,
 			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
 			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 )
 
@@ -204,6 +205,8 @@ func (f *fieldErrors) checkText(field, what, s string, limit int, required bool)
 	}
 	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
 		f.add(field, "This has characters that cannot be kept.")
+	} else if r, ok := names.Hidden(s); ok {
+		f.add(field, "This has a character that cannot be seen (U+%04X); type it again.", r)
 	}
 }
 

@@ -173,6 +173,9 @@ func (b *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 	if err != nil {
 		return err
 	}
+	if err := b.checkGain(ctx, tx, a, draft); err != nil {
+		return err
+	}
 	if err := store.SupersedePolicy(ctx, tx); err != nil {
 		return err
 	}
@@ -181,6 +184,38 @@ func (b *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 		return err
 	}
 	return b.record(ctx, tx, a, p, portal.EventPolicyInForce, effect.all(), "%s put policy version %d in force, which "+p.Author.Name+" proposed")
+}
+
+// checkGain makes sure that a may approve nothing under the draft that they may
+// not under the policy in force: whoever gains by it does not decide on it.
+func (b *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draft *policy.Policy) error {
+	inForce, err := b.InForce(ctx, tx)
+	if errors.Is(err, errUnreadable) {
+		return nil // under which nobody may approve anything
+	}
+	if err != nil {
+		return err
+	}
+	groups, ofTeams, whole := policy.NewApprovers(ctx, inForce, draft)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if ofTeams {
+		teams, err := store.Teams(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, t := range teams {
+			groups = append(groups, t.ApproverGroup)
+		}
+	}
+	if !whole { // what could not be compared may be a gain
+		groups = append(groups, draft.Groups()...)
+	}
+	if i := slices.IndexFunc(groups, a.InGroup); i >= 0 {
+		return portal.E(portal.KindForbidden, "you gain something by this as a member of group "+groups[i]+"; another admin has to accept it")
+	}
+	return nil
 }
 
 // record puts on the trail what became of a version, and all that it says.

@@ -95,3 +95,38 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 		t.Errorf("one admin alone has put it in force: %+v", p)
 	}
 }
+
+// Whoever may approve more under a policy does not accept it.
+func TestWhoGainsDoesNotAccept(t *testing.T) {
+
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{admins}', now())`)
+	b.must(err)
+	text := strings.Replace(policy.BuiltInText, "from: [team, platform]", "from: [team, platform, 'group:admins']", 1)
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "we are all trusted")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Fatalf("one admin alone has put it in force: %+v", p)
+	}
+	gains := b.ben
+	gains.Groups = append(gains.Groups, "admins")
+	if err := b.book.Decide(t.Context(), gains, p.Version, true); portal.KindOf(err) != portal.KindForbidden || !strings.Contains(err.Error(), "gain something") {
+		t.Errorf("who gains by it accepts it: %v", err)
+	}
+	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+}
+
+// A denial by a condition that all ordinary requests meet takes two as well.
+func TestFreezeByConditionTakesTwo(t *testing.T) {
+
+	b := setup(t)
+	for _, condition := range []string{"1/(1-1) > 0", "change.nodes < 1000000"} {
+		text := strings.Replace(policy.BuiltInText, "rules:\n", "rules:\n  - {name: freeze, when: \""+condition+"\", deny: frozen}\n", 1)
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "a freeze")
+		b.must(err)
+		if p.State != portal.PolicyProposed {
+			t.Fatalf("%s: one admin alone has put it in force", condition)
+		}
+		b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
+	}
+}

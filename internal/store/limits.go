@@ -42,16 +42,17 @@ func SweepRates(ctx context.Context, q Querier, now time.Time) error {
 }
 
 // CountRefusal adds to the refusals of a person that are summed up.
-func CountRefusal(ctx context.Context, q Querier, p portal.Person, now time.Time) error {
-	_, err := q.Exec(ctx, `INSERT INTO refusals AS r (issuer, subject, actor_name, number, first_at, last_at)
-		VALUES (@issuer, @subject, @name, 1, @now, @now)
-		ON CONFLICT (issuer, subject) DO UPDATE SET number = r.number + 1, last_at = @now`,
-		pgx.NamedArgs{"issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "now": now})
+func CountRefusal(ctx context.Context, q Querier, kind portal.EventKind, p portal.Person, now time.Time) error {
+	_, err := q.Exec(ctx, `INSERT INTO refusals AS r (kind, issuer, subject, actor_name, number, first_at, last_at)
+		VALUES (@kind, @issuer, @subject, @name, 1, @now, @now)
+		ON CONFLICT (kind, issuer, subject) DO UPDATE SET number = r.number + 1, last_at = @now`,
+		pgx.NamedArgs{"kind": kind, "issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "now": now})
 	return db.Wrap(err)
 }
 
 // Refusals are refusals of one person that are to be summed up.
 type Refusals struct {
+	Kind   portal.EventKind
 	Person portal.Person
 	Number int
 	From   time.Time
@@ -60,13 +61,13 @@ type Refusals struct {
 
 // TakeRefusals returns the refusals that are to be summed up and removes them.
 func TakeRefusals(ctx context.Context, tx pgx.Tx) ([]Refusals, error) {
-	rows, err := tx.Query(ctx, `DELETE FROM refusals RETURNING issuer, subject, actor_name, number, first_at, last_at`)
+	rows, err := tx.Query(ctx, `DELETE FROM refusals RETURNING kind, issuer, subject, actor_name, number, first_at, last_at`)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refusals, error) {
 		var r Refusals
-		return r, row.Scan(&r.Person.Issuer, &r.Person.Subject, &r.Person.Name, &r.Number, &r.From, &r.To)
+		return r, row.Scan(&r.Kind, &r.Person.Issuer, &r.Person.Subject, &r.Person.Name, &r.Number, &r.From, &r.To)
 	})
 	return list, db.Wrap(err)
 }

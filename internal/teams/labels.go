@@ -2,6 +2,7 @@ package teams
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,9 +25,19 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 	f.checkGroup("group", "a group", group)
 	if label != "" {
 		label = f.name("label", "a label", label)
+		if !labelForm.MatchString(label) {
+			f.add("label", "A label has letters, digits, spaces and . - _ & / + only.")
+		}
 	}
 	if len(f) > 0 {
 		return portal.Invalid(f...)
+	}
+	var others []string
+	if s.OtherGroups != nil {
+		var err error
+		if others, err = s.OtherGroups(ctx); err != nil {
+			return err
+		}
 	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		labels, err := store.LockGroupLabels(ctx, tx)
@@ -36,7 +47,7 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 		if labels[group] == label {
 			return nil
 		}
-		if err := s.checkLabel(ctx, tx, labels, group, label); err != nil {
+		if err := checkLabel(ctx, tx, others, labels, group, label); err != nil {
 			return err
 		}
 		if err := store.SetGroupLabel(ctx, tx, group, label, s.Now()); err != nil {
@@ -51,15 +62,17 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 	})
 }
 
+// labelForm keeps a label from reading like a part of the sentence around it.
+var labelForm = regexp.MustCompile(`^[\p{L}\p{M}\p{N} ._&/+-]*$`)
+
 // checkLabel makes sure that nobody takes the group for another one.
-func (s *Service) checkLabel(ctx context.Context, tx pgx.Tx, labels portal.GroupLabels, group, label string) error {
+func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.GroupLabels, group, label string) error {
 	teams, err := store.Teams(ctx, tx)
 	if err != nil {
 		return err
 	}
-	others := append([]string{}, s.RoleGroups...)
 	for _, t := range teams {
-		others = append(others, t.MemberGroup, t.ApproverGroup)
+		others = append(others, t.MemberGroup, t.ApproverGroup, t.Name)
 	}
 	for other, called := range labels {
 		if other != group {

@@ -1,18 +1,20 @@
 package teams_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
+	"doksportal/internal/teams"
 )
 
 // A label is set by an admin, leaves an event, and looks like no other group.
 func TestLabelGroup(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 30*24*time.Hour)
-	b.RoleGroups = []string{"platform", ""}
+	b.OtherGroups = func(context.Context) ([]string, error) { return []string{"platform", "finance-leads", ""}, nil }
 	ada := b.admin("ada")
 	const id = "5b1c3a52-8f0e-4a65-9d0c-0d6a7a1f3c11"
 	must(t, b.LabelGroup(t.Context(), ada, id, "Payments  people"))
@@ -22,8 +24,13 @@ func TestLabelGroup(t *testing.T) {
 	if labels.Of(id) != "Payments people" {
 		t.Errorf("it is called %q", labels.Of(id))
 	}
-	for _, label := range []string{"find", "find-leads", "FIND", "fіnd", "platform", "Payments people", "Payments peopIe"} {
+	for _, label := range []string{"find", "find-leads", "FIND", "fіnd", "platform", "Payments people", "Payments peopIe", "find leads", "find_leads", "Finance.Leads",
+		"withdrawn), nobody gains anything (dropped", "“find”"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, "another", label), portal.KindInvalid)
+	}
+	_, err = b.Create(t.Context(), ada, teams.Input{Slug: "x", Name: "X", MemberGroup: "payments-people", ApproverGroup: "y", Nodes: "1", Sizes: "s 1"})
+	if e := portal.FieldErrors(err); len(e) != 1 || e[0].Field != "member_group" {
+		t.Errorf("a team whose group looks like a label: %v", err)
 	}
 	for _, group := range []string{"", "with\u202emark"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, group, "Fine"), portal.KindInvalid)

@@ -29,7 +29,10 @@ type Service struct {
 	People       portal.People
 	Now          func() time.Time
 	StepUpWithin time.Duration // how old the sign-in may be of who gives somebody something; zero: portal.FreshFor
-	RoleGroups   []string      // the groups that make somebody an admin, an approver or an auditor
+
+	// OtherGroups are the groups that the portal goes by besides those of teams:
+	// those that give roles, and those that the policy names. Nil: none.
+	OtherGroups func(context.Context) ([]string, error)
 }
 
 // Input is a team as an admin typed it.
@@ -128,9 +131,42 @@ func (c *teamChange) checkAlike(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
+	name := withoutTeam(c.After.Name)
 	for _, t := range teams {
-		if t.ID != c.After.ID && names.Alike(t.Name, c.After.Name) {
+		if t.ID != c.After.ID && names.Alike(withoutTeam(t.Name), name) {
 			return portal.Invalid(portal.FieldError{Field: "name", Message: "This looks like the name of team " + t.Name + "; choose another one."})
+		}
+	}
+	for _, own := range ownWords {
+		if names.Alike(own, name) {
+			return portal.Invalid(portal.FieldError{Field: "name", Message: "Pages use “" + own + "” for something else; choose another name."})
+		}
+	}
+	return c.checkGroups(ctx, tx)
+}
+
+// ownWords are what pages call those who are in no team, or in any.
+var ownWords = []string{"nobody", "nobody's", "everybody", "none", "new", "other teams", "all teams"}
+
+// withoutTeam leaves out the word by which pages call every team.
+func withoutTeam(name string) string {
+	if first, rest, ok := strings.Cut(name, " "); ok && strings.EqualFold(first, "team") {
+		return rest
+	}
+	return name
+}
+
+// checkGroups makes sure that no group looks like what another one is called.
+func (c *teamChange) checkGroups(ctx context.Context, tx pgx.Tx) error {
+	labels, err := store.GroupLabels(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for field, group := range map[string]string{"member_group": c.After.MemberGroup, "approver_group": c.After.ApproverGroup} {
+		for other, label := range labels {
+			if other != group && names.Alike(label, group) {
+				return portal.Invalid(portal.FieldError{Field: field, Message: "This looks like what group " + other + " is called, “" + label + "”."})
+			}
 		}
 	}
 	return nil

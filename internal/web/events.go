@@ -31,6 +31,9 @@ const (
 // ownInbox is the topic of what waits for the reader.
 const ownInbox events.Topic = "inbox"
 
+// maxStreams is how many pages of one person a replica keeps up to date at once.
+const maxStreams = 50
+
 // maxTopics bounds what one page may follow.
 const maxTopics = 10
 
@@ -41,6 +44,11 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
+	leave, ok := s.streams.Enter(v.actor.Identity)
+	if !ok {
+		return portal.E(portal.KindLimited, "you have more pages open than the portal keeps up to date at once; close some of them")
+	}
+	defer leave()
 	wake, unsubscribe := s.Hub.Subscribe(topics...)
 	defer unsubscribe()
 	// What changed between the page's rendering and the subscription would be

@@ -78,6 +78,9 @@ func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelFo
 // noAccess tells readers who belong to nothing which groups were received and
 // whom to ask.
 func (s *Server) noAccess(c *gin.Context, v viewer) error {
+	if c.FullPath() != "/" { // where everybody arrives who signs in
+		s.recordRefusal(c, portal.E(portal.KindForbidden, "belongs to no team and has no role"))
+	}
 	p := s.mePage(c, v)
 	p.Title, p.NoAccess = "No access yet", true
 	s.render(c, http.StatusForbidden, views.Me(p))

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"net/http"
 	"net/netip"
@@ -88,10 +87,6 @@ func network(address string) string {
 	return prefix.String()
 }
 
-// refusalRate is how many refusals of one person stand on the trail one by one.
-// More are summed up.
-var refusalRate = store.Rate{Every: time.Minute, Burst: 20}
-
 // recordRefusal puts on the trail that somebody tried what they may not.
 func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 	actor, ok := auth.ActorFrom(c.Request.Context())
@@ -102,14 +97,7 @@ func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), writeFor)
 	defer cancel()
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		wait, err := refusalRate.Admit(ctx, tx, "refusal "+actor.Issuer+" "+actor.Subject, 1, s.Now())
-		if err != nil {
-			return err
-		}
-		if wait > 0 {
-			return store.CountRefusal(ctx, tx, actor.Person(), s.Now())
-		}
-		return audit.Append(ctx, tx, portal.Event{
+		return audit.AppendRefusal(ctx, tx, portal.Event{
 			At: s.Now(), Kind: portal.EventAccessRefused, Actor: actor.Person(),
 			Summary: actor.Name + " was refused " + c.Request.Method + " " + cut(c.Request.URL.Path) + ": " + message(refusal),
 		})
@@ -126,26 +114,4 @@ func cut(path string) string {
 		return string(runes[:most]) + "…"
 	}
 	return path
-}
-
-// SumUpRefusals puts on the trail how many refusals there were that have no
-// line of their own. A task calls it.
-func (s *Server) SumUpRefusals(ctx context.Context) error {
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		list, err := store.TakeRefusals(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			err := audit.Append(ctx, tx, portal.Event{
-				At: s.Now(), Kind: portal.EventAccessRefused, Actor: r.Person,
-				Summary: fmt.Sprintf("%s was refused %d more times", r.Person.Name, r.Number),
-				Data:    map[string]any{"number": r.Number, "from": r.From.UTC(), "to": r.To.UTC()},
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -10,6 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
 	"doksportal/internal/store"
 	"doksportal/internal/web"
 )
@@ -131,8 +136,9 @@ func TestRefusalsAreSummedUp(t *testing.T) {
 	if single < 20 || single > 25 {
 		t.Errorf("%d have a line of their own", single)
 	}
-	b.must(b.pages.SumUpRefusals(context.Background()))
-	b.must(b.pages.SumUpRefusals(context.Background()))
+	for range 2 {
+		b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(t.Context(), tx, time.Now()) }))
+	}
 	if n := b.count("SELECT count(*) FROM events WHERE kind = 'access_refused'"); n != single+1 {
 		t.Errorf("%d lines sum up the rest", n-single)
 	}
@@ -186,5 +192,91 @@ func TestHeadAndListings(t *testing.T) {
 	}
 	if code, _ := get(http.MethodHead, "/events"); code != http.StatusMethodNotAllowed {
 		t.Errorf("HEAD /events: %d", code)
+	}
+}
+
+// One person's open streams are bounded; others' are not touched by that, and
+// whoever closes some may open others.
+func TestStreamsOfOnePerson(t *testing.T) {
+	b := setup(t)
+	open := func(who string) (*http.Response, context.CancelFunc) {
+		ctx, leave := context.WithCancel(t.Context())
+		t.Cleanup(leave)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?topic=inventory", nil)
+		b.must(err)
+		client := *b.as(who).Client
+		client.Timeout = 0
+		resp, err := client.Do(req)
+		b.must(err)
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp, leave
+	}
+	var leaves []context.CancelFunc
+	for range 50 {
+		resp, leave := open("member")
+		if leaves = append(leaves, leave); resp.StatusCode != http.StatusOK {
+			t.Fatalf("stream %d: %s", len(leaves), resp.Status)
+		}
+	}
+	if resp, _ := open("member"); resp.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("one too many: %s", resp.Status)
+	}
+	if resp, _ := open("other"); resp.StatusCode != http.StatusOK {
+		t.Errorf("another person: %s", resp.Status)
+	}
+	leaves[0]()
+	for failure := time.Now().Add(time.Minute); ; {
+		if resp, _ := open("member"); resp.StatusCode == http.StatusOK {
+			break
+		}
+		if time.Now().After(failure) {
+			t.Fatal("a place is not given back")
+		}
+	}
+}
+
+// What people write is what can be seen of it, on pages and on the trail.
+func TestTextThatCannotBeSeen(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	page := b.as("approver").Get("/requests/" + number)
+	form := url.Values{"decision": {"reject"}, "digest": {page.Value("digest")}, "comment": {"no \u202eabc"}}
+	page = b.as("approver").Post("/requests/"+number+"/review", form).WantStatus(http.StatusUnprocessableEntity)
+	if got := page.Fault("comment"); !strings.Contains(got, "U+202E") {
+		t.Errorf("it says %q", got)
+	}
+	form.Set("comment", "no\nAda Admin approved")
+	b.as("approver").Post("/requests/"+number+"/review", form).WantStatus(http.StatusOK)
+	if n := b.count("SELECT count(*) FROM events WHERE summary LIKE '%' || chr(10) || '%'"); n != 0 {
+		t.Error("an event has two lines")
+	}
+}
+
+// What somebody tries who belongs to nothing is on the trail as well.
+func TestOutsiderIsOnTheTrail(t *testing.T) {
+	b := setup(t)
+	b.as("outsider").Get("/").WantStatus(http.StatusForbidden)
+	if n := b.count("SELECT count(*) FROM events WHERE kind = 'access_refused'"); n != 0 {
+		t.Error("it is no attempt to arrive")
+	}
+	b.as("outsider").Get("/admin/teams").WantStatus(http.StatusForbidden)
+	if n := b.count("SELECT count(*) FROM events WHERE kind = 'access_refused' AND subject = 'outsider'"); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// Refused requests are summed up like other refusals.
+func TestRefusedRequestsAreSummedUp(t *testing.T) {
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), "UPDATE clusters SET protected = true")
+	b.must(err)
+	const tried = 40
+	for range tried {
+		b.as("member").Post("/clusters/"+b.ledger+"/delete", url.Values{"submit_key": {uuid.NewString()}, "typed_name": {"ledger"}, "justification": {"x"}, "action": {"submit"}})
+	}
+	single := b.count("SELECT count(*) FROM events WHERE kind = 'request_refused'")
+	counted := b.count("SELECT coalesce(sum(number), 0)::int FROM refusals WHERE kind = 'request_refused'")
+	if single > 25 || single+counted != tried {
+		t.Errorf("%d events and %d counted, of %d", single, counted, tried)
 	}
 }

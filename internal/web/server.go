@@ -17,6 +17,7 @@ import (
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/shares"
 	"doksportal/internal/teams"
 	"doksportal/static"
 	"doksportal/views"
@@ -56,6 +57,7 @@ type Server struct {
 	assets  views.Assets
 	handler http.Handler
 	labels  labelCache
+	streams *shares.Shares // open streams by person
 }
 
 // New makes the pages' handler. It fails when the browser assets are missing.
@@ -67,13 +69,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits
 	}
-	s := &Server{Config: cfg, assets: views.Assets{}}
+	s := &Server{Config: cfg, assets: views.Assets{}, streams: shares.New(maxStreams)}
 	for name, built := range names {
 		s.assets[name] = "/static/" + built
 	}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false // it answers before the headers are set, and believes X-Forwarded-Prefix
 	// gin believes X-Forwarded-For of everybody unless told otherwise.
 	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err

@@ -15,18 +15,19 @@ const module = "doksportal/"
 // arrows are the project's packages that each package may import, tests aside.
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
-	"cmd/portal": "internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
+	"cmd/portal": "internal/audit internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
 		"internal/inventory internal/notify internal/policy internal/request internal/rulebook internal/store internal/teams internal/web static",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",
 	"internal/names":       "",
+	"internal/shares":      "internal/portal",
 	"internal/rulebook":    "internal/audit internal/db internal/policy internal/portal internal/store",
 	"internal/policy":      "internal/portal",
 	"internal/db":          "internal/portal migrations",
 	"internal/db/pgembed":  "",
 	"internal/db/dbtest":   "internal/db internal/db/pgembed internal/execute",
 	"internal/store":       "internal/db internal/portal",
-	"internal/audit":       "internal/db internal/portal",
+	"internal/audit":       "internal/db internal/portal internal/store",
 	"internal/events":      "internal/db internal/portal",
 	"internal/doapi":       "internal/portal",
 	"internal/doapi/dosim": "",
@@ -35,13 +36,13 @@ var arrows = map[string]string{
 	"internal/auth/devidp": "",
 	"internal/teams":       "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/store",
 	"internal/notify":      "internal/audit internal/db internal/portal internal/store",
-	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/notify internal/policy internal/portal internal/quota internal/rulebook internal/store",
-	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/portal internal/quota internal/request internal/rulebook internal/store",
+	"internal/request":     "internal/audit internal/db internal/doapi internal/events internal/names internal/notify internal/policy internal/portal internal/quota internal/rulebook internal/store",
+	"internal/execute":     "internal/audit internal/db internal/doapi internal/events internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store",
 	"internal/inventory":   "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
 	"views":                "internal/portal views/ui",
 	"views/ui":             "internal/portal",
 	"internal/web/webtest": "internal/auth/devidp",
-	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/notify internal/portal internal/quota internal/request internal/rulebook internal/store internal/teams static views views/ui",
+	"internal/web":         "internal/audit internal/auth internal/db internal/events internal/notify internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store internal/teams static views views/ui",
 	"internal/demo":        "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/policy internal/portal internal/store",
 	"migrations":           "",
 	"static":               "",

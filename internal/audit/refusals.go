@@ -1,0 +1,50 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// refusalRate is how many refusals of one actor stand on the trail one by one.
+// More are summed up, or anybody could fill it.
+var refusalRate = store.Rate{Every: time.Minute, Burst: 20}
+
+// AppendRefusal is Append for something that was refused, which its actor can
+// try any number of times. Beyond the first ones they are counted, and
+// SumUpRefusals records how many there were.
+func AppendRefusal(ctx context.Context, tx pgx.Tx, e portal.Event) error {
+	wait, err := refusalRate.Admit(ctx, tx, "refusal "+e.Actor.Issuer+" "+e.Actor.Subject, 1, e.At)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return store.CountRefusal(ctx, tx, e.Kind, e.Actor, e.At)
+	}
+	return Append(ctx, tx, e)
+}
+
+// SumUpRefusals records how many refusals there were that have no line of their
+// own. A task calls it.
+func SumUpRefusals(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	list, err := store.TakeRefusals(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		err := Append(ctx, tx, portal.Event{
+			At: now, Kind: r.Kind, Actor: r.Person,
+			Summary: fmt.Sprintf("%s was refused %d more times", r.Person.Name, r.Number),
+			Data:    map[string]any{"number": r.Number, "from": r.From.UTC(), "to": r.To.UTC()},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

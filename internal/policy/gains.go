@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+// NewApprovers returns the groups of the identity provider whose members may
+// approve something under the new policy that they may not under the old one,
+// each once; team reports that the teams' own approvers are among them. whole is
+// false when there was too much to compare, or ctx has ended.
+func NewApprovers(ctx context.Context, old, now *Policy) (groups []string, team, whole bool) {
+	found := map[string]bool{}
+	_, whole = eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
+		before := old.approvers(op, e, teams.slug)
+		for from := range now.approvers(op, e, teams.slug) {
+			if !before[from] {
+				found[from] = true
+			}
+		}
+	})
+	for _, from := range slices.Sorted(maps.Keys(found)) {
+		switch group, named := strings.CutPrefix(from, fromGroup); {
+		case named:
+			groups = append(groups, group)
+		case from == fromPlatform && now.PlatformApprovers != "":
+			groups = append(groups, now.PlatformApprovers)
+		case from == fromTeam:
+			team = true
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups), team, whole
+}
+
+// approvers are those whose approval may count for some request of a kind, as
+// rules write them.
+func (p *Policy) approvers(op portal.OperationID, e portal.Environment, team string) map[string]bool {
+	list := map[string]bool{}
+	for _, r := range p.selected(op, e, team) {
+		for _, n := range r.approvals {
+			for _, from := range n.from {
+				list[from] = true
+			}
+		}
+	}
+	return list
+}
