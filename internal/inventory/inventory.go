@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,11 +49,20 @@ func (s *Syncer) Sync(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(err, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		if err := store.SetInventoryFailure(ctx, tx, s.Now(), doapi.Words(err)); err != nil {
+		if err := store.SetInventoryFailure(ctx, tx, s.Now(), why(err)); err != nil {
 			return err
 		}
 		return events.Publish(ctx, tx, events.Inventory)
 	}))
+}
+
+// why says in plain words what came between DigitalOcean and the inventory.
+func why(err error) string {
+	var e *doapi.Error
+	if errors.As(err, &e) {
+		return doapi.Words(err)
+	}
+	return "the portal could not keep what it said."
 }
 
 func (s *Syncer) sync(ctx context.Context) error {
@@ -74,23 +83,21 @@ func (s *Syncer) sync(ctx context.Context) error {
 }
 
 func (s *Syncer) write(ctx context.Context, tx pgx.Tx, there []doapi.Cluster, gone []string, asOf time.Time) error {
-	// In the order in which others lock clusters, so that nobody waits in a
-	// circle: first those that are known, then those that become it.
-	slices.SortFunc(there, func(a, b doapi.Cluster) int { return strings.Compare(a.ID, b.ID) })
-	ids := slices.Clone(gone)
+	byID := make(map[string]doapi.Cluster, len(there))
 	for _, c := range there {
-		ids = append(ids, c.ID)
+		byID[c.ID] = c
 	}
-	if err := store.LockClusters(ctx, tx, ids); err != nil {
-		return err
-	}
-	for _, c := range there {
-		if err := store.SeeCluster(ctx, tx, c.Portal(asOf)); err != nil {
-			return err
+	// In the order in which others lock clusters, so that nobody waits in a circle.
+	ids := slices.AppendSeq(gone, maps.Keys(byID))
+	slices.Sort(ids)
+	for _, id := range ids {
+		var err error
+		if c, ok := byID[id]; ok {
+			err = store.SeeCluster(ctx, tx, c.Portal(asOf))
+		} else {
+			err = s.markGone(ctx, tx, id)
 		}
-	}
-	for _, id := range gone {
-		if err := s.markGone(ctx, tx, id); err != nil {
+		if err != nil {
 			return err
 		}
 	}

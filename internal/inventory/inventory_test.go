@@ -165,6 +165,23 @@ func TestIncompleteReading(t *testing.T) {
 	}
 }
 
+// A failure of the portal's own is not put down to DigitalOcean.
+func TestReadingThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	readAt := b.clock.Now().Add(-time.Minute)
+	b.syncer.DO = interrupted{b.syncer.DO, func() {
+		_, err := b.pool.Exec(t.Context(), `ALTER TABLE node_pools RENAME TO elsewhere`)
+		b.must(err)
+	}}
+	if err := b.syncer.Sync(t.Context()); err == nil {
+		t.Error("the syncer does not say that it failed")
+	}
+	if f := b.freshness(); !f.CompleteAt.Equal(readAt) || !strings.Contains(f.Failure, "the portal could not keep") {
+		t.Errorf("it says %+v", f)
+	}
+}
+
 // A list can be stale, or miss a cluster that moved from a page to the one
 // before. What is asked for by its id is there, and is kept as it is now.
 func TestClusterMissingFromTheList(t *testing.T) {
