@@ -290,8 +290,7 @@ func (b *bundle) byName(name string) doapi.Cluster {
 
 func ptr[T any](v T) *T { return &v }
 
-// What cannot be read is told with the way out of it; nothing is left running
-// that would be in the way of it.
+// What cannot be read is told with the way out of it.
 func TestBrokenDataAndTheWayOut(t *testing.T) {
 	t.Parallel()
 	o := options(t)
@@ -304,9 +303,31 @@ func TestBrokenDataAndTheWayOut(t *testing.T) {
 	if _, err := demo.Start(context.WithoutCancel(t.Context()), o); err == nil || !strings.Contains(err.Error(), "--fresh") {
 		t.Fatalf("it says %v", err)
 	}
+	o = elsewhere(t, o)
 	o.Fresh = true
 	if got := start(t, o).names(); len(got) != 3 {
 		t.Errorf("afresh DigitalOcean has %q", got)
+	}
+}
+
+// Whoever mends what kept it from starting can start it at once.
+func TestFailedStartGivesItsAddressesFree(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Data = filepath.Join(file, "data")
+	if _, err := demo.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--data") {
+		t.Fatalf("it says %v", err)
+	}
+	for _, address := range []string{o.Listen, o.Simulator, o.Issuer} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
 	}
 }
 
