@@ -1,6 +1,7 @@
 // Package demo starts what the portal needs around it on one machine: a
 // private Postgres, a simulated DigitalOcean, a local identity provider and a
-// mailbox, with teams and clusters to begin with.
+// mailbox, with teams and clusters to begin with. `portal demo` calls it, and
+// then serves the portal as usual.
 package demo
 
 import (

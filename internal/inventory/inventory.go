@@ -1,4 +1,8 @@
-// Package inventory keeps the portal's copy of what DigitalOcean has.
+// Package inventory keeps the portal's copy of what DigitalOcean has: clusters
+// with their node pools, and what is on offer. A periodic task of the job queue
+// calls Sync; pages, plans and quotas read the copy through store, so that they
+// work while DigitalOcean is away. Between two readings execute writes into it
+// what it has seen. The portal's own data, team and environment, stay as they are.
 package inventory
 
 import (
