@@ -264,7 +264,7 @@ func TestPages(t *testing.T) {
 		want = append([]string{fmt.Sprint(i)}, want...)
 	}
 	var got []string
-	for f := (portal.EventFilter{Limit: 3}); ; {
+	for f := (portal.EventFilter{Limit: 3}); len(got) <= len(want); {
 		page := b.search(f)
 		if len(page) == 0 {
 			break
