@@ -361,7 +361,7 @@ func TestMail(t *testing.T) {
 	if strings.Contains(page, "<script>") {
 		t.Error("a mail runs a script on the page")
 	}
-	if err := send("too long", strings.Repeat("0123456789", 200_000)); err == nil {
+	if err := send("too long", strings.Repeat("0123456789\r\n", 200_000)); err == nil {
 		t.Error("a mail of two megabytes is taken")
 	}
 }

@@ -290,19 +290,24 @@ func TestOvertakenReading(t *testing.T) {
 // inventory, also when it has one of them for gone.
 func TestLocksInOrder(t *testing.T) {
 	t.Parallel()
-	b := read(t)
-	b.sim.Remove(b.web)
-	synced := make(chan error, 1)
-	b.tx(func(tx pgx.Tx) error {
-		if err := store.LockClusters(t.Context(), tx, []string{b.web}); err != nil {
-			return err
-		}
-		go func() { synced <- b.syncer.Sync(context.WithoutCancel(t.Context())) }()
-		b.awaitWaiting()
-		return store.LockClusters(t.Context(), tx, []string{b.old})
-	})
-	b.must(<-synced)
-	b.wantClusters("old:1 ")
+	for gone, left := range map[string]string{webID: "old:1 ", oldID: "web:3 "} {
+		t.Run("leaves "+left, func(t *testing.T) {
+			t.Parallel()
+			b := read(t)
+			b.sim.Remove(gone)
+			synced := make(chan error, 1)
+			b.tx(func(tx pgx.Tx) error {
+				if err := store.LockClusters(t.Context(), tx, []string{b.web}); err != nil {
+					return err
+				}
+				go func() { synced <- b.syncer.Sync(context.WithoutCancel(t.Context())) }()
+				b.awaitWaiting()
+				return store.LockClusters(t.Context(), tx, []string{b.old})
+			})
+			b.must(<-synced)
+			b.wantClusters(left)
+		})
+	}
 }
 
 // awaitWaiting waits until somebody waits for a lock.
