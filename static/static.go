@@ -1,5 +1,6 @@
-// Package static holds the built CSS and JavaScript. They are not kept in the
-// repository; `make assets` builds them.
+// Package static holds the built CSS and JavaScript, which web serves. Their
+// sources are in static/src; `make build` makes static/dist of them, which is
+// part of the program and not kept in the repository.
 package static
 
 import (

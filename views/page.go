@@ -1,5 +1,7 @@
-// Package views renders the pages. Each has one props struct, which the
-// handlers fill in; nothing is decided here.
+// Package views renders the pages. Each page is a templ component of one props
+// struct, which the handlers of web fill in; nothing is decided or read here.
+// Parts that several pages use are in views/ui. After a change of a .templ file
+// `make generate` makes its Go file.
 package views
 
 import (

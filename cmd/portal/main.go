@@ -1,4 +1,8 @@
-// Command portal is a self-service portal for DigitalOcean Kubernetes.
+// Command portal is a self-service portal for DigitalOcean Kubernetes: the pages
+// and the background work (serve), the schema of its database (migrate),
+// everything on one machine (demo), a DigitalOcean to try against (simulator)
+// and the rules on requests (policy). There is one file for each subcommand;
+// serve.go puts the parts together.
 package main
 
 import (

@@ -1,5 +1,7 @@
 // Package audit keeps and searches the trail of who did what, when, on whose
-// word. Nothing here or elsewhere changes or removes an event.
+// word. Every package that changes something calls Append in the transaction of
+// the change; web shows what Search and OfRequest find. Nothing here or elsewhere
+// changes or removes an event: a trigger in Postgres refuses it.
 package audit
 
 import (

@@ -1,6 +1,10 @@
 // Package auth signs people in through an OpenID Connect provider, keeps their
 // sessions, and knows who they are now. Any provider that conforms to the
 // standard will do.
+//
+// web asks it who sends a request. execute, teams and rulebook have it confirm,
+// by asking the provider again, that people still are who they were when they
+// gave their word.
 package auth
 
 import (

@@ -1,5 +1,6 @@
-// Package config reads the portal's configuration from the environment. Only
-// the commands and the demo use it.
+// Package config reads the portal's configuration from the variables PORTAL_* of
+// the environment, checks it, and reports all faults at once. Only the commands
+// and the demo use it; other packages are given what they need.
 package config
 
 import (

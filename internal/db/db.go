@@ -1,5 +1,6 @@
-// Package db connects to Postgres, runs transactions and turns Postgres'
-// errors into kinds that people can act on.
+// Package db connects to Postgres, brings its schema up to date, runs
+// transactions and turns Postgres' errors into kinds that people can act on.
+// It knows none of the tables: the SQL is in store, audit, auth and notify.
 package db
 
 import (

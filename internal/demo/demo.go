@@ -1,6 +1,7 @@
 // Package demo starts what the portal needs around it on one machine: a
 // private Postgres, a simulated DigitalOcean, a local identity provider and a
-// mailbox, with teams and clusters to begin with.
+// mailbox, with teams and clusters to begin with. `portal demo` calls it, and
+// then serves the portal as usual.
 package demo
 
 import (
@@ -49,9 +50,10 @@ type Demo struct {
 	Config   config.Config
 	Listener net.Listener // of the portal
 
-	postgres *pgembed.Server
-	mailbox  mailbox
-	closers  []io.Closer // servers
+	postgres  *pgembed.Server
+	mailbox   mailbox
+	listeners []net.Listener // of the simulator and the issuer
+	closers   []io.Closer    // servers
 }
 
 // DefaultData is the directory that the data is kept in unless told otherwise.
@@ -121,7 +123,7 @@ func (d *Demo) listen(o Options) (simulator, issuer net.Listener, err error) {
 			return nil, nil, fmt.Errorf("cannot listen on %s (%w): choose another address with %s", at.address, cause(err), at.flag)
 		}
 	}
-	d.Listener = listeners[0]
+	d.Listener, d.listeners = listeners[0], listeners[1:]
 	return listeners[1], listeners[2], nil
 }
 
@@ -245,6 +247,9 @@ func (d *Demo) Stop() error {
 	}
 	if d.Listener != nil {
 		_ = d.Listener.Close() // the portal has closed it, if it came to serve
+	}
+	for _, l := range d.listeners {
+		_ = l.Close() // as has its server
 	}
 	if d.postgres != nil {
 		errs = append(errs, d.postgres.Stop())

@@ -2,6 +2,9 @@
 // A change is announced with NOTIFY in its own transaction, so it is heard
 // only when it holds, by all replicas. Messages name what changed and carry no
 // data: who hears one reads the database.
+//
+// Whoever writes what pages show calls Publish; web subscribes to a Hub for each
+// open page.
 package events
 
 import (

@@ -1,12 +1,16 @@
-// Package inventory keeps the portal's copy of what DigitalOcean has.
+// Package inventory keeps the portal's copy of what DigitalOcean has: clusters
+// with their node pools, and what is on offer. A periodic task of the job queue
+// calls Sync; pages, plans and quotas read the copy through store, so that they
+// work while DigitalOcean is away. Between two readings execute writes into it
+// what it has seen. The portal's own data, team and environment, stay as they are.
 package inventory
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,15 +44,29 @@ type Syncer struct {
 }
 
 // Sync reads everything from DigitalOcean. When something cannot be read the
-// inventory stays as it is and says since when.
+// inventory stays as it is and says since when. Either is announced, because
+// open pages show how old the inventory is.
 func (s *Syncer) Sync(ctx context.Context) error {
 	ctx = doapi.Background(ctx)
 	err := s.sync(ctx)
 	if err == nil {
 		return nil
 	}
-	recordErr := store.SetInventoryFailure(ctx, s.Pool, s.Now(), doapi.UserMessage(err))
-	return errors.Join(err, recordErr)
+	return errors.Join(err, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := store.SetInventoryFailure(ctx, tx, s.Now(), why(err)); err != nil {
+			return err
+		}
+		return events.Publish(ctx, tx, events.Inventory)
+	}))
+}
+
+// why says in plain words what came between DigitalOcean and the inventory.
+func why(err error) string {
+	var e *doapi.Error
+	if errors.As(err, &e) {
+		return doapi.UserMessage(err)
+	}
+	return "the portal could not keep what it said."
 }
 
 func (s *Syncer) sync(ctx context.Context) error {
@@ -60,23 +78,30 @@ func (s *Syncer) sync(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list clusters: %w", err)
 	}
-	gone, err := s.gone(ctx, listed, asOf)
+	unlisted, gone, err := s.missing(ctx, listed, asOf)
 	if err != nil {
 		return err
 	}
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error { return s.write(ctx, tx, listed, gone, asOf) })
+	there := slices.Concat(listed, unlisted)
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error { return s.write(ctx, tx, there, gone, asOf) })
 }
 
-func (s *Syncer) write(ctx context.Context, tx pgx.Tx, listed []doapi.Cluster, gone []string, asOf time.Time) error {
-	// In the order in which others lock clusters, so that nobody waits in a circle.
-	slices.SortFunc(listed, func(a, b doapi.Cluster) int { return strings.Compare(a.ID, b.ID) })
-	for _, c := range listed {
-		if err := store.SeeCluster(ctx, tx, c.Portal(asOf)); err != nil {
-			return err
-		}
+func (s *Syncer) write(ctx context.Context, tx pgx.Tx, there []doapi.Cluster, gone []string, asOf time.Time) error {
+	byID := make(map[string]doapi.Cluster, len(there))
+	for _, c := range there {
+		byID[c.ID] = c
 	}
-	for _, id := range gone {
-		if err := s.markGone(ctx, tx, id); err != nil {
+	// In the order in which others lock clusters, so that nobody waits in a circle.
+	ids := slices.AppendSeq(gone, maps.Keys(byID))
+	slices.Sort(ids)
+	for _, id := range ids {
+		var err error
+		if c, ok := byID[id]; ok {
+			err = store.SeeCluster(ctx, tx, c.Portal(asOf))
+		} else {
+			err = s.markGone(ctx, tx, id)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -86,27 +111,29 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, listed []doapi.Cluster, g
 	return events.Publish(ctx, tx, events.Inventory)
 }
 
-// gone returns the clusters that DigitalOcean no longer has. A list can be
-// stale, so a cluster that is missing there is asked for by its id.
-func (s *Syncer) gone(ctx context.Context, listed []doapi.Cluster, asOf time.Time) ([]string, error) {
+// missing asks by its id for each cluster that is known and not in the list,
+// which can be stale. It returns those that are there all the same, and the ids
+// of those that DigitalOcean no longer has.
+func (s *Syncer) missing(ctx context.Context, listed []doapi.Cluster, asOf time.Time) (there []doapi.Cluster, gone []string, err error) {
 	known, err := store.ClusterIDs(ctx, s.Pool, asOf)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	missing := slices.DeleteFunc(known, func(id string) bool {
 		return slices.ContainsFunc(listed, func(c doapi.Cluster) bool { return c.ID == id })
 	})
-	var gone []string
 	for _, id := range missing {
-		_, err := s.DO.GetCluster(ctx, id)
+		c, err := s.DO.GetCluster(ctx, id)
 		switch {
 		case doapi.IsNotFound(err):
 			gone = append(gone, id)
 		case err != nil:
-			return nil, fmt.Errorf("look for cluster %s: %w", id, err)
+			return nil, nil, fmt.Errorf("look for cluster %s: %w", id, err)
+		default:
+			there = append(there, c)
 		}
 	}
-	return gone, nil
+	return there, gone, nil
 }
 
 func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) error {

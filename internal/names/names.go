@@ -1,5 +1,7 @@
-// Package names reads names that people give to things, or that others give to
-// people: what is shown of them must be what it seems. It is pure.
+// Package names checks names that people give to teams and groups, and cleans
+// those that the identity provider gives: no characters that cannot be seen, and
+// no two names that look alike, so that what people read is what it seems. It is
+// pure; teams and auth call it.
 package names
 
 import (

@@ -3,6 +3,9 @@
 // told that did not happen and nothing that did is lost. From there it is
 // turned into deliveries to those whom it concerns, which are sent again until
 // they arrive or a day has passed. A delivery may arrive twice.
+//
+// request and teams write the news, periodic tasks of the job queue send it, and
+// web shows the channels and what did not arrive.
 package notify
 
 import (

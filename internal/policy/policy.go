@@ -1,6 +1,8 @@
 // Package policy says whether a request is allowed, needs approvals, or is
-// denied. It is pure: the same input gives the same verdict, so the verdict
-// can be worked out again before the request is carried out.
+// denied: Parse reads the rules that admins write, Judge applies them, Loosens and
+// Stops compare two versions. It is pure: the same input gives the same verdict,
+// so the verdict can be worked out again before the request is carried out.
+// request calls it for each plan; rulebook keeps the versions.
 package policy
 
 import (

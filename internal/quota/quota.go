@@ -1,5 +1,7 @@
 // Package quota compares what a team uses, and what a change would add, with
-// the team's limits. It is pure: the same numbers give the same answer.
+// the team's limits. It is pure: the same numbers give the same answer. request
+// calls Check for each plan, and execute again right before the call; web shows
+// each team's Standing. What a team uses they read from store.
 package quota
 
 import (

@@ -1,6 +1,10 @@
-// Package request holds the use cases of a request: plan, submit, review,
-// withdraw, expire. Each decides in one transaction and leaves an audit event
-// in it.
+// Package request holds the use cases of a request, up to the moment when it is
+// carried out: plan, submit, review, plan anew, stop, withdraw, expire,
+// break-glass. Each decides in one transaction and leaves an audit event in it.
+// What can be asked for is one table of operations, in prepare.go.
+//
+// web calls Service for people; execute uses Rejudge, Move and Record to carry a
+// request on.
 package request
 
 import (

@@ -1,6 +1,7 @@
 // Package rulebook keeps the versions of the policy, knows which of them is in
 // force, and has admins change it: what makes nothing easier comes in force at
-// once, everything else on the word of a second admin.
+// once, everything else on the word of a second admin. request and execute ask it
+// for the policy in force, web shows and changes it.
 package rulebook
 
 import (

@@ -32,9 +32,10 @@ func Offer(ctx context.Context, q Querier) (portal.Offer, error) {
 }
 
 // SetInventoryComplete records that the inventory is what DigitalOcean had at
-// the given time.
+// the given time, unless something newer is recorded.
 func SetInventoryComplete(ctx context.Context, q Querier, at time.Time) error {
-	_, err := q.Exec(ctx, `UPDATE inventory_state SET complete_at = $1, attempted_at = $1, failure = ''`, at)
+	_, err := q.Exec(ctx, `UPDATE inventory_state SET complete_at = $1, attempted_at = $1, failure = ''
+		WHERE complete_at IS NULL OR complete_at <= $1`, at)
 	return db.Wrap(err)
 }
 

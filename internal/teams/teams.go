@@ -1,6 +1,7 @@
-// Package teams holds the use cases of admins: teams with their quotas, and
-// which team owns a cluster. A change by which somebody gains something takes
-// two admins, see Service.Accept.
+// Package teams holds the use cases of admins: teams with their groups and
+// quotas, which team owns a cluster, in which environment and how protected it
+// is, and labels for groups. A change by which somebody gains something takes
+// two admins, see Service.Accept. web calls it.
 package teams
 
 import (

@@ -1,5 +1,7 @@
-// Package web serves the pages: it parses what browsers send, calls one use
-// case, and renders. It decides nothing.
+// Package web serves the pages: a handler parses what a browser sends, calls one
+// use case, fills the props of one page of views, and renders it. It decides
+// nothing. routes.go lists all addresses and who may use them; cmd/portal makes
+// the Server.
 package web
 
 import (

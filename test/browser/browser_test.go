@@ -1,5 +1,6 @@
 // Package browser walks through the product in a real browser, against the
-// demo that `make demo` runs.
+// demo that `make demo` runs. It sees what people see: scripts, live updates,
+// focus, contrast, a phone's width. `make test` runs it; it needs Chromium.
 package browser
 
 import (

@@ -1,5 +1,7 @@
-// Package layout holds the packages to the directions in which they may
-// import each other.
+// Package layout holds the packages to the directions in which they may import
+// each other, and libraries to the packages that alone may know them. Whoever
+// adds a package or an import that it does not like decides here whether the
+// table or the import is wrong.
 package layout
 
 import (

@@ -1,0 +1,298 @@
+package audit_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+// bundle is a trail on which nothing stands yet, and a request to write of.
+type bundle struct {
+	t       *testing.T
+	pool    *pgxpool.Pool
+	now     time.Time
+	ann     portal.Person
+	team    portal.Team
+	request portal.Request
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	b := &bundle{t: t, pool: dbtest.New(t), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		ann: portal.Person{Identity: portal.Identity{Issuer: "https://idp.example", Subject: "ann"}, Name: "Ann"}}
+	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers",
+		Quota: portal.Quota{Sizes: map[string]int{}}}
+	b.must(b.tx(func(tx pgx.Tx) error { return store.InsertTeam(t.Context(), tx, b.team, b.now) }))
+	b.request = b.ask()
+	return b
+}
+
+func (b *bundle) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bundle) tx(fn func(pgx.Tx) error) error { return db.WithTx(b.t.Context(), b.pool, fn) }
+
+// ask makes a request, of which nothing is recorded.
+func (b *bundle) ask() portal.Request {
+	b.t.Helper()
+	r := portal.Request{
+		ID: uuid.NewString(), SubmitKey: uuid.NewString(), Team: b.team, Operation: portal.CreateCluster, TargetName: "web",
+		Params: portal.Params{}, Justification: "a test", Digest: "d", State: portal.Pending, Requester: b.ann,
+		CreatedAt: b.now, Revision: 1, PlannedAt: b.now, DueAt: b.now.Add(time.Hour),
+	}
+	b.must(b.tx(func(tx pgx.Tx) (err error) {
+		r.Number, err = store.InsertRequest(b.t.Context(), tx, r)
+		return err
+	}))
+	return r
+}
+
+// event is one of Ann's that says only what it must.
+func (b *bundle) event(summary string) portal.Event {
+	return portal.Event{At: b.now, Kind: portal.EventCommented, Actor: b.ann, Summary: summary}
+}
+
+func (b *bundle) append(events ...portal.Event) {
+	b.t.Helper()
+	for _, e := range events {
+		b.must(b.tx(func(tx pgx.Tx) error { return audit.Append(b.t.Context(), tx, e) }))
+	}
+}
+
+// search returns what of the trail matches, newest first.
+func (b *bundle) search(f portal.EventFilter) []portal.Event {
+	b.t.Helper()
+	if f.Limit == 0 {
+		f.Limit = 100
+	}
+	list, err := audit.Search(b.t.Context(), b.pool, f)
+	b.must(err)
+	return list
+}
+
+func summaries(list []portal.Event) string {
+	var words []string
+	for _, e := range list {
+		words = append(words, e.Summary)
+	}
+	return strings.Join(words, " ")
+}
+
+func TestEventStandsAndFallsWithItsTransaction(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(b.event("kept"))
+	changedItsMind := errors.New("changed its mind")
+	err := b.tx(func(tx pgx.Tx) error {
+		return errors.Join(audit.Append(t.Context(), tx, b.event("undone")), changedItsMind)
+	})
+	if !errors.Is(err, changedItsMind) {
+		t.Fatal(err)
+	}
+	if got := summaries(b.search(portal.EventFilter{})); got != "kept" {
+		t.Errorf("on the trail: %q", got)
+	}
+}
+
+func TestEventKeepsWhatItSays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	want := portal.Event{
+		At: b.now.Add(123456 * time.Microsecond), Kind: portal.EventOutcome, Actor: b.ann,
+		TeamID: b.team.ID, TeamName: b.team.Name, RequestID: b.request.ID, RequestNumber: b.request.Number, ClusterID: "c-1",
+		Summary: "Ann’s “web” \u2028 <b>%s' -- " + strings.Repeat("long ", 10_000),
+		Data:    map[string]any{"nodes": 3.0, "sizes": []any{"s", nil}, "deep": map[string]any{"true": true}, "": "é"},
+	}
+	bare := b.event("")
+	b.append(want, bare)
+	got := b.search(portal.EventFilter{})
+	bare.Data = map[string]any{}
+	for i, want := range []portal.Event{bare, want} {
+		if id, err := uuid.Parse(got[i].ID); err != nil || id.Version() != 7 {
+			t.Errorf("the id %q is no UUIDv7", got[i].ID)
+		}
+		got[i].ID, got[i].At = "", got[i].At.UTC()
+		if diff := cmp.Diff(want, got[i]); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// What cannot be told whose it is, when or what, takes its transaction with it.
+func TestEventThatSaysTooLittle(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, spoil := range map[string]func(*portal.Event){
+		"no actor": func(e *portal.Event) { e.Actor = portal.Person{} },
+		"no time":  func(e *portal.Event) { e.At = time.Time{} },
+		"no kind":  func(e *portal.Event) { e.Kind = "" },
+	} {
+		e := b.event(name)
+		spoil(&e)
+		err := b.tx(func(tx pgx.Tx) error {
+			if _, err := tx.Exec(t.Context(), `UPDATE teams SET name = $1`, name); err != nil {
+				return err
+			}
+			return audit.Append(t.Context(), tx, e)
+		})
+		if err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+	}
+	team, err := store.TeamBySlug(t.Context(), b.pool, "pay")
+	b.must(err)
+	if got := b.search(portal.EventFilter{}); len(got) > 0 || team.Name != b.team.Name {
+		t.Errorf("the team is called %q, on the trail are %d events", team.Name, len(got))
+	}
+}
+
+// Postgres itself refuses to change the trail, even where nothing would change.
+func TestNothingChangesTheTrail(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(b.event("first"), b.event("second"))
+	before := b.search(portal.EventFilter{})
+	for _, sql := range []string{
+		`UPDATE events SET summary = 'nothing happened'`,
+		`UPDATE events SET at = at WHERE false`,
+		`DELETE FROM events WHERE summary = 'first'`,
+		`TRUNCATE events`,
+		`TRUNCATE events CASCADE`,
+		`MERGE INTO events e USING (SELECT 'second' AS summary) s ON e.summary = s.summary WHEN MATCHED THEN DELETE`,
+		`INSERT INTO events SELECT * FROM events ON CONFLICT (id) DO UPDATE SET summary = 'another'`,
+	} {
+		err := b.tx(func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), sql)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if diff := cmp.Diff(before, b.search(portal.EventFilter{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Who has written to the trail and not committed yet keeps nobody else from it.
+func TestWritersDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must(b.tx(func(tx pgx.Tx) error {
+		if err := audit.Append(t.Context(), tx, b.event("slow")); err != nil {
+			return err
+		}
+		b.append(b.event("quick"))
+		if got := summaries(b.search(portal.EventFilter{})); got != "quick" {
+			t.Errorf("before the slow one commits: %q", got)
+		}
+		return nil
+	}))
+	if got := len(b.search(portal.EventFilter{})); got != 2 {
+		t.Errorf("%d events, want 2", got)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.ask()
+	bob := portal.Person{Identity: portal.Identity{Issuer: "https://idp.example", Subject: "bob"}, Name: "Bob"}
+	b.append(
+		portal.Event{At: b.now, Kind: portal.EventSubmitted, Actor: b.ann, TeamID: b.team.ID, RequestID: b.request.ID, Summary: "a"},
+		portal.Event{At: b.now.Add(time.Hour), Kind: portal.EventApprovedBy, Actor: bob, TeamID: b.team.ID, RequestID: b.request.ID, ClusterID: "c-1", Summary: "b"},
+		portal.Event{At: b.now.Add(2 * time.Hour), Kind: portal.EventSubmitted, Actor: bob, RequestID: other.ID, Summary: "c"},
+		portal.Event{At: b.now.Add(3 * time.Hour), Kind: portal.EventSignIn, Actor: b.ann, TeamID: uuid.NewString(), Summary: "d"},
+	)
+	for _, test := range []struct {
+		filter portal.EventFilter
+		want   string
+	}{
+		{portal.EventFilter{}, "d c b a"},
+		{portal.EventFilter{Kind: portal.EventSubmitted}, "c a"},
+		{portal.EventFilter{Actor: "Bob"}, "c b"},
+		{portal.EventFilter{Actor: "bo"}, ""},
+		{portal.EventFilter{TeamID: b.team.ID}, "b a"},
+		{portal.EventFilter{Request: b.request.Number}, "b a"},
+		{portal.EventFilter{Request: other.Number + 1000}, ""},
+		{portal.EventFilter{Cluster: "c-1"}, "b"},
+		{portal.EventFilter{From: b.now.Add(time.Hour)}, "d c b"},
+		{portal.EventFilter{To: b.now.Add(time.Hour)}, "a"},
+		{portal.EventFilter{From: b.now.Add(time.Hour), To: b.now.Add(3 * time.Hour)}, "c b"},
+		{portal.EventFilter{Kind: portal.EventSubmitted, Actor: "Ann"}, "a"},
+		{portal.EventFilter{Limit: 2}, "d c"},
+	} {
+		if got := summaries(b.search(test.filter)); got != test.want {
+			t.Errorf("%+v: %q, want %q", test.filter, got, test.want)
+		}
+	}
+	for _, f := range []portal.EventFilter{{TeamID: "payments", Limit: 1}, {Before: "yesterday", Limit: 1}} {
+		if _, err := audit.Search(t.Context(), b.pool, f); portal.KindOf(err) != portal.KindNotFound {
+			t.Errorf("%+v: %v, want that there is no such thing", f, err)
+		}
+	}
+}
+
+// Whoever turns the pages to the end has seen every event once, also those of
+// one moment, and none that came meanwhile.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var want []string
+	for i := range 7 {
+		b.append(b.event(fmt.Sprint(i)))
+		want = append([]string{fmt.Sprint(i)}, want...)
+	}
+	var got []string
+	for f := (portal.EventFilter{Limit: 3}); len(got) <= len(want); {
+		page := b.search(f)
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			got = append(got, e.Summary)
+		}
+		f.Before = page[len(page)-1].ID
+		b.append(b.event("meanwhile"))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the pages show %q, want %q", got, want)
+	}
+}
+
+func TestOfRequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.ask()
+	for i, r := range []portal.Request{b.request, other, b.request, b.request} {
+		e := b.event(fmt.Sprint(i))
+		e.RequestID = r.ID
+		b.append(e)
+	}
+	b.append(b.event("of none"))
+	got, err := audit.OfRequest(t.Context(), b.pool, b.request.Number)
+	b.must(err)
+	if summaries(got) != "0 2 3" {
+		t.Errorf("its events are %q, want the oldest first and nothing else", summaries(got))
+	}
+}
