@@ -120,11 +120,12 @@ func TestEventKeepsWhatItSays(t *testing.T) {
 	want := portal.Event{
 		At: b.now.Add(123456 * time.Microsecond), Kind: portal.EventOutcome, Actor: b.ann,
 		TeamID: b.team.ID, TeamName: b.team.Name, RequestID: b.request.ID, RequestNumber: b.request.Number, ClusterID: "c-1",
-		Summary: "Ann’s “web” \u2028 <b>%s' -- " + strings.Repeat("long ", 10_000),
+		Summary: "Ann’s “web” \u2028\n <b>%s' -- " + strings.Repeat("long ", 10_000),
 		Data:    map[string]any{"nodes": 3.0, "sizes": []any{"s", nil}, "deep": map[string]any{"true": true}, "": "é"},
 	}
 	bare := b.event("")
 	b.append(want, bare)
+	want.Summary = "Ann’s “web” <b>%s' --" + strings.Repeat(" long", 10_000) // on one line, so that it does not read as two events
 	got := b.search(portal.EventFilter{})
 	bare.Data = map[string]any{}
 	for i, want := range []portal.Event{bare, want} {
