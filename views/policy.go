@@ -32,7 +32,7 @@ type PolicyForm struct {
 // PolicyWaiting when there is none.
 type PolicyWaiting struct {
 	portal.PolicyVersion
-	Easier    []string
+	Relaxations    []string
 	InForce   int  // version
 	CanAccept bool // the reader is another admin than the author
 }

@@ -48,7 +48,7 @@ func Policy(p PolicyPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Policy</h1><p class=\"mt-1\">The first rule that matches a request gives the verdict. What makes nothing easier and denies no operation altogether is in force at once; everything else takes a second admin.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Policy</h1><p class=\"mt-1\">The first rule that matches a request gives the verdict. What makes nothing easier and stops no kind of request is in force at once; everything else takes a second admin.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -408,8 +408,8 @@ func policyEffect(check PolicyCheck) templ.Component {
 			templ_7745c5c3_Var14 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if len(check.Easier)+len(check.Stops) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"border-success rounded-box border-2 p-3\" data-testid=\"easier\">Nothing becomes easier, and nothing is denied altogether: it would be in force at once.</p>")
+		if len(check.Relaxations)+len(check.Stops) == 0 {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"border-success rounded-box border-2 p-3\" data-testid=\"easier\">Nothing becomes easier, and no kind of request is stopped: it would be in force at once.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -418,7 +418,7 @@ func policyEffect(check PolicyCheck) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = effects("This becomes easier:", check.Easier).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = effects("This becomes easier:", check.Relaxations).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -796,12 +796,12 @@ func policyWaiting(w PolicyWaiting) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(w.Easier) > 0 {
+		if len(w.Relaxations) > 0 {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 64, "<ul class=\"list-inside list-disc break-words\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, what := range w.Easier {
+			for _, what := range w.Relaxations {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 65, "<li>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -29,8 +29,8 @@ func TestBreakGlass(t *testing.T) {
 	r = b.finish(b.read(r))
 	b.want(r, portal.Succeeded)
 	b.wantCalls("delete_cluster_dangerous", 1)
-	if glass := r.PendingReview(b.admin("ari")); glass == nil || glass.Reason != "the cluster is on fire" || glass.By.Subject != "ada" {
-		t.Fatalf("pending: %+v", glass)
+	if breakGlass := r.PendingReview(b.admin("ari")); breakGlass == nil || breakGlass.Reason != "the cluster is on fire" || breakGlass.By.Subject != "ada" {
+		t.Fatalf("pending: %+v", breakGlass)
 	}
 
 	b.wantKind(b.requests.ReviewBreakGlass(ctx, ada, r.Number, "fine"), portal.KindForbidden, "who did it")

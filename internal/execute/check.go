@@ -58,23 +58,23 @@ func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester
 	if why := mayNotAsk(requester, r); why != "" {
 		return requester, blocker{stale: why}
 	}
-	if glass := r.ActiveBreakGlass(); glass != nil {
-		return requester, e.checkBreakGlass(ctx, *glass)
+	if breakGlass := r.ActiveBreakGlass(); breakGlass != nil {
+		return requester, e.checkBreakGlass(ctx, *breakGlass)
 	}
 	return requester, e.checkApprovers(ctx, r)
 }
 
 // checkBreakGlass makes sure that who did without approvals still is an admin.
-func (e *Executor) checkBreakGlass(ctx context.Context, glass portal.BreakGlass) blocker {
-	admin, asOf, err := e.People.Confirm(ctx, glass.By.Identity)
+func (e *Executor) checkBreakGlass(ctx context.Context, breakGlass portal.BreakGlass) blocker {
+	admin, asOf, err := e.People.Confirm(ctx, breakGlass.By.Identity)
 	if err != nil {
 		return blocker{err: err}
 	}
-	if o := e.checkAge(glass.By, asOf); o.blocks() {
+	if o := e.checkAge(breakGlass.By, asOf); o.blocks() {
 		return o
 	}
 	if !admin.HasRole(portal.RoleAdmin) {
-		return blocker{stale: glass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
+		return blocker{stale: breakGlass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
 	}
 	return blocker{}
 }

@@ -479,8 +479,8 @@ func TestCrowdBreakGlass(t *testing.T) {
 			return at.requests.ReviewBreakGlass(ctx, who, r.Number, "it burned, says "+who.Name)
 		}))
 		r = c.read(r)
-		if glass := r.ActiveBreakGlass(); worked != 1 || glass.Comment != "it burned, says "+glass.Reviewer.Name || glass.Reviewer.Identity == by {
-			t.Errorf("%d reviews were taken: %+v", worked, glass)
+		if breakGlass := r.ActiveBreakGlass(); worked != 1 || breakGlass.Comment != "it burned, says "+breakGlass.Reviewer.Name || breakGlass.Reviewer.Identity == by {
+			t.Errorf("%d reviews were taken: %+v", worked, breakGlass)
 		}
 		c.wantEvents(r, map[portal.EventKind]int{portal.EventSubmitted: 1, portal.EventBreakGlass: 1, portal.EventBreakGlassReviewed: 1,
 			portal.EventIntent: 1, portal.EventOutcome: 1})

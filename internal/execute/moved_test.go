@@ -216,8 +216,8 @@ func TestTwoBreakGlasses(t *testing.T) {
 	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "ben was right"))
 	b.wantKind(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "so was I"), portal.KindForbidden, "one's own")
 	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ben"), r.Number, "so was ada"))
-	if glass := b.read(r).BreakGlasses; glass[0].Reviewer.Subject != "ben" || glass[1].Reviewer.Subject != "ada" {
-		t.Errorf("%+v", glass)
+	if breakGlass := b.read(r).BreakGlasses; breakGlass[0].Reviewer.Subject != "ben" || breakGlass[1].Reviewer.Subject != "ada" {
+		t.Errorf("%+v", breakGlass)
 	}
 }
 

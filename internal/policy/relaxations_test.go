@@ -38,66 +38,66 @@ rules:
 // Each mutation says what has become easier, or that nothing has.
 func TestRelaxations(t *testing.T) {
 	t.Parallel()
-	const easier, not = true, false
+	const relaxes, not = true, false
 	tests := []struct {
 		name, from, to string
-		easier         bool
+		relaxes        bool
 	}{
 		{"nothing", "name: reads", "name: reads", not},
 		{"another name", "name: guarded", "name: careful", not},
 		{"another reason", "deny: frozen", "deny: closed", not},
-		{"a rule less, which denied", "  - {name: frozen, teams: [pay], risks: [destructive], deny: frozen}\n", "", easier},
+		{"a rule less, which denied", "  - {name: frozen, teams: [pay], risks: [destructive], deny: frozen}\n", "", relaxes},
 		{"a rule less, which allowed", "  - {name: free, risks: [change], environments: [development], allow: true}\n", "", not},
 		{"a denial for all", "teams: [pay], risks: [destructive]", "risks: [destructive]", not},
-		{"a denial for another team", "teams: [pay]", "teams: [find]", easier},
+		{"a denial for another team", "teams: [pay]", "teams: [find]", relaxes},
 		{"a denial for one team more", "teams: [pay]", "teams: [pay, find]", not},
-		{"a denial of less", "risks: [destructive]", "operations: [delete_node]", easier},
-		{"allowed in one environment more", "[development], allow", "[development, staging], allow", easier},
-		{"allowed elsewhere", "[development], allow", "[staging], allow", easier},
-		{"another condition", "change.nodes > 10", "change.nodes > 11", easier},
-		{"a stricter condition, of which nothing is known", "change.nodes > 10", "change.nodes > 9", easier},
-		{"no condition", "    when: change.nodes > 10\n", "    environments: [production]\n", easier},
-		{"an approval less", "approvals: 2", "approvals: 1", easier},
+		{"a denial of less", "risks: [destructive]", "operations: [delete_node]", relaxes},
+		{"allowed in one environment more", "[development], allow", "[development, staging], allow", relaxes},
+		{"allowed elsewhere", "[development], allow", "[staging], allow", relaxes},
+		{"another condition", "change.nodes > 10", "change.nodes > 11", relaxes},
+		{"a stricter condition, of which nothing is known", "change.nodes > 10", "change.nodes > 9", relaxes},
+		{"no condition", "    when: change.nodes > 10\n", "    environments: [production]\n", relaxes},
+		{"an approval less", "approvals: 2", "approvals: 1", relaxes},
 		{"an approval more", "approvals: 2", "approvals: 3", not},
 		{"fewer who count", "2, from: [team, platform]", "2, from: [platform]", not},
-		{"more who count", "2, from: [team, platform]", "2, from: [team, platform, \"group:sre\"]", easier},
-		{"others who count", "[platform, \"group:sre\"]", "[platform, \"group:ops\"]", easier},
+		{"more who count", "2, from: [team, platform]", "2, from: [team, platform, \"group:sre\"]", relaxes},
+		{"others who count", "[platform, \"group:sre\"]", "[platform, \"group:ops\"]", relaxes},
 		{"needs in another order", `{approvals: 1, from: [team]}, {approvals: 1, from: [platform, "group:sre"]}`, `{approvals: 1, from: ["group:sre"]}, {approvals: 1, from: [team]}`, not},
 		{"a need more", "{approvals: 1, from: [team]},", "{approvals: 1, from: [team]}, {approvals: 1, from: [team]},", not},
-		{"a need less", "{approvals: 1, from: [team]},", "", easier},
-		{"two needs for one", `{approvals: 1, from: [team]}, {approvals: 1, from: [platform, "group:sre"]}`, `{approvals: 2, from: [team]}`, easier},
+		{"a need less", "{approvals: 1, from: [team]},", "", relaxes},
+		{"two needs for one", `{approvals: 1, from: [team]}, {approvals: 1, from: [platform, "group:sre"]}`, `{approvals: 2, from: [team]}`, relaxes},
 		{"approval into denial", `require: [{approvals: 1, from: [team, platform]}], longest_access: 1h`, `deny: "no"`, not},
-		{"approval into allowance", "require: [{approvals: 1, from: [team, platform]}], longest_access", "allow: true, longest_access", easier},
-		{"longer waits", "waits: 7d", "waits: 8d", easier},
+		{"approval into allowance", "require: [{approvals: 1, from: [team, platform]}], longest_access", "allow: true, longest_access", relaxes},
+		{"longer waits", "waits: 7d", "waits: 8d", relaxes},
 		{"shorter waits", "waits: 7d", "waits: 6d", not},
-		{"longer holds", "holds: 24h", "holds: 2d", easier},
+		{"longer holds", "holds: 24h", "holds: 2d", relaxes},
 		{"shorter holds", "holds: 24h", "holds: 1h", not},
-		{"longer access", "longest_access: 1h", "longest_access: 2h", easier},
+		{"longer access", "longest_access: 1h", "longest_access: 2h", relaxes},
 		{"shorter access", "longest_access: 1h", "longest_access: 30m", not},
 		{"longer access by default, which every rule for it narrows", "longest_access: 8h", "longest_access: 9h", not},
-		{"a shorter cool-off", "cool_off: 15m", "cool_off: 14m", easier},
+		{"a shorter cool-off", "cool_off: 15m", "cool_off: 14m", relaxes},
 		{"a longer cool-off", "cool_off: 15m", "cool_off: 16m", not},
-		{"no fresh sign-in", "    fresh_sign_in: true\n", "", easier},
-		{"no typed name", "typed_name: true", "typed_name: false", easier},
+		{"no fresh sign-in", "    fresh_sign_in: true\n", "", relaxes},
+		{"no typed name", "typed_name: true", "typed_name: false", relaxes},
 		{"a fresh sign-in by default", "longest_access: 8h}", "longest_access: 8h, fresh_sign_in: true}", not},
-		{"no windows", "    windows: [{days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: UTC}]\n", "", easier},
-		{"another window", "17:00", "16:00", easier},
-		{"another day of a window", "[mon, tue], from", "[mon, wed], from", easier},
-		{"another start of a window", `from: "09:00"`, `from: "08:59"`, easier},
-		{"another zone of a window", "zone: UTC", "zone: Europe/Berlin", easier},
-		{"a window more", "zone: UTC}]", "zone: UTC}, {days: [wed], from: \"09:00\", to: \"17:00\", zone: UTC}]", easier},
+		{"no windows", "    windows: [{days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: UTC}]\n", "", relaxes},
+		{"another window", "17:00", "16:00", relaxes},
+		{"another day of a window", "[mon, tue], from", "[mon, wed], from", relaxes},
+		{"another start of a window", `from: "09:00"`, `from: "08:59"`, relaxes},
+		{"another zone of a window", "zone: UTC", "zone: Europe/Berlin", relaxes},
+		{"a window more", "zone: UTC}]", "zone: UTC}, {days: [wed], from: \"09:00\", to: \"17:00\", zone: UTC}]", relaxes},
 		{"windows where there were none", "cool_off: 15m", "cool_off: 15m\n    windows: [{days: [sun], from: \"09:00\", to: \"17:00\", zone: UTC}]", not},
-		{"a rule more at the end", "longest_access: 1h}", "longest_access: 1h}\n  - {name: registries, risks: [account], allow: true}", easier},
+		{"a rule more at the end", "longest_access: 1h}", "longest_access: 1h}\n  - {name: registries, risks: [account], allow: true}", relaxes},
 		{"a denial more before", "  - name: big", "  - {name: closed, operations: [create_cluster], when: cluster.ha, deny: no HA}\n  - name: big", not},
-		{"an allowance before", "  - name: big", "  - {name: quick, operations: [create_cluster], when: cluster.ha, allow: true}\n  - name: big", easier},
-		{"a condition that may not be evaluated less", "  - name: big\n    risks: [change]\n    when: change.nodes > 10\n    require: [{approvals: 2, from: [team, platform]}]\n    cool_off: 15m\n", "", easier},
+		{"an allowance before", "  - name: big", "  - {name: quick, operations: [create_cluster], when: cluster.ha, allow: true}\n  - name: big", relaxes},
+		{"a condition that may not be evaluated less", "  - name: big\n    risks: [change]\n    when: change.nodes > 10\n    require: [{approvals: 2, from: [team, platform]}]\n    cool_off: 15m\n", "", relaxes},
 	}
 	for _, tt := range tests {
 		if !strings.Contains(strict, tt.from) {
 			t.Errorf("%s: the policy has no %q", tt.name, tt.from)
 		}
 		got := policy.Relaxations(t.Context(), must(t, strict), must(t, strings.Replace(strict, tt.from, tt.to, 1)))
-		if (len(got) > 0) != tt.easier {
+		if (len(got) > 0) != tt.relaxes {
 			t.Errorf("%s: %q", tt.name, got)
 		}
 	}

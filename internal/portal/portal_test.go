@@ -132,7 +132,7 @@ func needs(approvals int, groups ...string) portal.Verdict {
 }
 
 // All needs must be met, and each person serves one of them.
-func TestOwed(t *testing.T) {
+func TestOutstanding(t *testing.T) {
 	t.Parallel()
 	both := portal.Verdict{Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"team"}}, {Count: 1, Groups: []string{"platform"}}}}
 	two := portal.Verdict{Approvals: []portal.ApprovalRule{{Count: 2, Groups: []string{"team", "platform"}}}}

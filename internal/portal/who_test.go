@@ -59,15 +59,15 @@ func asked(state portal.State, op portal.OperationID) portal.Request {
 // listed may do nothing.
 func TestWhoMay(t *testing.T) {
 	t.Parallel()
-	reviewed, glass, glassOfApprover := asked(portal.Pending, portal.DeleteCluster), asked(portal.Executing, portal.DeleteCluster), asked(portal.Executing, portal.DeleteCluster)
+	reviewed, breakGlass, breakGlassOfApprover := asked(portal.Pending, portal.DeleteCluster), asked(portal.Executing, portal.DeleteCluster), asked(portal.Executing, portal.DeleteCluster)
 	reviewed.Reviews = []portal.Review{
 		{Reviewer: actor("approver", nil).Person(), Decision: portal.ReviewApprove, Digest: "d", Revision: 2},
 		{Reviewer: actor("sre", nil).Person(), Decision: portal.ReviewApprove, Digest: "c", Revision: 1}, // of an earlier plan
 	}
-	glass.BreakGlasses = []portal.BreakGlass{{Revision: 2, By: actor("admin", nil).Person()}}
-	glassOfApprover.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person(), Reviewer: actor("sre", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
-	glassOfBoth := asked(portal.Executing, portal.DeleteCluster)
-	glassOfBoth.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	breakGlass.BreakGlasses = []portal.BreakGlass{{Revision: 2, By: actor("admin", nil).Person()}}
+	breakGlassOfApprover.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person(), Reviewer: actor("sre", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
+	breakGlassOfBoth := asked(portal.Executing, portal.DeleteCluster)
+	breakGlassOfBoth.BreakGlasses = []portal.BreakGlass{{Revision: 1, By: actor("admin", nil).Person()}, {Revision: 2, By: actor("approver", nil).Person()}}
 	stop := map[string]string{"ann": "withdraw", "admin": "stop", "approver": "stop", "sre": "stop", "platform": "stop"}
 	pending := map[string]string{"ann": "revise, withdraw", "admin": "break glass", "approver": "review", "sre": "review"}
 	tests := []struct {
@@ -82,9 +82,9 @@ func TestWhoMay(t *testing.T) {
 		{"access, approved", asked(portal.Approved, portal.GetKubeconfig), map[string]string{"ann": "collect, withdraw", "admin": "stop", "approver": "stop", "sre": "stop", "platform": "stop"}},
 		{"stale", asked(portal.Stale, portal.DeleteCluster), map[string]string{"ann": "revise, withdraw"}},
 		{"executing", asked(portal.Executing, portal.DeleteCluster), map[string]string{}},
-		{"glass broken by an admin", glass, map[string]string{"approver": "review glass", "sre": "review glass"}},
-		{"glass broken by an approver, and earlier", glassOfApprover, map[string]string{"admin": "review glass", "sre": "review glass"}},
-		{"glass broken by both", glassOfBoth, map[string]string{"admin": "review glass", "approver": "review glass", "sre": "review glass"}},
+		{"glass broken by an admin", breakGlass, map[string]string{"approver": "review glass", "sre": "review glass"}},
+		{"glass broken by an approver, and earlier", breakGlassOfApprover, map[string]string{"admin": "review glass", "sre": "review glass"}},
+		{"glass broken by both", breakGlassOfBoth, map[string]string{"admin": "review glass", "approver": "review glass", "sre": "review glass"}},
 	}
 	for _, tt := range tests {
 		got := map[string]string{}
@@ -187,10 +187,10 @@ func TestWhyBreakGlassIsNotReviewed(t *testing.T) {
 	given.Reviewer = actor("other", nil).Person()
 	admin, sre := actor("admin", nil, portal.RoleAdmin), actor("sre", []string{"sre"})
 	for _, tt := range []struct {
-		name  string
-		actor portal.Actor
-		glass []portal.BreakGlass
-		want  portal.Kind
+		name       string
+		actor      portal.Actor
+		breakGlass []portal.BreakGlass
+		want       portal.Kind
 	}{
 		{"who broke it", admin, []portal.BreakGlass{outstanding}, portal.KindForbidden},
 		{"who broke it, once it is reviewed", admin, []portal.BreakGlass{given}, portal.KindConflict},
@@ -200,7 +200,7 @@ func TestWhyBreakGlassIsNotReviewed(t *testing.T) {
 		{"who may not", actor("member", []string{"pay"}), []portal.BreakGlass{outstanding}, portal.KindForbidden},
 	} {
 		r := asked(portal.Executing, portal.DeleteCluster)
-		r.BreakGlasses = tt.glass
+		r.BreakGlasses = tt.breakGlass
 		if err := r.BreakGlassReviewRefusal(tt.actor); err == nil || portal.KindOf(err) != tt.want {
 			t.Errorf("%s: %v", tt.name, err)
 		}

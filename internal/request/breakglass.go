@@ -52,8 +52,8 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 
 func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, reason string) error {
 	now := s.Now()
-	glass := portal.BreakGlass{Revision: r.Revision, By: a.Person(), Reason: reason, At: now}
-	if err := store.InsertBreakGlass(ctx, tx, r.ID, glass); err != nil {
+	breakGlass := portal.BreakGlass{Revision: r.Revision, By: a.Person(), Reason: reason, At: now}
+	if err := store.InsertBreakGlass(ctx, tx, r.ID, breakGlass); err != nil {
 		return err
 	}
 	err := Move(ctx, tx, r, Step{
@@ -89,15 +89,15 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 		if err := f.err(); err != nil {
 			return err
 		}
-		glass := *r.PendingReview(a)
-		glass.Reviewer, glass.Comment, glass.ReviewedAt = a.Person(), comment, s.Now()
-		if err := store.ReviewBreakGlass(ctx, tx, r.ID, glass); err != nil {
+		breakGlass := *r.PendingReview(a)
+		breakGlass.Reviewer, breakGlass.Comment, breakGlass.ReviewedAt = a.Person(), comment, s.Now()
+		if err := store.ReviewBreakGlass(ctx, tx, r.ID, breakGlass); err != nil {
 			return err
 		}
 		return Record(ctx, tx, r, Step{
 			At: s.Now(), Actor: a.Person(), Kind: portal.EventBreakGlassReviewed,
-			Summary: a.Name + " reviewed that " + glass.By.Name + " did without the approvals of " + describe(r) + ": " + comment,
-			Data:    map[string]any{"comment": comment, "revision": glass.Revision},
+			Summary: a.Name + " reviewed that " + breakGlass.By.Name + " did without the approvals of " + describe(r) + ": " + comment,
+			Data:    map[string]any{"comment": comment, "revision": breakGlass.Revision},
 		})
 	})
 }

@@ -76,7 +76,7 @@ func (b *Service) Check(ctx context.Context, text string) (Check, error) {
 	bounded, cancel := context.WithTimeout(ctx, previewFor)
 	defer cancel()
 	tried := preview(bounded, draft, requests)
-	return Check{Relaxations: effect.easier, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
+	return Check{Relaxations: effect.relaxations, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
 }
 
 func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {

@@ -104,7 +104,7 @@ func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 		return err
 	}
 	summary := "%s proposed policy version %d, which makes something easier"
-	if len(effect.easier) == 0 {
+	if len(effect.relaxations) == 0 {
 		summary = "%s proposed policy version %d, which denies something altogether"
 	}
 	return b.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
@@ -219,27 +219,27 @@ func (b *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draf
 }
 
 // record puts on the trail what became of a version, and all that it says.
-func (b *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, easier []string, summary string) error {
+func (b *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, relaxations []string, summary string) error {
 	return audit.Append(ctx, tx, portal.Event{
 		At: b.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
-		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "easier": easier},
+		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "easier": relaxations},
 	})
 }
 
 // effect is what a draft does that takes a second admin.
 type effect struct {
-	easier []string // than under the policy in force
-	stops  []string // altogether, and the policy in force does not
+	relaxations []string // than under the policy in force
+	stops       []string // altogether, and the policy in force does not
 }
 
-func (e effect) all() []string { return append(slices.Clone(e.easier), e.stops...) }
+func (e effect) all() []string { return append(slices.Clone(e.relaxations), e.stops...) }
 
 // compare says how a draft differs from what is in force as q sees it. Of a
 // policy in force that cannot be read anything may be easier.
 func (b *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
 	inForce, err := b.InForce(ctx, q)
 	if errors.Is(err, errUnreadable) {
-		return effect{easier: []string{unreadable}}, nil
+		return effect{relaxations: []string{unreadable}}, nil
 	}
 	if err != nil {
 		return effect{}, err

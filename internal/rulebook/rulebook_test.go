@@ -30,15 +30,15 @@ var now = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // bundle is a book with two admins, who have just signed in.
 type bundle struct {
-	t         *testing.T
-	pool      *pgxpool.Pool
-	book      *rulebook.Service
-	ada, ben  portal.Actor
-	easier    string        // a policy that makes something easier than the built-in one
-	otherwise string        // another such
-	stricter  string        // one that makes nothing easier
-	dismissed string        // whom the provider no longer calls an admin
-	asked     time.Duration // how long ago it was asked
+	t           *testing.T
+	pool        *pgxpool.Pool
+	book        *rulebook.Service
+	ada, ben    portal.Actor
+	relaxations string        // a policy that makes something easier than the built-in one
+	otherwise   string        // another such
+	stricter    string        // one that makes nothing easier
+	dismissed   string        // whom the provider no longer calls an admin
+	asked       time.Duration // how long ago it was asked
 }
 
 func setup(t *testing.T) *bundle {
@@ -50,7 +50,7 @@ func setup(t *testing.T) *bundle {
 		return portal.Actor{Identity: portal.Identity{Issuer: "https://idp", Subject: name}, Name: name, Roles: []portal.Role{portal.RoleAdmin}, SignedInAt: now.Add(-time.Minute)}
 	}
 	b.ada, b.ben = admin("ada"), admin("ben")
-	b.easier = "rules: [{name: all, allow: true}]\n"
+	b.relaxations = "rules: [{name: all, allow: true}]\n"
 	b.otherwise = "rules: [{name: all, allow: true, cool_off: 15m}]\n"
 	b.stricter = strings.Replace(policy.BuiltInText, "cool_off: 15m", "cool_off: 30m", 1)
 	return b
@@ -191,7 +191,7 @@ func TestStricterAtOnce(t *testing.T) {
 // What makes something easier waits for another admin.
 func TestEasierTakesTwo(t *testing.T) {
 	b := setup(t)
-	p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.relaxations, "less work")
 	b.must(err)
 	if p.Version != 2 || p.State != portal.PolicyProposed {
 		t.Errorf("%+v", p)
@@ -199,10 +199,10 @@ func TestEasierTakesTwo(t *testing.T) {
 	if got := b.decision(); got != "1 1 approval from team or platform" {
 		t.Errorf("in force before the decision: %s", got)
 	}
-	waiting, easier, err := b.book.Proposed(t.Context())
+	waiting, relaxations, err := b.book.Proposed(t.Context())
 	b.must(err)
-	if waiting.Version != 2 || len(easier) == 0 {
-		t.Errorf("%+v, %q", waiting, easier)
+	if waiting.Version != 2 || len(relaxations) == 0 {
+		t.Errorf("%+v, %q", waiting, relaxations)
 	}
 	_, err = b.book.Propose(t.Context(), b.ben, b.base(), b.otherwise, "another")
 	b.wantKind(err, portal.KindConflict)
@@ -228,7 +228,7 @@ func TestEasierTakesTwo(t *testing.T) {
 func TestDrop(t *testing.T) {
 	b := setup(t)
 	for _, who := range []portal.Actor{b.ada, b.ben} {
-		p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.relaxations, "less work")
 		b.must(err)
 		b.must(b.book.Decide(t.Context(), who, p.Version, false))
 	}
@@ -243,7 +243,7 @@ func TestDrop(t *testing.T) {
 // What was compared with another policy than the one in force is not accepted.
 func TestAnotherCameInForce(t *testing.T) {
 	b := setup(t)
-	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.relaxations, "less work")
 	b.must(err)
 	_, err = b.book.Propose(t.Context(), b.ben, b.base(), b.stricter, "meanwhile")
 	b.must(err)
@@ -259,7 +259,7 @@ func TestWhoMay(t *testing.T) {
 	stale, ahead, member, nobody := b.ada, b.ada, b.ada, b.ada
 	nobody.Identity = portal.Identity{} // with an admin's role
 	stale.SignedInAt, ahead.SignedInAt, member.Roles = now.Add(-6*time.Minute), now.Add(2*time.Minute), []portal.Role{portal.RoleAuditor, portal.RolePlatformApprover}
-	_, err := b.book.Propose(t.Context(), b.ben, b.base(), b.easier, "less work")
+	_, err := b.book.Propose(t.Context(), b.ben, b.base(), b.relaxations, "less work")
 	b.must(err)
 	for _, who := range []struct {
 		actor portal.Actor
@@ -311,7 +311,7 @@ func TestRace(t *testing.T) {
 	}
 	admins := []portal.Actor{b.ada, b.ben}
 	done, kinds := outcomes(func(i int) error {
-		_, err := b.other().Propose(context.Background(), admins[i%2], b.base(), b.easier, "at once")
+		_, err := b.other().Propose(context.Background(), admins[i%2], b.base(), b.relaxations, "at once")
 		return err
 	})
 	if done != 1 || !slices.Equal(kinds, []portal.Kind{portal.KindConflict}) {
@@ -336,7 +336,7 @@ func TestRace(t *testing.T) {
 // sees it.
 func TestDecisionWaits(t *testing.T) {
 	b := setup(t)
-	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.relaxations, "less work")
 	b.must(err)
 	decided := make(chan error, 1)
 	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {

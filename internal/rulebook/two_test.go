@@ -60,7 +60,7 @@ func TestAuthorIsConfirmed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)
-			p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.easier, "less work")
+			p, err := b.book.Propose(t.Context(), b.ada, b.base(), b.relaxations, "less work")
 			b.must(err)
 			spoil(b)
 			b.wantKind(b.book.Decide(t.Context(), b.ben, p.Version, true), portal.KindConflict)

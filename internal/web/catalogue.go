@@ -17,7 +17,7 @@ func (s *Server) catalogue(c *gin.Context, v viewer) error {
 		return err
 	}
 	for _, op := range portal.Catalogue {
-		p.Entries = append(p.Entries, views.CatalogueEntry{Operation: op, Asks: request.PolicySummary(rules, op, v.actor, v.memberTeams())})
+		p.Entries = append(p.Entries, views.CatalogueEntry{Operation: op, Policy: request.PolicySummary(rules, op, v.actor, v.memberTeams())})
 	}
 	s.render(c, http.StatusOK, views.Catalogue(p))
 	return nil

@@ -166,7 +166,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 }
 
 func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, error) {
-	p, easier, err := s.Requests.Rules.Proposed(c.Request.Context())
+	p, relaxations, err := s.Requests.Rules.Proposed(c.Request.Context())
 	if portal.KindOf(err) == portal.KindNotFound && err != nil {
 		return views.PolicyWaiting{}, nil
 	}
@@ -174,12 +174,12 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 		return views.PolicyWaiting{}, err
 	}
 	_, inForce, err := s.Requests.Rules.Text(c.Request.Context())
-	return views.PolicyWaiting{PolicyVersion: p, Easier: easier, InForce: inForce, CanAccept: p.Author.Identity != v.actor.Identity}, err
+	return views.PolicyWaiting{PolicyVersion: p, Relaxations: relaxations, InForce: inForce, CanAccept: p.Author.Identity != v.actor.Identity}, err
 }
 
 // policyCheck is a check as pages show it.
 func policyCheck(check rulebook.Check) views.PolicyCheck {
-	p := views.PolicyCheck{Easier: check.Relaxations, Stops: check.Stops, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	p := views.PolicyCheck{Relaxations: check.Relaxations, Stops: check.Stops, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
 	for _, f := range check.Faults {
 		p.Faults = append(p.Faults, views.PolicyFault(f))
 	}
