@@ -32,22 +32,22 @@ type PolicyForm struct {
 // PolicyWaiting when there is none.
 type PolicyWaiting struct {
 	portal.PolicyVersion
-	Relaxations    []string
-	InForce   int  // version
-	CanAccept bool // the reader is another admin than the author
+	Relaxations []string
+	InForce     int  // version
+	CanAccept   bool // the reader is another admin than the author
 }
 
 // PolicyCheck is what can be said of a draft.
 type PolicyCheck struct {
-	Faults   []PolicyFault
-	Easier   []string
-	Stops    []string // what it denies altogether
-	Cut      bool     // there was no time to try it on more requests
-	Waiting  int      // requests that would have to be planned anew
-	Requests int      // that it was tried on
-	Unknown  int      // of them, those that could not be judged again
-	Counts   []PolicyCount
-	Changed  []PolicyChange
+	Faults      []PolicyFault
+	Relaxations []string
+	Stops       []string // what it denies altogether
+	Cut         bool     // there was no time to try it on more requests
+	Waiting     int      // requests that would have to be planned anew
+	Requests    int      // that it was tried on
+	Unknown     int      // of them, those that could not be judged again
+	Counts      []PolicyCount
+	Changed     []PolicyChange
 }
 
 // PolicyFault is something wrong with the text of a policy.
