@@ -59,3 +59,13 @@ func (p *Policy) deniesMost(old *Policy, op portal.OperationID, e portal.Environ
 	}
 	return 2*denied > passed
 }
+
+// withPlatform returns the policy with a group of platform approvers.
+func withPlatform(p *Policy) *Policy {
+	if p == nil || p.PlatformApprovers != "" {
+		return p
+	}
+	with := *p
+	with.PlatformApprovers = "platform approvers"
+	return &with
+}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 )
@@ -125,6 +126,10 @@ func (r *runner) prepare(cmd *exec.Cmd) {
 }
 
 func (r *runner) foreground(cmd *exec.Cmd) ([]byte, error) {
+	// The kernel ends the program with the thread that started it, which
+	// somebody else could end meanwhile.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	r.prepare(cmd)
 	return cmd.CombinedOutput()
 }
