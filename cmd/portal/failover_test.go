@@ -16,6 +16,9 @@ import (
 // With several hosts in the URL the portal follows the primary: the standby
 // takes over with the data, and the old primary comes back read-only.
 func TestFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	t.Parallel()
 	postgres := func(dir string, settings map[string]string) *pgembed.Server {
 		t.Helper()

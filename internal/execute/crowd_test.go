@@ -221,6 +221,7 @@ func (c *crowd) decisions(r portal.Request) (approvals, rejections int) {
 // Fifty approvers click twice, at either replica: the request is approved once,
 // carried out once, and nobody counts twice.
 func TestCrowdApproves(t *testing.T) {
+	long(t)
 	deletions(t, func(t *testing.T, c *crowd, op portal.OperationID) {
 		r := c.pending(op)
 		approvers := slices.Concat(c.people(25, "team", "pay-approvers"), c.people(25, "platform", "platform"))
@@ -262,6 +263,7 @@ func TestLastTwoApprovalsAtOnce(t *testing.T) {
 // Half of the crowd approves, half rejects: one of them has the last word, and
 // the others are told that they come too late.
 func TestCrowdIsDivided(t *testing.T) {
+	long(t)
 	deletions(t, func(t *testing.T, c *crowd, op portal.OperationID) {
 		r := c.pending(op)
 		c.atOnce(
@@ -289,6 +291,7 @@ func TestCrowdIsDivided(t *testing.T) {
 // Fifty clicks on "plan anew" make one revision, to which every later click
 // leads.
 func TestCrowdReplans(t *testing.T) {
+	long(t)
 	crowds(t, func(t *testing.T, c *crowd) {
 		r := c.pending(portal.DeleteCluster)
 		c.must(c.reviews(r, portal.ReviewChanges, "later", "bob", "pay-approvers"))
@@ -314,6 +317,7 @@ func TestCrowdReplans(t *testing.T) {
 // Fifty tabs ask for something else at once: one is taken, the others are told,
 // and the quota is held for that one alone.
 func TestCrowdRevises(t *testing.T) {
+	long(t)
 	crowds(t, func(t *testing.T, c *crowd) {
 		c.must(c.environment(portal.Production))
 		r, err := c.requests.Submit(t.Context(), c.member, on(portal.CreateNodePool, "name", "more", "size", "s-2vcpu-4gb", "count", "2")(c.bundle))
@@ -346,6 +350,7 @@ func TestCrowdRevises(t *testing.T) {
 
 // A comment that is sent fifty times is there once.
 func TestCrowdComments(t *testing.T) {
+	long(t)
 	crowds(t, func(t *testing.T, c *crowd) {
 		r, key := c.pending(portal.DeleteCluster), uuid.NewString()
 		clicks := each(slices.Repeat([]portal.Actor{c.approver}, 50), func(ctx context.Context, at replica, who portal.Actor) error {
@@ -363,6 +368,7 @@ func TestCrowdComments(t *testing.T) {
 // approvals, comment, and the queue works: what is withdrawn is never sent, and
 // nothing is sent twice.
 func TestCrowdOfAllKinds(t *testing.T) {
+	long(t)
 	deletions(t, func(t *testing.T, c *crowd, op portal.OperationID) {
 		r := c.pending(op)
 		approvers := slices.Concat(c.people(15, "team", "pay-approvers"), c.people(15, "platform", "platform"))
@@ -431,6 +437,7 @@ func (c *crowd) working(r portal.Request) (stop func()) {
 // A request is stopped at the moment at which it is sent: it is one or the
 // other.
 func TestCrowdStops(t *testing.T) {
+	long(t)
 	crowds(t, func(t *testing.T, c *crowd) {
 		r := c.approved(cases[portal.DeleteCluster])
 		stops := each(slices.Concat(c.people(10, "team", "pay-approvers"), c.people(10, "admin", "admins")),
@@ -459,6 +466,7 @@ func TestCrowdStops(t *testing.T) {
 // Of many admins who do without approvals one does, and of many who review that
 // one has.
 func TestCrowdBreakGlass(t *testing.T) {
+	long(t)
 	crowds(t, func(t *testing.T, c *crowd) {
 		r := c.pending(portal.DeleteClusterDangerous)
 		admins := c.people(25, "admin", "admins")
@@ -490,6 +498,7 @@ func TestCrowdBreakGlass(t *testing.T) {
 // With the job queues of both replicas at work, what fifty people approve at
 // once has one job and one call.
 func TestCrowdBeforeTwoQueues(t *testing.T) {
+	long(t)
 	crowds(t, func(t *testing.T, c *crowd) {
 		r := c.pending(portal.DeleteCluster)
 		queues := c.queues()

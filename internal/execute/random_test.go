@@ -180,6 +180,7 @@ func (w *walker) holds() {
 // without valid approvals at its digest, nobody approves their own, nothing runs
 // twice.
 func TestRandomWalks(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const walks, steps = 40, 100
 	ran := make([]bool, walks)

@@ -213,3 +213,11 @@ func successes(errs []error) int {
 	}
 	return n
 }
+
+// long marks tests of many people or seeds, which -short leaves out.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+}

@@ -13,6 +13,9 @@ import (
 // While others have all connections to the database, every page says that it
 // is not available, and none hangs. Afterwards they answer again.
 func TestExhaustedPool(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	b := setup(t)
 	browser := b.as("admin")
 	var release []func()
@@ -38,6 +41,9 @@ func TestExhaustedPool(t *testing.T) {
 // says so before long: each of its statements waits for a lock no longer than
 // for a connection.
 func TestLockedTables(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	const beforeStatementTimeout = 25 * time.Second
 	for name, but := range map[string]string{
 		"all":                "",
