@@ -1270,7 +1270,7 @@ func Activity(p ClusterPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 92, " <h1 class=\"mt-4\">What was asked for</h1><div class=\"panel mt-3 overflow-x-auto p-0\" tabindex=\"0\" role=\"region\" aria-label=\"Requests about this cluster\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 92, " <h1 class=\"mt-4\">Requests</h1><div class=\"panel mt-3 overflow-x-auto p-0\" tabindex=\"0\" role=\"region\" aria-label=\"Requests about this cluster\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -278,7 +278,7 @@ func settingsFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</fieldset><fieldset class=\"flex flex-col gap-3\"><legend class=\"mb-1 font-medium\">Firewall of the control plane</legend>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</fieldset><fieldset class=\"flex flex-col gap-3\"><legend class=\"mb-1 font-medium\">Control plane firewall</legend>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -298,11 +298,11 @@ func settingsFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "unneeded_time", "Node unneeded for", "Before it goes; like 10m."), p.Draft.Form.Typed("unneeded_time"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "unneeded_time", "Scale-down unneeded time", "How long a node is unneeded before it is removed, like 10m."), p.Draft.Form.Typed("unneeded_time"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "utilization", "Node used by less than", "Before it goes; like 0.65."), p.Draft.Form.Typed("utilization"), templ.Attributes{"inputmode": "decimal"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "utilization", "Scale-down utilization threshold", "The utilization below which a node may be removed, like 0.65."), p.Draft.Form.Typed("utilization"), templ.Attributes{"inputmode": "decimal"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -71,7 +71,7 @@ func Inbox(p InboxPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = inboxSection("to-decide", "Waiting for your decision", p.ToDecide, "Nothing waits for your decision.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = inboxSection("to-decide", "To review", p.ToDecide, "Nothing to review.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

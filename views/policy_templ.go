@@ -219,7 +219,7 @@ func PolicyPanel(checked bool, check PolicyCheck, problem string) templ.Componen
 				return templ_7745c5c3_Err
 			}
 		case !checked:
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<p class=\"muted\">Here stands what a change would do.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<p class=\"muted\">The plan appears here.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -711,7 +711,7 @@ func requestFacts(p RequestPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Revisions) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<h3 class=\"mt-3 font-medium\">Earlier plans</h3><ol class=\"mt-1 flex flex-col gap-2\" data-testid=\"revisions\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<h3 class=\"mt-3 font-medium\">Earlier revisions</h3><ol class=\"mt-1 flex flex-col gap-2\" data-testid=\"revisions\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -936,7 +936,7 @@ func trail(list []portal.Event) templ.Component {
 			templ_7745c5c3_Var46 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "<section class=\"panel\" aria-label=\"What has happened\"><h2>What has happened</h2><ol class=\"mt-2 flex flex-col gap-2\" data-testid=\"trail\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "<section class=\"panel\" aria-label=\"Activity\"><h2>Activity</h2><ol class=\"mt-2 flex flex-col gap-2\" data-testid=\"trail\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -106,7 +106,7 @@ var behindCases = []struct {
 	{"tags", portal.UpdateCluster, setting("tags", []string{"team:pay", "red"}), "Tags was blue and is red"},
 	{"a system tag", portal.UpdateCluster, setting("tags", []string{"team:other", "blue"}), ""},
 	{"firewall", portal.UpdateCluster, setting("control_plane_firewall", hand{"enabled": true, "allowed_addresses": []string{"203.0.113.9"}}),
-		"Firewall of the control plane was off and is only from 203.0.113.9"},
+		"Control plane firewall was off and is only from 203.0.113.9"},
 	{"expanders", portal.UpdateCluster, setting("cluster_autoscaler_configuration", hand{"expanders": []string{"random"}}),
 		"Autoscaler's expanders was default and is random"},
 	{"a setting that it leaves alone", portal.UpdateCluster, setting("surge_upgrade", false), ""},

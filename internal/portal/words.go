@@ -14,10 +14,10 @@ func SettingFacts(s Settings) []Fact {
 		{What: "Automatic upgrades", Value: OnOff(s.AutoUpgrade)},
 		{What: "Surge upgrades", Value: OnOff(s.SurgeUpgrade)},
 		{What: "Maintenance", Value: maintenanceText(s.Maintenance)},
-		{What: "Firewall of the control plane", Value: firewallText(s.Firewall)},
+		{What: "Control plane firewall", Value: firewallText(s.Firewall)},
 		{What: "Autoscaler's expanders", Value: orDefault(strings.Join(s.Autoscaler.Expanders, ", "))},
-		{What: "Unneeded for, before a node goes", Value: orDefault(durationText(s.Autoscaler.UnneededTime))},
-		{What: "Used by less than, before a node goes", Value: shareText(s.Autoscaler.Utilization)},
+		{What: "Scale-down unneeded time", Value: orDefault(durationText(s.Autoscaler.UnneededTime))},
+		{What: "Scale-down utilization threshold", Value: shareText(s.Autoscaler.Utilization)},
 	}
 	for _, c := range Components {
 		list = append(list, Fact{What: c.Name, Value: componentText(s.Components, c.Key)})

@@ -102,7 +102,7 @@ func TestWordsOfPlans(t *testing.T) {
 				"An upgrade cannot be undone.\nlost: What is on the disks of the nodes.", nil, 0},
 		{"settings", planned(t, portal.UpdateCluster, "ha", "true", "tags", "", "firewall", "true", "firewall_allowed", "203.0.113.7", "utilization", "0.5", "routing_agent", "on"),
 			"Change cluster web.\nTags: blue → none\nHigh availability: no → yes\nAutomatic upgrades: off → on\n" +
-				"Firewall of the control plane: off → only from 203.0.113.7\nUsed by less than, before a node goes: default → 50 %\nRouting agent: off → on\n" +
+				"Control plane firewall: off → only from 203.0.113.7\nScale-down utilization threshold: default → 50 %\nRouting agent: off → on\n" +
 				"The control plane is made highly available, which cannot be undone.\nFrom then on the cluster's API can be reached from the allowed addresses only.",
 			nil, 4000},
 		{"a cluster is deleted", planned(t, portal.DeleteCluster),

@@ -6,7 +6,7 @@ import "testing"
 func TestPolicy(t *testing.T) {
 	admin := signIn(t, "admin")
 	admin.open("/admin/policy")
-	admin.sees("#check", "Here stands what a change would do.")
+	admin.sees("#check", "The plan appears here.")
 	admin.sees(".code-numbers", "70")
 	admin.check("policy")
 
