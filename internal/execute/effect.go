@@ -68,19 +68,10 @@ func ofCreate(c portal.Cluster) effect {
 }
 
 func updated(p portal.UpdateParams, c portal.Cluster) bool {
-	now := c.Details.Settings
-	is := func(want, is *bool) bool { return want == nil || *want == *is }
-	for key, on := range p.Components {
-		if now.Components[key] != on {
-			return false
-		}
-	}
-	return (p.Name == nil || *p.Name == c.Name) && is(p.HA, &c.HA) &&
-		is(p.AutoUpgrade, &now.AutoUpgrade) && is(p.SurgeUpgrade, &now.SurgeUpgrade) &&
+	outstanding := func(x portal.Setting) bool { return !x.Done(p, c.Details.Settings) }
+	return (p.Name == nil || *p.Name == c.Name) && (p.HA == nil || *p.HA == c.HA) &&
 		(p.Tags == nil || slices.Equal(*p.Tags, portal.OwnTags(c.Tags))) &&
-		(p.Maintenance == nil || p.Maintenance.Day == now.Maintenance.Day && (p.Maintenance.Start == "" || p.Maintenance.Start == now.Maintenance.Start)) &&
-		(p.Firewall == nil || portal.SameFirewall(*p.Firewall, now.Firewall)) &&
-		(p.Autoscaler == nil || portal.SameAutoscaler(*p.Autoscaler, now.Autoscaler))
+		!slices.ContainsFunc(portal.ClusterSettings, outstanding)
 }
 
 func ofUpgrade(p portal.UpgradeParams, c portal.Cluster) effect {

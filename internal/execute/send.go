@@ -52,12 +52,12 @@ func (e *Executor) send(ctx context.Context, r portal.Request, live []doapi.Clus
 		runID, err := do.RunClusterlint(ctx, r.TargetID, doapi.RunClusterlint(*p.Lint))
 		return answer{runID: runID}, err
 	}
-	return answer{}, e.sendMore(ctx, r)
+	return answer{}, e.sendSilent(ctx, r)
 }
 
-// sendMore makes the calls whose answer has nothing in it: those that end
-// clusters, and those on registries.
-func (e *Executor) sendMore(ctx context.Context, r portal.Request) error {
+// sendSilent makes the calls whose answer has no body: those that end clusters,
+// and those on registries.
+func (e *Executor) sendSilent(ctx context.Context, r portal.Request) error {
 	p, do := r.Params, e.DO
 	switch r.Operation {
 	case portal.DeleteCluster:

@@ -8,23 +8,6 @@ import (
 	"time"
 )
 
-// SettingFacts says in words what each setting is, always in the same order.
-func SettingFacts(s Settings) []Fact {
-	list := []Fact{
-		{What: "Automatic upgrades", Value: OnOff(s.AutoUpgrade)},
-		{What: "Surge upgrades", Value: OnOff(s.SurgeUpgrade)},
-		{What: "Maintenance", Value: maintenanceText(s.Maintenance)},
-		{What: "Control plane firewall", Value: firewallText(s.Firewall)},
-		{What: "Autoscaler's expanders", Value: orDefault(strings.Join(s.Autoscaler.Expanders, ", "))},
-		{What: "Scale-down unneeded time", Value: orDefault(durationText(s.Autoscaler.UnneededTime))},
-		{What: "Scale-down utilization threshold", Value: shareText(s.Autoscaler.Utilization)},
-	}
-	for _, c := range Components {
-		list = append(list, Fact{What: c.Name, Value: componentText(s.Components, c.Key)})
-	}
-	return list
-}
-
 // OnOff says whether something is switched on.
 func OnOff(b bool) string {
 	if b {

@@ -49,24 +49,12 @@ func updateFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	if p.Update.HA != nil {
 		list = append(list, portal.Fact{What: "High availability", Value: portal.YesNo(c.HA)})
 	}
-	for i, f := range portal.SettingFacts(c.Details.Settings) {
-		if speaksOf(*p.Update, i) {
-			list = append(list, f)
+	for _, x := range portal.ClusterSettings {
+		if x.Asked(*p.Update) {
+			list = append(list, portal.Fact{What: x.Label, Value: x.Text(c.Details.Settings)})
 		}
 	}
 	return list
-}
-
-// speaksOf reports whether an update says what the setting is to be that stands
-// there in the list of settingFacts.
-func speaksOf(p portal.UpdateParams, place int) bool {
-	members := []bool{p.AutoUpgrade != nil, p.SurgeUpgrade != nil, p.Maintenance != nil, p.Firewall != nil,
-		p.Autoscaler != nil, p.Autoscaler != nil, p.Autoscaler != nil}
-	if place < len(members) {
-		return members[place]
-	}
-	_, spoken := p.Components[portal.Components[place-len(members)].Key]
-	return spoken
 }
 
 // poolOf is the id of the pool that parameters speak of.

@@ -18,7 +18,8 @@ import (
 )
 
 // operation says how requests for an entry of the catalogue come about. Its
-// functions are pure.
+// functions work on the draft alone: they ask neither DigitalOcean nor the
+// database.
 type operation struct {
 	// fill opens the form with what there is now.
 	fill func(d *portal.Draft)

@@ -155,10 +155,9 @@ func fillSettings(form portal.Form, s portal.Settings) {
 // settingChanges lists how settings differ, in words.
 func settingChanges(before, after portal.Settings) []portal.Change {
 	var list []portal.Change
-	now := portal.SettingFacts(after)
-	for i, was := range portal.SettingFacts(before) {
-		if was.Value != now[i].Value {
-			list = append(list, portal.Change{What: was.What, Before: was.Value, After: now[i].Value})
+	for _, x := range portal.ClusterSettings {
+		if was, is := x.Text(before), x.Text(after); was != is {
+			list = append(list, portal.Change{What: x.Label, Before: was, After: is})
 		}
 	}
 	return list
