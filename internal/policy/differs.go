@@ -45,12 +45,11 @@ func sameApprovals(a, b []portal.ApprovalRule) bool {
 
 // otherTerms says which terms differ, empty when none does.
 func otherTerms(before, after portal.Terms) (was, is string) {
-	old, now := terms(before), terms(after)
 	var from, to []string
-	for i := range old {
-		if old[i] != now[i] {
-			from = append(from, old[i].what+" "+old[i].value)
-			to = append(to, now[i].what+" "+now[i].value)
+	for _, t := range terms {
+		if old, now := t.text(before), t.text(after); old != now {
+			from = append(from, t.name+" "+old)
+			to = append(to, t.name+" "+now)
 		}
 	}
 	return strings.Join(from, ", "), strings.Join(to, ", ")

@@ -124,7 +124,7 @@ func (r *reader) policy(n ast.Node) *Policy {
 	m := r.members(n, "defaults", "rules")
 	p := &Policy{terms: builtInTerms}
 	if defaults := m["defaults"]; defaults != nil {
-		p.terms = r.terms(r.members(defaults, termKeys...), builtInTerms)
+		p.terms = r.terms(r.members(defaults, termKeys()...), builtInTerms)
 	}
 	if m["rules"] == nil {
 		if len(r.faults) == 0 {
@@ -150,7 +150,7 @@ func (r *reader) policy(n ast.Node) *Policy {
 	return p
 }
 
-var ruleKeys = append([]string{"name", "operations", "risks", "teams", "environments", "when", "allow", "require", "deny", "reason"}, termKeys...)
+var ruleKeys = append([]string{"name", "operations", "risks", "teams", "environments", "when", "allow", "require", "deny", "reason"}, termKeys()...)
 
 // readRule reads a rule of p, whose earlier rules have been read.
 func (r *reader) readRule(n ast.Node, p *Policy) rule {
@@ -207,7 +207,7 @@ func (r *reader) decision(read *rule, n ast.Node, m map[string]ast.Node) {
 
 func (r *reader) denial(read *rule, n ast.Node, m map[string]ast.Node) {
 	read.decision, read.reason = portal.Deny, r.reason(n)
-	for _, key := range append([]string{"reason"}, termKeys...) {
+	for _, key := range append([]string{"reason"}, termKeys()...) {
 		if m[key] != nil {
 			r.fault(m[key], "A rule that denies has no “%s”; why it denies stands after “deny:”.", key)
 		}

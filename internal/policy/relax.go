@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"doksportal/internal/portal"
 )
@@ -59,34 +58,4 @@ func assign(old, now []approvalRule, i int, taken []int, seen map[int]bool) bool
 func (n approvalRule) covers(other approvalRule) bool {
 	return n.count >= other.count &&
 		!slices.ContainsFunc(n.from, func(from string) bool { return !slices.Contains(other.from, from) })
-}
-
-func relaxedTerms(old, now *rule, secret bool) []string {
-	a, b := old.terms, now.terms
-	var list []string
-	longer := func(what string, from, to time.Duration, matters bool) {
-		if matters && to > from {
-			list = append(list, fmt.Sprintf("%s for up to %s, before %s", what, Span(to), Span(from)))
-		}
-	}
-	longer("waits for a decision", a.WaitFor, b.WaitFor, old.decision == portal.Approve)
-	longer("may be carried out", a.HoldFor, b.HoldFor, true)
-	longer("access is good", a.LongestAccess, b.LongestAccess, secret)
-	if b.CoolOff < a.CoolOff {
-		list = append(list, fmt.Sprintf("a cool-off of %s, before %s", Span(b.CoolOff), Span(a.CoolOff)))
-	}
-	if a.FreshSignIn && !b.FreshSignIn {
-		list = append(list, "no fresh sign-in any more")
-	}
-	if a.TypedName && !b.TypedName {
-		list = append(list, "the name is not typed any more")
-	}
-	if len(a.Windows) > 0 && !slices.EqualFunc(a.Windows, b.Windows, sameWindow) {
-		list = append(list, "other windows")
-	}
-	return list
-}
-
-func sameWindow(a, b portal.Window) bool {
-	return slices.Equal(a.Days, b.Days) && a.From == b.From && a.To == b.To && a.Zone == b.Zone
 }

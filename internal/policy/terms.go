@@ -1,9 +1,8 @@
 package policy
 
 import (
-	"regexp"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,136 +11,139 @@ import (
 	"doksportal/internal/portal"
 )
 
-const (
-	day        = 24 * time.Hour
-	maxTerm    = 90 * day
-	maxWindows = 10
-)
+// term is a term of a verdict: how rules write it, how it is read, shown and
+// compared. A new one is a line of terms.
+type term struct {
+	key   string // in rules
+	field string // of portal.Terms
+	name  string // in lists of terms
+	read  func(r *reader, n ast.Node, t *portal.Terms)
+	text  func(t portal.Terms) string
+	// relaxed says in what the second is easier than the first, empty when it
+	// is not. old is the rule that the first belongs to; secret tells whether it
+	// hands out access.
+	relaxed func(old *rule, before, after portal.Terms, secret bool) string
+}
 
-var termKeys = []string{"waits", "holds", "cool_off", "longest_access", "fresh_sign_in", "typed_name", "windows"}
+// bounds are the shortest and the longest that a time may be, inclusive. They
+// keep a term from stopping every request, which would be denying it by the word
+// of one admin: people must have time to decide, and a request to be carried out.
+type bounds struct{ least, most time.Duration }
+
+// terms are all terms, in the order in which they are shown.
+var terms = []term{
+	longest("waits", "WaitFor", "waits", "waits for a decision", bounds{time.Hour, maxTerm},
+		func(t *portal.Terms) *time.Duration { return &t.WaitFor },
+		func(old *rule, _ bool) bool { return old.decision == portal.Approve }),
+	longest("holds", "HoldFor", "holds", "may be carried out", bounds{time.Hour, maxTerm},
+		func(t *portal.Terms) *time.Duration { return &t.HoldFor },
+		func(*rule, bool) bool { return true }),
+	{
+		key: "cool_off", field: "CoolOff", name: "cool-off",
+		read: func(r *reader, n ast.Node, t *portal.Terms) { t.CoolOff = r.duration(n, bounds{0, 7 * day}) },
+		text: func(t portal.Terms) string { return Span(t.CoolOff) },
+		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
+			if after.CoolOff >= before.CoolOff {
+				return ""
+			}
+			return fmt.Sprintf("a cool-off of %s, before %s", Span(after.CoolOff), Span(before.CoolOff))
+		},
+	},
+	longest("longest_access", "LongestAccess", "longest access", "access is good", bounds{time.Minute, maxTerm},
+		func(t *portal.Terms) *time.Duration { return &t.LongestAccess },
+		func(_ *rule, secret bool) bool { return secret }),
+	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "no fresh sign-in any more",
+		func(t *portal.Terms) *bool { return &t.FreshSignIn }),
+	demand("typed_name", "TypedName", "typed name", "the name is not typed any more",
+		func(t *portal.Terms) *bool { return &t.TypedName }),
+	{
+		key: "windows", field: "Windows", name: "windows",
+		read: func(r *reader, n ast.Node, t *portal.Terms) { t.Windows = r.windows(n) },
+		text: windowsText,
+		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
+			if len(before.Windows) == 0 || slices.EqualFunc(before.Windows, after.Windows, sameWindow) {
+				return ""
+			}
+			return "other windows"
+		},
+	},
+}
+
+// longest is a time that something may take: more is easier, where it matters.
+func longest(key, field, name, what string, b bounds, of func(*portal.Terms) *time.Duration, matters func(old *rule, secret bool) bool) term {
+	return term{
+		key: key, field: field, name: name,
+		read: func(r *reader, n ast.Node, t *portal.Terms) { *of(t) = r.duration(n, b) },
+		text: func(t portal.Terms) string { return Span(*of(&t)) },
+		relaxed: func(old *rule, before, after portal.Terms, secret bool) string {
+			from, to := *of(&before), *of(&after)
+			if to <= from || !matters(old, secret) {
+				return ""
+			}
+			return fmt.Sprintf("%s for up to %s, before %s", what, Span(to), Span(from))
+		},
+	}
+}
+
+// demand is something that who asks must do.
+func demand(key, field, name, dropped string, of func(*portal.Terms) *bool) term {
+	return term{
+		key: key, field: field, name: name,
+		read: func(r *reader, n ast.Node, t *portal.Terms) { *of(t), _ = r.yes(n) },
+		text: func(t portal.Terms) string { return portal.YesNo(*of(&t)) },
+		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
+			if !*of(&before) || *of(&after) {
+				return ""
+			}
+			return dropped
+		},
+	}
+}
+
+// termKeys are the keys of the terms in rules.
+func termKeys() []string {
+	keys := make([]string, len(terms))
+	for i, t := range terms {
+		keys[i] = t.key
+	}
+	return keys
+}
 
 // terms reads the terms of a rule or of all rules. What is not said stays as
 // it is before.
 func (r *reader) terms(m map[string]ast.Node, before portal.Terms) portal.Terms {
-	t := before
-	for key, to := range map[string]*time.Duration{"waits": &t.WaitFor, "holds": &t.HoldFor, "cool_off": &t.CoolOff, "longest_access": &t.LongestAccess} {
-		if n := m[key]; n != nil {
-			*to = r.duration(n, termBounds[key])
+	read := before
+	for _, t := range terms {
+		if n := m[t.key]; n != nil {
+			t.read(r, n, &read)
 		}
 	}
-	for key, to := range map[string]*bool{"fresh_sign_in": &t.FreshSignIn, "typed_name": &t.TypedName} {
-		if n := m[key]; n != nil {
-			*to, _ = r.yes(n)
+	return read
+}
+
+// relaxedTerms says in what the terms of the new rule are easier than those of
+// the old one.
+func relaxedTerms(old, now *rule, secret bool) []string {
+	var list []string
+	for _, t := range terms {
+		if what := t.relaxed(old, old.terms, now.terms, secret); what != "" {
+			list = append(list, what)
 		}
 	}
-	if n := m["windows"]; n != nil {
-		t.Windows = r.windows(n)
-	}
-	return t
+	return list
 }
 
-var (
-	durationForm = regexp.MustCompile(`^([0-9]{1,5})([smhd])$`)
-	units        = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": day}
-)
-
-// bounds are the shortest and the longest that a time may be, inclusive.
-type bounds struct{ least, most time.Duration }
-
-// termBounds keep a term from stopping every request, which would be denying it
-// by the word of one admin: people must have time to decide, and a request to
-// be carried out.
-var termBounds = map[string]bounds{
-	"waits": {time.Hour, maxTerm}, "holds": {time.Hour, maxTerm}, "cool_off": {0, 7 * day}, "longest_access": {time.Minute, maxTerm},
+func sameWindow(a, b portal.Window) bool {
+	return slices.Equal(a.Days, b.Days) && a.From == b.From && a.To == b.To && a.Zone == b.Zone
 }
 
-func (r *reader) duration(n ast.Node, b bounds) time.Duration {
-	word, ok := r.word(n, "a time like 15m, 8h or 7d")
-	if !ok {
-		return 0
+func windowsText(t portal.Terms) string {
+	windows := make([]string, len(t.Windows))
+	for i, w := range t.Windows {
+		windows[i] = w.String()
 	}
-	parts := durationForm.FindStringSubmatch(word)
-	if parts == nil {
-		r.fault(n, "“%s” is no time; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.", word)
-		return 0
+	if len(windows) == 0 {
+		return "at any time"
 	}
-	count, _ := strconv.Atoi(parts[1]) // up to five digits
-	d := time.Duration(count) * units[parts[2]]
-	if d < b.least || d > b.most {
-		r.fault(n, "“%s” is out of range; at least %s and at most %s are allowed.", word, Span(b.least), Span(b.most))
-	}
-	return d
-}
-
-// windows reads a list of windows, which may be empty to lift those of the
-// defaults.
-func (r *reader) windows(n ast.Node) []portal.Window {
-	if s, ok := n.(*ast.SequenceNode); ok && len(s.Values) == 0 {
-		return nil
-	}
-	list := r.list(n, "windows")
-	if len(list) > maxWindows {
-		r.fault(n, "There are at most %d windows.", maxWindows)
-	}
-	var windows []portal.Window
-	for _, part := range list {
-		m := r.members(part, "days", "from", "to", "zone")
-		if m["days"] == nil || m["from"] == nil || m["to"] == nil || m["zone"] == nil {
-			r.fault(part, "A window has days, from, to and zone, like {days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: Europe/Berlin}.")
-			continue
-		}
-		windows = append(windows, portal.Window{Days: r.days(m["days"]), From: r.clock(m["from"]), To: r.clock(m["to"]), Zone: r.zone(m["zone"])})
-	}
-	return windows
-}
-
-var dayNames = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
-
-// days reads days of the week and returns them in its order.
-func (r *reader) days(n ast.Node) []time.Weekday {
-	chosen := r.words(n, "days", func(n ast.Node, word string) {
-		if !slices.Contains(dayNames, word) {
-			r.fault(n, "“%s” is no day; there are %s.", word, strings.Join(dayNames, ", "))
-		}
-	})
-	var days []time.Weekday
-	for i, name := range dayNames {
-		if slices.Contains(chosen, name) {
-			days = append(days, time.Weekday((i+1)%7))
-		}
-	}
-	return days
-}
-
-var clockForm = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
-
-func (r *reader) clock(n ast.Node) string {
-	word, ok := r.word(n, "a time of the day like 09:00")
-	if ok && !clockForm.MatchString(word) {
-		r.fault(n, "“%s” is no time of the day; write hours and minutes like 09:00.", word)
-	}
-	return word
-}
-
-func (r *reader) zone(n ast.Node) string {
-	word, ok := r.word(n, "a time zone like Europe/Berlin")
-	if _, err := time.LoadLocation(word); ok && (err != nil || word == "" || word == "Local") {
-		r.fault(n, "“%s” is no time zone; write one like Europe/Berlin or UTC.", word)
-	}
-	return word
-}
-
-// Span says how long something lasts, as policies write it.
-func Span(d time.Duration) string {
-	switch {
-	case d == 0:
-		return "0m"
-	case d%day == 0:
-		return strconv.Itoa(int(d/day)) + "d"
-	case d%time.Hour == 0:
-		return strconv.Itoa(int(d/time.Hour)) + "h"
-	case d%time.Minute == 0:
-		return strconv.Itoa(int(d/time.Minute)) + "m"
-	}
-	return strconv.Itoa(int(d/time.Second)) + "s"
+	return strings.Join(windows, "; ")
 }

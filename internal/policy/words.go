@@ -64,29 +64,3 @@ func approvers(from []string) []string {
 	}
 	return list
 }
-
-// term is one of the terms in words.
-type term struct {
-	what  string
-	value string
-}
-
-// terms lists all terms in words, always in the same order.
-func terms(t portal.Terms) []term {
-	windows := make([]string, len(t.Windows))
-	for i, w := range t.Windows {
-		windows[i] = w.String()
-	}
-	return []term{
-		{"waits", Span(t.WaitFor)}, {"holds", Span(t.HoldFor)}, {"cool-off", Span(t.CoolOff)}, {"longest access", Span(t.LongestAccess)},
-		{"fresh sign-in", portal.YesNo(t.FreshSignIn)}, {"typed name", portal.YesNo(t.TypedName)},
-		{"windows", orAnyTime(strings.Join(windows, "; "))},
-	}
-}
-
-func orAnyTime(s string) string {
-	if s == "" {
-		return "at any time"
-	}
-	return s
-}
