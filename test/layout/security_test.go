@@ -1,0 +1,55 @@
+package layout
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Every test that docs/security.md names exists, in the package that it gives.
+func TestNamedTestsExist(t *testing.T) {
+	text, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	// "auth: TestA, TestB; web: TestC", in the last cell of a row
+	list := regexp.MustCompile(`([a-z/]+): ((?:Test\w+(?:, )?)+)`)
+	for _, m := range list.FindAllStringSubmatch(string(text), -1) {
+		dir := m[1]
+		if !strings.Contains(dir, "/") || strings.HasPrefix(dir, "auth/") {
+			dir = "internal/" + dir
+		}
+		have := testsOf(t, filepath.Join("../..", dir))
+		for name := range strings.SplitSeq(strings.TrimSuffix(m[2], ", "), ", ") {
+			if found++; !have[name] {
+				t.Errorf("there is no %s in %s", name, dir)
+			}
+		}
+	}
+	if named := len(regexp.MustCompile(`\bTest[A-Z]\w+`).FindAll(text, -1)); found != named || found < 100 {
+		t.Errorf("%d of %d tests that are named were looked for", found, named)
+	}
+}
+
+// testsOf are the names of the tests in a directory.
+func testsOf(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+			names[m[1]] = true
+		}
+	}
+	return names
+}
