@@ -8,7 +8,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -60,7 +59,7 @@ func Search(ctx context.Context, q querier, f portal.EventFilter) ([]portal.Even
 			AND ($6::timestamptz IS NULL OR e.at >= $6) AND ($7::timestamptz IS NULL OR e.at < $7)
 			AND ($8 = '' OR e.id < nullif($8, '')::uuid)
 		ORDER BY e.id DESC LIMIT $9`,
-		f.Kind, f.Actor, f.TeamID, f.Request, f.Cluster, orNull(f.From), orNull(f.To), f.Before, f.Limit)
+		f.Kind, f.Actor, f.TeamID, f.Request, f.Cluster, db.OrNull(f.From), db.OrNull(f.To), f.Before, f.Limit)
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
@@ -72,13 +71,6 @@ func scanEvent(row pgx.CollectableRow) (portal.Event, error) {
 	var e portal.Event
 	return e, row.Scan(&e.ID, &e.At, &e.Kind, &e.Actor.Issuer, &e.Actor.Subject, &e.Actor.Name, &e.TeamID,
 		&e.TeamName, &e.RequestID, &e.RequestNumber, &e.ClusterID, &e.Summary, &e.Data)
-}
-
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 // OfRequest returns the events of a request, oldest first. Whoever may see the

@@ -9,13 +9,11 @@ package auth
 
 import (
 	"cmp"
-	"crypto/cipher"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +22,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"doksportal/internal/portal"
+	"doksportal/internal/seal"
 )
 
 // Times of a session and of what is known about its owner.
@@ -66,7 +65,7 @@ type Auth struct {
 	sessions *scs.SessionManager
 	store    *sessionStore
 	cookie   http.Cookie
-	seal     cipher.AEAD
+	seal     seal.Seal
 
 	provider  atomic.Pointer[provider] // nil until the provider has answered once
 	refreshes singleflight.Group       // by person
@@ -85,7 +84,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	seal, err := newSeal(cfg.ClientSecret)
+	seal, err := seal.New(cfg.ClientSecret, "session tokens")
 	if err != nil {
 		return nil, err
 	}
@@ -118,22 +117,9 @@ func loopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// roles are the roles that the groups give for the whole portal.
-func (a *Auth) roles(groups []string) []portal.Role {
-	var roles []portal.Role
-	byRole := a.RoleGroups()
-	for _, role := range []portal.Role{portal.RoleAdmin, portal.RolePlatformApprover, portal.RoleAuditor} {
-		if group := byRole[role]; group != "" && slices.Contains(groups, group) {
-			roles = append(roles, role)
-		}
-	}
-	return roles
-}
-
-// RoleGroups are the groups that give roles for the whole portal; empty where
-// nobody has the role.
-func (a *Auth) RoleGroups() map[portal.Role]string {
-	return map[portal.Role]string{
+// RoleGroups are the groups that give roles for the whole portal.
+func (a *Auth) RoleGroups() portal.RoleGroups {
+	return portal.RoleGroups{
 		portal.RoleAdmin: a.AdminGroup, portal.RolePlatformApprover: a.ApproverGroup, portal.RoleAuditor: a.AuditorGroup,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"doksportal/internal/db"
+
 	"golang.org/x/oauth2"
 )
 
@@ -45,11 +47,11 @@ func (a *Auth) report(c claims, who profile, token *oauth2.Token) Report {
 		if err != nil {
 			continue
 		}
-		shown := clean(string(value))
+		shown := db.Text(string(value))
 		if len(shown) > maxClaimValue {
 			shown = strings.ToValidUTF8(shown[:maxClaimValue], "") + fmt.Sprintf(" … (%d bytes)", len(value))
 		}
-		r.Claims = append(r.Claims, Claim{Name: clean(name), Value: shown})
+		r.Claims = append(r.Claims, Claim{Name: db.Text(name), Value: shown})
 	}
 	if who.Problem != "" {
 		r.Lacks = append(r.Lacks, who.Problem)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"doksportal/internal/db"
 )
 
 // What is taken of the groups that a provider sends.
@@ -88,7 +90,7 @@ func namesOf(object map[string]any) (groups []string, ok bool) {
 func groupNames(list []any) (groups []string) {
 	for _, g := range list {
 		if name, ok := g.(string); ok && len(name) <= maxGroupName {
-			groups = append(groups, clean(name))
+			groups = append(groups, db.Text(name))
 		}
 	}
 	return groups

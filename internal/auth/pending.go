@@ -84,7 +84,7 @@ func (a *Auth) cookieOf(state string) string {
 // keep remembers a sign-in for the browser of r.
 func (a *Auth) keep(w http.ResponseWriter, r *http.Request, state string, p pending) error {
 	secret := randomText()
-	data, err := a.sealFor(p, state)
+	data, err := a.seal.Close(p, state)
 	if err != nil {
 		return err
 	}
@@ -161,6 +161,6 @@ func (a *Auth) unseal(ctx context.Context, sql, name, owner string, v any) (bool
 	if err != nil {
 		return false, db.Wrap(err)
 	}
-	err = a.open(data, owner, v)
+	err = a.seal.Open(data, owner, v)
 	return err == nil, err
 }

@@ -48,7 +48,7 @@ func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
 	err := a.Pool.QueryRow(ctx, `SELECT name, email, groups, groups_at, groups_problem, coalesce(tokens_until > $3, false)
 		FROM people WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject, a.Now()).
 		Scan(&who.actor.Name, &who.actor.Email, &who.actor.Groups, &who.groupsAt, &who.problem, &who.askable)
-	who.actor.Roles = a.roles(who.actor.Groups)
+	who.actor.Roles = a.RoleGroups().Of(who.actor.Groups)
 	return who, db.Wrap(err)
 }
 

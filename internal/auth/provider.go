@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"doksportal/internal/db"
 	"doksportal/internal/names"
 	"doksportal/internal/portal"
 )
@@ -116,7 +117,7 @@ func (p profile) identity() portal.Identity {
 // claims are the parts of an ID token or of userinfo that matter.
 type claims map[string]any
 
-func (c claims) text(name string) string { s, _ := c[name].(string); return clean(s) }
+func (c claims) text(name string) string { s, _ := c[name].(string); return db.Text(s) }
 
 // time reads seconds since 1970, zero when there are none that can be.
 func (c claims) time(name string) time.Time {
@@ -126,12 +127,6 @@ func (c claims) time(name string) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(int64(seconds), 0)
-}
-
-// clean replaces what Postgres cannot keep.
-func clean(s string) string {
-	const unknown = "\uFFFD"
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", unknown), unknown)
 }
 
 // profile reads a person's claims.

@@ -114,7 +114,7 @@ func (a *Auth) ask(ctx context.Context, p *provider, g *grant) (profile, error) 
 // there is one, because its refusal is how a provider ends a session.
 func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token, error) {
 	var old tokens
-	if err := a.open(g.sealed, owner(g.id), &old); err != nil {
+	if err := a.seal.Open(g.sealed, owner(g.id), &old); err != nil {
 		return nil, fmt.Errorf("%w: the tokens cannot be read: %w", errEnded, err)
 	}
 	if old.Refresh == "" {
@@ -131,7 +131,7 @@ func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token,
 	if err != nil {
 		return nil, err
 	}
-	g.sealed, err = a.sealFor(tokensOf(token), owner(g.id))
+	g.sealed, err = a.seal.Close(tokensOf(token), owner(g.id))
 	return token, err
 }
 

@@ -159,7 +159,7 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 	}
 	err := db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
-			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + clean(why.Error())})
+			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + db.Text(why.Error())})
 	})
 	if err != nil || portal.KindOf(why) != portal.KindUnknown {
 		return cmp.Or(err, why)
@@ -169,7 +169,7 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 
 // start begins the session of a person under a new id.
 func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, signIn pending, who profile, token *oauth2.Token) error {
-	box, err := a.sealFor(tokensOf(token), owner(who.identity()))
+	box, err := a.seal.Close(tokensOf(token), owner(who.identity()))
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func valuesOf(who profile, agent string) map[string]any {
 	if err != nil {
 		report = nil // of claims that were JSON
 	}
-	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: clean(agent), keyReport: string(report)}
+	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: db.Text(agent), keyReport: string(report)}
 	if !who.SignedInAt.IsZero() {
 		values[keySignedIn] = who.SignedInAt.Unix()
 	}

@@ -127,7 +127,7 @@ func typedName(session, page string) string { return "typed " + session + " " + 
 // holds the session.
 func (a *Auth) keepTyped(ctx context.Context, q execer, session string, signIn pending) error {
 	name := typedName(session, signIn.Return)
-	data, err := a.sealFor(signIn.StepUp.Typed, name)
+	data, err := a.seal.Close(signIn.StepUp.Typed, name)
 	if err != nil {
 		return err
 	}

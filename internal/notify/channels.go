@@ -56,7 +56,7 @@ func (s *Service) Add(ctx context.Context, a portal.Actor, o portal.Owner, in In
 	if err != nil {
 		return "", err
 	}
-	box, err := s.sealed(t, c.ID)
+	box, err := s.seal.Close(t, c.ID)
 	if err != nil {
 		return "", err
 	}

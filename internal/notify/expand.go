@@ -162,12 +162,7 @@ const readerColumns = `SELECT issuer, subject, name, email, groups, coalesce(off
 func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
 	var p reader
 	err := row.Scan(&p.Issuer, &p.Subject, &p.Name, &p.Email, &p.Groups, &p.off, &p.muted)
-	if p.InGroup(s.AdminGroup) {
-		p.Roles = append(p.Roles, portal.RoleAdmin)
-	}
-	if p.InGroup(s.ApproverGroup) {
-		p.Roles = append(p.Roles, portal.RolePlatformApprover)
-	}
+	p.Roles = portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup}.Of(p.Groups)
 	return p, err
 }
 

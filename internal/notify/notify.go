@@ -10,7 +10,6 @@ package notify
 
 import (
 	"context"
-	"crypto/cipher"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/seal"
 )
 
 // Notification is something that happened to a request or, without one, to a team or a
@@ -76,14 +76,14 @@ type Config struct {
 // Service tells people. It is safe for concurrent use.
 type Service struct {
 	Config
-	seal cipher.AEAD
+	seal seal.Seal
 	mail *mailer // nil without an SMTP server
 	http *http.Client
 }
 
 // New returns a Service. It connects to nothing yet.
 func New(cfg Config) (*Service, error) {
-	seal, err := newSeal(cfg.Secret)
+	seal, err := seal.New(cfg.Secret, "notification targets")
 	if err != nil {
 		return nil, err
 	}

@@ -93,8 +93,8 @@ func (s *Service) attempt(ctx context.Context, d claimed, m message) *failure {
 	defer cancel()
 	t := target{Address: m.address}
 	if d.channelID != "" {
-		var err error
-		if t, err = s.open(d.target, d.channelID); err != nil {
+		t = target{}
+		if err := s.seal.Open(d.target, d.channelID, &t); err != nil {
 			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it anew.", true}
 		}
 	}

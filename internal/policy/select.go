@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,8 +12,6 @@ import (
 // risks are what rules can select operations by.
 var risks = []portal.Risk{portal.RiskRead, portal.RiskDiagnostic, portal.RiskChange, portal.RiskDestructive,
 	portal.RiskDangerous, portal.RiskSecret, portal.RiskAccount}
-
-var slugForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // selectors reads which requests the rule speaks of.
 func (r *reader) selectors(read *rule, m map[string]ast.Node) {
@@ -30,7 +27,7 @@ func (r *reader) selectors(read *rule, m map[string]ast.Node) {
 	if len(read.operations) == 0 && len(r.faults) == before {
 		r.fault(m["risks"], "None of the rule's operations has such a risk.")
 	}
-	read.teams = r.chosen(m["teams"], "teams", slugForm.MatchString)
+	read.teams = r.chosen(m["teams"], "teams", portal.IsSlug)
 	for _, e := range r.chosen(m["environments"], "environments", func(word string) bool {
 		return slices.Contains(portal.Environments, portal.Environment(word))
 	}) {

@@ -5,6 +5,7 @@ package portal
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -19,6 +20,21 @@ const (
 	RolePlatformApprover Role = "platform approver"
 	RoleAuditor          Role = "auditor"
 )
+
+// RoleGroups are the groups of the identity provider that give roles; empty where
+// nobody has the role.
+type RoleGroups map[Role]string
+
+// Of are the roles that the groups give, always in the same order.
+func (g RoleGroups) Of(groups []string) []Role {
+	var roles []Role
+	for _, role := range []Role{RoleAdmin, RolePlatformApprover, RoleAuditor} {
+		if group := g[role]; group != "" && slices.Contains(groups, group) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
 
 // Identity names a person: the issuer that vouched for them and the subject it
 // gave them. An e-mail address is never an identity, because it can be
@@ -108,3 +124,8 @@ func (a Actor) SeesAll() bool {
 func (a Actor) CanSee(t Team) bool {
 	return a.SeesAll() || a.MemberOf(t) || a.ApproverOf(t)
 }
+
+var slugForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// IsSlug reports whether s can be the short name of a team.
+func IsSlug(s string) bool { return slugForm.MatchString(s) }

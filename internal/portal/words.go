@@ -31,7 +31,7 @@ func maintenanceText(m Maintenance) string {
 	case m.Day == "any":
 		return "any day from " + m.Start + " UTC"
 	}
-	return m.Day + " from " + orNone(m.Start) + " UTC"
+	return m.Day + " from " + OrNone(m.Start) + " UTC"
 }
 
 func firewallText(w Firewall) string {
@@ -111,7 +111,8 @@ func SameAutoscaler(a, b Autoscaler) bool {
 		durationText(a.UnneededTime) == durationText(b.UnneededTime)
 }
 
-func orNone(s string) string {
+// OrNone is a text, or the word for none.
+func OrNone(s string) string {
 	if s == "" {
 		return "none"
 	}

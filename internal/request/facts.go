@@ -44,7 +44,7 @@ func updateFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 		return list
 	}
 	if p.Update.Tags != nil {
-		list = append(list, portal.Fact{What: "Tags", Value: orNone(strings.Join(portal.OwnTags(c.Tags), ", "))})
+		list = append(list, portal.Fact{What: "Tags", Value: portal.OrNone(strings.Join(portal.OwnTags(c.Tags), ", "))})
 	}
 	if p.Update.HA != nil {
 		list = append(list, portal.Fact{What: "High availability", Value: portal.YesNo(c.HA)})
@@ -123,7 +123,7 @@ func registryFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
 // itself.
 func describePool(p portal.Pool) string {
 	return fmt.Sprintf("%s: %s, labels %s, taints %s, tags %s", p.Name, poolNodes(p),
-		orNone(portal.LabelText(p.Details.Labels)), orNone(portal.TaintText(p.Details.Taints)), orNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")))
+		portal.OrNone(portal.LabelText(p.Details.Labels)), portal.OrNone(portal.TaintText(p.Details.Taints)), portal.OrNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")))
 }
 
 // poolNodes says how many nodes a pool has, or may have when it autoscales.
@@ -136,13 +136,6 @@ func nodesText(autoScale bool, count, least, most int) string {
 		return fmt.Sprintf("%d to %d", least, most)
 	}
 	return strconv.Itoa(count)
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
 
 func nodes(n int) string {

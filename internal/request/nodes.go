@@ -19,7 +19,7 @@ func readDeleteNode(d *portal.Draft, _ *fieldErrors) {
 func planDeleteNode(d *portal.Draft) {
 	p, node := d.Params.DeleteNode, nodeName(d.Node)
 	d.Plan.Summary = fmt.Sprintf("Delete node %s of pool %s in cluster %s.", node, d.Pool.Name, d.Cluster.Name)
-	d.Plan.Changes = []portal.Change{{What: "Node " + node, Before: orNone(d.Node.State)}}
+	d.Plan.Changes = []portal.Change{{What: "Node " + node, Before: portal.OrNone(d.Node.State)}}
 	if p.SkipDrain {
 		d.Plan.Steps = append(d.Plan.Steps, "The node goes at once: its pods are killed, not moved.")
 	} else {
@@ -65,7 +65,7 @@ func planRecycle(d *portal.Draft) {
 	d.Plan.Summary = fmt.Sprintf("Recycle %s of pool %s in cluster %s.", nodes(len(d.Params.Recycle.NodeIDs)), d.Pool.Name, d.Cluster.Name)
 	for _, id := range d.Params.Recycle.NodeIDs {
 		if n, ok := d.Pool.Node(id); ok {
-			d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Node " + nodeName(n), Before: orNone(n.State), After: "a new node"})
+			d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Node " + nodeName(n), Before: portal.OrNone(n.State), After: "a new node"})
 		}
 	}
 	d.Plan.Steps = []string{"Each node is drained and deleted, and a new one takes its place."}

@@ -192,9 +192,9 @@ func poolChanges(p portal.Pool, u portal.UpdatePoolParams) []portal.Change {
 		{What: "Name", Before: p.Name, After: after.Name},
 		{What: "Nodes", Before: nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes), After: nodesText(after.AutoScale, after.Count, after.MinNodes, after.MaxNodes)},
 		{What: "Autoscaling", Before: portal.OnOff(p.AutoScale), After: portal.OnOff(after.AutoScale)},
-		{What: "Labels", Before: orNone(portal.LabelText(p.Details.Labels)), After: orNone(portal.LabelText(after.Details.Labels))},
-		{What: "Taints", Before: orNone(portal.TaintText(p.Details.Taints)), After: orNone(portal.TaintText(after.Details.Taints))},
-		{What: "Tags", Before: orNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")), After: orNone(strings.Join(portal.OwnTags(after.Details.Tags), ", "))},
+		{What: "Labels", Before: portal.OrNone(portal.LabelText(p.Details.Labels)), After: portal.OrNone(portal.LabelText(after.Details.Labels))},
+		{What: "Taints", Before: portal.OrNone(portal.TaintText(p.Details.Taints)), After: portal.OrNone(portal.TaintText(after.Details.Taints))},
+		{What: "Tags", Before: portal.OrNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")), After: portal.OrNone(strings.Join(portal.OwnTags(after.Details.Tags), ", "))},
 	}
 	return slices.DeleteFunc(list, func(c portal.Change) bool { return c.Before == c.After })
 }

@@ -66,7 +66,7 @@ func updateChanges(p portal.UpdateParams, c portal.Cluster) []portal.Change {
 		list = append(list, portal.Change{What: "Name", Before: c.Name, After: *p.Name})
 	}
 	if p.Tags != nil {
-		list = append(list, portal.Change{What: "Tags", Before: orNone(strings.Join(portal.OwnTags(c.Tags), ", ")), After: orNone(strings.Join(*p.Tags, ", "))})
+		list = append(list, portal.Change{What: "Tags", Before: portal.OrNone(strings.Join(portal.OwnTags(c.Tags), ", ")), After: portal.OrNone(strings.Join(*p.Tags, ", "))})
 	}
 	if p.HA != nil {
 		list = append(list, portal.Change{What: "High availability", Before: portal.YesNo(c.HA), After: portal.YesNo(*p.HA)})

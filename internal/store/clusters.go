@@ -151,7 +151,7 @@ func LockClusters(ctx context.Context, tx pgx.Tx, ids []string) error {
 func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal.Environment) error {
 	tag, err := tx.Exec(ctx, `UPDATE clusters SET team_id = @team, environment = CASE WHEN @team::uuid IS NULL THEN NULL ELSE @environment END,
 			protected = @team::uuid IS NULL OR (team_id IS NOT NULL AND protected), had_team = had_team OR @team::uuid IS NOT NULL
-		WHERE id = @id`, pgx.NamedArgs{"id": id, "team": orNull(teamID), "environment": orNull(env)})
+		WHERE id = @id`, pgx.NamedArgs{"id": id, "team": db.OrNull(teamID), "environment": db.OrNull(env)})
 	if err == nil && tag.RowsAffected() == 0 {
 		return portal.E(portal.KindNotFound, "there is no such cluster")
 	}

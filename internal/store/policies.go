@@ -78,7 +78,7 @@ func InsertPolicy(ctx context.Context, tx pgx.Tx, p portal.PolicyVersion) (int, 
 	var version int
 	err := tx.QueryRow(ctx, `INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state, in_force_at)
 		SELECT coalesce(max(version), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM policies RETURNING version`,
-		p.Base, p.Text, p.Author.Issuer, p.Author.Subject, p.Author.Name, p.Note, p.CreatedAt, p.State, orNull(p.InForceAt)).Scan(&version)
+		p.Base, p.Text, p.Author.Issuer, p.Author.Subject, p.Author.Name, p.Note, p.CreatedAt, p.State, db.OrNull(p.InForceAt)).Scan(&version)
 	return version, db.Wrap(err)
 }
 
@@ -93,7 +93,7 @@ func SupersedePolicy(ctx context.Context, tx pgx.Tx) error {
 func DecidePolicy(ctx context.Context, tx pgx.Tx, p portal.PolicyVersion) error {
 	tag, err := tx.Exec(ctx, `UPDATE policies SET state = $2, decided_issuer = $3, decided_subject = $4, decided_name = $5, decided_at = $6, in_force_at = $7
 		WHERE version = $1 AND state = 'proposed'`,
-		p.Version, p.State, p.DecidedBy.Issuer, p.DecidedBy.Subject, p.DecidedBy.Name, p.DecidedAt, orNull(p.InForceAt))
+		p.Version, p.State, p.DecidedBy.Issuer, p.DecidedBy.Subject, p.DecidedBy.Name, p.DecidedAt, db.OrNull(p.InForceAt))
 	if err == nil && tag.RowsAffected() != 1 {
 		return portal.E(portal.KindConflict, "this version has been decided on already")
 	}

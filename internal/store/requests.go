@@ -44,9 +44,9 @@ func InsertRequest(ctx context.Context, tx pgx.Tx, r portal.Request) (int64, err
 			revision, planned_at, due_at, starts_at, judged, approver_groups, form_hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 		RETURNING number`,
-		r.ID, r.SubmitKey, orNull(r.Team.ID), r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
+		r.ID, r.SubmitKey, db.OrNull(r.Team.ID), r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
 		r.Digest, r.State, r.Reason, r.Requester.Issuer, r.Requester.Subject, r.Requester.Name, r.CreatedAt, notNil(r.TargetIDs),
-		r.Revision, r.PlannedAt, r.DueAt, orNull(r.StartsAt), r.Judged, notNil(r.Plan.Verdict.Groups()), r.FormHash).Scan(&number)
+		r.Revision, r.PlannedAt, r.DueAt, db.OrNull(r.StartsAt), r.Judged, notNil(r.Plan.Verdict.Groups()), r.FormHash).Scan(&number)
 	return number, onlyDeletion(err)
 }
 
@@ -72,7 +72,7 @@ func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error 
 			warned_at = NULL, judged = $13, approver_groups = $14, target_id = $15, operation = $16, plan_key = $17
 		WHERE id = $1 AND revision = $2`,
 		before.ID, before.Revision, after.TargetName, notNil(after.TargetIDs), after.Params, after.Justification, after.Plan, after.Digest,
-		after.State, after.PlannedAt, after.DueAt, orNull(after.StartsAt), after.Judged, notNil(after.Plan.Verdict.Groups()), after.TargetID, after.Operation, after.PlanKey)
+		after.State, after.PlannedAt, after.DueAt, db.OrNull(after.StartsAt), after.Judged, notNil(after.Plan.Verdict.Groups()), after.TargetID, after.Operation, after.PlanKey)
 	if err != nil {
 		return onlyDeletion(err)
 	}

@@ -26,12 +26,3 @@ func fromNull(t *time.Time) time.Time {
 	}
 	return *t
 }
-
-// orNull returns nil, which becomes SQL's NULL, for the zero value.
-func orNull[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}

@@ -3,7 +3,6 @@ package teams
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -11,8 +10,6 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
-
-var slugForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // maxQuota keeps typing errors from becoming quotas; it is far above what an
 // account can have.
@@ -25,7 +22,7 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 		MemberGroup: strings.TrimSpace(in.MemberGroup), ApproverGroup: strings.TrimSpace(in.ApproverGroup),
 	}
 	t.Version, _ = portal.ParseNumber(in.Version, 1, portal.MaxVersion) // a wrong one matches no team
-	if isNew && !slugForm.MatchString(t.Slug) {
+	if isNew && !portal.IsSlug(t.Slug) {
 		f.add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
 	}
 	if isNew && t.Slug == "new" { // its page would be the one for new teams

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
@@ -44,7 +45,7 @@ func (s *Server) createTeam(c *gin.Context, v viewer) error {
 }
 
 func (s *Server) team(c *gin.Context, v viewer) error {
-	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, clean(c.Param("slug")))
+	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, db.Text(c.Param("slug")))
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (s *Server) team(c *gin.Context, v viewer) error {
 
 func (s *Server) updateTeam(c *gin.Context, v viewer) error {
 	in := teamInput(portal.Form(c.Request.PostForm))
-	in.Slug = clean(c.Param("slug"))
+	in.Slug = db.Text(c.Param("slug"))
 	out, err := s.Teams.Update(c.Request.Context(), v.actor, in.Slug, in)
 	if err != nil {
 		return s.showTeam(c, v, status(err), false, in, err)

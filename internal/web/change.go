@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/views"
@@ -49,7 +50,7 @@ func (ch change) ask(c *gin.Context) request.SubmitInput {
 // that choose an operation which is not the page's get the page's first.
 func (ch change) with(c *gin.Context, form portal.Form) request.SubmitInput {
 	a := request.SubmitInput{
-		Operation: ch.operations[0], ClusterID: clean(c.Param("id")), PoolID: clean(c.Param("pool")), NodeID: clean(c.Param("node")), Form: form,
+		Operation: ch.operations[0], ClusterID: db.Text(c.Param("id")), PoolID: db.Text(c.Param("pool")), NodeID: db.Text(c.Param("node")), Form: form,
 	}
 	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
 		a.Operation = chosen

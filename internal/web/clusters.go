@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/db"
 	"doksportal/internal/events"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -59,7 +60,7 @@ func (s *Server) tabs(c *gin.Context, cluster portal.Cluster, canAsk bool) (view
 
 // clusterPage is what every page shows of a cluster in the inventory.
 func (s *Server) clusterPage(c *gin.Context, v viewer) (views.ClusterPage, error) {
-	cluster, team, err := s.Requests.VisibleCluster(c.Request.Context(), v.actor, clean(c.Param("id")))
+	cluster, team, err := s.Requests.VisibleCluster(c.Request.Context(), v.actor, db.Text(c.Param("id")))
 	if err != nil {
 		return views.ClusterPage{}, err
 	}
@@ -93,7 +94,7 @@ func (s *Server) pool(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	pool, ok := p.Cluster.Pool(clean(c.Param("pool")))
+	pool, ok := p.Cluster.Pool(db.Text(c.Param("pool")))
 	if !ok {
 		return portal.E(portal.KindNotFound, "there is no such pool")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/db"
 	"doksportal/internal/events"
 	"doksportal/internal/portal"
 )
@@ -109,7 +110,7 @@ func (s *Server) topics(c *gin.Context, v viewer) ([]events.Topic, error) {
 	}
 	topics := make([]events.Topic, len(asked))
 	for i, name := range asked {
-		topics[i] = events.Topic(clean(name))
+		topics[i] = events.Topic(db.Text(name))
 		if slices.Contains([]events.Topic{events.Inventory, events.Requests, ownInbox}, topics[i]) {
 			continue
 		}

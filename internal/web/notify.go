@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/db"
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -25,7 +26,7 @@ func (s *Server) ownChannels(_ *gin.Context, v viewer) (owned, error) {
 }
 
 func (s *Server) teamChannels(c *gin.Context, _ viewer) (owned, error) {
-	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, clean(c.Param("slug")))
+	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, db.Text(c.Param("slug")))
 	path := "/admin/teams/" + team.Slug
 	return owned{portal.Owner{TeamID: team.ID}, path, path + "/channels"}, err
 }
@@ -68,7 +69,7 @@ func (s *Server) showChannels(c *gin.Context, v viewer, o owned, in notify.Input
 	if o.owner.TeamID == "" {
 		return s.showMe(c, v, status(problem), form, problem)
 	}
-	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, clean(c.Param("slug")))
+	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, db.Text(c.Param("slug")))
 	if err != nil {
 		return err
 	}

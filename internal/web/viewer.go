@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/auth"
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/views"
@@ -138,7 +138,7 @@ func parseForm(r *http.Request) error {
 	}
 	for _, values := range r.PostForm {
 		for i, value := range values {
-			values[i] = clean(value)
+			values[i] = db.Text(value)
 		}
 	}
 	return nil
@@ -170,12 +170,7 @@ func beforeID(c *gin.Context) string {
 }
 
 // query returns a parameter of the address.
-func query(c *gin.Context, name string) string { return clean(c.Query(name)) }
-
-func clean(s string) string {
-	const unknown = "\uFFFD"
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", unknown), unknown)
-}
+func query(c *gin.Context, name string) string { return db.Text(c.Query(name)) }
 
 // number returns the number in the path, KindNotFound when there is none.
 func number(c *gin.Context) (int64, error) {
