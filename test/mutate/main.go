@@ -2,7 +2,7 @@
 // which break no test notices. It runs for hours and is no part of the tests;
 // it writes nothing into the tree.
 //
-//	go run ./test/mutate [-list] [-quick] [-only rulebook] [-match review.go]
+//	go run ./test/mutate [-list] [-quick] [-only rulebook] [-match review.go] [-run Review]
 package main
 
 import (
@@ -43,6 +43,7 @@ func main() {
 	only := flag.String("only", "", "the package to break; all when empty")
 	quick := flag.Bool("quick", false, "run the tests of the broken package alone")
 	match := flag.String("match", "", "a part of the mutants' descriptions, such as a file's name")
+	run := flag.String("run", "", "the tests that should notice, as for go test; what they leave may still be killed by others")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -66,7 +67,7 @@ func main() {
 				fmt.Println(m)
 				continue
 			}
-			outcome, err := m.try(ctx, s.tests)
+			outcome, err := m.try(ctx, s.tests, *run)
 			if err != nil {
 				log.Fatal(err)
 			}
@@ -89,7 +90,7 @@ const (
 )
 
 // try runs the tests with the mutant in its file's place.
-func (m mutant) try(ctx context.Context, tests []string) (string, error) {
+func (m mutant) try(ctx context.Context, tests []string, run string) (string, error) {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return "", err
@@ -103,7 +104,7 @@ func (m mutant) try(ctx context.Context, tests []string) (string, error) {
 		return notViable, ctx.Err()
 	}
 	for _, name := range tests {
-		c := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-vet=off", "-failfast", "-timeout=10m", "./internal/"+name)
+		c := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-vet=off", "-failfast", "-timeout=10m", "-run", run, "./internal/"+name)
 		var output bytes.Buffer
 		c.Stdout, c.Stderr = &output, &output
 		var failed *exec.ExitError
