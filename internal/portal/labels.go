@@ -1,10 +1,5 @@
 package portal
 
-import (
-	"regexp"
-	"strings"
-)
-
 // GroupLabels are what admins call groups of the identity provider whose own
 // names say nothing, by those names. They are for people to read; nothing is
 // decided by them.
@@ -36,22 +31,4 @@ func (l GroupLabels) Labels(groups []string) []string {
 		}
 	}
 	return list
-}
-
-// idForm is what the ids look like that providers send for groups: a UUID
-// (Entra ID), or one long word with digits (Okta).
-var idForm = regexp.MustCompile(`[0-9A-Za-z][0-9A-Za-z_-]{14,}[0-9A-Za-z]`)
-
-// In replaces the ids of groups in a sentence by their labels. A group with a
-// name of ordinary words stays, because the sentence may mean the word.
-func (l GroupLabels) In(text string) string {
-	if len(l) == 0 {
-		return text
-	}
-	return idForm.ReplaceAllStringFunc(text, func(id string) string {
-		if !strings.ContainsAny(id, "0123456789") {
-			return id
-		}
-		return l.Of(id)
-	})
 }
