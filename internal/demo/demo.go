@@ -109,7 +109,27 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 	if err := db.Migrate(ctx, d.postgres.URL(), execute.MigrateJobs); err != nil {
 		return err
 	}
+	if err := checkSchema(ctx, d.postgres.URL()); err != nil {
+		return err
+	}
 	return seed(ctx, d.Config)
+}
+
+// checkSchema makes sure that the data are not another program's.
+func checkSchema(ctx context.Context, url string) error {
+	pool, err := db.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	schema, err := db.SchemaOf(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if err := schema.Check(); err != nil {
+		return fmt.Errorf("%w, or begin anew with --fresh", err)
+	}
+	return nil
 }
 
 // listen takes all three ports before anything is started.

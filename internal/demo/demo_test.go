@@ -387,3 +387,16 @@ func TestDefaultData(t *testing.T) {
 		t.Errorf("with neither: %q, %v", dir, err)
 	}
 }
+
+// Data of another program name the way out.
+func TestDataOfANewerProgram(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	b := start(t, o)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)`)
+	b.must(err)
+	b.stop()
+	if _, err := demo.Start(context.WithoutCancel(t.Context()), elsewhere(t, o)); err == nil || !strings.Contains(err.Error(), "--fresh") {
+		t.Fatalf("it says %v", err)
+	}
+}
