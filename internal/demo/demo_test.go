@@ -71,6 +71,13 @@ func start(t *testing.T, o demo.Options) *bundle {
 	b := &bundle{t: t}
 	var err error
 	b.Demo, err = demo.Start(t.Context(), o)
+	for range 20 {
+		if err == nil || !strings.Contains(err.Error(), "address already in use") {
+			break
+		}
+		// Somebody else took it since it was drawn.
+		b.Demo, err = demo.Start(t.Context(), elsewhere(t, o))
+	}
 	b.must(err)
 	t.Cleanup(b.stop)
 	b.pool, err = db.Open(t.Context(), b.Config.DatabaseURL.Reveal())
