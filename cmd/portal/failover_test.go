@@ -17,7 +17,7 @@ import (
 // takes over with the data, and the old primary comes back read-only.
 func TestFailover(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes long")
+		t.Skip("-short leaves out what takes long; make test does not")
 	}
 	t.Parallel()
 	postgres := func(dir string, settings map[string]string) *pgembed.Server {

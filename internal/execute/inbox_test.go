@@ -76,14 +76,14 @@ func TestNobodyCouldApprove(t *testing.T) {
 		want   string
 	}{
 		"there are two":              {func(b *bundle) { b.person("pia", "platform") }, ""},
-		"one of the two is missing":  {func(*bundle) {}, "1 by platform"},
-		"one is in both":             {func(b *bundle) { b.person("bob", "pay-approvers", "platform") }, "1 by platform"},
-		"the other is the requester": {func(b *bundle) { b.person("ann", "pay", "platform") }, "1 by platform"},
+		"one of the two is missing":  {func(*bundle) {}, "1 approval from platform"},
+		"one is in both":             {func(b *bundle) { b.person("bob", "pay-approvers", "platform") }, "1 approval from platform"},
+		"the other is the requester": {func(b *bundle) { b.person("ann", "pay", "platform") }, "1 approval from platform"},
 		"one has not come for a month": {func(b *bundle) {
 			b.person("pia", "platform")
 			b.clock.advance(31 * 24 * time.Hour)
 			b.person("bob", "pay-approvers")
-		}, "1 by platform"},
+		}, "1 approval from platform"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -218,6 +218,6 @@ func successes(errs []error) int {
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("takes long")
+		t.Skip("-short leaves out what takes long; make test does not")
 	}
 }

@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"doksportal/internal/portal"
@@ -45,7 +44,7 @@ func RelatedRequests(ctx context.Context, q store.Querier, a portal.Actor, r por
 func concern(outstanding []portal.ApprovalRule) string {
 	rules := make([]string, len(outstanding))
 	for i, n := range outstanding {
-		rules[i] = fmt.Sprintf("%d by %s", n.Count, strings.Join(n.Groups, " or "))
+		rules[i] = n.Describe(nil)
 	}
 	return "Of the people who have signed in to the portal nobody else could give the approvals that are needed (" + strings.Join(rules, ", ") +
 		"). It would wait until somebody in that group signs in, or expire."

@@ -14,7 +14,7 @@ import (
 // is not available, and none hangs. Afterwards they answer again.
 func TestExhaustedPool(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes long")
+		t.Skip("-short leaves out what takes long; make test does not")
 	}
 	b := setup(t)
 	browser := b.as("admin")
@@ -42,7 +42,7 @@ func TestExhaustedPool(t *testing.T) {
 // for a connection.
 func TestLockedTables(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes long")
+		t.Skip("-short leaves out what takes long; make test does not")
 	}
 	const beforeStatementTimeout = 25 * time.Second
 	for name, but := range map[string]string{

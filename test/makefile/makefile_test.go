@@ -16,7 +16,7 @@ const root = "../.."
 // `make build`, and so `make demo`, has it.
 func TestBuildIsNeverStale(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the program twice")
+		t.Skip("-short leaves out what builds the program twice; make test does not")
 	}
 	t.Parallel()
 	dir := t.TempDir()
