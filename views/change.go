@@ -152,9 +152,3 @@ func sizeLabel(s portal.Size) string {
 	}
 	return fmt.Sprintf("%s: %d vCPU, %d GiB, $%d a month", s.Slug, s.VCPUs, s.MemoryMiB/1024, s.MonthlyCents/100)
 }
-
-// settingFields are the fields of the settings that stand in the form's second
-// part.
-var settingFields = []string{"maintenance_day", "maintenance_start", "firewall_allowed", "expanders", "unneeded_time", "utilization",
-	"routing_agent", "amd_gpu_device_plugin", "amd_gpu_device_metrics_exporter_plugin", "nvidia_gpu_device_plugin", "rdma_shared_dev_plugin",
-	"vpc_uuid", "cluster_subnet", "service_subnet"}

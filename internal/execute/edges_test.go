@@ -17,7 +17,7 @@ func TestMaintenanceDayWithoutATime(t *testing.T) {
 	ask := createAsk("new", 1)
 	ask.Form.Set("maintenance_day", "monday")
 	r, err := b.requests.Submit(t.Context(), b.member, ask)
-	if faults := portal.FieldErrors(err); len(faults) == 1 && strings.HasPrefix(faults[0].Field, "maintenance") {
+	if faults := portal.FieldErrorsOf(err); len(faults) == 1 && strings.HasPrefix(faults[0].Field, "maintenance") {
 		return
 	}
 	b.must(err)

@@ -166,7 +166,7 @@ func TestScheduleFaults(t *testing.T) {
 		ask := cases[portal.CreateNodePool].ask(b)
 		ask.Form.Set("start_at", typed)
 		_, err := b.requests.Submit(t.Context(), b.member, ask)
-		faults := portal.FieldErrors(err)
+		faults := portal.FieldErrorsOf(err)
 		if len(faults) != 1 || faults[0].Field != "start_at" || !strings.Contains(faults[0].Message, want) {
 			t.Errorf("%s: %v, want one at start_at that says %q", typed, err, want)
 		}
@@ -174,7 +174,7 @@ func TestScheduleFaults(t *testing.T) {
 	ask := cases[portal.CreateNodePool].ask(b)
 	ask.Form.Set("start_at", "2026-01-02T22:00")
 	ask.Form.Set("zone", "Moon/Tranquility")
-	if _, err := b.requests.Submit(t.Context(), b.member, ask); len(portal.FieldErrors(err)) != 1 {
+	if _, err := b.requests.Submit(t.Context(), b.member, ask); len(portal.FieldErrorsOf(err)) != 1 {
 		t.Errorf("in a zone that nobody knows: %v", err)
 	}
 }

@@ -177,7 +177,7 @@ func TestTheNameIsTypedForThat(t *testing.T) {
 	b.must(err)
 	d.Form.Set("operation", string(portal.DeleteClusterDangerous))
 	_, err = b.requests.Revise(t.Context(), b.member, r.Number, 1, d.Form)
-	if faults := portal.FieldErrors(err); len(faults) != 1 || faults[0].Field != "typed_name" {
+	if faults := portal.FieldErrorsOf(err); len(faults) != 1 || faults[0].Field != "typed_name" {
 		t.Errorf("a deletion becomes a dangerous one: %v", err)
 	}
 }

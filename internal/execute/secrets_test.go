@@ -77,7 +77,7 @@ func TestHowLongAccessMayLast(t *testing.T) {
 		_, err := b.pool.Exec(t.Context(), `UPDATE clusters SET environment = $1`, tt.environment)
 		b.must(err)
 		_, err = b.requests.Submit(t.Context(), b.member, on(portal.GetKubeconfig, "minutes", tt.minutes)(b))
-		faults := portal.FieldErrors(err)
+		faults := portal.FieldErrorsOf(err)
 		if tt.ok && err != nil || !tt.ok && (len(faults) != 1 || faults[0].Field != "minutes") {
 			t.Errorf("%s for %q minutes: %v", tt.environment, tt.minutes, err)
 		}

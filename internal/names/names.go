@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/mtibben/confusables"
 	"golang.org/x/text/cases"
@@ -36,6 +37,24 @@ func Check(typed string, most int) (name, problem string) {
 		return "", fmt.Sprintf("This mixes %s and %s letters, which look alike; use those of one script.", a, b)
 	}
 	return name, ""
+}
+
+// CheckText says what is wrong with a text of several lines that people write to
+// each other, called what in the answer; empty when it is fine.
+func CheckText(what, text string, most int, required bool) (problem string) {
+	if required && strings.TrimSpace(text) == "" {
+		return "Enter " + what + "."
+	}
+	if n := utf8.RuneCountInString(text); n > most {
+		return fmt.Sprintf("This has %d characters; at most %d are allowed.", n, most)
+	}
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		return "This has characters that cannot be kept."
+	}
+	if r, ok := Hidden(text); ok {
+		return fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", r)
+	}
+	return ""
 }
 
 // Hidden returns the first character of a text of several lines that cannot be

@@ -55,7 +55,7 @@ func TestFaults(t *testing.T) {
 		{"mail", "a@b.example\r\nBcc: c@d.example", "failed", "target"}, {"webhook", "pay@teams.example", "failed", "target"},
 	} {
 		_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: c.kind, Target: c.target, Topics: []string{c.topic}})
-		if faults := portal.FieldErrors(err); len(faults) != 1 || faults[0].Field != c.want {
+		if faults := portal.FieldErrorsOf(err); len(faults) != 1 || faults[0].Field != c.want {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

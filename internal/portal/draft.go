@@ -32,7 +32,7 @@ type Draft struct {
 	Judged json.RawMessage // what the policy judged it by
 	Plan   Plan            // the zero Plan while nothing can be said
 	Usage  Usage           // how the team's usage would change
-	Errors []FieldError
+	Errors FieldErrors
 }
 
 // Targets are the clusters that the draft is about.

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -29,11 +30,32 @@ type FieldError struct {
 	Message string // a sentence for the person who filled it in
 }
 
+// FieldErrors are the faults of a form, in the order of its fields.
+type FieldErrors []FieldError
+
+// maxFieldErrors is how many faults a person is told at once.
+const maxFieldErrors = 50
+
+// Add notes a fault of a field, in a sentence for the person who filled it in.
+func (f *FieldErrors) Add(field, format string, args ...any) {
+	if len(*f) < maxFieldErrors {
+		*f = append(*f, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Err is a KindInvalid error of the faults, nil when there are none.
+func (f FieldErrors) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return Invalid(f...)
+}
+
 // Error is an error with a kind and a message for people.
 type Error struct {
 	Kind    Kind
 	Message string
-	Fields  []FieldError
+	Fields  FieldErrors
 	Err     error // the cause, for logs only
 }
 
@@ -71,8 +93,8 @@ func KindOf(err error) Kind {
 	return KindUnknown
 }
 
-// FieldErrors returns the faulty fields that err names, nil when it names none.
-func FieldErrors(err error) []FieldError {
+// FieldErrorsOf returns the faulty fields that err names, nil when it names none.
+func FieldErrorsOf(err error) FieldErrors {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Fields

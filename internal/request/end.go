@@ -38,9 +38,7 @@ func (s *Service) Stop(ctx context.Context, a portal.Actor, number int64, reason
 		if err := r.StopRefusal(a); err != nil {
 			return err
 		}
-		var f fieldErrors
-		f.checkText("stop_reason", "why you stop it", reason, maxComment, true)
-		if err := f.err(); err != nil {
+		if err := checkText("stop_reason", "why you stop it", reason, true); err != nil {
 			return err
 		}
 		return Move(ctx, tx, r, Step{

@@ -1,7 +1,7 @@
 // Package request holds the use cases of a request, up to the moment when it is
 // carried out: plan, submit, review, plan anew, stop, withdraw, expire,
 // break-glass. Each decides in one transaction and leaves an audit event in it.
-// What can be asked for is one table of operations, in prepare.go.
+// What each operation is, its form, plan and facts, is in package operation.
 //
 // web calls Service for people; execute uses Rejudge, Move and Record to carry a
 // request on.

@@ -46,9 +46,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		if in.Decision == portal.ReviewChanges {
 			why = "what should be different"
 		}
-		var f fieldErrors
-		f.checkText("comment", why, in.Comment, maxComment, in.Decision != portal.ReviewApprove)
-		if err := f.err(); err != nil {
+		if err := checkText("comment", why, in.Comment, in.Decision != portal.ReviewApprove); err != nil {
 			return err
 		}
 		if in.Decision == portal.ReviewApprove {

@@ -20,7 +20,7 @@ func (s *Service) PlanRevision(ctx context.Context, a portal.Actor, number int64
 	if err != nil {
 		return portal.Draft{}, err
 	}
-	ask, err := requireStepUp(a, r, form)
+	ask, err := revisionInput(a, r, form)
 	if err != nil {
 		return portal.Draft{}, err
 	}
@@ -43,7 +43,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 	case r.Requester.Identity == a.Identity && again(r, revision, form):
 		return r, nil
 	}
-	ask, err := requireStepUp(a, r, form)
+	ask, err := revisionInput(a, r, form)
 	if err != nil {
 		return portal.Request{}, err
 	}
@@ -85,8 +85,8 @@ func again(r portal.Request, revision int, form portal.Form) bool {
 	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == form.Get("submit_key"))
 }
 
-// requireStepUp is what a request asks for, for its requester to ask for it anew.
-func requireStepUp(a portal.Actor, r portal.Request, form portal.Form) (SubmitInput, error) {
+// revisionInput is what a request asks for, for its requester to ask for it anew.
+func revisionInput(a portal.Actor, r portal.Request, form portal.Form) (SubmitInput, error) {
 	switch {
 	case a.Identity != r.Requester.Identity:
 		return SubmitInput{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned anew")

@@ -22,7 +22,7 @@ func TestNeedsFreshSignIn(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s := &Service{Now: func() time.Time { return now }}
-	d := planned(t, portal.CreateNodePool)
+	d := &portal.Draft{Operation: portal.CreateNodePool}
 	if err := s.checkSignIn(portal.Actor{}, d); err != nil {
 		t.Error(err)
 	}

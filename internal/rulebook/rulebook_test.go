@@ -281,7 +281,7 @@ func TestFaultsNameFields(t *testing.T) {
 		{Field: "text", Message: "Line 3, column 12, rule “a”: Another rule is called “a” as well."},
 		{Field: "note", Message: "Say in 1 to 500 characters what changes and why."},
 	}
-	if diff := cmp.Diff(want, portal.FieldErrors(err)); diff != "" {
+	if diff := cmp.Diff(want, portal.FieldErrorsOf(err)); diff != "" {
 		t.Error(diff)
 	}
 	if got := b.events(); len(got) > 0 {

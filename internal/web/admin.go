@@ -88,7 +88,7 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	}
 	p := views.TeamPage{
 		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in),
-		Faults: portal.FieldErrors(problem), Saved: problem == nil && query(c, "saved") != "",
+		Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != "",
 	}
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
@@ -140,7 +140,7 @@ func etagOf(c portal.ClusterSummary) string {
 
 func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error) error {
 	p := views.OwnershipPage{Page: s.page(c, v, "Ownership"), Teams: v.teams, Saved: query(c, "saved"), Seen: etagOf}
-	if faults := portal.FieldErrors(problem); len(faults) > 0 {
+	if faults := portal.FieldErrorsOf(problem); len(faults) > 0 {
 		p.Problem = faults[0].Message
 	} else if problem != nil {
 		p.Problem = message(problem)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"doksportal/internal/db"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/views"
@@ -153,8 +154,9 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 	}
 	p := views.ChangePage{
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
-		Faults: portal.FieldErrors(problem), Ready: err == nil,
+		Faults: portal.FieldErrorsOf(problem), Ready: err == nil,
 	}
+	p.MoreOpen = slices.ContainsFunc(p.Faults, func(f portal.FieldError) bool { return slices.Contains(operation.MoreFields(), f.Field) })
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}

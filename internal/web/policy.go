@@ -138,7 +138,7 @@ func policyNumber(c *gin.Context) (int, error) {
 // of the text, and the versions there are.
 func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPage, problem error) error {
 	p.Page = s.page(c, v, "Policy")
-	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
+	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
 	ctx, rules := c.Request.Context(), s.Requests.Rules

@@ -106,7 +106,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	p.Path, p.Live = requestPath(n), []string{string(events.Request(r.ID))}
 	p.CommentKey = uuid.Must(uuid.NewV7()).String()
 	s.mayDo(&p, v.actor)
-	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
+	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
 	if problem != nil {

@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 // Every form as it is opened has nothing wrong with it.
 func TestFormsThatAreFine(t *testing.T) {
 	t.Parallel()
-	for op := range operations {
+	for op := range definitions {
 		if f := read(draft(op)); len(f) > 0 {
 			t.Errorf("%s: %v", op, f)
 		}

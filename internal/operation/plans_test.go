@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"maps"
@@ -35,7 +35,7 @@ func onAuto(t *testing.T, pairs ...string) *portal.Draft {
 	t.Helper()
 	d := draft(portal.UpdateNodePool)
 	d.Pool, d.Form = auto, portal.Form{}
-	fillUpdatePool(d)
+	openUpdatePool(d)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		d.Form.Set(pairs[i], pairs[i+1])
 	}
@@ -173,7 +173,7 @@ func TestOpenedFormsChangeNothing(t *testing.T) {
 	for name, c := range map[string]portal.Cluster{"usual": web, "everything": everything, "firewall off": withdrawn} {
 		d := draft(portal.UpdateCluster)
 		d.Cluster, d.Form = c, portal.Form{}
-		fillUpdate(d)
+		openUpdate(d)
 		f := read(d)
 		if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Nothing here differs") {
 			t.Errorf("%s: %v, changes %v", name, f, updateChanges(*d.Params.Update, c))
@@ -182,7 +182,7 @@ func TestOpenedFormsChangeNothing(t *testing.T) {
 	for _, p := range []portal.Pool{fixed, auto} {
 		d := draft(portal.UpdateNodePool)
 		d.Pool, d.Form = p, portal.Form{}
-		fillUpdatePool(d)
+		openUpdatePool(d)
 		f := read(d)
 		if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Nothing here differs") {
 			t.Errorf("pool %s: %v, changes %v", p.Name, f, poolChanges(p, *d.Params.UpdatePool))

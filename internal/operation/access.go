@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"fmt"
@@ -8,19 +8,29 @@ import (
 	"doksportal/internal/portal"
 )
 
+// getAccess is a kubeconfig or credentials.
+var getAccess = definition{
+	fields: []string{"operation", "minutes"},
+	open:   openAccess, rewrite: rewriteAccess, read: readAccess, plan: planAccess, facts: identityFacts,
+}
+
 // usualAccess is how long access lasts unless it is asked for otherwise.
 // DigitalOcean's own default of 7 days is never used.
 const usualAccess = 8 * time.Hour
 
-func fillAccess(d *portal.Draft) {
+func openAccess(d *portal.Draft) {
 	d.Form.Set("minutes", strconv.Itoa(int(min(usualAccess, d.Longest).Minutes())))
+}
+
+func rewriteAccess(d *portal.Draft, p portal.Params) {
+	d.Form.Set("minutes", strconv.Itoa(int(p.Access.Lifetime().Minutes())))
 }
 
 func readAccess(d *portal.Draft, f *fieldErrors) {
 	most := int(d.Longest.Minutes())
 	minutes, ok := portal.ParseNumber(d.Form.Get("minutes"), 1, most)
 	if !ok {
-		f.add("minutes", "Choose from 1 to %d minutes; this is %s.", most, quote(d.Form.Get("minutes")))
+		f.Add("minutes", "Choose from 1 to %d minutes; this is %s.", most, portal.Quote(d.Form.Get("minutes")))
 	}
 	d.Params.Access = &portal.AccessParams{Seconds: minutes * 60}
 }
