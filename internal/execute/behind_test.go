@@ -281,7 +281,7 @@ func TestAsksThatNameNothing(t *testing.T) {
 	}
 	ask := onNode(portal.DeleteNode)(b)
 	ask.NodeID = ""
-	if _, err := b.requests.Submit(t.Context(), b.member, ask); portal.KindOf(err) != portal.KindNotFound {
+	if _, err := b.requests.Submit(t.Context(), b.member, ask); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("without a node: %v", err)
 	}
 }

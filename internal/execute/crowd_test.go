@@ -154,7 +154,7 @@ func (c *crowd) atOnce(groups ...[]deed) (worked int) {
 	close(start)
 	wg.Wait()
 	for _, err := range errs {
-		if err != nil && portal.KindOf(err) != portal.KindConflict {
+		if err != nil && !portal.Is(err, portal.KindConflict) {
 			c.t.Errorf("it is refused in other words than that somebody was faster: %v", err)
 		}
 	}
@@ -366,7 +366,7 @@ func (c *crowd) working(r portal.Request) (stop func()) {
 		wg.Go(func() {
 			for {
 				_, err := c.replicas[i%2].executor.Step(c.t.Context(), r.ID)
-				if err != nil && portal.KindOf(err) != portal.KindConflict {
+				if err != nil && !portal.Is(err, portal.KindConflict) {
 					c.t.Errorf("the queue fails: %v", err)
 				}
 				now, err := store.RequestByID(c.t.Context(), c.pool, r.ID)

@@ -150,7 +150,7 @@ type requestWorker struct {
 func (w *requestWorker) Work(ctx context.Context, job *river.Job[requestArgs]) error {
 	next, err := w.executor.Step(doapi.Background(ctx), job.Args.RequestID)
 	switch {
-	case portal.KindOf(err) == portal.KindConflict:
+	case portal.Is(err, portal.KindConflict):
 		return river.JobSnooze(w.executor.Pace.Settle) // another replica moved it; look again
 	case err != nil:
 		w.executor.Logger.Error("step of a request failed", "request", job.Args.RequestID, "error", err)

@@ -39,7 +39,7 @@ func TestWhoMayChangeChannels(t *testing.T) {
 	}
 	for _, id := range []string{team, uuid.NewString(), "no id"} {
 		for _, err := range []error{b.service.Test(t.Context(), b.member, own, id), b.service.Remove(t.Context(), b.member, own, id)} {
-			if portal.KindOf(err) != portal.KindNotFound || err == nil {
+			if !portal.Is(err, portal.KindNotFound) {
 				t.Errorf("%s as one's own: %v", id, err)
 			}
 		}
@@ -60,13 +60,13 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "mail", Target: "x@teams.example", Topics: []string{"failed"}})
-	if portal.KindOf(err) != portal.KindInvalid {
+	if !portal.Is(err, portal.KindInvalid) {
 		t.Errorf("mail to anybody: %v", err)
 	}
 	for range 20 {
 		b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url)
 	}
-	if _, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "slack", Target: b.hook.url, Topics: []string{"failed"}}); portal.KindOf(err) != portal.KindInvalid {
+	if _, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "slack", Target: b.hook.url, Topics: []string{"failed"}}); !portal.Is(err, portal.KindInvalid) {
 		t.Errorf("one channel too many: %v", err)
 	}
 }

@@ -47,7 +47,7 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 		return m, true, nil
 	}
 	p, err := s.reader(ctx, s.Pool, d.person)
-	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+	if portal.Is(err, portal.KindNotFound) {
 		return m, false, nil
 	}
 	m.address = p.Email

@@ -3,6 +3,9 @@ package portal
 import (
 	"errors"
 	"fmt"
+	"path"
+	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -56,7 +59,8 @@ type Error struct {
 	Kind    Kind
 	Message string
 	Fields  FieldErrors
-	Err     error // the cause, for logs only
+	Err     error  // the cause, for logs only
+	Site    string // where it was made, for logs only
 }
 
 func (e *Error) Error() string {
@@ -76,12 +80,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // E makes an error of a kind with a message for people and an optional cause.
 func E(kind Kind, message string, cause ...error) *Error {
-	return &Error{Kind: kind, Message: message, Err: errors.Join(cause...)}
+	return &Error{Kind: kind, Message: message, Err: errors.Join(cause...), Site: Site(1)}
 }
 
 // Invalid makes an error that names the faulty fields.
 func Invalid(fields ...FieldError) *Error {
-	return &Error{Kind: KindInvalid, Message: "some answers need another look", Fields: fields}
+	return &Error{Kind: KindInvalid, Message: "some answers need another look", Fields: fields, Site: Site(1)}
 }
 
 // KindOf returns the kind of err, KindUnknown when it has none.
@@ -91,6 +95,27 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return KindUnknown
+}
+
+// Is reports whether err is an error of that kind.
+func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
+
+// Site names the function that calls, or the one so many calls above it, and
+// its line, like "store.TeamUsage (teams.go:93)". Operators read it in logs.
+func Site(above int) string {
+	pc := make([]uintptr, 1)
+	runtime.Callers(above+2, pc)
+	frame, _ := runtime.CallersFrames(pc).Next()
+	return path.Base(frame.Function) + " (" + path.Base(frame.File) + ":" + strconv.Itoa(frame.Line) + ")"
+}
+
+// SiteOf says where err was made, empty when that is not known.
+func SiteOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Site
+	}
+	return ""
 }
 
 // FieldErrorsOf returns the faulty fields that err names, nil when it names none.

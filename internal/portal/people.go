@@ -22,7 +22,7 @@ const GroupsFor = 5 * time.Minute
 func CheckAdmin(ctx context.Context, people People, proposer Person, now time.Time) error {
 	a, asOf, err := people.Confirm(ctx, proposer.Identity)
 	switch {
-	case err != nil && KindOf(err) != KindNotFound:
+	case err != nil && !Is(err, KindNotFound):
 		return err
 	case err != nil:
 		return E(KindConflict, "nobody knows "+proposer.Name+" any more; drop this and propose it yourself", err)

@@ -27,7 +27,7 @@ func TestNeedsFreshSignIn(t *testing.T) {
 		t.Error(err)
 	}
 	d.Plan.Verdict = fresh
-	if err := s.checkSignIn(portal.Actor{SignedInAt: now.Add(-6 * time.Minute)}, d); portal.KindOf(err) != portal.KindStepUp {
+	if err := s.checkSignIn(portal.Actor{SignedInAt: now.Add(-6 * time.Minute)}, d); !portal.Is(err, portal.KindStepUp) {
 		t.Error(err)
 	}
 	if err := s.checkSignIn(portal.Actor{SignedInAt: now}, d); err != nil {

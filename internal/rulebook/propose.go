@@ -95,7 +95,7 @@ func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 	switch waiting, err := store.ProposedPolicy(ctx, tx); {
 	case err == nil:
 		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
-	case portal.KindOf(err) != portal.KindNotFound:
+	case !portal.Is(err, portal.KindNotFound):
 		return err
 	}
 	p.State = portal.PolicyProposed

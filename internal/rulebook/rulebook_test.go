@@ -383,7 +383,7 @@ func TestProposalsOfAnEarlierVersion(t *testing.T) {
 	base := b.base()
 	_, err := b.book.Propose(t.Context(), b.ada, base, b.stricter, "longer")
 	b.must(err)
-	if _, err := b.book.Propose(t.Context(), b.ben, base, b.stricter+"# and a comment\n", "meanwhile"); portal.KindOf(err) != portal.KindConflict || b.base() != base+1 {
+	if _, err := b.book.Propose(t.Context(), b.ben, base, b.stricter+"# and a comment\n", "meanwhile"); !portal.Is(err, portal.KindConflict) || b.base() != base+1 {
 		t.Errorf("%v, and version %d is in force", err, b.base())
 	}
 }

@@ -116,7 +116,7 @@ func (s *Service) mayAlone(ctx context.Context, tx pgx.Tx, a portal.Actor, c cha
 // propose has a change wait for a second admin.
 func (s *Service) propose(ctx context.Context, tx pgx.Tx, a portal.Actor, c change, gains []portal.Gain) error {
 	if t, ok := c.(*teamChange); ok && t.After.ID == "" {
-		if _, err := store.TeamBySlug(ctx, tx, t.After.Slug); portal.KindOf(err) != portal.KindNotFound {
+		if _, err := store.TeamBySlug(ctx, tx, t.After.Slug); !portal.Is(err, portal.KindNotFound) {
 			return slugTaken(err)
 		}
 	}

@@ -99,7 +99,7 @@ func TestWhoMayNot(t *testing.T) {
 			t.Parallel()
 			b := setup(t, longAgo)
 			for _, c := range changes {
-				if _, err := c.do(b, actor(b)); portal.KindOf(err) != portal.KindForbidden {
+				if _, err := c.do(b, actor(b)); !portal.Is(err, portal.KindForbidden) {
 					t.Errorf("%s: %v", c.name, err)
 				}
 			}
@@ -108,7 +108,7 @@ func TestWhoMayNot(t *testing.T) {
 			id := b.waiting().ID
 			wantKind(t, b.Accept(t.Context(), actor(b), id), portal.KindForbidden)
 			wantKind(t, b.Drop(t.Context(), actor(b), id), portal.KindForbidden)
-			if _, err := b.Proposed(t.Context(), actor(b)); portal.KindOf(err) != portal.KindForbidden {
+			if _, err := b.Proposed(t.Context(), actor(b)); !portal.Is(err, portal.KindForbidden) {
 				t.Errorf("reads what waits: %v", err)
 			}
 			b.waiting()
@@ -239,7 +239,7 @@ func TestBeforeAnythingIsGiven(t *testing.T) {
 		if !c.gains {
 			continue
 		}
-		if _, err := c.do(b, tired); portal.KindOf(err) != portal.KindStepUp {
+		if _, err := c.do(b, tired); !portal.Is(err, portal.KindStepUp) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

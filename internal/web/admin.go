@@ -122,7 +122,7 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 	out, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), teams.Ownership{
 		Slug: f.Get("team"), Environment: portal.Environment(f.Get("environment")), Protected: f.Get("protected") == "true", ETag: f.Get("seen")})
 	switch {
-	case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
+	case portal.Is(err, portal.KindInvalid), portal.Is(err, portal.KindConflict):
 		return s.showOwnership(c, v, status(err), err)
 	case err != nil:
 		return err

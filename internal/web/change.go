@@ -92,7 +92,7 @@ func (s *Server) submit(ch change) personal {
 // again makes the form ready to be sent once more after a conflict: as one of
 // its own, with the target as it is now.
 func again(ask *request.SubmitInput, err error) {
-	if portal.KindOf(err) == portal.KindConflict {
+	if portal.Is(err, portal.KindConflict) {
 		ask.Live = true
 		ask.Form.Set("submit_key", uuid.Must(uuid.NewV7()).String())
 	}

@@ -47,7 +47,7 @@ type handler func(c *gin.Context) error
 func (s *Server) handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		err := h(c)
-		if portal.KindOf(err) == portal.KindStepUp {
+		if portal.Is(err, portal.KindStepUp) {
 			err = s.requireStepUp(c, err)
 		}
 		if err != nil {
@@ -59,16 +59,16 @@ func (s *Server) handle(h handler) gin.HandlerFunc {
 // fail answers with the page of an error.
 func (s *Server) fail(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
-		s.Logger.Debug("the reader has left", "request", c.GetString(keyRequestID), "error", err)
+		s.Logger.Debug("the reader has left", "http_request", c.GetString(keyRequestID), "error", err)
 		return
 	}
-	if wrapped := db.Wrap(err); portal.KindOf(wrapped) == portal.KindUnavailable {
+	if wrapped := db.Wrap(err); portal.Is(wrapped, portal.KindUnavailable) {
 		err = wrapped // whoever read the database need not have given it a kind
 	}
 	kind := portal.KindOf(err)
 	id := c.GetString(keyRequestID)
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
-		s.Logger.Error("request failed", "request", id, "path", c.Request.URL.Path, "error", err)
+		s.Logger.Error("request failed", "http_request", id, "path", c.Request.URL.Path, "site", portal.SiteOf(err), "error", err)
 	}
 	if kind == portal.KindForbidden {
 		s.recordRefusal(c, err)

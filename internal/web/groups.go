@@ -57,7 +57,7 @@ func (s *Server) labelGroup(c *gin.Context, v viewer) error {
 	f := portal.Form(c.Request.PostForm)
 	form := views.GroupForm{Group: f.Get("group"), Label: f.Typed("label")}
 	err := s.Teams.LabelGroup(c.Request.Context(), v.actor, form.Group, form.Label)
-	if portal.KindOf(err) == portal.KindInvalid {
+	if portal.Is(err, portal.KindInvalid) {
 		return s.showGroups(c, v, status(err), form, err)
 	}
 	if err != nil {

@@ -46,7 +46,7 @@ func (s *Server) addChannel(find whose) personal {
 		in := notify.Input{Kind: f.Get("kind"), Target: f.Get("target"), Topics: f["topics"]}
 		secret, err := s.Notify.Add(c.Request.Context(), v.actor, o.owner, in)
 		switch {
-		case portal.KindOf(err) == portal.KindInvalid && err != nil:
+		case portal.Is(err, portal.KindInvalid):
 			return s.showChannels(c, v, o, in, err)
 		case err != nil:
 			return err

@@ -51,7 +51,7 @@ func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 	if !formProblem(err) {
 		return err
 	}
-	if portal.KindOf(err) == portal.KindConflict { // told now; next time it is meant
+	if portal.Is(err, portal.KindConflict) { // told now; next time it is meant
 		var textErr error
 		if _, form.Base, textErr = s.Requests.Rules.Text(c.Request.Context()); textErr != nil {
 			return textErr
@@ -167,7 +167,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 
 func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, error) {
 	p, relaxations, err := s.Requests.Rules.Proposed(c.Request.Context())
-	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+	if portal.Is(err, portal.KindNotFound) {
 		return views.PolicyWaiting{}, nil
 	}
 	if err != nil {

@@ -82,7 +82,7 @@ func (s *Server) act(do requestAction) personal {
 		switch {
 		case err == nil:
 			return seeRequest(c, n)
-		case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
+		case portal.Is(err, portal.KindInvalid), portal.Is(err, portal.KindConflict):
 			return s.showRequest(c, v, status(err), form, err)
 		}
 		return err

@@ -80,7 +80,7 @@ func (s *Server) showRevision(c *gin.Context, v viewer, code int, form portal.Fo
 		return err
 	}
 	p.Action, p.Title = requestPath(n)+"/revise", "Plan #"+strconv.FormatInt(n, 10)+" anew: "+p.Title
-	if p.Revision = d.Revises.Revision; form != nil && portal.KindOf(problem) != portal.KindConflict {
+	if p.Revision = d.Revises.Revision; form != nil && !portal.Is(problem, portal.KindConflict) {
 		p.Revision = revision(form) // the one that was typed on
 	}
 	s.render(c, code, views.Change(p))

@@ -118,10 +118,10 @@ func wayOut(c *gin.Context, err error, p *views.ErrorPage) {
 	switch {
 	case errors.As(err, &unfinished):
 		p.Back = unfinished.Page
-	case portal.KindOf(err) == portal.KindStepUp:
+	case portal.Is(err, portal.KindStepUp):
 		p.StepUp = "/step-up?" + url.Values{"return": {formPage(c.Request.URL.EscapedPath())}}.Encode()
 	}
-	if portal.KindOf(err) == portal.KindUnauthorized {
+	if portal.Is(err, portal.KindUnauthorized) {
 		p.SignIn, p.Return = true, formPage(c.Request.URL.EscapedPath())
 	}
 }
