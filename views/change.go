@@ -15,6 +15,9 @@ func field(p ChangePage, name, label, help string) ui.FieldProps {
 	return ui.FieldProps{Name: name, Label: label, Help: help, Fault: fault(p.Faults, name)}
 }
 
+// haHelp says what high availability is and costs.
+var haHelp = "of the control plane; " + monthly(portal.HAMonthlyCents) + ", cannot be switched off again"
+
 func anyFault(faults []portal.FieldError, names ...string) bool {
 	return slices.ContainsFunc(faults, func(f portal.FieldError) bool { return slices.Contains(names, f.Field) })
 }
@@ -73,11 +76,7 @@ func lifetimes(longest time.Duration) []ui.OptionGroup {
 		if d > longest {
 			continue
 		}
-		label := fmt.Sprintf("%d minutes", int(d.Minutes()))
-		if d >= time.Hour {
-			label = count(int(d.Hours()), "hour", "hours")
-		}
-		g.Options = append(g.Options, ui.Option{Value: strconv.Itoa(int(d.Minutes())), Label: label})
+		g.Options = append(g.Options, ui.Option{Value: strconv.Itoa(int(d.Minutes())), Label: portal.DurationText(d)})
 	}
 	return []ui.OptionGroup{g}
 }
@@ -150,5 +149,5 @@ func sizeLabel(s portal.Size) string {
 	if s.VCPUs == 0 {
 		return s.Slug
 	}
-	return fmt.Sprintf("%s: %d vCPU, %d GiB, $%d a month", s.Slug, s.VCPUs, s.MemoryMiB/1024, s.MonthlyCents/100)
+	return fmt.Sprintf("%s: %d vCPU, %d GiB, %s", s.Slug, s.VCPUs, s.MemoryMiB/1024, monthly(s.MonthlyCents))
 }

@@ -56,7 +56,7 @@ func createFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Check("ha", "High availability", "of the control plane; $40 a month, cannot be switched off again", p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Check("ha", "High availability", haHelp, p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -224,7 +224,7 @@ func updateFields(p ChangePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = ui.Check("ha", "High availability", "of the control plane; $40 a month, cannot be switched off again", p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Check("ha", "High availability", haHelp, p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -41,16 +41,9 @@ func planAccess(d *portal.Draft) {
 		what = "credentials"
 	}
 	d.Plan.Summary = fmt.Sprintf("Hand out %s for cluster %s.", what, d.Cluster.Name)
-	d.Plan.Changes = []portal.Change{{What: "Good for", After: lifetimeText(d.Params.Access.Lifetime())}}
+	d.Plan.Changes = []portal.Change{{What: "Good for", After: portal.DurationText(d.Params.Access.Lifetime())}}
 	d.Plan.Steps = []string{
 		"Whoever holds it is an administrator of the cluster until it expires; it cannot be taken back before.",
 		"Only the requester can collect it, once. The portal keeps no copy.",
 	}
-}
-
-func lifetimeText(d time.Duration) string {
-	if d%time.Hour == 0 && d > time.Hour {
-		return fmt.Sprintf("%d hours", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d minutes", int(d.Minutes()))
 }

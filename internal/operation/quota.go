@@ -51,7 +51,7 @@ func overQuota(team portal.Team, l portal.QuotaLine) string {
 func CheckTerms(d *portal.Draft) {
 	v := d.Plan.Verdict
 	if d.Params.Access != nil && d.Params.Access.Lifetime() > v.LongestAccess {
-		d.Errors.Add("minutes", "Choose at most %s.", lifetimeText(v.LongestAccess))
+		d.Errors.Add("minutes", "Choose at most %s.", portal.DurationText(v.LongestAccess))
 	}
 	if v.TypedName && d.Form.Get("typed_name") != d.TargetName {
 		d.Errors.Add("typed_name", "Type the name %s, so that it is certain which one is meant.", d.TargetName)

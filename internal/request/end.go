@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -123,16 +122,6 @@ func (s *Service) dropStale(ctx context.Context) error {
 	})
 }
 
-// roughly shortens a time to what people say of it.
-func roughly(d time.Duration) time.Duration {
-	for _, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
-		if d >= 2*unit {
-			return d.Truncate(unit)
-		}
-	}
-	return max(d.Truncate(time.Minute), time.Minute)
-}
-
 // warn says of requests that they expire soon.
 func (s *Service) warn(ctx context.Context) error {
 	expiring, err := store.ExpiringAt(ctx, s.Pool, s.Now(), atOnce)
@@ -150,7 +139,7 @@ func (s *Service) warn(ctx context.Context) error {
 			}
 			return Record(ctx, tx, r, Step{
 				At: s.Now(), Actor: clock, Kind: portal.EventExpiring,
-				Summary: describe(r) + " expires in " + portal.DurationText(roughly(r.DueAt.Sub(s.Now()))) + " unless somebody decides",
+				Summary: describe(r) + " expires in " + portal.RoughDuration(r.DueAt.Sub(s.Now())) + " unless somebody decides",
 			})
 		})
 	})

@@ -276,7 +276,7 @@ func TestFaultsNameFields(t *testing.T) {
 	b := setup(t)
 	_, err := b.book.Propose(t.Context(), b.ada, b.base(), "rules:\n  - {name: a, allow: maybe}\n  - {name: a, deny: x}", strings.Repeat("x", 501))
 	b.wantKind(err, portal.KindInvalid)
-	want := []portal.FieldError{
+	want := portal.FieldErrors{
 		{Field: "text", Message: "Line 2, column 22, rule “a”: This is true or false, not “maybe”."},
 		{Field: "text", Message: "Line 3, column 12, rule “a”: Another rule is called “a” as well."},
 		{Field: "note", Message: "Say in 1 to 500 characters what changes and why."},

@@ -188,6 +188,6 @@ func changeTitle(d portal.Draft) string {
 
 // seeRequest sends the browser to a request's page.
 func seeRequest(c *gin.Context, number int64) error {
-	c.Redirect(http.StatusSeeOther, requestPath(number))
+	c.Redirect(http.StatusSeeOther, views.RequestPath(number))
 	return nil
 }

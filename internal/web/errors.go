@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -76,7 +75,8 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	if c.GetHeader("HX-Request") != "" && s.failPart(c, err) {
+	if panel, ok := partOf(c); ok && c.GetHeader("HX-Request") != "" {
+		s.failPart(c, panel, err)
 		return
 	}
 	p := views.ErrorPage{Page: s.bare(c, answers[kind].heading), Heading: answers[kind].heading, Message: message(err)}
@@ -87,21 +87,15 @@ func (s *Server) fail(c *gin.Context, err error) {
 	s.render(c, status(err), views.Error(p))
 }
 
-// failPart answers a part of a page with an error, and reports whether it was
-// one: what is typed beside it must stay.
-func (s *Server) failPart(c *gin.Context, err error) bool {
-	switch path := c.FullPath(); {
-	case strings.HasSuffix(path, "/plan"):
-		s.render(c, http.StatusOK, views.PlanPanel(portal.Plan{}, message(err)))
-	case path == "/admin/policy/check":
-		s.render(c, http.StatusOK, views.PolicyPanel(true, views.PolicyCheck{}, message(err)))
-	case path == "/inbox/count":
+// failPart answers a part of a page with an error in its place: what is typed
+// beside it must stay. A part without a panel stays as it is.
+func (s *Server) failPart(c *gin.Context, panel panel, err error) {
+	if panel == nil {
 		c.Header("HX-Reswap", "none")
 		c.Status(status(err))
-	default:
-		return false
+		return
 	}
-	return true
+	s.render(c, http.StatusOK, panel(message(err)))
 }
 
 func (s *Server) notFound(*gin.Context) error {

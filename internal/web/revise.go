@@ -79,7 +79,7 @@ func (s *Server) showRevision(c *gin.Context, v viewer, code int, form portal.Fo
 	if err != nil {
 		return err
 	}
-	p.Action, p.Title = requestPath(n)+"/revise", "Plan #"+strconv.FormatInt(n, 10)+" anew: "+p.Title
+	p.Action, p.Title = views.RequestPath(n)+"/revise", "Plan #"+strconv.FormatInt(n, 10)+" anew: "+p.Title
 	if p.Revision = d.Revises.Revision; form != nil && !portal.Is(problem, portal.KindConflict) {
 		p.Revision = revision(form) // the one that was typed on
 	}

@@ -69,6 +69,7 @@ var only = map[string][]string{
 	"github.com/alexedwards/scs/v2":           {"internal/auth"},
 	"github.com/wneessen/go-mail":             {"internal/notify"},
 	"github.com/emersion/go-smtp":             {"internal/demo"},
+	"github.com/aymanbagabas/go-udiff":        {"internal/rulebook"},
 	"cel.dev/cel-go/cel":                      {"internal/policy"},
 	"k8s.io/apimachinery/pkg/util/validation": {"internal/operation"},
 	"testing": {"internal/db/dbtest", "internal/web/webtest"},
