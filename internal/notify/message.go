@@ -132,19 +132,3 @@ func (m message) text() string {
 	}
 	return b.String() + "\n" + m.link + "\n"
 }
-
-// slackEscapes turns into text what Slack would take for links and mentions.
-var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-// slack is the message as Slack's mrkdwn.
-func (m message) slack() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<%s|%s>\n", m.link, slackEscapes.Replace(strings.ReplaceAll(m.headline, "|", "/")))
-	for _, l := range m.lines {
-		if l.label != "" {
-			b.WriteString("*" + l.label + ":* ")
-		}
-		b.WriteString(slackEscapes.Replace(l.text) + "\n")
-	}
-	return b.String()
-}

@@ -111,12 +111,7 @@ func (s *Server) changeChannel(find whose, do func(context.Context, portal.Actor
 func (s *Server) channelsPanel(c *gin.Context, o owned, form views.ChannelForm, problem error) (views.ChannelsPanel, error) {
 	p := views.ChannelsPanel{
 		Base: o.base, Form: form, Faults: portal.FieldErrorsOf(problem), Tested: problem == nil && query(c, "tested") != "",
-		NoHooks: !s.Notify.CanHook(), NoMail: !s.Notify.CanMail() || o.owner.TeamID == "",
-	}
-	for _, k := range portal.ChannelKinds {
-		if k == portal.ChannelMail && !p.NoMail || k != portal.ChannelMail && !p.NoHooks {
-			p.Kinds = append(p.Kinds, k)
-		}
+		Kinds: s.Notify.Kinds(o.owner),
 	}
 	if problem == nil {
 		p.Form.Topics = portal.Topics
