@@ -43,13 +43,13 @@ func planTrigger(op portal.OperationID) string {
 func submitLabel(op portal.OperationID) string {
 	switch {
 	case op == portal.RecycleNodePool:
-		return "Ask for new nodes"
+		return "Request recycling"
 	case op.Risk() == portal.RiskDestructive, op.Risk() == portal.RiskDangerous:
-		return "Ask for the deletion"
+		return "Request deletion"
 	case op.Risk() == portal.RiskDiagnostic:
-		return "Run it"
+		return "Run clusterlint"
 	}
-	return "Ask for it"
+	return "Submit request"
 }
 
 func submitColour(op portal.OperationID) string {
@@ -62,11 +62,11 @@ func submitColour(op portal.OperationID) string {
 func whyLabel(op portal.OperationID) string {
 	switch {
 	case op.Deletes():
-		return "Why should it go?"
+		return "Reason"
 	case op.Risk() == portal.RiskDiagnostic:
-		return "Why? (optional)"
+		return "Reason (optional)"
 	}
-	return "Why do you need it?"
+	return "Reason"
 }
 
 // lifetimes are how long access may last, the usual first.

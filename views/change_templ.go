@@ -24,12 +24,12 @@ type ChangePage struct {
 	MoreOpen bool   // among them are some of the settings that are folded away
 	Problem  string // why nothing can be asked now, or what went wrong
 	Ready    bool   // the plan is there
-	Revision int    // of the request that is planned anew, as it was when the form was opened
+	Revision int    // of the request that is planned again, as it was when the form was opened
 }
 
 func (p ChangePage) submitLabel() string {
 	if p.Draft.Revises.ID != "" {
-		return "Plan it anew"
+		return "Plan again"
 	}
 	return submitLabel(p.Draft.Operation)
 }
@@ -320,12 +320,12 @@ func ChangeForm(p ChangePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<button class=\"btn btn-outline\" name=\"action\" value=\"look\" data-testid=\"look\">Look again</button>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<button class=\"btn btn-outline\" name=\"action\" value=\"look\" data-testid=\"look\">Refresh plan</button>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<p class=\"mt-2\" role=\"status\" data-after-download hidden>Unless another page comes, your browser has been handed what you asked for. <a class=\"anchor\" href=\"/requests?mine=true\">It is among your requests</a>.</p></div></form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<p class=\"mt-2\" role=\"status\" data-after-download hidden>Your browser has received what you requested, unless another page appears. <a class=\"anchor\" href=\"/requests?mine=true\">You find it among your requests</a>.</p></div></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -503,7 +503,7 @@ func laterFields(p ChangePage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.Field(field(p, "start_at", "Not before", "In your own time zone; UTC where the page cannot tell it.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(field(p, "start_at", "Not before", "In your time zone, or in UTC if the page cannot tell it.")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var17), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -733,12 +733,12 @@ func deleteFields(p ChangePage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Draft.Resources) > 0 {
-			templ_7745c5c3_Err = ui.Radio("operation", string(portal.DeleteClusterSelective), "The cluster and what is chosen below", "", p.Draft.Operation == portal.DeleteClusterSelective).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Radio("operation", string(portal.DeleteClusterSelective), "The cluster and the resources selected below", "", p.Draft.Operation == portal.DeleteClusterSelective).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = ui.Radio("operation", string(portal.DeleteClusterDangerous), "The cluster and everything that belongs to it", "all data is lost", p.Draft.Operation == portal.DeleteClusterDangerous).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Radio("operation", string(portal.DeleteClusterDangerous), "The cluster and all of its resources", "all data is lost", p.Draft.Operation == portal.DeleteClusterDangerous).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -767,7 +767,7 @@ func deleteFields(p ChangePage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = ui.CheckGroup(field(p, "resources", "Resources that belong to the cluster", "")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var29), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.CheckGroup(field(p, "resources", "Associated resources", "")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var29), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -807,7 +807,7 @@ func lintFields(p ChangePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "><summary class=\"cursor-pointer font-medium\">Which checks? <span class=\"muted font-normal\">all for DigitalOcean's Kubernetes unless chosen</span></summary><div class=\"mt-3 grid gap-3 sm:grid-cols-2\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "><summary class=\"cursor-pointer font-medium\">Which checks? <span class=\"muted font-normal\">all checks for DOKS by default</span></summary><div class=\"mt-3 grid gap-3 sm:grid-cols-2\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -819,11 +819,11 @@ func lintFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "exclude_groups", "Groups to leave out", ""), p.Draft.Form.Typed("exclude_groups"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "exclude_groups", "Excluded groups", ""), p.Draft.Form.Typed("exclude_groups"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "exclude_checks", "Checks to leave out", ""), p.Draft.Form.Typed("exclude_checks"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "exclude_checks", "Excluded checks", ""), p.Draft.Form.Typed("exclude_checks"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -872,7 +872,7 @@ func accessFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select(field(p, "minutes", "Good for", "It cannot be taken back before it expires."), p.Draft.Form.Typed("minutes"), "Choose how long", lifetimes(p.Draft.Longest)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select(field(p, "minutes", "Valid for", "It cannot be revoked before it expires."), p.Draft.Form.Typed("minutes"), "Choose a duration", lifetimes(p.Draft.Longest)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

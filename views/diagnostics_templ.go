@@ -20,7 +20,7 @@ import (
 type DiagnosticsPage struct {
 	Page
 	Tabs
-	Form          ChangePage // to run clusterlint anew; its zero value when the reader may not
+	Form          ChangePage // to run clusterlint again; its zero value when the reader may not
 	Run           portal.LintRun
 	Severity      string // that findings are narrowed to
 	Past          []portal.Request

@@ -68,7 +68,7 @@ func Channels(p ChannelsPanel) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<table class=\"grid-table\" data-testid=\"channels\"><thead><tr><th scope=\"col\">Kind</th><th scope=\"col\">Where</th><th scope=\"col\">Told of</th><th scope=\"col\">Last</th><th scope=\"col\"><span class=\"sr-only\">Actions</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<table class=\"grid-table\" data-testid=\"channels\"><thead><tr><th scope=\"col\">Kind</th><th scope=\"col\">Where</th><th scope=\"col\">Topics</th><th scope=\"col\">Last</th><th scope=\"col\"><span class=\"sr-only\">Actions</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -341,7 +341,7 @@ func channelForm(p ChannelsPanel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "target", Label: "Address", Help: "That of a webhook is kept as a secret; afterwards only its host and its end are shown.", Fault: fault(p.Faults, "target")}, p.Form.Target, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "target", Label: "Address", Help: "A webhook's URL is kept secret: afterwards, only its host and its last characters are shown.", Fault: fault(p.Faults, "target")}, p.Form.Target, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -398,7 +398,7 @@ func topicBoxes(id string, chosen []portal.Topic, fault string) templ.Component 
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.CheckGroup(ui.FieldProps{Name: "topics", ID: id, Label: "Of what", Fault: fault}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.CheckGroup(ui.FieldProps{Name: "topics", ID: id, Label: "Topics", Fault: fault}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -469,7 +469,7 @@ func notifications(p NotificationsPanel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"muted\">You are asked for a decision only when you may make it, and told of the rest when you asked for it.</p><div><button class=\"btn btn-primary btn-sm\">Save</button></div></form><h2 class=\"mt-6\">Your channels</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"muted\">You are asked to review only what you can approve, and notified about your own requests.</p><div><button class=\"btn btn-primary btn-sm\">Save</button></div></form><h2 class=\"mt-6\">Your channels</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -526,7 +526,7 @@ func ChannelSecret(p ChannelSecretPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<h1>Webhook added</h1><p class=\"border-warning rounded-box mt-3 border-2 p-3\">This is the secret that its signatures are verified with. It is shown this once.</p><p class=\"mt-3\" data-testid=\"secret\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<h1>Webhook added</h1><p class=\"border-warning rounded-box mt-3 border-2 p-3\">Use this secret to verify the webhook's signatures. It is shown only once.</p><p class=\"mt-3\" data-testid=\"secret\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -613,12 +613,12 @@ func Undelivered(p UndeliveredPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, " <div class=\"panel relative mt-4 overflow-x-auto p-0\" tabindex=\"0\" role=\"region\" aria-label=\"What has not arrived\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, " <div class=\"panel relative mt-4 overflow-x-auto p-0\" tabindex=\"0\" role=\"region\" aria-label=\"Undelivered\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Deliveries) == 0 {
-				templ_7745c5c3_Err = ui.Empty("Everything has arrived.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("Everything has been delivered.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -43,7 +43,7 @@ type PolicyCheck struct {
 	Relaxations []string
 	Stops       []string // what it denies altogether
 	Cut         bool     // there was no time to try it on more requests
-	Waiting     int      // requests that would have to be planned anew
+	Waiting     int      // requests that would have to be planned again
 	Requests    int      // that it was tried on
 	Unknown     int      // of them, those that could not be judged again
 	Counts      []PolicyCount

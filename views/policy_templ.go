@@ -48,7 +48,7 @@ func Policy(p PolicyPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Policy</h1><p class=\"mt-1\">The first rule that matches a request gives the verdict. What makes nothing easier and stops no kind of request is in force at once; everything else takes a second admin.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Policy</h1><p class=\"mt-1\">The first rule that matches a request gives the verdict. A version that relaxes nothing and blocks no kind of request is in force immediately; any other needs a second admin.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -251,7 +251,7 @@ func PolicyPanel(checked bool, check PolicyCheck, problem string) templ.Componen
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " to be planned anew.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " to be planned again.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -409,7 +409,7 @@ func policyEffect(check PolicyCheck) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if len(check.Relaxations)+len(check.Stops) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"border-success rounded-box border-2 p-3\" data-testid=\"easier\">Nothing becomes easier, and no kind of request is stopped: it would be in force at once.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"border-success rounded-box border-2 p-3\" data-testid=\"easier\">It relaxes nothing and blocks no kind of request: it would be in force immediately.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -418,11 +418,11 @@ func policyEffect(check PolicyCheck) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = effects("This becomes easier:", check.Relaxations).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = effects("It relaxes:", check.Relaxations).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = effects("No request of these kinds could pass any more, not even by break-glass:", check.Stops).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = effects("Requests of these kinds would always be denied, even with break-glass:", check.Stops).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -541,13 +541,13 @@ func policyPreview(check PolicyCheck) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if check.Cut {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p class=\"muted\">There was no time to try it on older requests.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p class=\"muted\">There was not enough time to try it on past requests.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if len(check.Changed) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p>Nothing would have been judged differently.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p>No past request would have been judged differently.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -766,7 +766,7 @@ func policyWaiting(w PolicyWaiting) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "</a> waits for a decision</h2><p>Proposed by ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "</a> is waiting for a decision</h2><p>Proposed by ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -843,7 +843,7 @@ func policyWaiting(w PolicyWaiting) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, " has come into force since, so it can only be dropped and proposed anew.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, " has come into force since, so it can only be discarded and proposed again.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -858,7 +858,7 @@ func policyWaiting(w PolicyWaiting) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = policyDecision(w.Version, "drop", "Drop", "btn btn-outline btn-sm").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = policyDecision(w.Version, "drop", "Discard", "btn btn-outline btn-sm").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

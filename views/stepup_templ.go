@@ -55,7 +55,7 @@ func StepUp(p StepUpPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"panel mx-auto mt-8 flex max-w-xl flex-col gap-3\"><h1>Sign in again to go on</h1><p>What you are about to do needs a sign-in of the last ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"panel mx-auto mt-8 flex max-w-xl flex-col gap-3\"><h1>Sign in again to continue</h1><p>What you are about to do needs a sign-in of the last ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -73,7 +73,7 @@ func StepUp(p StepUpPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Typed {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p data-testid=\"kept\">What you typed is kept for ten minutes. You will find it where you left it, to look it over: nothing is sent until you press the button there.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p data-testid=\"kept\">What you typed is kept for ten minutes. You can look it over when you are back: nothing is sent until you press the button again.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -196,7 +196,7 @@ func (b *bundle) wantStale(r portal.Request, op portal.OperationID, says string)
 }
 
 // Every operation on a cluster is void when the cluster is gone or was made
-// anew under its name, and waits while DigitalOcean does not say.
+// again under its name, and waits while DigitalOcean does not say.
 func TestEveryOperationNeedsItsCluster(t *testing.T) {
 	t.Parallel()
 	forEach(t, func(t *testing.T, op portal.OperationID, c operationCase) {

@@ -288,7 +288,7 @@ func TestCrowdIsDivided(t *testing.T) {
 	})
 }
 
-// Fifty clicks on "plan anew" make one revision, to which every later click
+// Fifty clicks on "plan again" make one revision, to which every later click
 // leads.
 func TestCrowdReplans(t *testing.T) {
 	long(t)

@@ -73,7 +73,7 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 			return done, nil // its requester collects it, see Collect
 		}
 		if early, why := e.tooEarly(r); early > 0 {
-			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned anew meanwhile
+			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned again meanwhile
 		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:

@@ -170,7 +170,7 @@ func TestApprovalsAreJudgedAgain(t *testing.T) {
 		{"the approver's groups are old", func(b *bundle) { b.clock.advance(6 * time.Minute) }, portal.Approved},
 		{"the cluster was resized", func(b *bundle) { b.sim.Resize(b.cluster, 3) }, portal.Stale},
 		{"the cluster is gone", func(b *bundle) { b.sim.Remove(b.cluster) }, portal.Stale},
-		{"the cluster was made anew under its name", func(b *bundle) {
+		{"the cluster was made again under its name", func(b *bundle) {
 			b.sim.Remove(b.cluster)
 			b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
 		}, portal.Stale},

@@ -168,7 +168,7 @@ func TestAQuotaThatWasCut(t *testing.T) {
 		b.wantStale(b.step(r), op, "It would exceed the team's quota.")
 		_, err = b.requests.Submit(t.Context(), b.member, c.ask(b))
 		if !portal.Is(err, portal.KindInvalid) || len(portal.FieldErrorsOf(err)) == 0 {
-			t.Errorf("asked for anew: %v", err)
+			t.Errorf("asked for again: %v", err)
 		}
 	})
 }

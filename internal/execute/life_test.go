@@ -29,7 +29,7 @@ func (b *bundle) reviews(r portal.Request, d portal.ReviewDecision, comment, sub
 		Number: r.Number, Decision: d, Comment: comment, Digest: r.Digest})
 }
 
-// replan has the member plan a request anew as it was asked for.
+// replan has the member plan a request again as it was asked for.
 func (b *bundle) replan(r portal.Request) portal.Request {
 	b.t.Helper()
 	r = b.read(r)
@@ -46,7 +46,7 @@ func (b *bundle) wantKind(err error, kind portal.Kind, what string) {
 }
 
 // The whole life of a dangerous deletion: one approval, the target changes, it
-// is planned anew, two approvals, the cool-off, and one call.
+// is planned again, two approvals, the cool-off, and one call.
 func TestLifeOfADangerousDelete(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
@@ -258,7 +258,7 @@ func TestProtection(t *testing.T) {
 				t.Errorf("reason %q", approved.Reason)
 			}
 			_, err = b.requests.Revise(t.Context(), b.member, approved.Number, 1, nil)
-			b.wantKind(err, portal.KindDenied, "it is planned anew")
+			b.wantKind(err, portal.KindDenied, "it is planned again")
 			b.wantCalls(string(op), 0)
 			b.protect(false)
 			r := b.replan(approved)

@@ -29,7 +29,7 @@ func (b *bundle) meanwhile(fn func()) {
 	b.executor.DO = client
 }
 
-// A request that is planned anew and approved again while a worker still has
+// A request that is planned again and approved again while a worker still has
 // the plan before in its hands is not sent as it was.
 func TestPlannedAnewInTheHandsOfAWorker(t *testing.T) {
 	t.Parallel()

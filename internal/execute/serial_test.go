@@ -33,7 +33,7 @@ func TestOneChangeAtATime(t *testing.T) {
 	b.want(second, portal.Succeeded)
 }
 
-// again has the groups of everybody confirmed anew, as opening the portal does.
+// again has the groups of everybody confirmed again, as opening the portal does.
 func (b *bundle) again(r portal.Request) portal.Request {
 	b.t.Helper()
 	b.person("ann", "pay")
@@ -103,8 +103,8 @@ var driftCases = []struct {
 	{"resized, and deleted whole", portal.DeleteClusterDangerous, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, "pool fixed was 2 × s-2vcpu-4gb and is 3 × s-2vcpu-4gb"},
 	{"resized, while a setting changes", portal.UpdateCluster, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, ""},
 	{"resized, while another pool is made", portal.CreateNodePool, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, ""},
-	{"made anew under its name", portal.UpgradeCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
-	{"made anew under its name, and deleted", portal.DeleteCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
+	{"made again under its name", portal.UpgradeCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
+	{"made again under its name, and deleted", portal.DeleteCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
 	{"gone", portal.AddRegistries, func(b *bundle) { b.sim.Remove(b.cluster) }, "gone already"},
 	{"being deleted", portal.DeleteNodePool, func(b *bundle) { b.sim.SetState(b.cluster, "deleting", "") }, "being deleted already"},
 	{"the node is gone", portal.DeleteNode, func(b *bundle) { b.sim.Resize(b.cluster, 0) }, "is gone"},

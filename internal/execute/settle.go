@@ -118,7 +118,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	case s.effect != operation.Absent:
 		return e.Pace.Settle, e.found(ctx, r, nil, s)
 	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask anew if it is still needed.")
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask again if it is still needed.")
 	}
 	return e.Pace.Settle, nil
 }
@@ -136,7 +136,7 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
 			"DigitalOcean has %d clusters with the tag %s. The portal touches neither; an operator has to look.", len(ours), r.RequestTag()))
 	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. Nothing was sent again; ask anew if it is still needed.")
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. Nothing was sent again; ask again if it is still needed.")
 	}
 	return e.Pace.Settle, nil
 }

@@ -108,7 +108,7 @@ func scriptOf(r rune) string {
 }
 
 // Alike reports whether two names can be taken for each other, as they are
-// written or with small letters: a capital I looks like a small L. Spaces, hyphens
+// written or with lowercase letters: a capital I looks like a small L. Spaces, hyphens
 // and other marks between the letters tell nothing apart.
 func Alike(a, b string) bool {
 	a, b = normal(a), normal(b)

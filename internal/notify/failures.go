@@ -40,7 +40,7 @@ func (s *Service) Undelivered(ctx context.Context, a portal.Actor, before string
 	return list, db.Wrap(err)
 }
 
-// TryAgain sends a delivery anew, with as many attempts as a new one has. It
+// TryAgain sends a delivery again, with as many attempts as a new one has. It
 // returns KindNotFound when it neither waits nor was given up.
 func (s *Service) TryAgain(ctx context.Context, a portal.Actor, id string) error {
 	return s.decide(ctx, a, id, "had the portal try again", `state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL`)

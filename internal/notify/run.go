@@ -95,7 +95,7 @@ func (s *Service) attempt(ctx context.Context, d claimed, m message) *failure {
 	if d.channelID != "" {
 		t = target{}
 		if err := s.seal.Open(d.target, d.channelID, &t); err != nil {
-			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it anew.", true}
+			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it again.", true}
 		}
 	}
 	kind, known := kinds[d.kind]

@@ -113,7 +113,7 @@ func sendWebhook(ctx context.Context, s *Service, t target, d claimed, m message
 	}
 	signer, err := standardwebhooks.NewWebhook(t.Secret)
 	if err != nil {
-		return &failure{"The channel's secret cannot be used. Remove the channel and add it anew.", true}
+		return &failure{"The channel's secret cannot be used. Remove the channel and add it again.", true}
 	}
 	now := s.Now()
 	signature, err := signer.Sign(d.id, now, body)

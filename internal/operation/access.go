@@ -40,10 +40,10 @@ func planAccess(d *portal.Draft) {
 	if d.Operation == portal.GetCredentials {
 		what = "credentials"
 	}
-	d.Plan.Summary = fmt.Sprintf("Hand out %s for cluster %s.", what, d.Cluster.Name)
-	d.Plan.Changes = []portal.Change{{What: "Good for", After: portal.DurationText(d.Params.Access.Lifetime())}}
+	d.Plan.Summary = fmt.Sprintf("Issue %s for cluster %s.", what, d.Cluster.Name)
+	d.Plan.Changes = []portal.Change{{What: "Valid for", After: portal.DurationText(d.Params.Access.Lifetime())}}
 	d.Plan.Steps = []string{
-		"Whoever holds it is an administrator of the cluster until it expires; it cannot be taken back before.",
+		"Whoever has it is an administrator of the cluster until it expires; it cannot be revoked earlier.",
 		"Only the requester can collect it, once. The portal keeps no copy.",
 	}
 }

@@ -98,7 +98,7 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 	}
 	for _, c := range []portal.Change{
 		{What: "Tags", After: strings.Join(p.Tags, ", ")}, {What: "VPC", After: p.VPC},
-		{What: "Network of the pods", After: p.ClusterSubnet}, {What: "Network of the services", After: p.ServiceSubnet},
+		{What: "Cluster subnet", After: p.ClusterSubnet}, {What: "Service subnet", After: p.ServiceSubnet},
 	} {
 		if c.After != "" {
 			changes = append(changes, c)

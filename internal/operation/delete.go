@@ -70,11 +70,11 @@ func planDelete(d *portal.Draft) {
 	}
 	d.Plan.Summary = fmt.Sprintf("Delete cluster %s in %s with its %s.", c.Name, c.Region, nodes(c.NodeCount()))
 	d.Plan.Destroys, d.Plan.Remains = p.Destroy, p.Keep
-	d.Plan.Losses = append(d.Plan.Losses, "The control plane with everything kept in it: workloads, configuration, secrets.")
+	d.Plan.Losses = append(d.Plan.Losses, "The control plane with everything stored in it: workloads, configuration, secrets.")
 	d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Cluster " + c.Name, Before: c.Version + " in " + c.Region})
 	for _, pool := range c.Pools {
 		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Pool " + pool.Name, Before: poolNodes(pool)})
-		d.Plan.Losses = append(d.Plan.Losses, fmt.Sprintf("Pool %s with %s and what is on their disks.", pool.Name, nodes(pool.Count)))
+		d.Plan.Losses = append(d.Plan.Losses, fmt.Sprintf("Pool %s with %s and the data on their disks.", pool.Name, nodes(pool.Count)))
 	}
 }
 

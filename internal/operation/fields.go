@@ -32,7 +32,7 @@ func (f *fieldErrors) checkName(field, what, s string, limit int) {
 	case n > limit:
 		f.Add(field, "This %s has %d characters; at most %d are allowed.", what, n, limit)
 	case !hostLabel.MatchString(s):
-		f.Add(field, "A %s may have small letters, digits and hyphens only, starts with a letter and does not end with a hyphen.", what)
+		f.Add(field, "A %s may have lowercase letters, digits and hyphens only; it starts with a letter and does not end with a hyphen.", what)
 	}
 }
 
@@ -70,7 +70,7 @@ func (f *fieldErrors) checkAddress(field, s string) {
 	if p, err := netip.ParsePrefix(s); err == nil && p.Addr().Is4() {
 		return
 	}
-	f.Add(field, "%s is no IPv4 address like 203.0.113.7 or network like 203.0.113.0/24.", portal.Quote(s))
+	f.Add(field, "%s is not an IPv4 address like 203.0.113.7 or network like 203.0.113.0/24.", portal.Quote(s))
 }
 
 // checkText checks a text that people write to each other.

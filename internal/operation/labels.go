@@ -36,7 +36,7 @@ const ownedText = "%s is set by DigitalOcean or by Kubernetes itself; choose a k
 func isKey(s string) bool   { return len(validation.IsQualifiedName(s)) == 0 }
 func isValue(s string) bool { return len(validation.IsValidLabelValue(s)) == 0 }
 
-// readLabels reads labels like key=value, one a line. now are those that there
+// readLabels reads labels like key=value, one per line. now are those that there
 // are, which may stay.
 func (f *fieldErrors) readLabels(field string, form portal.Form, now map[string]string) map[string]string {
 	words := form.Fields(field)
@@ -48,21 +48,21 @@ func (f *fieldErrors) readLabels(field string, form portal.Form, now map[string]
 	for _, word := range words {
 		key, value, ok := strings.Cut(word, "=")
 		if !ok || !isKey(key) || !isValue(value) {
-			f.Add(field, "%s is no label like key=value in Kubernetes' own syntax.", portal.Quote(word))
+			f.Add(field, "%s is not a valid label; write key=value.", portal.Quote(word))
 			continue
 		}
 		if there, ok := now[key]; owned(key) && (!ok || there != value) {
 			f.Add(field, ownedText, portal.Quote(key))
 		}
 		if _, twice := labels[key]; twice {
-			f.Add(field, "The label %s is there twice.", portal.Quote(key))
+			f.Add(field, "The label %s appears twice.", portal.Quote(key))
 		}
 		labels[key] = value
 	}
 	return labels
 }
 
-// readTaints reads taints like key=value:NoSchedule, one a line. now are those
+// readTaints reads taints like key=value:NoSchedule, one per line. now are those
 // that there are, which may stay.
 func (f *fieldErrors) readTaints(field string, form portal.Form, now []portal.Taint) []portal.Taint {
 	words := form.Fields(field)
@@ -76,11 +76,11 @@ func (f *fieldErrors) readTaints(field string, form portal.Form, now []portal.Ta
 		key, value, _ := strings.Cut(pair, "=")
 		switch {
 		case !ok || !isKey(key) || !isValue(value):
-			f.Add(field, "%s is no taint like key=value:NoSchedule in Kubernetes' own syntax.", portal.Quote(word))
+			f.Add(field, "%s is not a valid taint; write key=value:NoSchedule.", portal.Quote(word))
 		case !slices.Contains(portal.TaintEffects, effect):
 			f.Add(field, "%s has the effect %s; there are %s.", portal.Quote(word), portal.Quote(effect), strings.Join(portal.TaintEffects, ", "))
 		case slices.ContainsFunc(taints, func(t portal.Taint) bool { return t.Key == key && t.Effect == effect }):
-			f.Add(field, "The taint %s is there twice.", portal.Quote(word))
+			f.Add(field, "The taint %s appears twice.", portal.Quote(word))
 		case owned(key) && !slices.Contains(now, portal.Taint{Key: key, Value: value, Effect: effect}):
 			f.Add(field, ownedText, portal.Quote(key))
 		default:

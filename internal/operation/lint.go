@@ -37,7 +37,7 @@ func (f *fieldErrors) readChecks(field string, form portal.Form) []string {
 	}
 	for _, name := range list {
 		if !checkName.MatchString(name) {
-			f.Add(field, "%s is no name of a check or group.", portal.Quote(name))
+			f.Add(field, "%s is not the name of a check or group.", portal.Quote(name))
 		}
 	}
 	return list
@@ -50,8 +50,8 @@ func planLint(d *portal.Draft) {
 		what string
 		list []string
 	}{
-		{"Groups of checks", p.IncludeGroups}, {"Checks", p.IncludeChecks},
-		{"Groups left out", p.ExcludeGroups}, {"Checks left out", p.ExcludeChecks},
+		{"Check groups", p.IncludeGroups}, {"Checks", p.IncludeChecks},
+		{"Excluded groups", p.ExcludeGroups}, {"Excluded checks", p.ExcludeChecks},
 	} {
 		if len(c.list) > 0 {
 			d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: c.what, After: strings.Join(c.list, ", ")})

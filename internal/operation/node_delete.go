@@ -31,7 +31,7 @@ func planDeleteNode(d *portal.Draft) {
 	d.Plan.Summary = fmt.Sprintf("Delete node %s of pool %s in cluster %s.", node, d.Pool.Name, d.Cluster.Name)
 	d.Plan.Changes = []portal.Change{{What: "Node " + node, Before: portal.OrNone(d.Node.State)}}
 	if p.SkipDrain {
-		d.Plan.Steps = append(d.Plan.Steps, "The node goes at once: its pods are killed, not moved.")
+		d.Plan.Steps = append(d.Plan.Steps, "The node is deleted immediately: its pods are killed, not moved.")
 	} else {
 		d.Plan.Steps = append(d.Plan.Steps, "The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.")
 	}
@@ -48,7 +48,7 @@ func planDeleteNode(d *portal.Draft) {
 		}
 	}
 	d.Plan.Nodes = 1
-	d.Plan.Losses = []string{"What is on the node's disk."}
+	d.Plan.Losses = []string{"The data on the node's disk."}
 }
 
 func nodeName(n portal.Node) string {

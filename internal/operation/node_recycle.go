@@ -36,7 +36,7 @@ func planRecycle(d *portal.Draft) {
 	}
 	d.Plan.Steps = []string{"Each node is drained and deleted, and a new one takes its place."}
 	d.Plan.Cost, d.Plan.Nodes = costWith(d, d.Pool), len(d.Params.Recycle.NodeIDs)
-	d.Plan.Losses = []string{"What is on the nodes' disks."}
+	d.Plan.Losses = []string{"The data on the nodes' disks."}
 }
 
 func recycleEffect(r portal.Request, c portal.Cluster, _ bool) Effect {

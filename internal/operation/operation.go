@@ -82,7 +82,7 @@ func Fields() []string {
 }
 
 // Open fills the draft's form with what there is now, and with what the request
-// asks for that it plans anew.
+// asks for that it plans again.
 func Open(d *portal.Draft) {
 	def := definitions[d.Operation]
 	if def.open != nil {
@@ -120,9 +120,9 @@ func Read(d *portal.Draft, now time.Time) {
 
 func justificationText(op portal.OperationID) string {
 	if op.Deletes() {
-		return "why it should go"
+		return "a reason"
 	}
-	return "why you need this"
+	return "a reason"
 }
 
 // Plan says in the draft's Plan what its parameters would do, and in its Usage

@@ -10,7 +10,7 @@ var deletePool = definition{read: readDeletePool, plan: planDeletePool, facts: p
 
 func readDeletePool(d *portal.Draft, f *fieldErrors) {
 	if len(d.Cluster.Pools) < 2 {
-		f.Add("pool", "This is the last pool of the cluster; DigitalOcean does not let it go.")
+		f.Add("pool", "This is the last pool of the cluster, and a cluster needs at least one.")
 	}
 	d.Params.DeletePool = &portal.DeletePoolParams{PoolID: d.Pool.ID}
 }
@@ -26,7 +26,7 @@ func planDeletePool(d *portal.Draft) {
 	d.Plan.Summary = fmt.Sprintf("Delete pool %s of cluster %s with its %s.", p.Name, d.Cluster.Name, have)
 	d.Plan.Changes = []portal.Change{{What: "Pool " + p.Name, Before: poolNodes(p)}}
 	d.Plan.Steps = []string{"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there."}
-	d.Plan.Losses = []string{"All nodes of the pool and what is on their disks."}
+	d.Plan.Losses = []string{"All nodes of the pool and the data on their disks."}
 }
 
 func deletePoolEffect(r portal.Request, c portal.Cluster, _ bool) Effect {

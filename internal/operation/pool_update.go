@@ -65,7 +65,7 @@ func readUpdatePool(d *portal.Draft, f *fieldErrors) {
 	}
 	d.Params.UpdatePool = &u
 	if len(poolChanges(p, u)) == 0 {
-		f.Add("name", "Nothing here differs from what the pool has.")
+		f.Add("name", "Nothing has changed.")
 	}
 }
 
@@ -94,15 +94,15 @@ func planUpdatePool(d *portal.Draft) {
 	switch {
 	case p.Count > after.Count:
 		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It loses %s, which DigitalOcean chooses, drains and removes.", nodes(p.Count-after.Count)))
-		d.Plan.Losses = append(d.Plan.Losses, "What is on the disks of the nodes that go.")
+		d.Plan.Losses = append(d.Plan.Losses, "The data on the disks of the removed nodes.")
 	case p.Count < after.Count:
 		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("It gains %s.", nodes(after.Count-p.Count)))
 	}
 	if u.Name != nil {
-		d.Plan.Steps = append(d.Plan.Steps, "Nodes that are there keep their names; only new ones take the pool's new name.")
+		d.Plan.Steps = append(d.Plan.Steps, "Existing nodes keep their names; only new ones use the pool's new name.")
 	}
 	if u.Labels != nil {
-		d.Plan.Steps = append(d.Plan.Steps, "Labels that are taken away stay on the nodes that are there.")
+		d.Plan.Steps = append(d.Plan.Steps, "Labels that are removed stay on existing nodes.")
 	}
 }
 

@@ -60,7 +60,7 @@ func (f *fieldErrors) readPools(form portal.Form, options portal.Options) []port
 		pools = append(pools, pool)
 	}
 	if total > maxNodes {
-		f.Add("pools", "These are %d nodes in all; a cluster can have at most %d.", total, maxNodes)
+		f.Add("pools", "These are %d nodes in total; a cluster can have at most %d.", total, maxNodes)
 	}
 	if count > 0 && total == 0 && len(f.FieldErrors) == 0 {
 		f.Add("pools[0].count", "A cluster needs at least one node.")
@@ -106,7 +106,7 @@ func (f *fieldErrors) readNodes(prefix string, form portal.Form) (count, least, 
 func (f *fieldErrors) readCount(field string, least int, form portal.Form) int {
 	typed := form.Get(field)
 	if typed == "" {
-		f.Add(field, "Enter how many nodes.")
+		f.Add(field, "Enter the number of nodes.")
 		return 0
 	}
 	n, ok := portal.ParseNumber(typed, least, maxNodes)
@@ -140,7 +140,7 @@ func (f *fieldErrors) checkTotal(d *portal.Draft, nodes int, autoScale bool) {
 		if autoScale {
 			field = "max_nodes"
 		}
-		f.Add(field, "The cluster would have %d nodes in all; it can have at most %d.", total, maxNodes)
+		f.Add(field, "The cluster would have %d nodes in total; it can have at most %d.", total, maxNodes)
 	}
 }
 

@@ -54,7 +54,7 @@ func (f *fieldErrors) readRegistryNames(form portal.Form) []string {
 	}
 	for _, name := range names {
 		if !registryName.MatchString(name) {
-			f.Add("registries", "%s is no name of a registry: 3 to 63 small letters, digits and hyphens.", portal.Quote(name))
+			f.Add("registries", "%s is not the name of a registry: 3 to 63 lowercase letters, digits and hyphens.", portal.Quote(name))
 		}
 	}
 	slices.Sort(names)
@@ -72,7 +72,7 @@ func planRegistries(d *portal.Draft) {
 	}
 	verb, to, effect := "Add", "to", "Pods of these clusters can pull images from there."
 	if !adds {
-		verb, to, effect = "Remove", "from", "Pods of these clusters can no longer pull images from there, also when they are started anew."
+		verb, to, effect = "Remove", "from", "Pods of these clusters can no longer pull images from there, even when they are restarted."
 	}
 	d.Plan.Summary = fmt.Sprintf("%s %s %s %d clusters.", verb, what, to, len(d.Chosen))
 	if len(d.Chosen) == 1 {

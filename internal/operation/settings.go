@@ -152,7 +152,7 @@ func readAutoscaler(f *fieldErrors, form portal.Form, s *portal.Settings) {
 		if !slices.Contains(portal.Expanders, e) {
 			f.Add("expanders", "There is no expander called %s; there are %s.", portal.Quote(e), strings.Join(portal.Expanders, ", "))
 		} else if slices.Contains(a.Expanders[:i], e) {
-			f.Add("expanders", "The expander %s is there twice.", e)
+			f.Add("expanders", "The expander %s appears twice.", e)
 		}
 	}
 	if a.UnneededTime != "" {

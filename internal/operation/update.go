@@ -57,7 +57,7 @@ func readUpdate(d *portal.Draft, f *fieldErrors) {
 	}
 	d.Params.Update = &p
 	if len(updateChanges(p, c)) == 0 {
-		f.Add("name", "Nothing here differs from what the cluster has.")
+		f.Add("name", "Nothing has changed.")
 	}
 }
 
@@ -89,7 +89,7 @@ func planUpdate(d *portal.Draft) {
 		d.Plan.Warnings = firewallWarnings(*p.Firewall)
 	}
 	if p.Firewall != nil && p.Firewall.Enabled {
-		d.Plan.Steps = append(d.Plan.Steps, "From then on the cluster's API can be reached from the allowed addresses only.")
+		d.Plan.Steps = append(d.Plan.Steps, "From then on, only the allowed addresses can reach the cluster's API.")
 	}
 }
 

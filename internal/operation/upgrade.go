@@ -51,7 +51,7 @@ func planUpgrade(d *portal.Draft) {
 		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("Then pool %s (%s): %s.", p.Name, nodes(p.Count), how))
 	}
 	d.Plan.Steps = append(d.Plan.Steps, "An upgrade cannot be undone.")
-	d.Plan.Losses = []string{"What is on the disks of the nodes."}
+	d.Plan.Losses = []string{"The data on the nodes' disks."}
 }
 
 // upgradeFacts are what of a cluster says how an upgrade goes.

@@ -10,7 +10,7 @@ import (
 type Draft struct {
 	Operation  OperationID
 	Team       Team    // that asks; zero until one is chosen, and for clusters of several teams
-	Revises    Request // that would be planned anew; zero for a new one
+	Revises    Request // that would be planned again; zero for a new one
 	TargetName string
 	TargetIDs  []string // ids of the clusters that it would change
 	Cluster    Cluster  // zero for a new one, and when there are several

@@ -8,7 +8,7 @@ import (
 // People knows people as the identity provider describes them.
 type People interface {
 	// Confirm returns who the identity is and since when that is known, after
-	// the provider was asked anew where it can be and that was long ago. It may
+	// the provider was asked again where it can be and that was long ago. It may
 	// take seconds, so it is not for transactions.
 	Confirm(ctx context.Context, id Identity) (Actor, time.Time, error)
 }

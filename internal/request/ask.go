@@ -25,7 +25,7 @@ type SubmitInput struct {
 	Form      portal.Form // nil: the form is opened first
 	Live      bool        // DigitalOcean is asked how the target is, whatever the operation
 
-	revises portal.Request // that is planned anew; zero for a new one
+	revises portal.Request // that is planned again; zero for a new one
 }
 
 // Plan says what an operation would do, from what has been typed so far. When

@@ -102,7 +102,7 @@ func (s *Service) endDue(ctx context.Context, id string, state portal.State, ste
 	})
 }
 
-// dropStale ends requests that nobody has had planned anew.
+// dropStale ends requests that nobody has had planned again.
 func (s *Service) dropStale(ctx context.Context) error {
 	old, err := store.RequestIDsSince(ctx, s.Pool, portal.Stale, s.Now().Add(-StaleFor), atOnce)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Service) dropStale(ctx context.Context) error {
 			}
 			return Move(ctx, tx, r, Step{
 				Next: portal.Expired, Reason: r.Reason, At: s.Now(), Actor: clock, Kind: portal.EventExpired,
-				Summary: describe(r) + " ended: nobody had it planned anew",
+				Summary: describe(r) + " ended: nobody had it planned again",
 			})
 		})
 	})

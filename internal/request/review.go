@@ -22,7 +22,7 @@ type ReviewInput struct {
 }
 
 // Review records an approver's decision. The request moves on when it has the
-// approvals it needs; it ends when it is rejected, and has to be planned anew
+// approvals it needs; it ends when it is rejected, and has to be planned again
 // when changes are asked for. The caller makes sure that a's groups are fresh.
 // It returns KindNotFound for a request that a may not see, KindForbidden or
 // KindConflict when a may not decide, KindConflict also when the plan is not

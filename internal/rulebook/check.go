@@ -22,7 +22,7 @@ type Check struct {
 	Relaxations []string // what it makes easier than the policy in force
 	Stops       []string // what it denies altogether, and the policy in force does not
 	Preview     Preview
-	Waiting     int // requests that would have to be planned anew, counted to mostWaiting
+	Waiting     int // requests that would have to be planned again, counted to mostWaiting
 }
 
 const mostWaiting = 1000

@@ -150,7 +150,7 @@ func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accep
 		case unconfirmed != nil:
 			return unconfirmed
 		case p.Base != inForce:
-			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it anew", inForce))
+			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it again", inForce))
 		}
 		return s.accept(ctx, tx, a, p)
 	})

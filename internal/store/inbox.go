@@ -23,7 +23,7 @@ const toReview = `($4 OR r.approver_groups && $3::text[]) AND NOT (r.issuer = $1
 	AND EXISTS (SELECT FROM break_glasses g WHERE g.request_id = r.id AND g.reviewed_at IS NULL AND NOT (g.issuer = $1 AND g.subject = $2))`
 
 // toAct finds what a person asked for that waits for themselves: to be
-// collected, or to be planned anew.
+// collected, or to be planned again.
 const toAct = `r.issuer = $1 AND r.subject = $2 AND (r.state = 'stale'
 	OR r.state = 'approved' AND r.operation IN ('get_kubeconfig', 'get_credentials'))`
 

@@ -22,7 +22,7 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	}
 	t.Version, _ = portal.ParseNumber(in.Version, 1, portal.MaxVersion) // a wrong one matches no team
 	if isNew && !portal.IsSlug(t.Slug) {
-		f.Add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
+		f.Add("slug", "Enter 1 to 40 lowercase letters, digits and hyphens, starting with a letter.")
 	}
 	if isNew && t.Slug == "new" { // its page would be the one for new teams
 		f.Add("slug", "The portal uses the short name “new” itself; choose another one.")
@@ -96,7 +96,7 @@ func (f *fieldErrors) sizes(typed string, o portal.Options) map[string]int {
 			f.Add("sizes", "DigitalOcean does not offer the size “%.40s”.", words[0])
 		}
 		if _, twice := sizes[words[0]]; twice {
-			f.Add("sizes", "The size “%.40s” is there twice.", words[0])
+			f.Add("sizes", "The size “%.40s” appears twice.", words[0])
 		}
 		sizes[words[0]] = f.number("sizes", words[1])
 	}
