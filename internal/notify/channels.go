@@ -179,9 +179,9 @@ func mayChange(a portal.Actor, o portal.Owner) error {
 	switch {
 	case a.IsZero():
 		return portal.E(portal.KindUnauthorized, "sign in first")
-	case o.TeamID != "" && !a.HasRole(portal.RoleAdmin):
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
-	case o.TeamID == "" && o.Person != a.Identity:
+	case o.TeamID != "":
+		return a.RequireAdmin()
+	case o.Person != a.Identity:
 		return portal.E(portal.KindForbidden, "these are somebody else's")
 	}
 	return nil

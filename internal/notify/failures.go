@@ -28,8 +28,8 @@ func scanDelivery(row pgx.CollectableRow) (portal.Delivery, error) {
 // Undelivered lists what waits to be sent and what was given up, newest first,
 // below the id before. Only admins may see it.
 func (s *Service) Undelivered(ctx context.Context, a portal.Actor, before string, limit int) ([]portal.Delivery, error) {
-	if !a.HasRole(portal.RoleAdmin) {
-		return nil, portal.E(portal.KindForbidden, "only admins of the portal can see this")
+	if err := a.RequireAdmin(); err != nil {
+		return nil, err
 	}
 	rows, err := s.Pool.Query(ctx, deliveryQuery+`WHERE d.state IN ('waiting', 'given up')
 		AND ($1 = '' OR d.id < nullif($1, '')::uuid) ORDER BY d.id DESC LIMIT $2`, before, limit)
@@ -53,8 +53,8 @@ func (s *Service) GiveUp(ctx context.Context, a portal.Actor, id string) error {
 
 // decide changes a delivery by an admin's word, which is put on the trail.
 func (s *Service) decide(ctx context.Context, a portal.Actor, id, verb, change string) error {
-	if !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
+	if err := a.RequireAdmin(); err != nil {
+		return err
 	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, deliveryQuery+`WHERE d.id = $1 AND d.state IN ('waiting', 'given up') FOR UPDATE OF d`, id)

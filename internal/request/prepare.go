@@ -117,8 +117,8 @@ const maxChoices = 1000
 // findClusters finds the clusters that an operation on several is about. Only
 // admins may ask for one.
 func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft, live bool) error {
-	if !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can ask for this")
+	if err := a.RequireAdmin(); err != nil {
+		return err
 	}
 	var err error
 	if d.Choices, err = store.Clusters(ctx, s.Pool, store.ClusterFilter{All: true, Limit: maxChoices}); err != nil {

@@ -29,7 +29,7 @@ const (
 // (KindInvalid); KindConflict says that another version waits already, or has
 // come into force.
 func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, note string) (portal.PolicyVersion, error) {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return portal.PolicyVersion{}, err
 	}
 	text, note = policy.Clean(text), strings.TrimSpace(note)
@@ -116,7 +116,7 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 // version has come in force since it was proposed, or that the provider does not
 // confirm that its author still is an admin.
 func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
 	if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
@@ -269,11 +269,4 @@ func (s *Service) read(text, note string) (*policy.Policy, error) {
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
 	return draft, nil
-}
-
-func onlyAdmin(a portal.Actor) error {
-	if a.IsZero() || !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
-	}
-	return nil
 }

@@ -18,7 +18,7 @@ import (
 // read it where they decide: one that looks like another group's label or name
 // is refused (KindInvalid, at "label"). Only admins may.
 func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label string) error {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
 	var f fieldErrors
