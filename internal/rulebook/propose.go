@@ -12,6 +12,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/names"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -23,7 +24,7 @@ const (
 )
 
 // Propose makes a new version of the policy of the one in force, which must
-// still be base. When it makes nothing easier and denies no kind of request
+// still be base. When it makes nothing easier, has no others decide and denies no kind of request
 // altogether it is in force at once, else it waits for another admin. Only admins may who have
 // just signed in (KindStepUp); faults are those of the fields text and note
 // (KindInvalid); KindConflict says that another version waits already, or has
@@ -104,7 +105,11 @@ func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 		return err
 	}
 	summary := "%s proposed policy version %d, which makes something easier"
-	if len(effect.relaxations) == 0 {
+	switch {
+	case len(effect.relaxations) > 0:
+	case len(effect.newcomers) > 0:
+		summary = "%s proposed policy version %d, which has others decide"
+	default:
 		summary = "%s proposed policy version %d, which denies something altogether"
 	}
 	return b.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
@@ -229,10 +234,11 @@ func (b *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 // effect is what a draft does that takes a second admin.
 type effect struct {
 	relaxations []string // than under the policy in force
+	newcomers   []string // who decide on what they do not decide on under the policy in force
 	stops       []string // altogether, and the policy in force does not
 }
 
-func (e effect) all() []string { return append(slices.Clone(e.relaxations), e.stops...) }
+func (e effect) all() []string { return slices.Concat(e.relaxations, e.newcomers, e.stops) }
 
 // compare says how a draft differs from what is in force as q sees it. Of a
 // policy in force that cannot be read anything may be easier.
@@ -249,7 +255,21 @@ func (b *Service) compare(ctx context.Context, q store.Querier, draft *policy.Po
 		return effect{}, err
 	}
 	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	return effect{policy.Relaxations(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
+	return effect{policy.Relaxations(ctx, inForce, draft), newcomers(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
+}
+
+// newcomers says which groups decide on requests under a draft on which they do
+// not decide under the policy in force. Who may decide sees the request, and may
+// reject it, even where their approval is asked for besides all others.
+func newcomers(ctx context.Context, inForce, draft *policy.Policy) []string {
+	groups, _, _ := policy.NewApprovers(ctx, inForce, draft) // what is too much to compare, Relaxations tells
+	var list []string
+	for _, group := range groups {
+		if group != draft.PlatformApprovers { // who see all requests
+			list = append(list, "Members of group “"+group+"” see requests that they could not decide on before, and decide on them.")
+		}
+	}
+	return list
 }
 
 // read reads a version as it was typed.
@@ -263,6 +283,8 @@ func (b *Service) read(text, note string) (*policy.Policy, error) {
 	}
 	if n := utf8.RuneCountInString(note); n == 0 || n > maxNote {
 		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("Say in 1 to %d characters what changes and why.", maxNote)})
+	} else if hidden, ok := names.Hidden(note); ok {
+		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", hidden)})
 	}
 	if len(fields) > 0 {
 		return nil, portal.Invalid(fields...)

@@ -130,3 +130,41 @@ func TestFreezeByConditionTakesTwo(t *testing.T) {
 		b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
 	}
 }
+
+// Who is asked for one more approval sees the requests and can reject them, so
+// that another group takes two although nothing becomes easier by it.
+func TestNewcomersTakeTwo(t *testing.T) {
+
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{guests}', now())`)
+	b.must(err)
+	with := func(more string) string {
+		return strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: 1, from: [team, platform]}, {approvals: 1, from: ["+more+"]}]", 1)
+	}
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), with("'group:guests'"), "one more pair of eyes")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Error("one admin alone has let guests in")
+	}
+	_, said, err := b.book.Proposed(t.Context())
+	b.must(err)
+	if len(said) != 1 || !strings.Contains(said[0], "group “guests” see requests") {
+		t.Errorf("%q", said)
+	}
+	b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
+	p, err = b.book.Propose(t.Context(), b.ada, b.base(), with("platform"), "one more pair of eyes")
+	b.must(err)
+	if p.State != portal.PolicyInForce {
+		t.Error("an approval more of those who decide already takes two")
+	}
+}
+
+// A note is read by who decides on the proposal.
+func TestNoteThatCannotBeSeen(t *testing.T) {
+
+	b := setup(t)
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.stricter, "careful \u202egpj.exe")
+	if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "note" {
+		t.Errorf("%v", err)
+	}
+}
