@@ -231,47 +231,6 @@ func (b *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 	})
 }
 
-// effect is what a draft does that takes a second admin.
-type effect struct {
-	relaxations []string // than under the policy in force
-	newcomers   []string // who decide on what they do not decide on under the policy in force
-	stops       []string // altogether, and the policy in force does not
-}
-
-func (e effect) all() []string { return slices.Concat(e.relaxations, e.newcomers, e.stops) }
-
-// compare says how a draft differs from what is in force as q sees it. Of a
-// policy in force that cannot be read anything may be easier.
-func (b *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
-	inForce, err := b.InForce(ctx, q)
-	if errors.Is(err, errUnreadable) {
-		return effect{relaxations: []string{unreadable}}, nil
-	}
-	if err != nil {
-		return effect{}, err
-	}
-	groups, err := store.KnownGroups(ctx, q, append(inForce.Groups(), draft.Groups()...))
-	if err != nil {
-		return effect{}, err
-	}
-	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	return effect{policy.Relaxations(ctx, inForce, draft), newcomers(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
-}
-
-// newcomers says which groups decide on requests under a draft on which they do
-// not decide under the policy in force. Who may decide sees the request, and may
-// reject it, even where their approval is asked for besides all others.
-func newcomers(ctx context.Context, inForce, draft *policy.Policy) []string {
-	groups, _, _ := policy.NewApprovers(ctx, inForce, draft) // what is too much to compare, Relaxations tells
-	var list []string
-	for _, group := range groups {
-		if group != draft.PlatformApprovers { // who see all requests
-			list = append(list, "Members of group “"+group+"” see requests that they could not decide on before, and decide on them.")
-		}
-	}
-	return list
-}
-
 // read reads a version as it was typed.
 func (b *Service) read(text, note string) (*policy.Policy, error) {
 	var fields []portal.FieldError
