@@ -45,8 +45,11 @@ func Freezes(ctx context.Context, old, now *Policy, teams []KnownTeam, made []In
 		}
 	}
 	list := found.sentences(true)
-	if len(made) >= enough && now.deniesMost(old, made) {
-		list = append(list, "Most of the last requests would have been denied.")
+	for _, op := range portal.Catalogue {
+		like := slices.DeleteFunc(slices.Clone(made), func(in Input) bool { return in.Change.Operation != op.ID })
+		if len(like) >= enough && now.deniesMost(old, like) {
+			list = append(list, op.Title+": most of the last requests would have been denied.")
+		}
 	}
 	return list
 }
