@@ -108,12 +108,14 @@ func scriptOf(r rune) string {
 }
 
 // Alike reports whether two names can be taken for each other, as they are
-// written or with lowercase letters: a capital I looks like a small L. Spaces, hyphens
-// and other marks between the letters tell nothing apart.
+// written, with lowercase letters or with capitals: a capital I looks like a small L,
+// and some scripts have no letters but such that look like Latin capitals. Spaces,
+// hyphens and other marks between the letters tell nothing apart.
 func Alike(a, b string) bool {
 	a, b = normal(a), normal(b)
 	fold := cases.Fold()
-	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b)
+	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b) ||
+		skeleton(strings.ToUpper(a)) == skeleton(strings.ToUpper(b))
 }
 
 func normal(name string) string {

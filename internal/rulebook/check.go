@@ -20,6 +20,7 @@ const previewed = 500
 type Check struct {
 	Faults      []policy.Fault
 	Relaxations []string // what it makes easier than the policy in force
+	Newcomers   []string // who decide on what they do not decide on under the policy in force
 	Stops       []string // what it denies altogether, and the policy in force does not
 	Preview     Preview
 	Waiting     int // requests that would have to be planned again, counted to mostWaiting
@@ -76,7 +77,7 @@ func (s *Service) Check(ctx context.Context, text string) (Check, error) {
 	bounded, cancel := context.WithTimeout(ctx, previewFor)
 	defer cancel()
 	tried := preview(bounded, draft, requests)
-	return Check{Relaxations: effect.relaxations, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
+	return Check{Relaxations: effect.relaxations, Newcomers: effect.newcomers, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
 }
 
 func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {

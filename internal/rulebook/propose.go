@@ -12,6 +12,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/names"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -23,7 +24,7 @@ const (
 )
 
 // Propose makes a new version of the policy of the one in force, which must
-// still be base. When it makes nothing easier and denies no kind of request
+// still be base. When it makes nothing easier, has no others decide and denies no kind of request
 // altogether it is in force at once, else it waits for another admin. Only admins may who have
 // just signed in (KindStepUp); faults are those of the fields text and note
 // (KindInvalid); KindConflict says that another version waits already, or has
@@ -104,7 +105,11 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 		return err
 	}
 	summary := "%s proposed policy version %d, which makes something easier"
-	if len(effect.relaxations) == 0 {
+	switch {
+	case len(effect.relaxations) > 0:
+	case len(effect.newcomers) > 0:
+		summary = "%s proposed policy version %d, which has others decide"
+	default:
 		summary = "%s proposed policy version %d, which denies something altogether"
 	}
 	return s.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
@@ -226,32 +231,6 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 	})
 }
 
-// effect is what a draft does that takes a second admin.
-type effect struct {
-	relaxations []string // than under the policy in force
-	stops       []string // altogether, and the policy in force does not
-}
-
-func (e effect) all() []string { return append(slices.Clone(e.relaxations), e.stops...) }
-
-// compare says how a draft differs from what is in force as q sees it. Of a
-// policy in force that cannot be read anything may be easier.
-func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
-	inForce, err := s.InForce(ctx, q)
-	if errors.Is(err, errUnreadable) {
-		return effect{relaxations: []string{unreadable}}, nil
-	}
-	if err != nil {
-		return effect{}, err
-	}
-	groups, err := store.KnownGroups(ctx, q, append(inForce.Groups(), draft.Groups()...))
-	if err != nil {
-		return effect{}, err
-	}
-	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	return effect{policy.Relaxations(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
-}
-
 // read reads a version as it was typed.
 func (s *Service) read(text, note string) (*policy.Policy, error) {
 	var fields []portal.FieldError
@@ -263,6 +242,8 @@ func (s *Service) read(text, note string) (*policy.Policy, error) {
 	}
 	if n := utf8.RuneCountInString(note); n == 0 || n > maxNote {
 		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("Say in 1 to %d characters what changes and why.", maxNote)})
+	} else if hidden, ok := names.Hidden(note); ok {
+		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", hidden)})
 	}
 	if len(fields) > 0 {
 		return nil, portal.Invalid(fields...)

@@ -103,3 +103,18 @@ func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, err
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return list, db.Wrap(err)
 }
+
+// SomePeopleIn returns some people who were last known to be in a group, at most
+// so many.
+func SomePeopleIn(ctx context.Context, q Querier, group string, most int) ([]portal.Actor, error) {
+	rows, err := q.Query(ctx, `SELECT issuer, subject, name, email, groups FROM people
+		WHERE groups @> ARRAY[@group] ORDER BY issuer, subject LIMIT @most`, pgx.NamedArgs{"group": group, "most": most})
+	if err != nil {
+		return nil, db.Wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Actor, error) {
+		var a portal.Actor
+		return a, row.Scan(&a.Issuer, &a.Subject, &a.Name, &a.Email, &a.Groups)
+	})
+	return list, db.Wrap(err)
+}
