@@ -297,3 +297,25 @@ func TestOfRequest(t *testing.T) {
 		t.Errorf("its events are %q, want the oldest first and nothing else", summaries(got))
 	}
 }
+
+// A refusal that matters has a line of its own, however many cheap ones its
+// actor has piled up before.
+func TestRefusalsDoNotHideEachOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	refuse := func(what, summary string) {
+		b.must(b.tx(func(tx pgx.Tx) error {
+			return audit.AppendRefusal(t.Context(), tx, portal.Event{
+				At: b.now, Kind: portal.EventAccessRefused, Actor: portal.Person{Identity: portal.Identity{Issuer: "i", Subject: "eve"}, Name: "eve"}, Summary: summary}, what)
+		}))
+	}
+	for range 100 {
+		refuse("GET /admin/teams", "cheap")
+	}
+	refuse("POST /admin/changes/:id/accept", "serious")
+	var cheap, serious int
+	b.must(b.pool.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE summary = 'cheap'), count(*) FILTER (WHERE summary = 'serious') FROM events`).Scan(&cheap, &serious))
+	if cheap > 30 || serious != 1 {
+		t.Errorf("%d cheap ones and %d serious ones are on the trail", cheap, serious)
+	}
+}

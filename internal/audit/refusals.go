@@ -15,11 +15,19 @@ import (
 // More are summed up, or anybody could fill it.
 var refusalRate = store.Rate{Every: time.Minute, Burst: 20}
 
+// rareRate is how many of them besides stand there of each thing that was tried,
+// or the one that matters could hide behind many that do not.
+var rareRate = store.Rate{Every: time.Hour, Burst: 2}
+
 // AppendRefusal is Append for something that was refused, which its actor can
-// try any number of times. Beyond the first ones they are counted, and
-// SumUpRefusals records how many there were.
-func AppendRefusal(ctx context.Context, tx pgx.Tx, e portal.Event) error {
-	wait, err := refusalRate.Admit(ctx, tx, "refusal "+e.Actor.Issuer+" "+e.Actor.Subject, 1, e.At)
+// try any number of times; what names it, of which there are few. Beyond the
+// first ones they are counted, and SumUpRefusals records how many there were.
+func AppendRefusal(ctx context.Context, tx pgx.Tx, e portal.Event, what string) error {
+	key := "refusal " + e.Actor.Issuer + " " + e.Actor.Subject
+	wait, err := refusalRate.Admit(ctx, tx, key, 1, e.At)
+	if err == nil && wait > 0 {
+		wait, err = rareRate.Admit(ctx, tx, key+" "+what, 1, e.At)
+	}
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 	}
 	err := db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
-			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + db.Text(why.Error())})
+			At: a.Now(), Kind: portal.EventSignInRefused, Actor: unknownPerson, Summary: "A sign-in was refused: " + db.Text(why.Error())}, "sign-in")
 	})
 	if err != nil || portal.KindOf(why) != portal.KindUnknown {
 		return cmp.Or(err, why)

@@ -111,7 +111,7 @@ func (p *starter) pending(ask request.SubmitInput) portal.Request {
 // approve returns how long after an approval the portal calls.
 func (p *starter) approve(r portal.Request) time.Duration {
 	p.t.Helper()
-	p.must(p.requests.Review(p.t.Context(), p.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
+	p.must(p.requests.Review(p.t.Context(), p.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}))
 	approved := time.Now()
 	return max((<-p.called).Sub(approved), 0)
 }

@@ -86,7 +86,7 @@ func TestCollectInProduction(t *testing.T) {
 	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("collected before anybody agreed: %v", err)
 	}
-	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
+	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}
 	b.must(b.requests.Review(context.Background(), b.approver, approve))
 	b.clock.advance(6 * time.Minute)
 	b.person("ann", "pay")

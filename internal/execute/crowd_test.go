@@ -112,7 +112,7 @@ func each(people []portal.Actor, do func(ctx context.Context, at replica, who po
 
 func review(people []portal.Actor, r portal.Request, d portal.ReviewDecision) []deed {
 	return each(people, func(ctx context.Context, at replica, who portal.Actor) error {
-		return at.requests.Review(ctx, who, request.ReviewInput{Number: r.Number, Decision: d, Comment: "seen", Digest: r.Digest})
+		return at.requests.Review(ctx, who, request.ReviewInput{Number: r.Number, Decision: d, Comment: "seen", Revision: r.Revision, Digest: r.Digest})
 	})
 }
 

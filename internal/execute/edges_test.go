@@ -38,7 +38,7 @@ func TestApprovalWithAnOldCopy(t *testing.T) {
 	b.behind(scale("fixed")) // and no look at DigitalOcean since
 	r, err := b.requests.Submit(t.Context(), b.member, on(portal.DeleteCluster)(b))
 	b.must(err)
-	b.must(b.requests.Review(t.Context(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
+	b.must(b.requests.Review(t.Context(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}))
 	b.want(b.read(r), portal.Approved)
 	b.want(b.step(r), portal.Settling)
 }

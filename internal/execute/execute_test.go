@@ -217,7 +217,7 @@ func TestReviewing(t *testing.T) {
 	ctx := context.Background()
 	r, err := b.requests.Submit(ctx, b.member, b.deleteAsk())
 	b.must(err)
-	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
+	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}
 	both := b.person("ann", "pay", "pay-approvers")
 	if err := b.requests.Review(ctx, both, approve); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("the requester approves: %v", err)
@@ -244,7 +244,7 @@ func TestTwoApproversInTheSameSecond(t *testing.T) {
 	b.must(err)
 	errs := inParallel(10, func(i int) error {
 		return b.requests.Review(ctx, b.person(fmt.Sprintf("bob%d", i), "pay-approvers"),
-			request.ReviewInput{Number: r.Number, Decision: []portal.ReviewDecision{portal.ReviewApprove, portal.ReviewReject}[i%2], Comment: "x", Digest: r.Digest})
+			request.ReviewInput{Number: r.Number, Decision: []portal.ReviewDecision{portal.ReviewApprove, portal.ReviewReject}[i%2], Comment: "x", Revision: r.Revision, Digest: r.Digest})
 	})
 	if n := successes(errs); n != 1 {
 		t.Errorf("%d decisions took effect", n)

@@ -26,7 +26,7 @@ func (b *bundle) admin(subject string) portal.Actor {
 func (b *bundle) reviews(r portal.Request, d portal.ReviewDecision, comment, subject string, groups ...string) error {
 	b.t.Helper()
 	return b.requests.Review(b.t.Context(), b.person(subject, groups...), request.ReviewInput{
-		Number: r.Number, Decision: d, Comment: comment, Digest: r.Digest})
+		Number: r.Number, Decision: d, Comment: comment, Revision: r.Revision, Digest: r.Digest})
 }
 
 // replan has the member plan a request again as it was asked for.
@@ -69,8 +69,10 @@ func TestLifeOfADangerousDelete(t *testing.T) {
 	if r.Revision != 2 || r.Digest == first || len(r.Reviews) != 1 || len(r.Approvals()) != 0 {
 		t.Fatalf("revision %d, same digest %v, %d reviews of which %d count", r.Revision, r.Digest == first, len(r.Reviews), len(r.Approvals()))
 	}
-	err := b.requests.Review(t.Context(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: first})
+	err := b.requests.Review(t.Context(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: first})
 	b.wantKind(err, portal.KindConflict, "an approval of the plan before")
+	err = b.requests.Review(t.Context(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: 1, Digest: r.Digest})
+	b.wantKind(err, portal.KindConflict, "an approval given on the page of the revision before")
 	b.must(b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers"))
 	b.want(b.read(r), portal.Pending)
 	b.must(b.reviews(r, portal.ReviewApprove, "", "pia", "platform"))

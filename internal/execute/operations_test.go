@@ -221,7 +221,7 @@ func (b *bundle) approved(c operationCase) portal.Request {
 	platform.Roles = []portal.Role{portal.RolePlatformApprover}
 	for _, reviewer := range []portal.Actor{platform, b.approver} {
 		if r = b.read(r); r.State == portal.Pending {
-			b.must(b.requests.Review(context.Background(), b.signedIn(reviewer), request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
+			b.must(b.requests.Review(context.Background(), b.signedIn(reviewer), request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}))
 		}
 	}
 	r = b.read(r)

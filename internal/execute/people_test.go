@@ -18,7 +18,7 @@ func (b *bundle) decides(r portal.Request, subject string, groups ...string) err
 			a.Roles = []portal.Role{portal.RolePlatformApprover}
 		}
 	}
-	return b.requests.Review(b.t.Context(), a, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest})
+	return b.requests.Review(b.t.Context(), a, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest})
 }
 
 // pending asks for an operation without anybody having decided.

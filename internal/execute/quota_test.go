@@ -87,7 +87,7 @@ func TestReservationsEnd(t *testing.T) {
 			return b.requests.Withdraw(context.Background(), b.member, r.Number)
 		},
 		"rejected": func(b *bundle, r portal.Request) error {
-			return b.requests.Review(context.Background(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewReject, Comment: "no", Digest: r.Digest})
+			return b.requests.Review(context.Background(), b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewReject, Comment: "no", Revision: r.Revision, Digest: r.Digest})
 		},
 		"expired": func(b *bundle, r portal.Request) error {
 			b.clock.advance(8 * 24 * time.Hour)

@@ -57,16 +57,16 @@ type action struct {
 // refuses has had no effect.
 var actions = []action{
 	{"approves", 14, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest})
+		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest})
 	}},
 	{"approves something else", 1, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: "another"})
+		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: "another"})
 	}},
 	{"rejects", 1, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewReject, Comment: "no", Digest: r.Digest})
+		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewReject, Comment: "no", Revision: r.Revision, Digest: r.Digest})
 	}},
 	{"asks for changes", 1, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewChanges, Comment: "other", Digest: r.Digest})
+		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewChanges, Comment: "other", Revision: r.Revision, Digest: r.Digest})
 	}},
 	{"has it planned again", 10, func(w *walker, who portal.Actor, r portal.Request) error {
 		_, err := w.requests.Revise(w.t.Context(), who, r.Number, r.Revision, nil)

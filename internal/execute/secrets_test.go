@@ -249,7 +249,7 @@ func TestAnApprovalIsForOneCollection(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	first, second := b.access(portal.GetKubeconfig, portal.Production, "60"), b.access(portal.GetKubeconfig, portal.Production, "5")
-	approve := request.ReviewInput{Number: first.Number, Decision: portal.ReviewApprove, Digest: first.Digest}
+	approve := request.ReviewInput{Number: first.Number, Decision: portal.ReviewApprove, Revision: first.Revision, Digest: first.Digest}
 	b.must(b.requests.Review(t.Context(), b.approver, approve))
 	if _, err := b.collect(b.member, second); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("on the approval of another: %v", err)

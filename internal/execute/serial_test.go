@@ -159,7 +159,7 @@ func TestWhoseApprovalsCount(t *testing.T) {
 	ctx := context.Background()
 	r, err := b.requests.Submit(ctx, b.member, cases[portal.DeleteClusterDangerous].ask(b))
 	b.must(err)
-	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
+	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}
 	b.must(b.requests.Review(ctx, b.approver, approve))
 	b.want(b.read(r), portal.Pending)
 	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers", "platform"), approve); !portal.Is(err, portal.KindConflict) {
@@ -182,7 +182,7 @@ func TestWhoseApprovalsCount(t *testing.T) {
 
 	r, err = b.requests.Submit(ctx, b.person("ann", "pay"), cases[portal.DeleteClusterSelective].ask(b))
 	b.must(err)
-	approve = request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
+	approve = request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}
 	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers"), approve); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("the team's approver approves alone: %v", err)
 	}

@@ -152,7 +152,7 @@ func (b *bundle) approvedDelete() portal.Request {
 	ctx := context.Background()
 	r, err := b.requests.Submit(ctx, b.member, b.deleteAsk())
 	b.must(err)
-	b.must(b.requests.Review(ctx, b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}))
+	b.must(b.requests.Review(ctx, b.approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}))
 	return r
 }
 

@@ -77,7 +77,7 @@ func TestFreshSignInIsAskedForLast(t *testing.T) {
 		if _, err := b.requests.Submit(t.Context(), member, on(portal.GetKubeconfig, "minutes", "9999")(b)); !portal.Is(err, portal.KindInvalid) {
 			t.Errorf("a wrong form: %v", err)
 		}
-		if err := b.requests.Review(t.Context(), member, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}); !portal.Is(err, portal.KindForbidden) {
+		if err := b.requests.Review(t.Context(), member, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}); !portal.Is(err, portal.KindForbidden) {
 			t.Errorf("one's own request: %v", err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestFreshSignInIsAskedForLast(t *testing.T) {
 		}
 	}
 	for _, approver := range b.old(b.approver) {
-		if err := b.requests.Review(t.Context(), approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: "other"}); !portal.Is(err, portal.KindConflict) {
+		if err := b.requests.Review(t.Context(), approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: "other"}); !portal.Is(err, portal.KindConflict) {
 			t.Errorf("another plan: %v", err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestApprovingNeedsAFreshSignIn(t *testing.T) {
 	b := richSetup(t)
 	r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
 	b.must(err)
-	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
+	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest}
 	for name, approver := range b.old(b.approver) {
 		if err := b.requests.Review(t.Context(), approver, approve); !portal.Is(err, portal.KindStepUp) {
 			t.Errorf("approved by a sign-in %s: %v", name, err)
@@ -117,7 +117,7 @@ func TestRejectingNeedsNoFreshSignIn(t *testing.T) {
 	b := richSetup(t)
 	r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
 	b.must(err)
-	b.must(b.requests.Review(t.Context(), b.old(b.approver)["old"], request.ReviewInput{Number: r.Number, Decision: portal.ReviewReject, Comment: "no", Digest: r.Digest}))
+	b.must(b.requests.Review(t.Context(), b.old(b.approver)["old"], request.ReviewInput{Number: r.Number, Decision: portal.ReviewReject, Comment: "no", Revision: r.Revision, Digest: r.Digest}))
 	b.want(b.read(r), portal.Rejected)
 }
 

@@ -65,3 +65,23 @@ func NextOpening(windows []Window, t time.Time) time.Time {
 	}
 	return first
 }
+
+// LongestWait is about the longest that anybody may have to wait for one of the
+// windows to open; nothing when there are none. Windows that never open count as
+// a year.
+func LongestWait(windows []Window) time.Duration {
+	const step, week, never = time.Hour, 7 * 24 * time.Hour, 365 * 24 * time.Hour
+	if len(windows) == 0 {
+		return 0
+	}
+	start := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	var longest time.Duration
+	for t := start; t.Before(start.Add(week)); t = t.Add(step) {
+		next := NextOpening(windows, t)
+		if next.IsZero() {
+			return never
+		}
+		longest = max(longest, next.Sub(t))
+	}
+	return longest
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -158,6 +159,9 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err != nil {
 		return r, err
 	}
+	if err := s.checkRate(ctx, tx, a); err != nil {
+		return r, err
+	}
 	if r.Number, err = store.InsertRequest(ctx, tx, r); err != nil {
 		return r, err
 	}
@@ -173,6 +177,19 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 		return r, err
 	}
 	return r, s.start(ctx, tx, r)
+}
+
+// requestRate is how many requests and revisions one person may make. Everybody
+// concerned is told of each, and all are kept.
+var requestRate = store.Rate{Every: 30 * time.Second, Burst: 100}
+
+// checkRate returns KindLimited to who has made too many requests.
+func (s *Service) checkRate(ctx context.Context, tx pgx.Tx, a portal.Actor) error {
+	wait, err := requestRate.Admit(ctx, tx, "request "+a.Issuer+" "+a.Subject, 1, s.Now())
+	if err == nil && wait > 0 {
+		return portal.E(portal.KindLimited, "you have made too many requests; try again in "+portal.RoughDuration(wait))
+	}
+	return err
 }
 
 // planData is what the trail keeps of a plan.
@@ -230,7 +247,7 @@ func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) e
 			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, ClusterID: d.Cluster.ID,
 			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
 			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},
-		})
+		}, string(d.Operation))
 	})
 }
 

@@ -18,7 +18,8 @@ type ReviewInput struct {
 	Number   int64
 	Decision portal.ReviewDecision
 	Comment  string // required but to approve
-	Digest   string // of the plan that the approver saw
+	Revision int    // that the approver saw
+	Digest   string // of its plan
 }
 
 // Review records an approver's decision. The request moves on when it has the
@@ -36,7 +37,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		if s.Now().After(r.DueAt) {
 			return late
 		}
-		if in.Digest != r.Digest {
+		if in.Revision != r.Revision || in.Digest != r.Digest {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
 		if _, known := reviewSteps[in.Decision]; !known {

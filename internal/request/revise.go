@@ -132,6 +132,9 @@ func (s *Service) revise(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err := s.refusal(a, d); err != nil {
 		return before, err
 	}
+	if err := s.checkRate(ctx, tx, a); err != nil {
+		return before, err
+	}
 	return s.replace(ctx, tx, before, d)
 }
 

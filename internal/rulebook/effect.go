@@ -14,10 +14,11 @@ import (
 type effect struct {
 	relaxations []string // than under the policy in force
 	newcomers   []string // who decide on what they do not decide on under the policy in force
-	stops       []string // altogether, and the policy in force does not
+	stops       []string // what it denies altogether, and the policy in force does not
+	delays      []string // what waits for long before it runs, and does not under the policy in force
 }
 
-func (e effect) all() []string { return slices.Concat(e.relaxations, e.newcomers, e.stops) }
+func (e effect) all() []string { return slices.Concat(e.relaxations, e.newcomers, e.stops, e.delays) }
 
 // compare says how a draft differs from what is in force as q sees it. Of a
 // policy in force that cannot be read anything may be easier.
@@ -34,11 +35,20 @@ func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Po
 		return effect{}, err
 	}
 	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	stops, err := s.stops(ctx, q, inForce, draft, hasMembers)
+	e := effect{relaxations: policy.Relaxations(ctx, inForce, draft), newcomers: newcomers(ctx, inForce, draft)}
+	before, err := s.agreedOn(ctx, q, inForce)
 	if err != nil {
 		return effect{}, err
 	}
-	return effect{policy.Relaxations(ctx, inForce, draft), newcomers(ctx, inForce, draft), stops}, ctx.Err()
+	if e.stops, err = s.stops(ctx, q, before, draft, hasMembers); err != nil {
+		return effect{}, err
+	}
+	for _, old := range before {
+		e.delays = append(e.delays, policy.Delays(ctx, old, draft)...)
+	}
+	slices.Sort(e.delays)
+	e.delays = slices.Compact(e.delays)
+	return e, ctx.Err()
 }
 
 // newcomers says which groups decide on requests under a draft on which they do
@@ -55,19 +65,27 @@ func newcomers(ctx context.Context, inForce, draft *policy.Policy) []string {
 	return list
 }
 
-// stops says what a draft denies that could pass before: under the policy in
-// force, and under the last one that two admins agreed on, or one of them could
-// deny nearly everything in small steps.
-func (s *Service) stops(ctx context.Context, q store.Querier, inForce, draft *policy.Policy, hasMembers func(string) bool) ([]string, error) {
+// agreedOn are the policy in force and the last one that two admins agreed on:
+// compared with the first alone, one admin could deny or put off nearly
+// everything in small steps.
+func (s *Service) agreedOn(ctx context.Context, q store.Querier, inForce *policy.Policy) ([]*policy.Policy, error) {
 	before := []*policy.Policy{inForce}
-	switch agreed, err := store.AgreedPolicy(ctx, q); {
-	case err == nil:
-		if p, faults := policy.Parse([]byte(agreed.Text)); len(faults) == 0 && agreed.Version != inForce.Version {
-			before = append(before, s.ready(p, agreed.Version))
-		}
-	case portal.KindOf(err) != portal.KindNotFound:
+	agreed, err := store.AgreedPolicy(ctx, q)
+	switch {
+	case portal.Is(err, portal.KindNotFound):
+		return before, nil
+	case err != nil:
 		return nil, err
 	}
+	if p, faults := policy.Parse([]byte(agreed.Text)); len(faults) == 0 && agreed.Version != inForce.Version {
+		before = append(before, s.ready(p, agreed.Version))
+	}
+	return before, nil
+}
+
+// stops says what a draft denies that could pass under one of the policies
+// before.
+func (s *Service) stops(ctx context.Context, q store.Querier, before []*policy.Policy, draft *policy.Policy, hasMembers func(string) bool) ([]string, error) {
 	teams, err := knownTeams(ctx, q)
 	if err != nil {
 		return nil, err

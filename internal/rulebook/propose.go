@@ -109,8 +109,10 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 	case len(effect.relaxations) > 0:
 	case len(effect.newcomers) > 0:
 		summary = "%s proposed policy version %d, which has others decide"
-	default:
+	case len(effect.stops) > 0:
 		summary = "%s proposed policy version %d, which denies something altogether"
+	default:
+		summary = "%s proposed policy version %d, which makes requests wait for long"
 	}
 	return s.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
 }

@@ -225,3 +225,25 @@ func TestFreezeInStepsTakesTwo(t *testing.T) {
 		t.Error("what two have agreed on is held against the next step")
 	}
 }
+
+// Whoever makes requests wait for long, by a cool-off and windows, takes a second
+// admin: not even break-glass makes an approved request run earlier.
+func TestLongWaitsTakeTwo(t *testing.T) {
+	for terms, alone := range map[string]bool{
+		"  cool_off: 2h": true,
+		"  windows: [{days: [mon, tue, wed, thu, fri, sat, sun], from: '20:00', to: '23:00', zone: UTC}]": true,
+		"  cool_off: 30h": false,
+		"  cool_off: 20h\n  windows: [{days: [mon, tue, wed, thu, fri, sat, sun], from: '20:00', to: '21:00', zone: UTC}]": false,
+		"  windows: [{days: [sun], from: '03:00', to: '03:01', zone: UTC}]":                                                false,
+	} {
+		t.Run(terms, func(t *testing.T) {
+			b := setup(t)
+			text := "defaults:\n" + terms + "\n" + strings.TrimPrefix(policy.BuiltInText[strings.Index(policy.BuiltInText, "rules:"):], "\n")
+			p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "slower")
+			b.must(err)
+			if inForce := p.State == portal.PolicyInForce; inForce != alone {
+				t.Errorf("in force by one admin: %v", inForce)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package teams
 import (
 	"context"
 	"regexp"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -65,8 +66,24 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 // labelForm keeps a label from reading like a part of the sentence around it.
 var labelForm = regexp.MustCompile(`^[\p{L}\p{M}\p{N} ._&/+-]*$`)
 
-// checkLabel makes sure that nobody takes the group for another one.
+// roleWords are what pages call people with a role.
+var roleWords = []string{"admins", "auditors", "approvers", "members", "platform approvers"}
+
+// checkLabel makes sure that nobody takes the group for another one, or for what
+// pages call people of no particular group.
 func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.GroupLabels, group, label string) error {
+	if label == "" {
+		return nil
+	}
+	alike := func(other string) bool {
+		return names.Alike(other, label) || names.Alike(other, withoutTeam(label))
+	}
+	if i := slices.IndexFunc(ownWords, alike); i >= 0 {
+		return refuseLabel("Pages use “" + ownWords[i] + "” for something else; choose another label.")
+	}
+	if i := slices.IndexFunc(roleWords, alike); i >= 0 {
+		return refuseLabel("Pages use “" + roleWords[i] + "” for something else; choose another label.")
+	}
 	teams, err := store.Teams(ctx, tx)
 	if err != nil {
 		return err
@@ -80,9 +97,13 @@ func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.G
 		}
 	}
 	for _, other := range others {
-		if other != group && other != "" && label != "" && names.Alike(other, label) {
-			return portal.Invalid(portal.FieldError{Field: "label", Message: "This looks like what another group is called, “" + other + "”; choose another label."})
+		if other != group && other != "" && alike(other) {
+			return refuseLabel("This looks like what another group is called, “" + other + "”; choose another label.")
 		}
 	}
 	return nil
+}
+
+func refuseLabel(why string) error {
+	return portal.Invalid(portal.FieldError{Field: "label", Message: why})
 }

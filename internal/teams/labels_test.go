@@ -25,6 +25,7 @@ func TestLabelGroup(t *testing.T) {
 		t.Errorf("it is called %q", labels.Of(id))
 	}
 	for _, label := range []string{"find", "find-leads", "FIND", "fіnd", "platform", "Payments people", "Payments peopIe", "find leads", "find_leads", "Finance.Leads",
+		"team find", "admins", "Team auditors", "everybody", "Nobody", "approvers",
 		"withdrawn), nobody gains anything (dropped", "“find”"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, "another", label), portal.KindInvalid)
 	}

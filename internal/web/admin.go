@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -130,7 +131,7 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 	if out.Proposed {
 		return seeProposed(c, out)
 	}
-	c.Redirect(http.StatusSeeOther, "/admin/clusters?"+url.Values{"saved": {out.Title}}.Encode())
+	c.Redirect(http.StatusSeeOther, "/admin/clusters?"+url.Values{"saved": {f.Get("cluster")}}.Encode())
 	return nil
 }
 
@@ -139,7 +140,7 @@ func etagOf(c portal.ClusterSummary) string {
 }
 
 func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error) error {
-	p := views.OwnershipPage{Page: s.page(c, v, "Ownership"), Teams: v.teams, Saved: query(c, "saved"), Seen: etagOf}
+	p := views.OwnershipPage{Page: s.page(c, v, "Ownership"), Teams: v.teams, Seen: etagOf}
 	if faults := portal.FieldErrorsOf(problem); len(faults) > 0 {
 		p.Problem = faults[0].Message
 	} else if problem != nil {
@@ -151,6 +152,12 @@ func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error
 	}
 	if p.Freshness, err = s.freshness(c); err != nil {
 		return err
+	}
+	if saved := query(c, "saved"); saved != "" {
+		i := slices.IndexFunc(p.Clusters, func(c portal.ClusterSummary) bool { return c.ID == saved })
+		if i >= 0 {
+			p.Saved = p.Clusters[i].Name
+		}
 	}
 	s.render(c, code, views.Ownership(p))
 	return nil

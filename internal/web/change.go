@@ -101,7 +101,7 @@ func again(ask *request.SubmitInput, err error) {
 // formProblem reports whether an error is told on the form itself, with what
 // was typed still there.
 func formProblem(err error) bool {
-	return slices.Contains([]portal.Kind{portal.KindInvalid, portal.KindConflict, portal.KindUnavailable, portal.KindDenied}, portal.KindOf(err))
+	return slices.Contains([]portal.Kind{portal.KindInvalid, portal.KindConflict, portal.KindUnavailable, portal.KindDenied, portal.KindLimited}, portal.KindOf(err))
 }
 
 // plan renews the plan while the form is filled in.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -26,9 +27,18 @@ func (s *Server) showChanges(c *gin.Context, v viewer, code int, problem string)
 		return err
 	}
 	s.render(c, code, views.Changes(views.ChangesPage{
-		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Proposed: query(c, "proposed"), Decided: query(c, "decided"), Problem: problem,
+		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Proposed: proposed(list, query(c, "proposed")), Decided: query(c, "decided"), Problem: problem,
 	}))
 	return nil
+}
+
+// proposed is the title of the change that was just proposed, empty when there is
+// none: a link must not make the page say anything else.
+func proposed(list []portal.AdminChange, title string) string {
+	if slices.ContainsFunc(list, func(c portal.AdminChange) bool { return c.Title == title }) {
+		return title
+	}
+	return ""
 }
 
 // decideChange decides on a proposed change.

@@ -21,6 +21,9 @@ func TestChangesPage(t *testing.T) {
 	if !strings.Contains(page.Text("[data-testid=proposed]"), "Change team pay") || !strings.Contains(page.Text("[data-testid=gains]"), "from 12 to 20") {
 		t.Fatalf("it says %s", page.Text("main"))
 	}
+	if got := b.as("admin").Get("/admin/changes?proposed=EVIL+was+accepted").Text("main"); strings.Contains(got, "EVIL") {
+		t.Errorf("a link makes the page say %q", got)
+	}
 	if page.Find("[data-testid=accept]").Length() != 0 || !strings.Contains(page.Text("[data-testid=why-not]"), "You proposed this") {
 		t.Error("its author is offered to accept it")
 	}

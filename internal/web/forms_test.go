@@ -47,7 +47,7 @@ var wrongClusters = []struct{ field, typed, says string }{
 	{"pools[0].name", "Pool 1", "lowercase letters"},
 	{"pools[0].size", "", "Choose a size"},
 	{"pools[0].size", "s-900vcpu", "does not offer the size “s-900vcpu”"},
-	{"pools[0].count", "", "Enter how many nodes"},
+	{"pools[0].count", "", "Enter the number of nodes"},
 	{"pools[0].count", "0", "at least one node"},
 	{"pools[0].count", "-1", "this is “-1”"},
 	{"pools[0].count", "1000000000", "this is “1000000000”"},
@@ -55,8 +55,8 @@ var wrongClusters = []struct{ field, typed, says string }{
 	{"pools[0].count", "2.5", "a whole number"},
 	{"pools[0].count", "two", "this is “two”"},
 	{"pools[0].count", "11", "would have"},
-	{"justification", "", "Enter why you need this"},
-	{"justification", " \n ", "Enter why you need this"},
+	{"justification", "", "Enter a reason"},
+	{"justification", " \n ", "Enter a reason"},
 	{"justification", strings.Repeat("x", 1001), "has 1001 characters; at most 1000"},
 }
 
@@ -173,7 +173,7 @@ func TestSubmittedTwice(t *testing.T) {
 func TestReviewedTwice(t *testing.T) {
 	b := setup(t)
 	number := b.pending()
-	form := url.Values{"decision": {"approve"}, "digest": {b.as("approver").Get("/requests/" + number).Value("digest")}}
+	form := url.Values{"decision": {"approve"}, "digest": {b.as("approver").Get("/requests/" + number).Value("digest")}, "revision": {"1"}}
 	reviewers := []*webtest.Browser{b.as("approver"), b.as("platform"), b.as("approver"), b.as("platform")}
 	var all sync.WaitGroup
 	for _, browser := range reviewers {
@@ -217,7 +217,7 @@ func TestReviewOfAnotherPlan(t *testing.T) {
 	if p.WantStatus(http.StatusConflict); p.Value("comment") != "looks good" || !strings.Contains(p.Text("[data-testid=problem]"), "plan has changed") {
 		t.Errorf("%q: %s", p.Value("comment"), p.Text("[data-testid=problem]"))
 	}
-	p = b.as("approver").Post("/requests/"+number+"/review", url.Values{"decision": {"reject"}, "digest": {p.Value("digest")}, "comment": {strings.Repeat("x", 1001)}})
+	p = b.as("approver").Post("/requests/"+number+"/review", url.Values{"decision": {"reject"}, "digest": {p.Value("digest")}, "revision": {"1"}, "comment": {strings.Repeat("x", 1001)}})
 	if p.WantStatus(http.StatusUnprocessableEntity); !strings.Contains(p.Fault("comment"), "1001 characters") || len(p.Value("comment")) != 1001 {
 		t.Errorf("%q", p.Fault("comment"))
 	}
@@ -226,7 +226,7 @@ func TestReviewOfAnotherPlan(t *testing.T) {
 func TestDeleteForm(t *testing.T) {
 	b := setup(t)
 	path := "/clusters/" + b.ledger + "/delete"
-	for typed, says := range map[string]string{"": "Enter why it should go", strings.Repeat("x", 1001): "1001 characters"} {
+	for typed, says := range map[string]string{"": "Enter a reason", strings.Repeat("x", 1001): "1001 characters"} {
 		p := b.as("member").Post(path, url.Values{"submit_key": {uuid.NewString()}, "justification": {typed}}).WantStatus(http.StatusUnprocessableEntity)
 		if !strings.Contains(p.Fault("justification"), says) || p.Value("justification") != typed {
 			t.Errorf("%.20q: %q", typed, p.Fault("justification"))
@@ -284,7 +284,7 @@ var wrongTeams = []struct{ field, typed, says string }{
 	{"member_group", "", "Enter the group"}, {"approver_group", "", "Enter the group"}, {"approver_group", strings.Repeat("g", 201), "201 characters"},
 	{"nodes", "", "whole number from 0"}, {"nodes", "-1", "this is “-1”"}, {"nodes", "1000000000", "from 0 to 100000"}, {"nodes", "ten", "this is “ten”"},
 	{"sizes", "s-2vcpu-4gb", "not a size and a number"}, {"sizes", "s-2vcpu-4gb x", "whole number"}, {"sizes", "s-9 1", "does not offer the size “s-9”"},
-	{"sizes", "s-2vcpu-4gb 1\ns-2vcpu-4gb 2", "there twice"},
+	{"sizes", "s-2vcpu-4gb 1\ns-2vcpu-4gb 2", "appears twice"},
 }
 
 func TestWrongTeams(t *testing.T) {

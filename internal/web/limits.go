@@ -100,7 +100,7 @@ func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
 			At: s.Now(), Kind: portal.EventAccessRefused, Actor: actor.Person(),
 			Summary: actor.Name + " was refused " + c.Request.Method + " " + cut(c.Request.URL.Path) + ": " + message(refusal),
-		})
+		}, c.Request.Method+" "+c.FullPath())
 	})
 	if err != nil {
 		s.Logger.Error("a refusal is missing on the trail", "http_request", c.GetString(keyRequestID), "error", err)

@@ -254,7 +254,7 @@ func TestTextThatCannotBeSeen(t *testing.T) {
 	b := setup(t)
 	number := b.pending()
 	page := b.as("approver").Get("/requests/" + number)
-	form := url.Values{"decision": {"reject"}, "digest": {page.Value("digest")}, "comment": {"no \u202eabc"}}
+	form := url.Values{"decision": {"reject"}, "digest": {page.Value("digest")}, "revision": {"1"}, "comment": {"no \u202eabc"}}
 	page = b.as("approver").Post("/requests/"+number+"/review", form).WantStatus(http.StatusUnprocessableEntity)
 	if got := page.Fault("comment"); !strings.Contains(got, "U+202E") {
 		t.Errorf("it says %q", got)

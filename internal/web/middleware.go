@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -76,7 +77,24 @@ func (s *Server) protect(c *gin.Context) {
 		c.Abort()
 		return
 	}
+	if err := checkForm(c.Request); err != nil {
+		s.fail(c, err)
+		c.Abort()
+		return
+	}
 	c.Next()
+}
+
+// checkForm refuses bodies that are no forms: read as one they would be empty.
+func checkForm(r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.Method == http.MethodPost && (err != nil || kind != "application/x-www-form-urlencoded") {
+		return portal.E(portal.KindInvalid, "this was not sent as a form", err)
+	}
+	return nil
 }
 
 // checkOrigin refuses unsafe requests of other origins. Go's own check takes

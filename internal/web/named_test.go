@@ -26,7 +26,7 @@ func TestApproversByName(t *testing.T) {
 	page := owner.Get("/requests/" + number).WantStatus(http.StatusOK)
 	owner.Get("/requests/" + before).WantStatus(http.StatusNotFound)
 	owner.Get("/clusters/" + b.ledger).WantStatus(http.StatusNotFound)
-	decided := owner.Post("/requests/"+number+"/review", url.Values{"decision": {"approve"}, "digest": {page.Value("digest")}})
+	decided := owner.Post("/requests/"+number+"/review", url.Values{"decision": {"approve"}, "digest": {page.Value("digest")}, "revision": {"1"}})
 	if got := decided.Text("[data-testid=outstanding]"); !strings.Contains(got, "database-owners: given") || !strings.Contains(got, "pay-approvers: outstanding") {
 		t.Errorf("%d: %s", decided.Status, got)
 	}

@@ -45,7 +45,7 @@ func (s *Server) requestActions() map[string]requestAction {
 	return map[string]requestAction{
 		"review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
 			return r.Review(ctx, a, request.ReviewInput{
-				Number: n, Decision: portal.ReviewDecision(f.Get("decision")), Comment: f.Typed("comment"), Digest: f.Get("digest")})
+				Number: n, Decision: portal.ReviewDecision(f.Get("decision")), Comment: f.Typed("comment"), Revision: revision(f), Digest: f.Get("digest")})
 		},
 		"withdraw": func(ctx context.Context, a portal.Actor, n int64, _ portal.Form) error { return r.Withdraw(ctx, a, n) },
 		"stop": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
@@ -99,9 +99,9 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	if err != nil {
 		return err
 	}
-	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed, Digest: r.Digest}
+	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed, Revision: r.Revision, Digest: r.Digest}
 	if digest := typed.Get("digest"); c.Request.Method == http.MethodGet && digest != "" {
-		p.Digest = digest // what was typed before a fresh sign-in was typed about that
+		p.Revision, p.Digest = revision(typed), digest // what was typed before a fresh sign-in was typed about that
 	}
 	p.Path, p.Live = views.RequestPath(n), []string{string(events.Request(r.ID))}
 	p.CommentKey = uuid.Must(uuid.NewV7()).String()

@@ -120,6 +120,14 @@ func TestForgedForms(t *testing.T) {
 			}
 		}
 	}
+	for _, kind := range []string{"application/json", "multipart/form-data; boundary=x", "text/plain", ""} {
+		req := webtest.Form(b.url+"/me/notifications", url.Values{"mail": {"true"}})
+		req.Header.Set("Origin", b.url)
+		req.Header.Set("Content-Type", kind)
+		if p := member.Send(req); p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("a body of type %q is taken for a form: %d", kind, p.Status)
+		}
+	}
 	req := webtest.Form(b.url+"/clusters/new", createForm())
 	req.Header.Set("Origin", b.url)
 	if p := b.as("approver").Send(req); !strings.HasPrefix(p.URL.Path, "/requests/") {

@@ -126,7 +126,7 @@ func TestStepUpToApprove(t *testing.T) {
 	number := b.pending()
 	approver := b.old("approver")
 	path := "/requests/" + number
-	form := url.Values{"decision": {"approve"}, "digest": {approver.Get(path).Value("digest")}, "comment": {"looks <good> & right\n"}}
+	form := url.Values{"decision": {"approve"}, "digest": {approver.Get(path).Value("digest")}, "revision": {"1"}, "comment": {"looks <good> & right\n"}}
 	asked := approver.Post(path+"/review", form)
 	if n := b.count("SELECT count(*) FROM reviews"); n != 0 {
 		t.Fatalf("%d reviews by an old sign-in", n)
@@ -148,7 +148,7 @@ func TestNoStepUpToReject(t *testing.T) {
 	b := setup(t)
 	path := "/requests/" + b.pending()
 	approver := b.old("approver")
-	form := url.Values{"decision": {"reject"}, "digest": {approver.Get(path).Value("digest")}, "comment": {"no"}}
+	form := url.Values{"decision": {"reject"}, "digest": {approver.Get(path).Value("digest")}, "revision": {"1"}, "comment": {"no"}}
 	if p := approver.Post(path+"/review", form); p.URL.Path != path || !strings.Contains(p.Text("main"), "rejected") {
 		t.Errorf("%s: %s", p.URL, p.Text("main"))
 	}
@@ -343,7 +343,7 @@ func TestChangedDuringStepUp(t *testing.T) {
 
 	number := b.pending()
 	approver := b.old("approver")
-	review := url.Values{"decision": {"approve"}, "digest": {approver.Get("/requests/" + number).Value("digest")}, "comment": {"kept"}}
+	review := url.Values{"decision": {"approve"}, "digest": {approver.Get("/requests/" + number).Value("digest")}, "revision": {"1"}, "comment": {"kept"}}
 	asked = approver.Post("/requests/"+number+"/review", review)
 	_, err := b.pool.Exec(t.Context(), "UPDATE requests SET digest = 'another' WHERE number = $1", number)
 	b.must(err)
