@@ -168,7 +168,7 @@ func TestOperations(t *testing.T) {
 		approver.approves(member.asksFor("no longer needed"))
 		member.succeeds()
 		member.open(pool)
-		member.sees("h1", "nothing here")
+		member.sees("h1", "Page not found")
 	})
 	step("upgrade", func(*testing.T) {
 		member.open(cluster + "/upgrade")

@@ -65,7 +65,7 @@ func TestWalk(t *testing.T) {
 	t.Run("the plan is shown while the form is filled in", func(t *testing.T) {
 		member.t = t
 		fillCreate(member, "walk-dev", "development")
-		member.sees("[data-testid=verdict][data-decision=allow]", "Runs at once")
+		member.sees("[data-testid=verdict][data-decision=allow]", "Runs immediately")
 		member.fill(`[name="pools[0].count"]`, "99")
 		member.sees("[data-testid=over]", "over the limit")
 		member.sees("[data-testid=verdict][data-decision=deny]", "Not possible")
@@ -86,7 +86,7 @@ func TestWalk(t *testing.T) {
 	t.Run("a development cluster runs at once", func(t *testing.T) {
 		member.t = t
 		member.fill(`[name="pools[0].count"]`, "2")
-		member.sees("[data-testid=verdict][data-decision=allow]", "Runs at once")
+		member.sees("[data-testid=verdict][data-decision=allow]", "Runs immediately")
 		member.check("create")
 		member.click("[data-testid=submit]")
 		// No reload from here on: the page follows by itself.
@@ -115,7 +115,7 @@ func TestWalk(t *testing.T) {
 		member.sees("[data-testid=losses]", "payments-prod-pool")
 		member.check("delete")
 		member.click("[data-testid=submit]")
-		member.sees(`[data-fault=justification]`, "Enter why")
+		member.sees(`[data-fault=justification]`, "Enter a reason")
 		member.fill("#justification", "replaced by a new one")
 		member.click("[data-testid=submit]")
 		member.sees("[data-testid=status]", "Waiting for approval")
@@ -128,7 +128,7 @@ func TestWalk(t *testing.T) {
 		approver.check("home")
 		approver.open(request)
 		approver.click("[data-testid=reject]")
-		approver.sees(`[data-fault=comment]`, "Enter why")
+		approver.sees(`[data-fault=comment]`, "Enter a reason")
 		approver.fill("#comment", "fine, the new one is up")
 		approver.check("request-review")
 		eval[bool](member, `window.sameDocument = true`)
@@ -209,7 +209,7 @@ func TestForeignIDsDoNotExist(t *testing.T) {
 		"/clusters/nonsense", "/clusters/%00", "/clusters/%ff", "/requests/999999", "/requests/x", "/nowhere",
 	} {
 		p.open(path)
-		p.sees("h1", "nothing here")
+		p.sees("h1", "Page not found")
 	}
 	p.check("not-found")
 	for _, path := range []string{"/audit", "/admin/teams", "/admin/clusters"} {
