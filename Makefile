@@ -10,13 +10,17 @@ NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 VIEWS := $(shell find views -name '*.templ')
 ASSET_SOURCES := static/src/app.css static/src/app.js scripts/assets.mjs $(VIEWS)
 
-.PHONY: help demo build test test-fast race check bench mutate generate need-go need-node test-tools
+.PHONY: help demo dev build test test-fast race check bench mutate generate need-go need-node test-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## run the portal with everything around it; flags: make demo ARGS="--listen 127.0.0.1:9090"
 	@exec bin/portal demo $(ARGS)
+
+dev: need-go static/dist/manifest.json ## the demo, anew in the browser within seconds of a change; flags as for demo
+	@mkdir -p tmp/dev && go build -o tmp/dev/dev ./cmd/dev
+	@exec tmp/dev/dev $(ARGS)
 
 # Go knows what it embeds, so it decides itself whether something has changed.
 build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with its pages and browser assets
