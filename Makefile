@@ -5,6 +5,8 @@ SHELL := /bin/sh
 export CGO_ENABLED = 0
 # Under load the slowest package takes half of it.
 TEST_TIMEOUT := 30m
+# The linter has a module of its own, so that its needs are none of the program's.
+GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 
 VIEWS := $(shell find views -name '*.templ')
@@ -35,10 +37,10 @@ test-fast: test-tools build ## run the tests that take no more than a minute tog
 race: test-tools build ## run the tests under the race detector, all but those of the browser
 	CGO_ENABLED=1 go test -short -race -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
 
-check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of generated files
+check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files
 	@unformatted=$$(gofmt -l cmd internal migrations static test views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	go vet ./...
-	go tool staticcheck ./...
+	$(GOLANGCI) run
 	go mod tidy -diff
 	@scripts/drift.sh
 

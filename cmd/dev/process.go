@@ -40,7 +40,7 @@ func (d *dev) start(ctx context.Context) (*process, error) {
 	if err := d.pages.writeTexts(d.root, texts); err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(filepath.Join(d.root, binary), "serve")
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(d.root, binary), "serve") // until stop
 	p.cmd.Env = append(d.env, "PORTAL_LISTEN="+address, "TEMPL_DEV_MODE=true", "TEMPL_DEV_MODE_ROOT="+texts)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = d.root, os.Stdout, os.Stderr
 	if err := p.run(); err != nil {
