@@ -5,18 +5,24 @@ SHELL := /bin/sh
 export CGO_ENABLED = 0
 # Under load the slowest package takes half of it.
 TEST_TIMEOUT := 30m
+# The linter has a module of its own, so that its needs are none of the program's.
+GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 
 VIEWS := $(shell find views -name '*.templ')
 ASSET_SOURCES := static/src/app.css static/src/app.js scripts/assets.mjs $(VIEWS)
 
-.PHONY: help demo build test test-fast race check bench mutate generate need-go need-node test-tools
+.PHONY: help demo dev build test test-fast race check bench mutate generate need-go need-node test-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## run the portal with everything around it; flags: make demo ARGS="--listen 127.0.0.1:9090"
 	@exec bin/portal demo $(ARGS)
+
+dev: need-go static/dist/manifest.json ## the demo, anew in the browser within seconds of a change; flags as for demo
+	@mkdir -p tmp/dev && go build -o tmp/dev/dev ./cmd/dev
+	@exec tmp/dev/dev $(ARGS)
 
 # Go knows what it embeds, so it decides itself whether something has changed.
 build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with its pages and browser assets
@@ -31,10 +37,10 @@ test-fast: test-tools build ## run the tests that take no more than a minute tog
 race: test-tools build ## run the tests under the race detector, all but those of the browser
 	CGO_ENABLED=1 go test -short -race -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
 
-check: need-go static/dist/manifest.json ## formatting, vet, linter, drift of generated files
+check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files
 	@unformatted=$$(gofmt -l cmd internal migrations static test views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
 	go vet ./...
-	go tool staticcheck ./...
+	$(GOLANGCI) run
 	go mod tidy -diff
 	@scripts/drift.sh
 

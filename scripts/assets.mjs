@@ -1,12 +1,13 @@
-// Builds static/dist: the CSS, our own script and htmx, each under a name that
-// carries a hash of its content, and manifest.json with those names.
+// Builds static/dist, or the directory that is named: the CSS, our own script and
+// htmx, each under a name that carries a hash of its content, and manifest.json
+// with those names.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const dist = "static/dist";
+const dist = process.argv[2] ?? "static/dist";
 const scratch = join(tmpdir(), `portal-assets-${process.pid}.css`);
 
 execFileSync("node_modules/.bin/tailwindcss", ["--input", "static/src/app.css", "--output", scratch, "--minify"], {

@@ -64,18 +64,16 @@ type Config struct {
 	WebhookHosts   []string      `env:"PORTAL_WEBHOOK_HOSTS"`
 	WebhookPrivate bool          `env:"PORTAL_WEBHOOK_PRIVATE"`
 
-	LogLevel slog.Level `env:"PORTAL_LOG_LEVEL" envDefault:"info"`
-
-	// What follows is not read from the environment; the demo sets it.
-	SyncEvery   time.Duration // between two readings of the inventory
-	SettleEvery time.Duration // between two looks at an effect that is awaited
-	Notice      string        // shown on every page
+	LogLevel    slog.Level    `env:"PORTAL_LOG_LEVEL" envDefault:"info"`
+	SyncEvery   time.Duration `env:"PORTAL_SYNC_EVERY" envDefault:"30s"`   // between two readings of the inventory
+	SettleEvery time.Duration `env:"PORTAL_SETTLE_EVERY" envDefault:"10s"` // between two looks at an effect that is awaited
+	Notice      string        `env:"PORTAL_NOTICE"`                        // shown on every page
 }
 
 // Load reads the configuration of environ, which has the form of os.Environ.
 // The error names every variable that is wrong, one per line.
 func Load(environ []string) (Config, error) {
-	cfg := Config{SyncEvery: 30 * time.Second, SettleEvery: 10 * time.Second}
+	var cfg Config
 	vars := env.ToMap(environ)
 	faults := readFiles(vars)
 	faults = append(faults, parse(&cfg, vars)...)
@@ -206,6 +204,12 @@ func (c Config) validate() (faults []string) {
 	}
 	if c.StepUpMaxAge < time.Minute || c.StepUpMaxAge > time.Hour {
 		add("PORTAL_STEP_UP_MAX_AGE", "must be from 1m to 1h")
+	}
+	if c.SyncEvery < time.Second || c.SyncEvery > time.Minute {
+		add("PORTAL_SYNC_EVERY", "must be from 1s to 1m")
+	}
+	if c.SettleEvery < time.Second || c.SettleEvery > time.Minute {
+		add("PORTAL_SETTLE_EVERY", "must be from 1s to 1m")
 	}
 	for _, proxy := range c.TrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil && net.ParseIP(proxy) == nil {

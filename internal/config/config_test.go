@@ -93,6 +93,17 @@ func TestStepUpMaxAge(t *testing.T) {
 	}
 }
 
+func TestHowOften(t *testing.T) {
+	t.Parallel()
+	for value, ok := range map[string]bool{"1s": true, "1m": true, "999ms": false, "61s": false, "0": false, "-1s": false, "5": false} {
+		for _, name := range []string{"PORTAL_SYNC_EVERY", "PORTAL_SETTLE_EVERY"} {
+			if _, err := config.Load(append([]string{name + "=" + value}, complete...)); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), name) {
+				t.Errorf("%s=%s: %v", name, value, err)
+			}
+		}
+	}
+}
+
 func TestSecretsFromFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "token")

@@ -3,6 +3,7 @@ package doapi_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -184,7 +185,7 @@ func TestEveryOperationMeetsEveryFault(t *testing.T) {
 			w.sim.Inject(f)
 			err := call(t.Context(), w)
 			sent := 1
-			if op.Method == "GET" && (want == "unknown" || want == "rate limited") {
+			if op.Method == http.MethodGet && (want == "unknown" || want == "rate limited") {
 				want, sent = "done", 2
 			}
 			if n := w.sim.CallCount(op.Name) - before; class(err) != want || n != sent {

@@ -246,13 +246,13 @@ func TestProtection(t *testing.T) {
 		t.Run(string(op), func(t *testing.T) {
 			t.Parallel()
 			b := richSetup(t)
-			pending, approved := b.pending(op), portal.Request{}
+			pending := b.pending(op)
 			b.must(b.requests.Withdraw(t.Context(), b.member, pending.Number))
 			b.protect(true)
 			_, err := b.requests.Submit(t.Context(), b.member, cases[op].ask(b))
 			b.wantKind(err, portal.KindDenied, "it is asked for")
 			b.protect(false)
-			approved = b.approved(cases[op])
+			approved := b.approved(cases[op])
 			b.protect(true)
 			approved = b.step(approved)
 			b.want(approved, portal.Stale)

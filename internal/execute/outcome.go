@@ -136,7 +136,7 @@ func (e *Executor) take(ctx context.Context, tx pgx.Tx, r *portal.Request, a ans
 // holdGoing has a pool whose nodes are to go count as it does now until the
 // request has ended.
 func (e *Executor) holdGoing(ctx context.Context, tx pgx.Tx, r portal.Request) error {
-	id := ""
+	var id string
 	switch {
 	case r.Params.DeletePool != nil:
 		id = r.Params.DeletePool.PoolID

@@ -19,6 +19,7 @@ const module = "doksportal/"
 var arrows = map[string]string{
 	"cmd/portal": "internal/audit internal/auth internal/config internal/db internal/demo internal/doapi internal/doapi/dosim internal/events internal/execute " +
 		"internal/inventory internal/notify internal/policy internal/request internal/rulebook internal/store internal/teams internal/web static",
+	"cmd/dev":              "internal/config internal/demo",
 	"internal/portal":      "",
 	"internal/quota":       "internal/portal",
 	"internal/names":       "",
@@ -65,7 +66,7 @@ var only = map[string][]string{
 	"github.com/zitadel/oidc/v3/pkg/op":       {"internal/auth/devidp"},
 	"github.com/coreos/go-oidc/v3/oidc":       {"internal/auth"},
 	"github.com/pressly/goose/v3":             {"internal/db"},
-	"github.com/a-h/templ":                    {"internal/web", "views", "views/ui"},
+	"github.com/a-h/templ":                    {"cmd/dev", "internal/web", "views", "views/ui"},
 	"github.com/alexedwards/scs/v2":           {"internal/auth"},
 	"github.com/wneessen/go-mail":             {"internal/notify"},
 	"github.com/emersion/go-smtp":             {"internal/demo"},

@@ -95,7 +95,7 @@ func (m mutant) try(ctx context.Context, tests []string, run string) (string, er
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	overlay, err := m.overlay(dir)
 	if err != nil {
 		return "", err

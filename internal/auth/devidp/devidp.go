@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"html/template"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -91,7 +90,7 @@ func (i *Issuer) build() error {
 	// Tokens outlive a restart, because what seals them follows from the key.
 	provider, err := op.NewProvider(&op.Config{
 		CryptoKey: sha256.Sum256(i.cfg.Key), CryptoKeyId: keyID, CodeMethodS256: true, AuthMethodPost: true,
-	}, i, op.StaticIssuer(i.cfg.Issuer), op.WithAllowInsecure(), op.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	}, i, op.StaticIssuer(i.cfg.Issuer), op.WithAllowInsecure(), op.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return fmt.Errorf("local issuer: %w", err)
 	}

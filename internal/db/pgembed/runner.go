@@ -2,6 +2,7 @@ package pgembed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -110,12 +111,19 @@ func (r *runner) own(dir string) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == r.owner {
 		return nil
 	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	// The user whose it is now can put links in it meanwhile, which lead nowhere
+	// outside of a root.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	err = fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, r.owner, -1)
+		return root.Lchown(path, r.owner, -1)
 	})
+	return errors.Join(err, root.Close())
 }
 
 func (r *runner) prepare(cmd *exec.Cmd) {

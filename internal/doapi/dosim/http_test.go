@@ -77,7 +77,7 @@ func TestTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _ = resp.Body.Close(); resp.StatusCode != 401 {
+		if _ = resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: %d", header, resp.StatusCode)
 		}
 	}
