@@ -80,6 +80,9 @@ func planCreate(d *portal.Draft) {
 	}
 	d.Plan.Cost.After = specsCost(d.Offer, p.Pools...).Plus(controlPlaneCost(p.HA))
 	d.Plan.Summary = fmt.Sprintf("Create cluster %s in %s with %s.", p.Name, p.Region, nodes(count))
+	if p.Name == "" || p.Region == "" { // not typed yet
+		d.Plan.Summary = fmt.Sprintf("Create a cluster with %s.", nodes(count))
+	}
 	d.Plan.Changes = createChanges(d.Team, *p)
 	d.Plan.Warnings = firewallWarnings(p.Settings.Firewall)
 }
@@ -96,19 +99,14 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 	for _, pool := range p.Pools {
 		changes = append(changes, portal.Change{What: "Pool " + pool.Name, After: specText(pool)})
 	}
-	for _, c := range []portal.Change{
-		{What: "Tags", After: strings.Join(p.Tags, ", ")}, {What: "VPC", After: p.VPC},
-		{What: "Cluster subnet", After: p.ClusterSubnet}, {What: "Service subnet", After: p.ServiceSubnet},
-	} {
-		if c.After != "" {
-			changes = append(changes, c)
-		}
-	}
+	changes = append(changes,
+		portal.Change{What: "Tags", After: strings.Join(p.Tags, ", ")}, portal.Change{What: "VPC", After: p.VPC},
+		portal.Change{What: "Cluster subnet", After: p.ClusterSubnet}, portal.Change{What: "Service subnet", After: p.ServiceSubnet})
 	// What stays at DigitalOcean's default is not worth a line.
 	for _, c := range settingChanges(portal.Settings{SurgeUpgrade: true, Maintenance: portal.Maintenance{Day: "any"}}, p.Settings) {
 		changes = append(changes, portal.Change{What: c.What, After: c.After})
 	}
-	return changes
+	return slices.DeleteFunc(changes, func(c portal.Change) bool { return c.After == "" }) // left empty, or not typed yet
 }
 
 // CreateCall is the body of the call. It adds to what was asked for the tags

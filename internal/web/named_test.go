@@ -16,9 +16,12 @@ func TestApproversByName(t *testing.T) {
 	before := b.pending()
 	owner := b.as("owner")
 	owner.Get("/inbox").WantStatus(http.StatusForbidden)
-	b.propose(strings.Replace(policy.BuiltInText, `require: [{approvals: 1, from: [team, platform]}]
+	p := b.propose(strings.Replace(policy.BuiltInText, `require: [{approvals: 1, from: [team, platform]}]
     reason: A production`, `require: [{approvals: 1, from: [team]}, {approvals: 1, from: ["group:database-owners"]}]
     reason: A production`, 1), "databases")
+	other := admin() // whom others see and decide, two admins decide
+	other.Subject = "another"
+	b.must(b.requests.Rules.Decide(t.Context(), other, p.Version, true))
 	number := b.pending()
 	if got := owner.Get("/inbox").WantStatus(http.StatusOK).Text("[data-testid=to-decide]"); !strings.Contains(got, "#"+number) || strings.Contains(got, "#"+before+"p") {
 		t.Errorf("waiting: %s", got)

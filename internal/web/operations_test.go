@@ -59,7 +59,7 @@ var wrongChanges = map[string][]struct{ field, typed, says string }{
 		{"tags", "k8s", "start with “k8s”"}, {"tags", "a/b", "letters, digits"},
 		{"maintenance_day", "", "not taken away"}, {"maintenance_start", "", "when the maintenance window begins"},
 		{"maintenance_day", "someday", "no day called “someday”"}, {"maintenance_start", "4am", "like 04:00"}, {"maintenance_start", "25:00", "like 04:00"},
-		{"firewall_allowed", "10.0.0.300", "not an IPv4 address"}, {"firewall_allowed", "::1", "no IPv4 address"}, {"firewall_allowed", "10.0.0.0/33", "no IPv4 address"},
+		{"firewall_allowed", "10.0.0.300", "not an IPv4 address"}, {"firewall_allowed", "::1", "not an IPv4 address"}, {"firewall_allowed", "10.0.0.0/33", "not an IPv4 address"},
 		{"expanders", "cheapest", "no expander called “cheapest”"}, {"expanders", "random random", "appears twice"},
 		{"unneeded_time", "soon", "like 10m"}, {"unneeded_time", "-5m", "like 10m"}, {"utilization", "2", "at most 1"}, {"utilization", "NaN", "at most 1"},
 		{"routing_agent", "maybe", "on or off"}, {"justification", "", "Enter a reason"},
@@ -67,12 +67,12 @@ var wrongChanges = map[string][]struct{ field, typed, says string }{
 	"/pools/new": {
 		{"name", "", "Enter a pool name"}, {"name", "ledger-pool", "called “ledger-pool” already"}, {"name", strings.Repeat("a", 56), "56 characters"},
 		{"size", "", "Choose a size"}, {"size", "s-900", "does not offer"}, {"count", "", "number of nodes"}, {"count", "-1", "from 0 to 512"}, {"count", "1000000000", "from 0"},
-		{"count", "99", "too many"}, {"labels", "no-value", "not a valid label"}, {"labels", "-x=1", "no label"}, {"labels", "a=1 a=2", "appears twice"},
+		{"count", "99", "too many"}, {"labels", "no-value", "not a valid label"}, {"labels", "-x=1", "not a valid label"}, {"labels", "a=1 a=2", "appears twice"},
 		{"labels", "k=" + strings.Repeat("v", 64), "not a valid label"}, {"taints", "a=b", "not a valid taint"}, {"taints", "a=b:Never", "effect “Never”"}, {"tags", "env:x", "set by the portal"},
 	},
 	"/upgrade":     {{"version", "", "Choose a version"}, {"version", "1.2.3", "does not offer an upgrade"}, {"version", "1.33.8-do.1", "does not offer"}},
 	"/access":      {{"minutes", "", "from 1 to 60"}, {"minutes", "0", "from 1 to 60"}, {"minutes", "61", "from 1 to 60"}, {"minutes", "10080", "from 1 to 60"}, {"minutes", "x", "from 1"}},
-	"/diagnostics": {{"include_groups", "Not A Name", "not the name of a check"}, {"exclude_checks", "a;b", "no name of a check"}},
+	"/diagnostics": {{"include_groups", "Not A Name", "not the name of a check"}, {"exclude_checks", "a;b", "not the name of a check"}},
 }
 
 func TestWrongChanges(t *testing.T) {
