@@ -233,6 +233,13 @@ func WaitingCount(ctx context.Context, q Querier, limit int) (int, error) {
 	return n, db.Wrap(err)
 }
 
+// Requester returns who asked for a request.
+func Requester(ctx context.Context, q Querier, id string) (portal.Identity, error) {
+	var who portal.Identity
+	err := q.QueryRow(ctx, `SELECT issuer, subject FROM requests WHERE id = $1`, id).Scan(&who.Issuer, &who.Subject)
+	return who, db.Wrap(err)
+}
+
 // UnfinishedAfter returns the ids of requests that are being carried out, or may
 // be at the given time, and whose number is above the given one, with the last
 // number. What hands out a secret waits for its requester.

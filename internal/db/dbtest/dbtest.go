@@ -20,7 +20,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/db/pgembed"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 )
 
 // server starts the test program's Postgres, without the safety that tests do
@@ -36,7 +36,7 @@ var server = sync.OnceValues(func() (*pgembed.Server, error) {
 		return nil, err
 	}
 	started = s
-	return s, db.Migrate(context.Background(), s.URL(), execute.MigrateJobs)
+	return s, db.Migrate(context.Background(), s.URL(), jobs.Migrate)
 })
 
 // started is what Main has to stop.
