@@ -21,6 +21,7 @@ import (
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
+	"doksportal/internal/doapi/budget"
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
@@ -92,9 +93,9 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_BASE_URL: %w", err)
 	}
-	budget, access := store.NewBudget(pool, "main", time.Now), store.NewBudget(pool, "access", time.Now)
+	calls, access := budget.New(pool, "main", time.Now), budget.New(pool, "access", time.Now)
 	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal(), doapi.AccessToken(cfg.DOAccessToken.Reveal()),
-		doapi.Limits(budget, access))
+		doapi.Limits(calls, access))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		}},
 		{Name: "mail", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunMail},
 		{Name: "webhooks", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunHooks},
-		{Name: "budget", Every: time.Hour, Run: budget.Sweep},
+		{Name: "budget", Every: time.Hour, Run: calls.Sweep},
 		{Name: "access budget", Every: time.Hour, Run: access.Sweep},
 		{Name: "old notifications", Every: time.Hour, Run: notifier.Sweep},
 		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, time.Now()) }},
