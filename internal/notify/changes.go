@@ -4,9 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
-	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -25,14 +22,8 @@ func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n Noti
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Query(ctx, readerColumns+`WHERE groups && @groups AND groups_at > @since AND NOT (issuer = @issuer AND subject = @subject)
-		ORDER BY issuer, subject`, pgx.NamedArgs{"groups": groups, "since": s.Now().Add(-portal.KnownFor),
-		"issuer": n.Actor.Issuer, "subject": n.Actor.Subject})
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	readers, err := pgx.CollectRows(rows, s.scanReader)
-	return readers, db.Wrap(err)
+	list, err := store.RecipientsBut(ctx, q, groups, n.Actor.Identity, s.Now().Add(-portal.KnownFor))
+	return s.allKnown(list), err
 }
 
 // groupsToTell are the groups whose people are told of a change.

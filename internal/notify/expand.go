@@ -156,25 +156,24 @@ type reader struct {
 // wants reports whether the reader wants to be told of the topic by e-mail.
 func (p reader) wants(o portal.Topic) bool { return !p.off && !slices.Contains(p.muted, o) }
 
-const readerColumns = `SELECT issuer, subject, name, email, groups, coalesce(off, false), coalesce(muted, '{}')
-	FROM people LEFT JOIN mail_choices USING (issuer, subject) `
+// known is a reader as the store knows them.
+func (s *Service) known(p store.Recipient) reader {
+	roles := portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup}.Of(p.Groups)
+	return reader{portal.Actor{Identity: p.Identity, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: roles}, p.Off, p.Muted}
+}
 
-func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
-	var p reader
-	err := row.Scan(&p.Issuer, &p.Subject, &p.Name, &p.Email, &p.Groups, &p.off, &p.muted)
-	p.Roles = portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup}.Of(p.Groups)
-	return p, err
+func (s *Service) allKnown(list []store.Recipient) []reader {
+	readers := make([]reader, len(list))
+	for i, p := range list {
+		readers[i] = s.known(p)
+	}
+	return readers
 }
 
 // concerned are the people whom the notification concerns.
 func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Topic, n Notification, r portal.Request) ([]reader, error) {
-	rows, err := tx.Query(ctx, readerColumns+`WHERE (groups && $1 OR (issuer = $2 AND subject = $3)) AND groups_at > $4 ORDER BY issuer, subject`,
-		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject, s.Now().Add(-portal.KnownFor))
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	people, err := pgx.CollectRows(rows, s.scanReader)
-	return slices.DeleteFunc(people, func(p reader) bool { return !concerns(o, n.Actor, r, p.Actor) }), db.Wrap(err)
+	list, err := store.RecipientsAnd(ctx, tx, append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Identity, s.Now().Add(-portal.KnownFor))
+	return slices.DeleteFunc(s.allKnown(list), func(p reader) bool { return !concerns(o, n.Actor, r, p.Actor) }), err
 }
 
 // concerns reports whether what actor did to a request is a's business.

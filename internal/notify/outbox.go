@@ -96,12 +96,8 @@ func (s *Service) situation(ctx context.Context, d claimed) (Notification, porta
 
 // reader returns a person as they are known now.
 func (s *Service) reader(ctx context.Context, q store.Querier, id portal.Identity) (reader, error) {
-	rows, err := q.Query(ctx, readerColumns+`WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
-	if err != nil {
-		return reader{}, db.Wrap(err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, s.scanReader)
-	return p, db.Wrap(err)
+	p, err := store.RecipientByIdentity(ctx, q, id)
+	return s.known(p), err
 }
 
 // Sweep removes notifications that nobody looks at any more. A task calls it.

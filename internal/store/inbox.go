@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,31 +74,5 @@ func OpenOn(ctx context.Context, q Querier, clusterIDs []string, except string) 
 		return nil, db.Wrap(err)
 	}
 	list, err := pgx.CollectRows(rows, scanRequest)
-	return list, db.Wrap(err)
-}
-
-// GroupsOfOthers returns, for each person but one who is known to be in one of
-// the groups since the given time, all groups that they are in.
-func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.Identity, since time.Time) ([][]string, error) {
-	const enough = 1000 // people, to tell whether there are any
-	rows, err := q.Query(ctx, `SELECT groups FROM people WHERE groups && $1 AND NOT (issuer = $2 AND subject = $3) AND groups_at > $5 LIMIT $4`,
-		notNil(groups), but.Issuer, but.Subject, enough, since)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
-	return list, db.Wrap(err)
-}
-
-// KnownGroups returns those of the groups that a team has or that anybody is
-// known to be in.
-func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, error) {
-	rows, err := q.Query(ctx, `SELECT DISTINCT asked.of FROM unnest($1::text[]) asked (of)
-		WHERE EXISTS (SELECT FROM people WHERE groups @> ARRAY[asked.of])
-			OR EXISTS (SELECT FROM teams WHERE asked.of IN (member_group, approver_group))`, notNil(groups))
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return list, db.Wrap(err)
 }

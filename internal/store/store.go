@@ -5,19 +5,13 @@
 package store
 
 import (
-	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"doksportal/internal/db"
 )
 
-// Querier reads: a pool, or a transaction that must see its own writes.
-type Querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
+// Querier is db.Querier.
+type Querier = db.Querier
 
 // fromNull returns the zero time for SQL's NULL.
 func fromNull(t *time.Time) time.Time {

@@ -36,7 +36,7 @@ var arrows = map[string]string{
 	"internal/doapi/budget": "internal/db",
 	"internal/doapi/dosim":  "",
 	"internal/config":       "",
-	"internal/auth":         "internal/audit internal/db internal/names internal/portal internal/seal",
+	"internal/auth":         "internal/audit internal/db internal/names internal/portal internal/seal internal/store",
 	"internal/auth/devidp":  "",
 	"internal/teams":        "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/store",
 	"internal/notify":       "internal/audit internal/db internal/portal internal/seal internal/store",
