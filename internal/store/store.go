@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"doksportal/internal/db"
+	"doksportal/internal/portal"
 )
 
 // Querier is db.Querier.
@@ -19,4 +20,24 @@ func fromNull(t *time.Time) time.Time {
 		return time.Time{}
 	}
 	return *t
+}
+
+// named gives an error of KindNotFound better words.
+func named(err error, notFound string) error {
+	if err != nil && portal.KindOf(err) == portal.KindNotFound {
+		return portal.E(portal.KindNotFound, notFound, err)
+	}
+	return err
+}
+
+func person(issuer, subject, name string) portal.Person {
+	return portal.Person{Identity: portal.Identity{Issuer: issuer, Subject: subject}, Name: name}
+}
+
+// notNil is for columns that have an empty list and no NULL.
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }
