@@ -4,15 +4,31 @@ import (
 	"context"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
 
-// notificationColumns are what fields reads.
-const notificationColumns = `kind, coalesce(request_id::text, ''), coalesce(team_id::text, ''), cluster_id, issuer, subject, actor_name, summary, at`
+// notificationColumns are what readNotification reads.
+const notificationColumns = `id, kind, coalesce(request_id::text, '') AS request_id, coalesce(team_id::text, '') AS team_id,
+	cluster_id, issuer, subject, actor_name AS name, summary, at`
 
-func (n *Notification) fields() []any {
-	return []any{&n.Kind, &n.RequestID, &n.TeamID, &n.ClusterID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At}
+// kept is a notification that has been written down.
+type kept struct {
+	id string
+	Notification
+}
+
+func readNotification(row pgx.CollectableRow) (kept, error) {
+	type notification struct {
+		ID string
+		Notification
+		portal.Person
+	}
+	r, err := pgx.RowToStructByNameLax[notification](row)
+	r.Actor = r.Person
+	return kept{r.ID, r.Notification}, err
 }
 
 // concernedByChange are the admins and the people of the team that a change of
