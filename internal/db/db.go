@@ -1,6 +1,7 @@
 // Package db connects to Postgres, brings its schema up to date, runs
 // transactions and turns Postgres' errors into kinds that people can act on.
-// It knows none of the tables: the SQL is in store, audit, auth and notify.
+// It knows none of the tables: the SQL is in store and, for tables of their own, in
+// audit, auth, notify and doapi/budget.
 package db
 
 import (
