@@ -346,7 +346,7 @@ CREATE TABLE channels (
     team_id    uuid REFERENCES teams (id),
     issuer     text NOT NULL DEFAULT '',
     subject    text NOT NULL DEFAULT '',
-    kind       text NOT NULL CHECK (kind IN ('mail', 'slack', 'webhook')),
+    kind       text NOT NULL,
     label      text NOT NULL,
     target     bytea NOT NULL,
     topics     text[] NOT NULL,

@@ -59,7 +59,7 @@ func Teams(p TeamsPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Teams) == 0 {
-				templ_7745c5c3_Err = ui.Empty("No team yet. Create the first one: without a team nobody can ask for anything.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("No teams yet. Create the first one: without a team, nobody can request anything.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -289,7 +289,7 @@ func Team(p TeamPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.New {
-				templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "slug", Label: "Short name", Help: "Small letters, digits and hyphens. It cannot be changed later.", Fault: fault(p.Faults, "slug")}, p.Form.Slug, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "slug", Label: "Short name", Help: "Lowercase letters, digits and hyphens. It cannot be changed later.", Fault: fault(p.Faults, "slug")}, p.Form.Slug, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -298,19 +298,19 @@ func Team(p TeamPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "member_group", Label: "Group of the members", Help: "As the identity provider names it.", Fault: fault(p.Faults, "member_group")}, p.Form.MemberGroup, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "member_group", Label: "Member group", Help: "Its name at the identity provider.", Fault: fault(p.Faults, "member_group")}, p.Form.MemberGroup, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "approver_group", Label: "Group of the approvers", Fault: fault(p.Faults, "approver_group")}, p.Form.ApproverGroup, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "approver_group", Label: "Approver group", Fault: fault(p.Faults, "approver_group")}, p.Form.ApproverGroup, templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "nodes", Label: "Nodes in all", Help: "Whatever gives somebody more than they have takes effect once a second admin accepts it.", Fault: fault(p.Faults, "nodes")}, p.Form.Nodes, templ.Attributes{"inputmode": "numeric"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "nodes", Label: "Total nodes", Help: "Anything that gives someone more than they have takes effect once a second admin accepts it.", Fault: fault(p.Faults, "nodes")}, p.Form.Nodes, templ.Attributes{"inputmode": "numeric"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Textarea(ui.FieldProps{Name: "sizes", Label: "Nodes of each size", Help: "One a line, like “s-2vcpu-4gb 8”. Sizes that are not listed may not be used.", Fault: fault(p.Faults, "sizes")}, p.Form.Sizes).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Textarea(ui.FieldProps{Name: "sizes", Label: "Nodes per size", Help: "One per line, like “s-2vcpu-4gb 8”. Sizes that are not listed cannot be used.", Fault: fault(p.Faults, "sizes")}, p.Form.Sizes).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

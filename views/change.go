@@ -15,6 +15,9 @@ func field(p ChangePage, name, label, help string) ui.FieldProps {
 	return ui.FieldProps{Name: name, Label: label, Help: help, Fault: fault(p.Faults, name)}
 }
 
+// haHelp says what high availability is and costs.
+var haHelp = "of the control plane; " + monthly(portal.HAMonthlyCents) + ", cannot be switched off again"
+
 func anyFault(faults []portal.FieldError, names ...string) bool {
 	return slices.ContainsFunc(faults, func(f portal.FieldError) bool { return slices.Contains(names, f.Field) })
 }
@@ -40,13 +43,13 @@ func planTrigger(op portal.OperationID) string {
 func submitLabel(op portal.OperationID) string {
 	switch {
 	case op == portal.RecycleNodePool:
-		return "Ask for new nodes"
+		return "Request recycling"
 	case op.Risk() == portal.RiskDestructive, op.Risk() == portal.RiskDangerous:
-		return "Ask for the deletion"
+		return "Request deletion"
 	case op.Risk() == portal.RiskDiagnostic:
-		return "Run it"
+		return "Run clusterlint"
 	}
-	return "Ask for it"
+	return "Submit request"
 }
 
 func submitColour(op portal.OperationID) string {
@@ -59,11 +62,11 @@ func submitColour(op portal.OperationID) string {
 func whyLabel(op portal.OperationID) string {
 	switch {
 	case op.Deletes():
-		return "Why should it go?"
+		return "Reason"
 	case op.Risk() == portal.RiskDiagnostic:
-		return "Why? (optional)"
+		return "Reason (optional)"
 	}
-	return "Why do you need it?"
+	return "Reason"
 }
 
 // lifetimes are how long access may last, the usual first.
@@ -73,11 +76,7 @@ func lifetimes(longest time.Duration) []ui.OptionGroup {
 		if d > longest {
 			continue
 		}
-		label := fmt.Sprintf("%d minutes", int(d.Minutes()))
-		if d >= time.Hour {
-			label = count(int(d.Hours()), "hour", "hours")
-		}
-		g.Options = append(g.Options, ui.Option{Value: strconv.Itoa(int(d.Minutes())), Label: label})
+		g.Options = append(g.Options, ui.Option{Value: strconv.Itoa(int(d.Minutes())), Label: portal.DurationText(d)})
 	}
 	return []ui.OptionGroup{g}
 }
@@ -150,11 +149,5 @@ func sizeLabel(s portal.Size) string {
 	if s.VCPUs == 0 {
 		return s.Slug
 	}
-	return fmt.Sprintf("%s: %d vCPU, %d GiB, $%d a month", s.Slug, s.VCPUs, s.MemoryMiB/1024, s.MonthlyCents/100)
+	return fmt.Sprintf("%s: %d vCPU, %d GiB, %s", s.Slug, s.VCPUs, s.MemoryMiB/1024, monthly(s.MonthlyCents))
 }
-
-// settingFields are the fields of the settings that stand in the form's second
-// part.
-var settingFields = []string{"maintenance_day", "maintenance_start", "firewall_allowed", "expanders", "unneeded_time", "utilization",
-	"routing_agent", "amd_gpu_device_plugin", "amd_gpu_device_metrics_exporter_plugin", "nvidia_gpu_device_plugin", "rdma_shared_dev_plugin",
-	"vpc_uuid", "cluster_subnet", "service_subnet"}

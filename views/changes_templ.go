@@ -59,7 +59,7 @@ func Changes(p ChangesPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Changes</h1><p class=\"muted mt-1\">What gives somebody more than they have takes two admins: one proposes it, another who gains nothing by it accepts it.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Changes</h1><p class=\"muted mt-1\">A change that gives someone more than they have needs two admins: one proposes it, and another, who gains nothing from it, accepts it.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -349,11 +349,11 @@ func adminChange(p ChangesPage, c portal.AdminChange) templ.Component {
 func notAcceptable(p ChangesPage, c portal.AdminChange, labels portal.GroupLabels) string {
 	switch group := c.Benefits(p.Actor); {
 	case !c.Open(p.Now):
-		return "It has expired and can only be dropped."
+		return "It has expired and can only be discarded."
 	case c.Author.Identity == p.Actor.Identity:
 		return "You proposed this; another admin has to accept it."
 	case group != "":
-		return "You gain something by this as a member of group " + labels.Of(group) + "; another admin has to accept it."
+		return "You would gain from this as a member of group " + labels.Of(group) + "; another admin has to accept it."
 	}
 	return ""
 }

@@ -464,11 +464,11 @@ func clusterFacts(c portal.Cluster) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fact("Network of the pods", c.Details.ClusterSubnet).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fact("Cluster subnet", c.Details.ClusterSubnet).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fact("Network of the services", c.Details.ServiceSubnet).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fact("Service subnet", c.Details.ServiceSubnet).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1275,7 +1275,7 @@ func Activity(p ClusterPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Requests) == 0 {
-				templ_7745c5c3_Err = ui.Empty("Nobody has asked for anything yet.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("No requests yet.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -91,7 +91,7 @@ func decisions(p RequestPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var3 templ.SafeURL
-			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(requestPath(p.Request.Number) + "/collect"))
+			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(RequestPath(p.Request.Number) + "/collect"))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/decisions.templ`, Line: 28, Col: 89}
 			}
@@ -99,13 +99,13 @@ func decisions(p RequestPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" data-download><button class=\"btn btn-primary btn-sm\" data-testid=\"collect\">Collect it now</button><p class=\"muted mt-1\">Once only. The portal keeps no copy.</p></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" data-download><button class=\"btn btn-primary btn-sm\" data-testid=\"collect\">Collect now</button><p class=\"muted mt-1\">You can collect it once. The portal keeps no copy.</p></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if p.CanStop {
-			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "stop", field: "stop_reason", label: "Stop it", help: "Needs a reason. The requester can have it asked for anew.", colour: "btn-outline"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "stop", field: "stop_reason", label: "Stop request", help: "A reason is required. The requester can plan it again.", colour: "btn-outline"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -125,7 +125,7 @@ func decisions(p RequestPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "break-glass", field: "break_glass_reason", label: "Carry it out without approvals", help: "Why it cannot wait. Everybody concerned is told, and somebody else has to review it afterwards.", colour: "btn-error"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "break-glass", field: "break_glass_reason", label: "Run without approvals", help: "Say why it cannot wait. Everyone involved is notified, and someone else has to review it afterwards.", colour: "btn-error"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -135,7 +135,7 @@ func decisions(p RequestPage) templ.Component {
 			}
 		}
 		if p.CanReviewBreakGlass {
-			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "break-glass-review", field: "break_glass_comment", label: "Review this break-glass", help: "What you found about doing without the approvals.", colour: "btn-primary"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "break-glass-review", field: "break_glass_comment", label: "Review this break-glass", help: "What you found about running it without approvals.", colour: "btn-primary"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -146,7 +146,7 @@ func decisions(p RequestPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var4 templ.SafeURL
-			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(requestPath(p.Request.Number) + "/withdraw"))
+			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(RequestPath(p.Request.Number) + "/withdraw"))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/decisions.templ`, Line: 48, Col: 90}
 			}
@@ -600,7 +600,7 @@ func reviewForm(p RequestPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var25 templ.SafeURL
-		templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(requestPath(p.Request.Number) + "/review"))
+		templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(RequestPath(p.Request.Number) + "/review"))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/decisions.templ`, Line: 133, Col: 86}
 		}
@@ -625,7 +625,7 @@ func reviewForm(p RequestPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Textarea(ui.FieldProps{Name: "comment", Label: "Comment", Help: "Needed to reject, or to ask for changes.", Fault: fault(p.Faults, "comment")}, p.Typed.Typed("comment")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Textarea(ui.FieldProps{Name: "comment", Label: "Comment", Help: "Required to reject or to request changes.", Fault: fault(p.Faults, "comment")}, p.Typed.Typed("comment")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -664,7 +664,7 @@ func reviewForm(p RequestPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "</button> <button class=\"btn btn-outline\" name=\"decision\" value=\"changes\" data-testid=\"changes\">Ask for changes</button> <button class=\"btn btn-outline\" name=\"decision\" value=\"reject\" data-testid=\"reject\">Reject</button></div></form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "</button> <button class=\"btn btn-outline\" name=\"decision\" value=\"changes\" data-testid=\"changes\">Request changes</button> <button class=\"btn btn-outline\" name=\"decision\" value=\"reject\" data-testid=\"reject\">Reject</button></div></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -703,7 +703,7 @@ func reasonForm(p RequestPage, f reasonProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var31 templ.SafeURL
-		templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(requestPath(p.Request.Number) + "/" + f.action))
+		templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(RequestPath(p.Request.Number) + "/" + f.action))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/decisions.templ`, Line: 150, Col: 91}
 		}

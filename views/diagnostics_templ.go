@@ -20,7 +20,7 @@ import (
 type DiagnosticsPage struct {
 	Page
 	Tabs
-	Form          ChangePage // to run clusterlint anew; its zero value when the reader may not
+	Form          ChangePage // to run clusterlint again; its zero value when the reader may not
 	Run           portal.LintRun
 	Severity      string // that findings are narrowed to
 	Past          []portal.Request
@@ -471,7 +471,7 @@ func pastRuns(p DiagnosticsPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var19 templ.SafeURL
-			templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(requestPath(r.Number)))
+			templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(RequestPath(r.Number)))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/diagnostics.templ`, Line: 121, Col: 111}
 			}

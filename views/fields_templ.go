@@ -40,7 +40,7 @@ func createFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "name", "Name", "Small letters, digits and hyphens, at most 63."), p.Draft.Form.Typed("name"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "name", "Name", "Lowercase letters, digits and hyphens, at most 63."), p.Draft.Form.Typed("name"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -56,7 +56,7 @@ func createFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Check("ha", "High availability", "of the control plane; $40 a month, cannot be switched off again", p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Check("ha", "High availability", haHelp, p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -151,7 +151,7 @@ func createFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if anyFault(p.Faults, settingFields...) {
+		if p.MoreOpen {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, " open")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -169,15 +169,15 @@ func createFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "vpc_uuid", "VPC", "Its id; the region's default otherwise."), p.Draft.Form.Typed("vpc_uuid"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "vpc_uuid", "VPC", "A VPC's ID; the region's default VPC if empty."), p.Draft.Form.Typed("vpc_uuid"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "cluster_subnet", "Network of the pods", "Like 10.244.0.0/16."), p.Draft.Form.Typed("cluster_subnet"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "cluster_subnet", "Cluster subnet", "Like 10.244.0.0/16."), p.Draft.Form.Typed("cluster_subnet"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "service_subnet", "Network of the services", "Like 10.245.0.0/16."), p.Draft.Form.Typed("service_subnet"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "service_subnet", "Service subnet", "Like 10.245.0.0/16."), p.Draft.Form.Typed("service_subnet"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -210,7 +210,7 @@ func updateFields(p ChangePage) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = ui.Input(field(p, "name", "Name", "Small letters, digits and hyphens, at most 63."), p.Draft.Form.Typed("name"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "name", "Name", "Lowercase letters, digits and hyphens, at most 63."), p.Draft.Form.Typed("name"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -224,7 +224,7 @@ func updateFields(p ChangePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = ui.Check("ha", "High availability", "of the control plane; $40 a month, cannot be switched off again", p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Check("ha", "High availability", haHelp, p.Draft.Form.On("ha")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -282,11 +282,11 @@ func settingsFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Check("firewall", "Let only these addresses reach the cluster's API", "", p.Draft.Form.On("firewall")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Check("firewall", "Only allow these addresses to reach the cluster's API", "", p.Draft.Form.On("firewall")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Textarea(field(p, "firewall_allowed", "Allowed addresses", "IPv4 addresses or networks, one a line."), p.Draft.Form.Typed("firewall_allowed")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Textarea(field(p, "firewall_allowed", "Allowed addresses", "IPv4 addresses or networks, one per line."), p.Draft.Form.Typed("firewall_allowed")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -294,11 +294,11 @@ func settingsFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "expanders", "Expanders", "Of random, priority, least_waste, in order."), p.Draft.Form.Typed("expanders"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "expanders", "Expanders", "In order of preference: random, priority, least_waste."), p.Draft.Form.Typed("expanders"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, "unneeded_time", "Scale-down unneeded time", "How long a node is unneeded before it is removed, like 10m."), p.Draft.Form.Typed("unneeded_time"), nil).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, "unneeded_time", "Scale-down unneeded time", "How long a node must be unneeded before it is removed, like 10m."), p.Draft.Form.Typed("unneeded_time"), nil).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -425,11 +425,11 @@ func poolFields(p ChangePage, prefix string, isNew bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Textarea(field(p, prefix+"labels", "Labels", "Like tier=web, one a line."), p.Draft.Form.Typed(prefix+"labels")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Textarea(field(p, prefix+"labels", "Labels", "Like tier=web, one per line."), p.Draft.Form.Typed(prefix+"labels")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Textarea(field(p, prefix+"taints", "Taints", "Like gpu=yes:NoSchedule, one a line."), p.Draft.Form.Typed(prefix+"taints")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Textarea(field(p, prefix+"taints", "Taints", "Like gpu=yes:NoSchedule, one per line."), p.Draft.Form.Typed(prefix+"taints")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

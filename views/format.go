@@ -28,14 +28,6 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
-// span says how long something lasts.
-func span(d time.Duration) string {
-	if d%time.Minute == 0 {
-		return count(int(d.Minutes()), "minute", "minutes")
-	}
-	return count(int(d.Seconds()), "second", "seconds")
-}
-
 // money shows USD cents a month with their sign.
 func money(cents int64) string {
 	sign := ""
@@ -44,6 +36,9 @@ func money(cents int64) string {
 	}
 	return fmt.Sprintf("%s$%d.%02d", sign, cents/100, cents%100)
 }
+
+// monthly shows a list price, which is one of whole dollars.
+func monthly(cents int64) string { return fmt.Sprintf("$%d a month", cents/100) }
 
 // count shows a number with its noun.
 func count(n int, one, many string) string {
@@ -112,5 +107,5 @@ func short(digest string) string {
 // clusterPath is the page of a cluster.
 func clusterPath(id string) string { return "/clusters/" + id }
 
-// requestPath is the page of a request.
-func requestPath(number int64) string { return "/requests/" + strconv.FormatInt(number, 10) }
+// RequestPath is the page of a request.
+func RequestPath(number int64) string { return "/requests/" + strconv.FormatInt(number, 10) }

@@ -18,7 +18,7 @@ type InboxPage struct {
 	Page
 	ToDecide []portal.Request // by an approval of the reader's
 	ToReview []portal.Request // that were carried out without approvals
-	ToAct    []portal.Request // of the reader's own, to be collected or planned anew
+	ToAct    []portal.Request // of the reader's own, to be collected or planned again
 	Mine     []portal.Request
 	Decided  []portal.Request // by the reader, newest first
 }
@@ -80,7 +80,7 @@ func Inbox(p InboxPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.ToAct) > 0 {
-				templ_7745c5c3_Err = inboxSection("to-act", "Yours, waiting for you to collect it or to have it planned anew", p.ToAct, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = inboxSection("to-act", "Your requests that wait for you: to be collected, or planned again", p.ToAct, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -89,7 +89,7 @@ func Inbox(p InboxPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = inboxSection("mine", "What you asked for", p.Mine, "You have not asked for anything yet.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = inboxSection("mine", "Your requests", p.Mine, "You have no requests yet.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -97,7 +97,7 @@ func Inbox(p InboxPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = inboxSection("decided", "What you decided", p.Decided, "You have not decided on anything yet.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = inboxSection("decided", "What you decided", p.Decided, "You have made no decisions yet.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -235,7 +235,7 @@ func topBar(p Page) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<div class=\"ml-auto flex items-center gap-3\"><div class=\"join\" role=\"group\" aria-label=\"Colours\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<div class=\"ml-auto flex items-center gap-3\"><div class=\"join\" role=\"group\" aria-label=\"Theme\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -580,7 +580,7 @@ func navLink(p Page, href, label string) templ.Component {
 }
 
 // live keeps one stream of announcements open. One about the page's topics
-// fetches the page anew and merges what differs; one about the inbox fetches its
+// fetches the page again and merges what differs; one about the inbox fetches its
 // count. A tab that nobody sees lets go of it, see app.js.
 func live(p Page) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {

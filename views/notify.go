@@ -7,19 +7,6 @@ import (
 	"doksportal/internal/portal"
 )
 
-// kindHelp says more about a kind of channel.
-func kindHelp(k portal.ChannelKind) string {
-	switch k {
-	case portal.ChannelMail:
-		return "to an address of the team"
-	case portal.ChannelSlack:
-		return "or what takes the same incoming webhooks"
-	case portal.ChannelWebhook:
-		return "JSON, signed by the standard-webhooks specification"
-	}
-	return ""
-}
-
 func hasTopic(list []portal.Topic, o portal.Topic) bool { return slices.Contains(list, o) }
 
 // topicTitles names topics, in short when it is all of them.

@@ -41,9 +41,10 @@ type PolicyWaiting struct {
 type PolicyCheck struct {
 	Faults      []PolicyFault
 	Relaxations []string
+	Newcomers   []string // who decide on what they did not decide on
 	Stops       []string // what it denies altogether
 	Cut         bool     // there was no time to try it on more requests
-	Waiting     int      // requests that would have to be planned anew
+	Waiting     int      // requests that would have to be planned again
 	Requests    int      // that it was tried on
 	Unknown     int      // of them, those that could not be judged again
 	Counts      []PolicyCount

@@ -17,7 +17,7 @@ type demoCmd struct {
 	Simulator string `default:"127.0.0.1:8081" help:"Address of the simulated DigitalOcean."`
 	Issuer    string `default:"127.0.0.1:8082" help:"Address of the local sign-in, and of the mails that the portal sends."`
 	Data      string `help:"Directory of the data; by default under the user's state directory."`
-	Fresh     bool   `help:"Begin anew, without the data of earlier runs."`
+	Fresh     bool   `help:"Begin again, without the data of earlier runs."`
 
 	StepUpMaxAge time.Duration `default:"5m" help:"How old a sign-in may be to approve, to destroy and to get access."`
 

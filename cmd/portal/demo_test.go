@@ -72,7 +72,7 @@ func (d demoSite) postmaster(t *testing.T) int {
 
 func alive(pid int) bool { return pid != 0 && syscall.Kill(pid, 0) == nil }
 
-// TestDemo starts it, stops it, starts it again, kills it, and starts it anew.
+// TestDemo starts it, stops it, starts it again, kills it, and starts it again.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	d := newDemo(t)

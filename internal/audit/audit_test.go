@@ -248,7 +248,7 @@ func TestSearch(t *testing.T) {
 		}
 	}
 	for _, f := range []portal.EventFilter{{TeamID: "payments", Limit: 1}, {Before: "yesterday", Limit: 1}} {
-		if _, err := audit.Search(t.Context(), b.pool, f); portal.KindOf(err) != portal.KindNotFound {
+		if _, err := audit.Search(t.Context(), b.pool, f); !portal.Is(err, portal.KindNotFound) {
 			t.Errorf("%+v: %v, want that there is no such thing", f, err)
 		}
 	}

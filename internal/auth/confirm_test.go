@@ -56,7 +56,7 @@ func TestConfirm(t *testing.T) {
 		t.Errorf("confirmed as %+v", actor)
 	}
 	_, _, err := b.auth.Confirm(context.Background(), portal.Identity{Issuer: b.issuer, Subject: "nobody"})
-	if portal.KindOf(err) != portal.KindNotFound {
+	if !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("a stranger: %v", err)
 	}
 }

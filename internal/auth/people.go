@@ -16,7 +16,7 @@ type person struct {
 	actor    portal.Actor
 	groupsAt time.Time
 	problem  string // with the groups, in plain words
-	askable  bool   // there are tokens to ask about them anew
+	askable  bool   // there are tokens to ask about them again
 }
 
 // Current returns a person as the provider last described them, and when that
@@ -26,7 +26,7 @@ func (a *Auth) Current(ctx context.Context, id portal.Identity) (portal.Actor, t
 	return who.actor, who.groupsAt, err
 }
 
-// Confirm is Current after the provider was asked anew, if the last answer is
+// Confirm is Current after the provider was asked again, if the last answer is
 // old. It needs neither a session nor a browser, but the tokens of the person's
 // last sign-in. When the provider cannot be asked, or no longer vouches for the
 // person, the answer stays as old as it is.

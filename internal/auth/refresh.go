@@ -29,7 +29,7 @@ var (
 	errAway = errors.New("the identity provider failed a moment ago and is left alone")
 )
 
-// refresh has the provider asked anew about a person. Readers wait for it, so a
+// refresh has the provider asked again about a person. Readers wait for it, so a
 // provider that has just failed is not asked again at once. It returns errEnded
 // when the person's sessions are over.
 func (a *Auth) refresh(ctx context.Context, who person) error {

@@ -155,7 +155,7 @@ var unknownPerson = portal.Person{Identity: portal.Identity{Issuer: portal.Syste
 // refuse records that a sign-in failed, and returns what to tell its browser.
 // A provider that is away has refused nobody.
 func (a *Auth) refuse(ctx context.Context, why error) error {
-	if portal.KindOf(why) == portal.KindUnavailable {
+	if portal.Is(why, portal.KindUnavailable) {
 		return why
 	}
 	err := db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {

@@ -49,7 +49,7 @@ func TestCurrentOfAStranger(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "http://127.0.0.1:1")
 	_, _, err := b.auth.Current(context.Background(), portal.Identity{Issuer: b.issuer, Subject: "nobody"})
-	if portal.KindOf(err) != portal.KindNotFound {
+	if !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("got %v", err)
 	}
 }

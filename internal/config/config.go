@@ -73,7 +73,7 @@ type Config struct {
 }
 
 // Load reads the configuration of environ, which has the form of os.Environ.
-// The error names every variable that is wrong, one a line.
+// The error names every variable that is wrong, one per line.
 func Load(environ []string) (Config, error) {
 	cfg := Config{SyncEvery: 30 * time.Second, SettleEvery: 10 * time.Second}
 	vars := env.ToMap(environ)

@@ -42,7 +42,7 @@ func TestWaitsHaveABound(t *testing.T) {
 		"WithTx":   func(ctx context.Context) error { return db.WithTx(ctx, pool, func(pgx.Tx) error { return nil }) },
 	} {
 		failure, cancel := context.WithTimeout(t.Context(), time.Minute)
-		if err := db.Wrap(use(failure)); portal.KindOf(err) != portal.KindUnavailable || failure.Err() != nil {
+		if err := db.Wrap(use(failure)); !portal.Is(err, portal.KindUnavailable) || failure.Err() != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		cancel()
@@ -72,7 +72,7 @@ func TestLocksHaveABound(t *testing.T) {
 	failure, cancel := context.WithTimeout(t.Context(), 25*time.Second) // less than statement_timeout
 	defer cancel()
 	err = db.Wrap(pool.QueryRow(failure, "SELECT count(*) FROM teams").Scan(new(int)))
-	if portal.KindOf(err) != portal.KindUnavailable || failure.Err() != nil {
+	if !portal.Is(err, portal.KindUnavailable) || failure.Err() != nil {
 		t.Errorf("%v", err)
 	}
 }

@@ -117,42 +117,53 @@ const readOnly = "25006"
 
 const unavailable = "the portal's database does not answer; try again in a moment"
 
-// Wrap gives an error of Postgres the kind that people can act on. Errors that
-// have a kind, and those that people can do nothing about, stay as they are.
-func Wrap(err error) error {
+// Wrap gives an error of Postgres the kind that people can act on, and says
+// where it came up. Errors that have a kind stay as they are; those that people
+// can do nothing about only get their place.
+func Wrap(err error) error { return wrap(err) }
+
+// wrap is Wrap for functions of this package: where it came up is whoever calls
+// them.
+func wrap(err error) error {
 	if err == nil || portal.KindOf(err) != portal.KindUnknown {
 		return err
 	}
+	site := portal.Site(2)
+	if kind, message := kindOf(err); kind != portal.KindUnknown {
+		return &portal.Error{Kind: kind, Message: message, Err: err, Site: site}
+	}
+	return fmt.Errorf("%s: %w", site, err)
+}
+
+// kindOf goes by SQLSTATE where Postgres has answered. See "PostgreSQL Error
+// Codes" in its manual.
+func kindOf(err error) (portal.Kind, string) {
 	var pgErr *pgconn.PgError
 	var netErr net.Error
 	var connectErr *pgconn.ConnectError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return portal.E(portal.KindNotFound, "there is no such thing", err)
+		return portal.KindNotFound, "there is no such thing"
 	case errors.As(err, &pgErr):
-		return wrapPg(pgErr, err)
 	case errors.As(err, &connectErr), errors.As(err, &netErr), pgconn.SafeToRetry(err):
-		return portal.E(portal.KindUnavailable, unavailable, err)
+		return portal.KindUnavailable, unavailable
+	default:
+		return portal.KindUnknown, ""
 	}
-	return err
-}
-
-// wrapPg goes by SQLSTATE. See "PostgreSQL Error Codes" in its manual.
-func wrapPg(pgErr *pgconn.PgError, err error) error {
 	switch pgErr.Code {
 	case "23505": // unique_violation
-		return portal.E(portal.KindConflict, "this exists already", err)
+		return portal.KindConflict, "this exists already"
 	case "40001", "40P01": // serialization_failure, deadlock_detected
-		return portal.E(portal.KindConflict, "somebody else changed this at the same time; try again", err)
+		return portal.KindConflict, "somebody else changed this at the same time; try again"
 	case "22P02": // invalid_text_representation: an identifier of the wrong form names nothing
-		return portal.E(portal.KindNotFound, "there is no such thing", err)
+		return portal.KindNotFound, "there is no such thing"
 	case readOnly, "53300", "55P03", "57P01", "57P02", "57P03", "57014": // read only after a failover, too many connections, locked for too long, shutting down, starting up, cancelled
-		return portal.E(portal.KindUnavailable, unavailable, err)
+		return portal.KindUnavailable, unavailable
 	}
 	if strings.HasPrefix(pgErr.Code, "08") { // connection_exception
-		return portal.E(portal.KindUnavailable, unavailable, err)
+		return portal.KindUnavailable, unavailable
 	}
-	return err
+	return portal.KindUnknown, ""
 }
 
 // IsUnique reports whether err says that a unique constraint or index was

@@ -41,7 +41,7 @@ func TestPgBouncerByTransaction(t *testing.T) {
 	address := dbtest.PgBouncer(t, dbtest.Empty(t), "transaction")
 	for range 5 {
 		err := db.Migrate(t.Context(), address, jobs.Migrate)
-		if portal.KindOf(err) != portal.KindUnavailable || err == nil || !strings.Contains(err.Error(), "session mode") {
+		if !portal.Is(err, portal.KindUnavailable) || !strings.Contains(err.Error(), "session mode") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -18,10 +18,10 @@ type Querier interface {
 func All[T any](ctx context.Context, q Querier, read pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, Wrap(err)
+		return nil, wrap(err)
 	}
 	list, err := pgx.CollectRows(rows, read)
-	return list, Wrap(err)
+	return list, wrap(err)
 }
 
 // One is All for a query that finds one row. When it finds none it returns
@@ -30,8 +30,8 @@ func One[T any](ctx context.Context, q Querier, read pgx.RowToFunc[T], sql strin
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		var none T
-		return none, Wrap(err)
+		return none, wrap(err)
 	}
 	one, err := pgx.CollectExactlyOneRow(rows, read)
-	return one, Wrap(err)
+	return one, wrap(err)
 }

@@ -40,7 +40,7 @@ type Options struct {
 	Simulator string
 	Issuer    string
 	Data      string // directory
-	Fresh     bool   // begin anew
+	Fresh     bool   // begin again
 
 	StepUpMaxAge time.Duration // how old a sign-in may be for what is dangerous
 }
@@ -127,7 +127,7 @@ func checkSchema(ctx context.Context, url string) error {
 		return err
 	}
 	if err := schema.Check(); err != nil {
-		return fmt.Errorf("%w, or begin anew with --fresh", err)
+		return fmt.Errorf("%w, or begin again with --fresh", err)
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (d *Demo) serveSimulator(l net.Listener, dir string) error {
 	empty := errors.Is(err, fs.ErrNotExist)
 	sim, err := dosim.Open(dosim.Config{Token: Token, Speed: speed, Admin: true}, path, func(error) {}) // a later change is kept again
 	if err != nil {
-		return fmt.Errorf("%w: begin anew with --fresh", err)
+		return fmt.Errorf("%w: begin again with --fresh", err)
 	}
 	if empty {
 		for _, cluster := range clusters {

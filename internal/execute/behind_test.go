@@ -196,7 +196,7 @@ func (b *bundle) wantStale(r portal.Request, op portal.OperationID, says string)
 }
 
 // Every operation on a cluster is void when the cluster is gone or was made
-// anew under its name, and waits while DigitalOcean does not say.
+// again under its name, and waits while DigitalOcean does not say.
 func TestEveryOperationNeedsItsCluster(t *testing.T) {
 	t.Parallel()
 	forEach(t, func(t *testing.T, op portal.OperationID, c operationCase) {
@@ -281,7 +281,7 @@ func TestAsksThatNameNothing(t *testing.T) {
 	}
 	ask := onNode(portal.DeleteNode)(b)
 	ask.NodeID = ""
-	if _, err := b.requests.Submit(t.Context(), b.member, ask); portal.KindOf(err) != portal.KindNotFound {
+	if _, err := b.requests.Submit(t.Context(), b.member, ask); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("without a node: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"doksportal/internal/doapi"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 )
@@ -158,7 +159,7 @@ func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doa
 			}
 		}
 	}
-	if drift := portal.Drift(r.Params.Target, request.Facts(r.Operation, r.Params, clusters)); drift != "" {
+	if drift := portal.Drift(r.Params.Target, operation.Facts(r.Operation, r.Params, clusters)); drift != "" {
 		return blocker{stale: drift}
 	}
 	if r.Params.Delete == nil || r.Operation == portal.DeleteCluster {
@@ -168,7 +169,7 @@ func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doa
 	if err != nil {
 		return blocker{wait: waitingFor(err)}
 	}
-	return blocker{stale: request.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
+	return blocker{stale: operation.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
 }
 
 // changes reports whether an operation changes a cluster, so that only one at

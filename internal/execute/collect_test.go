@@ -36,11 +36,11 @@ func TestCollectOnce(t *testing.T) {
 		b.want(r, portal.Approved)
 		b.want(b.step(r), portal.Approved) // no job fetches it
 		for _, other := range []portal.Actor{b.approver, b.person("eve", "pay")} {
-			if _, err := b.collect(other, r); portal.KindOf(err) != portal.KindForbidden {
+			if _, err := b.collect(other, r); !portal.Is(err, portal.KindForbidden) {
 				t.Errorf("%s collects: %v", other.Name, err)
 			}
 		}
-		if _, err := b.collect(b.person("sam", "search"), r); portal.KindOf(err) != portal.KindNotFound {
+		if _, err := b.collect(b.person("sam", "search"), r); !portal.Is(err, portal.KindNotFound) {
 			t.Errorf("a stranger collects: %v", err)
 		}
 		secret, err := b.collect(b.member, r)
@@ -51,7 +51,7 @@ func TestCollectOnce(t *testing.T) {
 		if op == portal.GetKubeconfig && !strings.Contains(string(secret.Kubeconfig), "do-fra1-rich") || op == portal.GetCredentials && len(secret.Token) < 32 {
 			t.Errorf("%s: not what was asked for", op)
 		}
-		if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindConflict {
+		if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 			t.Errorf("collected twice: %v", err)
 		}
 		b.wantCalls(string(op), 1)
@@ -83,18 +83,18 @@ func TestCollectInProduction(t *testing.T) {
 	b := richSetup(t)
 	r := b.access(portal.GetKubeconfig, portal.Production, "60")
 	b.want(r, portal.Pending)
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("collected before anybody agreed: %v", err)
 	}
 	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
 	b.must(b.requests.Review(context.Background(), b.approver, approve))
 	b.clock.advance(6 * time.Minute)
 	b.person("ann", "pay")
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindUnavailable {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindUnavailable) {
 		t.Errorf("collected although nobody has confirmed the approver's groups: %v", err)
 	}
 	b.person("bob") // has lost the group
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("collected on the word of one who may not give it: %v", err)
 	}
 	b.want(b.read(r), portal.Stale)
@@ -107,13 +107,13 @@ func TestCollectFails(t *testing.T) {
 	b := richSetup(t)
 	r := b.access(portal.GetKubeconfig, portal.Development, "30")
 	b.sim.Inject(dosim.Fault{Operation: "get_kubeconfig", Kind: dosim.FaultStatus, Status: 503, ID: "x", Message: "down", Times: 9})
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindUnavailable {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindUnavailable) {
 		t.Errorf("while DigitalOcean is down: %v", err)
 	}
 	b.want(b.read(r), portal.Approved)
 	b.sim.Heal()
 	b.sim.Inject(dosim.Fault{Operation: "get_kubeconfig", Kind: dosim.FaultStatus, Status: 403, ID: "forbidden", Message: "you do not have access for the attempted action"})
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("refused: %v", err)
 	}
 	r = b.read(r)

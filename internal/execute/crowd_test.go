@@ -155,7 +155,7 @@ func (c *crowd) atOnce(groups ...[]deed) (worked int) {
 	close(start)
 	wg.Wait()
 	for _, err := range errs {
-		if err != nil && portal.KindOf(err) != portal.KindConflict {
+		if err != nil && !portal.Is(err, portal.KindConflict) {
 			c.t.Errorf("it is refused in other words than that somebody was faster: %v", err)
 		}
 	}
@@ -289,7 +289,7 @@ func TestCrowdIsDivided(t *testing.T) {
 	})
 }
 
-// Fifty clicks on "plan anew" make one revision, to which every later click
+// Fifty clicks on "plan again" make one revision, to which every later click
 // leads.
 func TestCrowdReplans(t *testing.T) {
 	long(t)
@@ -367,7 +367,7 @@ func (c *crowd) working(r portal.Request) (stop func()) {
 		wg.Go(func() {
 			for {
 				_, err := c.replicas[i%2].executor.Step(c.t.Context(), r.ID)
-				if err != nil && portal.KindOf(err) != portal.KindConflict {
+				if err != nil && !portal.Is(err, portal.KindConflict) {
 					c.t.Errorf("the queue fails: %v", err)
 				}
 				now, err := store.RequestByID(c.t.Context(), c.pool, r.ID)

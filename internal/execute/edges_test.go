@@ -17,7 +17,7 @@ func TestMaintenanceDayWithoutATime(t *testing.T) {
 	ask := createAsk("new", 1)
 	ask.Form.Set("maintenance_day", "monday")
 	r, err := b.requests.Submit(t.Context(), b.member, ask)
-	if faults := portal.FieldErrors(err); len(faults) == 1 && strings.HasPrefix(faults[0].Field, "maintenance") {
+	if faults := portal.FieldErrorsOf(err); len(faults) == 1 && strings.HasPrefix(faults[0].Field, "maintenance") {
 		return
 	}
 	b.must(err)
@@ -173,7 +173,7 @@ func TestCollectBeforeTheClusterIsReady(t *testing.T) {
 	b := richSetup(t)
 	r := b.access(portal.GetKubeconfig, portal.Development, "30")
 	b.behind(setting("ready_at", b.clock.Now().Add(5*time.Minute).Format(time.RFC3339)))
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindUnavailable {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindUnavailable) {
 		t.Errorf("collected before it is there: %v", err)
 	}
 	b.want(b.read(r), portal.Approved)
@@ -190,7 +190,7 @@ func TestCollectWithATokenThatIsRefused(t *testing.T) {
 	b := richSetup(t)
 	r := b.access(portal.GetCredentials, portal.Development, "30")
 	b.sim.Inject(dosim.Fault{Operation: "get_credentials", Kind: dosim.FaultStatus, Status: 401, ID: "unauthorized", Message: "Unable to authenticate you."})
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindUnavailable {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindUnavailable) {
 		t.Errorf("collected: %v", err)
 	}
 	b.want(b.read(r), portal.Approved)

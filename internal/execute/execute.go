@@ -56,7 +56,7 @@ const done = time.Duration(-1)
 func (e *Executor) Advance(ctx context.Context, requestID string) (wait time.Duration, more bool) {
 	next, err := e.Step(doapi.Background(ctx), requestID)
 	switch {
-	case portal.KindOf(err) == portal.KindConflict:
+	case portal.Is(err, portal.KindConflict):
 		return e.Pace.Settle, true // another replica moved it; look again
 	case err != nil:
 		e.Logger.Error("step of a request failed", "request", requestID, "error", err)
@@ -79,7 +79,7 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 			return done, nil // its requester collects it, see Collect
 		}
 		if early, why := e.tooEarly(r); early > 0 {
-			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned anew meanwhile
+			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned again meanwhile
 		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:

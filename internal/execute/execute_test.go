@@ -120,7 +120,7 @@ func TestAWorkerThatIsLostInTheCall(t *testing.T) {
 	b.clock.advance(2 * time.Minute)
 	b.want(b.step(r), portal.Unknown)
 	kill()
-	if err := <-ended; portal.KindOf(err) != portal.KindConflict {
+	if err := <-ended; !portal.Is(err, portal.KindConflict) {
 		t.Errorf("the lost worker's outcome was taken: %v", err)
 	}
 	b.want(b.read(r), portal.Unknown)
@@ -170,7 +170,7 @@ func TestApprovalsAreJudgedAgain(t *testing.T) {
 		{"the approver's groups are old", func(b *bundle) { b.clock.advance(6 * time.Minute) }, portal.Approved},
 		{"the cluster was resized", func(b *bundle) { b.sim.Resize(b.cluster, 3) }, portal.Stale},
 		{"the cluster is gone", func(b *bundle) { b.sim.Remove(b.cluster) }, portal.Stale},
-		{"the cluster was made anew under its name", func(b *bundle) {
+		{"the cluster was made again under its name", func(b *bundle) {
 			b.sim.Remove(b.cluster)
 			b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
 		}, portal.Stale},
@@ -219,18 +219,18 @@ func TestReviewing(t *testing.T) {
 	b.must(err)
 	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
 	both := b.person("ann", "pay", "pay-approvers")
-	if err := b.requests.Review(ctx, both, approve); portal.KindOf(err) != portal.KindForbidden {
+	if err := b.requests.Review(ctx, both, approve); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("the requester approves: %v", err)
 	}
-	if err := b.requests.Review(ctx, b.person("eve", "other"), approve); portal.KindOf(err) != portal.KindNotFound {
+	if err := b.requests.Review(ctx, b.person("eve", "other"), approve); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("a stranger's answer: %v", err)
 	}
 	other := approve
 	other.Digest = "of another plan"
-	if err := b.requests.Review(ctx, b.approver, other); portal.KindOf(err) != portal.KindConflict {
+	if err := b.requests.Review(ctx, b.approver, other); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("another plan is approved: %v", err)
 	}
-	if _, err := b.requests.Submit(ctx, b.member, b.deleteAsk()); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.requests.Submit(ctx, b.member, b.deleteAsk()); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("a second deletion is asked for: %v", err)
 	}
 	b.want(b.read(r), portal.Pending)

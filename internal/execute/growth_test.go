@@ -86,7 +86,7 @@ func TestARushOfGrowth(t *testing.T) {
 		t.Errorf("%d got through, there were nodes for 3", n)
 	}
 	for _, err := range errs {
-		if err != nil && portal.FieldErrors(err)[0].Field != "count" {
+		if err != nil && portal.FieldErrorsOf(err)[0].Field != "count" {
 			t.Errorf("refused: %v", err)
 		}
 	}
@@ -167,8 +167,8 @@ func TestAQuotaThatWasCut(t *testing.T) {
 		}
 		b.wantStale(b.step(r), op, "It would exceed the team's quota.")
 		_, err = b.requests.Submit(t.Context(), b.member, c.ask(b))
-		if portal.KindOf(err) != portal.KindInvalid || len(portal.FieldErrors(err)) == 0 {
-			t.Errorf("asked for anew: %v", err)
+		if !portal.Is(err, portal.KindInvalid) || len(portal.FieldErrorsOf(err)) == 0 {
+			t.Errorf("asked for again: %v", err)
 		}
 	})
 }

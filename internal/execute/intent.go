@@ -50,7 +50,7 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 }
 
 // unmoved locks a request and returns KindConflict unless it is as it was read:
-// it may have been stopped, or planned anew and approved again, meanwhile.
+// it may have been stopped, or planned again and approved again, meanwhile.
 func unmoved(ctx context.Context, tx pgx.Tx, r portal.Request) error {
 	now, err := store.LockRequest(ctx, tx, r.ID)
 	if err != nil {

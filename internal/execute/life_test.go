@@ -29,7 +29,7 @@ func (b *bundle) reviews(r portal.Request, d portal.ReviewDecision, comment, sub
 		Number: r.Number, Decision: d, Comment: comment, Digest: r.Digest})
 }
 
-// replan has the member plan a request anew as it was asked for.
+// replan has the member plan a request again as it was asked for.
 func (b *bundle) replan(r portal.Request) portal.Request {
 	b.t.Helper()
 	r = b.read(r)
@@ -46,7 +46,7 @@ func (b *bundle) wantKind(err error, kind portal.Kind, what string) {
 }
 
 // The whole life of a dangerous deletion: one approval, the target changes, it
-// is planned anew, two approvals, the cool-off, and one call.
+// is planned again, two approvals, the cool-off, and one call.
 func TestLifeOfADangerousDelete(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
@@ -166,7 +166,7 @@ func TestScheduleFaults(t *testing.T) {
 		ask := cases[portal.CreateNodePool].ask(b)
 		ask.Form.Set("start_at", typed)
 		_, err := b.requests.Submit(t.Context(), b.member, ask)
-		faults := portal.FieldErrors(err)
+		faults := portal.FieldErrorsOf(err)
 		if len(faults) != 1 || faults[0].Field != "start_at" || !strings.Contains(faults[0].Message, want) {
 			t.Errorf("%s: %v, want one at start_at that says %q", typed, err, want)
 		}
@@ -174,7 +174,7 @@ func TestScheduleFaults(t *testing.T) {
 	ask := cases[portal.CreateNodePool].ask(b)
 	ask.Form.Set("start_at", "2026-01-02T22:00")
 	ask.Form.Set("zone", "Moon/Tranquility")
-	if _, err := b.requests.Submit(t.Context(), b.member, ask); len(portal.FieldErrors(err)) != 1 {
+	if _, err := b.requests.Submit(t.Context(), b.member, ask); len(portal.FieldErrorsOf(err)) != 1 {
 		t.Errorf("in a zone that nobody knows: %v", err)
 	}
 }
@@ -258,7 +258,7 @@ func TestProtection(t *testing.T) {
 				t.Errorf("reason %q", approved.Reason)
 			}
 			_, err = b.requests.Revise(t.Context(), b.member, approved.Number, 1, nil)
-			b.wantKind(err, portal.KindDenied, "it is planned anew")
+			b.wantKind(err, portal.KindDenied, "it is planned again")
 			b.wantCalls(string(op), 0)
 			b.protect(false)
 			r := b.replan(approved)

@@ -29,7 +29,7 @@ func (b *bundle) meanwhile(fn func()) {
 	b.executor.DO = client
 }
 
-// A request that is planned anew and approved again while a worker still has
+// A request that is planned again and approved again while a worker still has
 // the plan before in its hands is not sent as it was.
 func TestPlannedAnewInTheHandsOfAWorker(t *testing.T) {
 	t.Parallel()
@@ -177,7 +177,7 @@ func TestTheNameIsTypedForThat(t *testing.T) {
 	b.must(err)
 	d.Form.Set("operation", string(portal.DeleteClusterDangerous))
 	_, err = b.requests.Revise(t.Context(), b.member, r.Number, 1, d.Form)
-	if faults := portal.FieldErrors(err); len(faults) != 1 || faults[0].Field != "typed_name" {
+	if faults := portal.FieldErrorsOf(err); len(faults) != 1 || faults[0].Field != "typed_name" {
 		t.Errorf("a deletion becomes a dangerous one: %v", err)
 	}
 }

@@ -67,7 +67,7 @@ func TestOverQuota(t *testing.T) {
 	b.wantCalls("update_node_pool", 0)
 	b.wantUsage(5)
 	_, err = b.requests.Submit(context.Background(), b.member, cases[portal.CreateNodePool].ask(b))
-	if faults := portal.FieldErrors(err); len(faults) == 0 || faults[0].Field != "max_nodes" {
+	if faults := portal.FieldErrorsOf(err); len(faults) == 0 || faults[0].Field != "max_nodes" {
 		t.Errorf("growth: %v", err)
 	}
 	for _, c := range []operationCase{{ask: onPool(portal.UpdateNodePool, "fixed", "count", "1")}, cases[portal.UpdateCluster], cases[portal.DeleteNodePool], cases[portal.DeleteCluster]} {

@@ -68,7 +68,7 @@ var actions = []action{
 	{"asks for changes", 1, func(w *walker, who portal.Actor, r portal.Request) error {
 		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewChanges, Comment: "other", Digest: r.Digest})
 	}},
-	{"has it planned anew", 10, func(w *walker, who portal.Actor, r portal.Request) error {
+	{"has it planned again", 10, func(w *walker, who portal.Actor, r portal.Request) error {
 		_, err := w.requests.Revise(w.t.Context(), who, r.Number, r.Revision, nil)
 		return err
 	}},

@@ -77,7 +77,7 @@ func TestHowLongAccessMayLast(t *testing.T) {
 		_, err := b.pool.Exec(t.Context(), `UPDATE clusters SET environment = $1`, tt.environment)
 		b.must(err)
 		_, err = b.requests.Submit(t.Context(), b.member, on(portal.GetKubeconfig, "minutes", tt.minutes)(b))
-		faults := portal.FieldErrors(err)
+		faults := portal.FieldErrorsOf(err)
 		if tt.ok && err != nil || !tt.ok && (len(faults) != 1 || faults[0].Field != "minutes") {
 			t.Errorf("%s for %q minutes: %v", tt.environment, tt.minutes, err)
 		}
@@ -153,7 +153,7 @@ func TestCollectingAfterAFailure(t *testing.T) {
 			r := b.access(portal.GetCredentials, portal.Development, "30")
 			fault.Operation, fault.Times = "get_credentials", -1
 			b.sim.Inject(fault)
-			if secret, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindUnavailable || secret.Token != "" {
+			if secret, err := b.collect(b.member, r); !portal.Is(err, portal.KindUnavailable) || secret.Token != "" {
 				t.Errorf("collected: %v", err)
 			}
 			b.want(b.read(r), portal.Approved)
@@ -230,14 +230,14 @@ func TestALateCollection(t *testing.T) {
 		t.Fatalf("nothing was called: %v", err)
 	}
 	b.want(b.read(r), portal.Executing)
-	if _, err := b.collect(b.member, r); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("collected meanwhile: %v", err)
 	}
 	b.clock.advance(2 * time.Minute)
 	r = b.finish(r)
 	b.want(r, portal.Failed)
 	close(g.open)
-	if err := <-ended; portal.KindOf(err) != portal.KindConflict {
+	if err := <-ended; !portal.Is(err, portal.KindConflict) {
 		t.Errorf("the late one was handed out: %v", err)
 	}
 	b.want(b.read(r), portal.Failed)
@@ -251,11 +251,11 @@ func TestAnApprovalIsForOneCollection(t *testing.T) {
 	first, second := b.access(portal.GetKubeconfig, portal.Production, "60"), b.access(portal.GetKubeconfig, portal.Production, "5")
 	approve := request.ReviewInput{Number: first.Number, Decision: portal.ReviewApprove, Digest: first.Digest}
 	b.must(b.requests.Review(t.Context(), b.approver, approve))
-	if _, err := b.collect(b.member, second); portal.KindOf(err) != portal.KindConflict {
+	if _, err := b.collect(b.member, second); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("on the approval of another: %v", err)
 	}
 	approve.Number = second.Number
-	if err := b.requests.Review(t.Context(), b.approver, approve); portal.KindOf(err) != portal.KindConflict {
+	if err := b.requests.Review(t.Context(), b.approver, approve); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("the plan of another is approved: %v", err)
 	}
 	secret, err := b.collect(b.member, first)

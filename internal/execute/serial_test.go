@@ -33,7 +33,7 @@ func TestOneChangeAtATime(t *testing.T) {
 	b.want(second, portal.Succeeded)
 }
 
-// again has the groups of everybody confirmed anew, as opening the portal does.
+// again has the groups of everybody confirmed again, as opening the portal does.
 func (b *bundle) again(r portal.Request) portal.Request {
 	b.t.Helper()
 	b.person("ann", "pay")
@@ -103,8 +103,8 @@ var driftCases = []struct {
 	{"resized, and deleted whole", portal.DeleteClusterDangerous, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, "pool fixed was 2 × s-2vcpu-4gb and is 3 × s-2vcpu-4gb"},
 	{"resized, while a setting changes", portal.UpdateCluster, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, ""},
 	{"resized, while another pool is made", portal.CreateNodePool, func(b *bundle) { b.sim.Resize(b.cluster, 3) }, ""},
-	{"made anew under its name", portal.UpgradeCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
-	{"made anew under its name, and deleted", portal.DeleteCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
+	{"made again under its name", portal.UpgradeCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
+	{"made again under its name, and deleted", portal.DeleteCluster, func(b *bundle) { b.sim.Recreate(b.cluster) }, "gone already"},
 	{"gone", portal.AddRegistries, func(b *bundle) { b.sim.Remove(b.cluster) }, "gone already"},
 	{"being deleted", portal.DeleteNodePool, func(b *bundle) { b.sim.SetState(b.cluster, "deleting", "") }, "being deleted already"},
 	{"the node is gone", portal.DeleteNode, func(b *bundle) { b.sim.Resize(b.cluster, 0) }, "is gone"},
@@ -162,10 +162,10 @@ func TestWhoseApprovalsCount(t *testing.T) {
 	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
 	b.must(b.requests.Review(ctx, b.approver, approve))
 	b.want(b.read(r), portal.Pending)
-	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers", "platform"), approve); portal.KindOf(err) != portal.KindConflict {
+	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers", "platform"), approve); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("the same person approves twice: %v", err)
 	}
-	if err := b.requests.Review(ctx, b.person("ann", "pay", "pay-approvers"), approve); portal.KindOf(err) != portal.KindForbidden {
+	if err := b.requests.Review(ctx, b.person("ann", "pay", "pay-approvers"), approve); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("the requester approves: %v", err)
 	}
 	b.must(b.requests.Review(ctx, b.person("eve", "pay-approvers"), approve))
@@ -183,7 +183,7 @@ func TestWhoseApprovalsCount(t *testing.T) {
 	r, err = b.requests.Submit(ctx, b.person("ann", "pay"), cases[portal.DeleteClusterSelective].ask(b))
 	b.must(err)
 	approve = request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
-	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers"), approve); portal.KindOf(err) != portal.KindForbidden {
+	if err := b.requests.Review(ctx, b.person("bob", "pay-approvers"), approve); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("the team's approver approves alone: %v", err)
 	}
 }
@@ -191,7 +191,7 @@ func TestWhoseApprovalsCount(t *testing.T) {
 func TestOnlyAdminsAskForRegistries(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
-	if _, err := b.requests.Submit(context.Background(), b.member, cases[portal.AddRegistries].ask(b)); portal.KindOf(err) != portal.KindForbidden {
+	if _, err := b.requests.Submit(context.Background(), b.member, cases[portal.AddRegistries].ask(b)); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("a member asks: %v", err)
 	}
 	r := b.approved(cases[portal.AddRegistries])

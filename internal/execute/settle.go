@@ -12,6 +12,7 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
 	"doksportal/internal/events"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/store"
@@ -19,10 +20,10 @@ import (
 
 // observation is what a look at DigitalOcean shows of a request's effect.
 type observation struct {
-	effect effect
+	effect operation.Effect
 	live   []portal.Cluster // those that exist
 	gone   []string         // ids of those that do not
-	why    string           // it is broken
+	why    string           // it failed
 	runID  string           // of clusterlint
 }
 
@@ -39,7 +40,7 @@ func (e *Executor) observe(ctx context.Context, r portal.Request) (observation, 
 	if err != nil {
 		return observation{}, err
 	}
-	s := observation{effect: complete}
+	s := observation{effect: operation.Complete}
 	for _, id := range r.TargetIDs {
 		c, ok := found[id]
 		if !ok || c.Status.State == portal.ClusterDeleted {
@@ -49,22 +50,22 @@ func (e *Executor) observe(ctx context.Context, r portal.Request) (observation, 
 		s.live = append(s.live, c.Portal(asOf))
 	}
 	if len(s.gone) > 0 && !r.Operation.Deletes() {
-		s.effect, s.why = broken, "The cluster was deleted meanwhile."
+		s.effect, s.why = operation.Failed, "The cluster was deleted meanwhile."
 	}
-	believed := r.State == portal.Settling || slices.ContainsFunc(s.live, func(c portal.Cluster) bool { return differs(r, c) })
+	believed := r.State == portal.Settling || slices.ContainsFunc(s.live, func(c portal.Cluster) bool { return operation.Differs(r, c) })
 	for _, c := range s.live {
-		switch now := effectOf(r, c, believed); {
-		case now == broken:
-			s.effect, s.why = broken, breakGlassReason(r, c)
-		case s.effect != broken:
+		switch now := operation.EffectOf(r, c, believed); {
+		case now == operation.Failed:
+			s.effect, s.why = operation.Failed, failedBecause(r, c)
+		case s.effect != operation.Failed:
 			s.effect = min(s.effect, now)
 		}
 	}
 	return s, nil
 }
 
-// breakGlassReason says what keeps a request from ending well.
-func breakGlassReason(r portal.Request, c portal.Cluster) string {
+// failedBecause says what keeps a request from ending well.
+func failedBecause(r portal.Request, c portal.Cluster) string {
 	if r.Params.UpdatePool != nil {
 		return "The pool was deleted meanwhile."
 	}
@@ -76,15 +77,15 @@ func (e *Executor) observeLint(ctx context.Context, r portal.Request) (observati
 	run, err := e.DO.GetClusterlint(ctx, r.TargetID, r.Result)
 	switch {
 	case doapi.IsNotFound(err):
-		return observation{effect: absent}, nil
+		return observation{effect: operation.Absent}, nil
 	case err != nil:
 		return observation{}, err
 	case r.Result == "" && run.RequestedAt.Before(r.Attempts[len(r.Attempts)-1].IntentAt.Truncate(time.Second)):
-		return observation{effect: absent}, nil // an earlier one
+		return observation{effect: operation.Absent}, nil // an earlier one
 	case run.CompletedAt.IsZero():
-		return observation{effect: underway, runID: run.RunID}, nil
+		return observation{effect: operation.Underway, runID: run.RunID}, nil
 	}
-	return observation{effect: complete, runID: run.RunID}, nil
+	return observation{effect: operation.Complete, runID: run.RunID}, nil
 }
 
 // recover deals with a call whose maker left no outcome, because it was killed
@@ -112,12 +113,12 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	switch {
 	case err != nil:
 		return e.Pace.Wait, e.explain(ctx, r, "Looking whether it took effect; DigitalOcean does not answer: "+doapi.UserMessage(err))
-	case s.effect == broken:
+	case s.effect == operation.Failed:
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
-	case s.effect != absent:
+	case s.effect != operation.Absent:
 		return e.Pace.Settle, e.found(ctx, r, nil, s)
 	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask anew if it is still needed.")
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask again if it is still needed.")
 	}
 	return e.Pace.Settle, nil
 }
@@ -135,7 +136,7 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
 			"DigitalOcean has %d clusters with the tag %s. The portal touches neither; an operator has to look.", len(ours), r.RequestTag()))
 	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. Nothing was sent again; ask anew if it is still needed.")
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. Nothing was sent again; ask again if it is still needed.")
 	}
 	return e.Pace.Settle, nil
 }
@@ -203,13 +204,13 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 		}
 		since := e.Now().Sub(r.UpdatedAt)
 		switch {
-		case s.effect == broken:
+		case s.effect == operation.Failed:
 			next = done
 			return e.failIn(ctx, tx, r, s.why)
-		case s.effect == complete:
+		case s.effect == operation.Complete:
 			next = done
 			return e.succeed(ctx, tx, r)
-		case s.effect == absent && since > e.Pace.Grace:
+		case s.effect == operation.Absent && since > e.Pace.Grace:
 			next = done
 			return e.failIn(ctx, tx, r, "DigitalOcean accepted it, but nothing of it is to be seen"+stateOf(s)+".")
 		case since > e.Pace.Most:

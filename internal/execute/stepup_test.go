@@ -43,7 +43,7 @@ func TestAskingNeedsAFreshSignIn(t *testing.T) {
 			}
 			for name, a := range b.old(b.member) {
 				_, err := b.requests.Submit(t.Context(), a, ask)
-				if needed != (portal.KindOf(err) == portal.KindStepUp) || !needed && err != nil {
+				if needed != (portal.Is(err, portal.KindStepUp)) || !needed && err != nil {
 					t.Errorf("sign-in %s: %v", name, err)
 				}
 				if d, err := b.requests.Plan(t.Context(), a, ask); needed && (err != nil || len(d.Errors) > 0) {
@@ -74,20 +74,20 @@ func TestFreshSignInIsAskedForLast(t *testing.T) {
 	r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
 	b.must(err)
 	for _, member := range b.old(b.member) {
-		if _, err := b.requests.Submit(t.Context(), member, on(portal.GetKubeconfig, "minutes", "9999")(b)); portal.KindOf(err) != portal.KindInvalid {
+		if _, err := b.requests.Submit(t.Context(), member, on(portal.GetKubeconfig, "minutes", "9999")(b)); !portal.Is(err, portal.KindInvalid) {
 			t.Errorf("a wrong form: %v", err)
 		}
-		if err := b.requests.Review(t.Context(), member, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}); portal.KindOf(err) != portal.KindForbidden {
+		if err := b.requests.Review(t.Context(), member, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}); !portal.Is(err, portal.KindForbidden) {
 			t.Errorf("one's own request: %v", err)
 		}
 	}
 	for _, stranger := range b.old(b.person("sam", "search")) {
-		if _, err := b.requests.Submit(t.Context(), stranger, b.deleteAsk()); portal.KindOf(err) != portal.KindNotFound {
+		if _, err := b.requests.Submit(t.Context(), stranger, b.deleteAsk()); !portal.Is(err, portal.KindNotFound) {
 			t.Errorf("another team's cluster: %v", err)
 		}
 	}
 	for _, approver := range b.old(b.approver) {
-		if err := b.requests.Review(t.Context(), approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: "other"}); portal.KindOf(err) != portal.KindConflict {
+		if err := b.requests.Review(t.Context(), approver, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: "other"}); !portal.Is(err, portal.KindConflict) {
 			t.Errorf("another plan: %v", err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestApprovingNeedsAFreshSignIn(t *testing.T) {
 	b.must(err)
 	approve := request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Digest: r.Digest}
 	for name, approver := range b.old(b.approver) {
-		if err := b.requests.Review(t.Context(), approver, approve); portal.KindOf(err) != portal.KindStepUp {
+		if err := b.requests.Review(t.Context(), approver, approve); !portal.Is(err, portal.KindStepUp) {
 			t.Errorf("approved by a sign-in %s: %v", name, err)
 		}
 	}
@@ -126,12 +126,12 @@ func TestCollectingNeedsAFreshSignIn(t *testing.T) {
 	b := richSetup(t)
 	r := b.access(portal.GetKubeconfig, portal.Development, "30")
 	for name, member := range b.old(b.member) {
-		if _, err := b.executor.Collect(context.Background(), member, r.Number); portal.KindOf(err) != portal.KindStepUp {
+		if _, err := b.executor.Collect(context.Background(), member, r.Number); !portal.Is(err, portal.KindStepUp) {
 			t.Errorf("collected by a sign-in %s: %v", name, err)
 		}
 	}
 	for _, other := range b.old(b.approver) {
-		if _, err := b.executor.Collect(context.Background(), other, r.Number); portal.KindOf(err) != portal.KindForbidden {
+		if _, err := b.executor.Collect(context.Background(), other, r.Number); !portal.Is(err, portal.KindForbidden) {
 			t.Errorf("collected by another: %v", err)
 		}
 	}

@@ -129,7 +129,7 @@ func TestOneOfManyChangesAtOnce(t *testing.T) {
 	}
 	for _, err := range inParallel(3*len(ops), func(i int) error {
 		_, err := b.executor.Step(context.Background(), requests[i%len(ops)].ID)
-		if portal.KindOf(err) == portal.KindConflict {
+		if portal.Is(err, portal.KindConflict) {
 			return nil // another replica was quicker
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/mtibben/confusables"
 	"golang.org/x/text/cases"
@@ -36,6 +37,24 @@ func Check(typed string, most int) (name, problem string) {
 		return "", fmt.Sprintf("This mixes %s and %s letters, which look alike; use those of one script.", a, b)
 	}
 	return name, ""
+}
+
+// CheckText says what is wrong with a text of several lines that people write to
+// each other, called what in the answer; empty when it is fine.
+func CheckText(what, text string, most int, required bool) (problem string) {
+	if required && strings.TrimSpace(text) == "" {
+		return "Enter " + what + "."
+	}
+	if n := utf8.RuneCountInString(text); n > most {
+		return fmt.Sprintf("This has %d characters; at most %d are allowed.", n, most)
+	}
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		return "This has characters that cannot be kept."
+	}
+	if r, ok := Hidden(text); ok {
+		return fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", r)
+	}
+	return ""
 }
 
 // Hidden returns the first character of a text of several lines that cannot be
@@ -89,12 +108,14 @@ func scriptOf(r rune) string {
 }
 
 // Alike reports whether two names can be taken for each other, as they are
-// written or with small letters: a capital I looks like a small L. Spaces, hyphens
-// and other marks between the letters tell nothing apart.
+// written, with lowercase letters or with capitals: a capital I looks like a small L,
+// and some scripts have no letters but such that look like Latin capitals. Spaces,
+// hyphens and other marks between the letters tell nothing apart.
 func Alike(a, b string) bool {
 	a, b = normal(a), normal(b)
 	fold := cases.Fold()
-	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b)
+	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b) ||
+		skeleton(strings.ToUpper(a)) == skeleton(strings.ToUpper(b))
 }
 
 func normal(name string) string {

@@ -68,7 +68,7 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 		return m, true, nil
 	}
 	p, err := s.reader(ctx, s.Pool, d.person)
-	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+	if portal.Is(err, portal.KindNotFound) {
 		return m, false, nil
 	}
 	if err != nil {

@@ -102,50 +102,29 @@ func (s *Service) room(ctx context.Context, tx pgx.Tx, o portal.Owner) error {
 
 // parse reads a channel and finds out what is wrong with it.
 func (s *Service) parse(o portal.Owner, in Input) (portal.Channel, target, error) {
-	var faults []portal.FieldError
+	var f portal.FieldErrors
+	var t target
 	c := portal.Channel{Owner: o, Kind: portal.ChannelKind(in.Kind), Topics: topics(in.Topics)}
-	t, label, problem := s.parseTarget(c.Kind, strings.TrimSpace(in.Target), o.TeamID != "")
-	if problem != nil {
-		faults = append(faults, *problem)
+	kind, known := kinds[c.Kind]
+	if !known {
+		f.Add("kind", "Choose how to be told.")
+	} else if why := kind.refusal(s, o); why != "" {
+		f.Add("kind", "%s", why)
+	} else {
+		var problem string
+		if t, c.Label, problem = kind.parse(s, strings.TrimSpace(in.Target)); problem != "" {
+			f.Add("target", "%s", problem)
+		}
 	}
 	if len(c.Topics) == 0 {
-		faults = append(faults, portal.FieldError{Field: "topics", Message: "Choose at least one topic."})
+		f.Add("topics", "Choose at least one topic.")
 	}
-	if len(faults) > 0 {
-		return c, t, portal.Invalid(faults...)
+	if err := f.Err(); err != nil {
+		return c, t, err
 	}
 	id, err := uuid.NewV7()
-	c.ID, c.Label = id.String(), label
+	c.ID = id.String()
 	return c, t, err
-}
-
-// parseTarget reads where a channel leads. Mail to any address is for teams
-// only, whose channels admins set; people are told at their own.
-func (s *Service) parseTarget(kind portal.ChannelKind, typed string, ofTeam bool) (target, string, *portal.FieldError) {
-	switch kind {
-	case portal.ChannelMail:
-		problem := checkAddress(typed)
-		switch {
-		case !ofTeam:
-			return target{}, "", &portal.FieldError{Field: "kind", Message: "Choose how to be told."}
-		case !s.CanMail():
-			return target{}, "", &portal.FieldError{Field: "kind", Message: "The portal has no mail server."}
-		case problem != "":
-			return target{}, "", &portal.FieldError{Field: "target", Message: problem}
-		}
-		return target{Address: typed}, typed, nil
-	case portal.ChannelSlack, portal.ChannelWebhook:
-		u, problem := s.checkURL(typed)
-		if problem != "" {
-			return target{}, "", &portal.FieldError{Field: "target", Message: problem}
-		}
-		t := target{URL: u.String()}
-		if kind == portal.ChannelWebhook {
-			t.Secret = newSecret()
-		}
-		return t, redact(u), nil
-	}
-	return target{}, "", &portal.FieldError{Field: "kind", Message: "Choose how to be told."}
 }
 
 // topics are those of the names that are topics, each once.
@@ -211,9 +190,9 @@ func mayChange(a portal.Actor, o portal.Owner) error {
 	switch {
 	case a.IsZero():
 		return portal.E(portal.KindUnauthorized, "sign in first")
-	case o.TeamID != "" && !a.HasRole(portal.RoleAdmin):
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
-	case o.TeamID == "" && o.Person != a.Identity:
+	case o.TeamID != "":
+		return a.RequireAdmin()
+	case o.Person != a.Identity:
 		return portal.E(portal.KindForbidden, "these are somebody else's")
 	}
 	return nil

@@ -39,7 +39,7 @@ func TestWhoMayChangeChannels(t *testing.T) {
 	}
 	for _, id := range []string{team, uuid.NewString(), "no id"} {
 		for _, err := range []error{b.service.Test(t.Context(), b.member, own, id), b.service.Remove(t.Context(), b.member, own, id)} {
-			if portal.KindOf(err) != portal.KindNotFound || err == nil {
+			if !portal.Is(err, portal.KindNotFound) {
 				t.Errorf("%s as one's own: %v", id, err)
 			}
 		}
@@ -55,18 +55,18 @@ func TestFaults(t *testing.T) {
 		{"mail", "a@b.example\r\nBcc: c@d.example", "failed", "target"}, {"webhook", "pay@teams.example", "failed", "target"},
 	} {
 		_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: c.kind, Target: c.target, Topics: []string{c.topic}})
-		if faults := portal.FieldErrors(err); len(faults) != 1 || faults[0].Field != c.want {
+		if faults := portal.FieldErrorsOf(err); len(faults) != 1 || faults[0].Field != c.want {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
 	_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "mail", Target: "x@teams.example", Topics: []string{"failed"}})
-	if portal.KindOf(err) != portal.KindInvalid {
+	if !portal.Is(err, portal.KindInvalid) {
 		t.Errorf("mail to anybody: %v", err)
 	}
 	for range 20 {
 		b.add(b.admin, b.ofTeam(), portal.ChannelSlack, b.hook.url)
 	}
-	if _, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "slack", Target: b.hook.url, Topics: []string{"failed"}}); portal.KindOf(err) != portal.KindInvalid {
+	if _, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "slack", Target: b.hook.url, Topics: []string{"failed"}}); !portal.Is(err, portal.KindInvalid) {
 		t.Errorf("one channel too many: %v", err)
 	}
 }

@@ -22,15 +22,15 @@ const deliveryQuery = `SELECT d.id, d.topic, coalesce(r.number, 0) AS request_nu
 // Undelivered lists what waits to be sent and what was given up, newest first,
 // below the id before. Only admins may see it.
 func (s *Service) Undelivered(ctx context.Context, a portal.Actor, before string, limit int) ([]portal.Delivery, error) {
-	if !a.HasRole(portal.RoleAdmin) {
-		return nil, portal.E(portal.KindForbidden, "only admins of the portal can see this")
+	if err := a.RequireAdmin(); err != nil {
+		return nil, err
 	}
 	return db.All(ctx, s.Pool, pgx.RowToStructByName[portal.Delivery], deliveryQuery+`WHERE d.state IN `+toLook+`
 		AND (@before = '' OR d.id < nullif(@before, '')::uuid) ORDER BY d.id DESC LIMIT @limit`,
 		pgx.StrictNamedArgs{"mail": portal.ChannelMail, "before": before, "limit": limit})
 }
 
-// TryAgain sends a delivery anew, with as many attempts as a new one has. It
+// TryAgain sends a delivery again, with as many attempts as a new one has. It
 // returns KindNotFound when it neither waits nor was given up.
 func (s *Service) TryAgain(ctx context.Context, a portal.Actor, id string) error {
 	return s.decide(ctx, a, id, "had the portal try again", portal.DeliveryWaiting, `attempts = 0, next_at = @now, ended_at = NULL`)
@@ -43,8 +43,8 @@ func (s *Service) GiveUp(ctx context.Context, a portal.Actor, id string) error {
 
 // decide changes a delivery by an admin's word, which is put on the trail.
 func (s *Service) decide(ctx context.Context, a portal.Actor, id, verb string, next portal.DeliveryState, change string) error {
-	if !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
+	if err := a.RequireAdmin(); err != nil {
+		return err
 	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		d, err := db.One(ctx, tx, pgx.RowToStructByName[portal.Delivery], deliveryQuery+`WHERE d.id = @id AND d.state IN `+toLook+` FOR UPDATE OF d`,

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/wneessen/go-mail"
+
+	"doksportal/internal/portal"
 )
 
 // mailer sends mail through one server.
@@ -83,15 +85,35 @@ func (m *mailer) client(ctx context.Context) (*mail.Client, error) {
 	return mail.NewClient(m.host, options...)
 }
 
-// sendMail sends a message to an address.
-func (s *Service) sendMail(ctx context.Context, address string, d claimed, m message) *failure {
+// mailChannel is mail to any address, for teams only, whose channels admins set.
+// People are told at their own.
+var mailChannel = channelKind{
+	refusal: func(s *Service, o portal.Owner) string {
+		switch {
+		case o.TeamID == "":
+			return "Choose how to be told."
+		case !s.CanMail():
+			return noMail
+		}
+		return ""
+	},
+	parse: func(_ *Service, typed string) (target, string, string) {
+		return target{Address: typed}, typed, checkAddress(typed)
+	},
+	send: sendMail,
+}
+
+const noMail = "The portal has no mail server."
+
+// sendMail sends a message to the target's address.
+func sendMail(ctx context.Context, s *Service, t target, d claimed, m message) *failure {
 	if s.mail == nil {
-		return &failure{words: "The portal has no mail server."}
+		return &failure{words: noMail}
 	}
-	if problem := checkAddress(address); problem != "" {
+	if problem := checkAddress(t.Address); problem != "" {
 		return &failure{problem, true}
 	}
-	letter, err := s.mail.letter(address, d, m)
+	letter, err := s.mail.letter(t.Address, d, m)
 	if err != nil {
 		return &failure{words: "The mail could not be written."}
 	}

@@ -47,7 +47,7 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 		return m, true, nil
 	}
 	p, err := s.reader(ctx, s.Pool, d.person)
-	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+	if portal.Is(err, portal.KindNotFound) {
 		return m, false, nil
 	}
 	m.address = p.Email
@@ -131,20 +131,4 @@ func (m message) text() string {
 		b.WriteString(l.text + "\n")
 	}
 	return b.String() + "\n" + m.link + "\n"
-}
-
-// slackEscapes turns into text what Slack would take for links and mentions.
-var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-// slack is the message as Slack's mrkdwn.
-func (m message) slack() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<%s|%s>\n", m.link, slackEscapes.Replace(strings.ReplaceAll(m.headline, "|", "/")))
-	for _, l := range m.lines {
-		if l.label != "" {
-			b.WriteString("*" + l.label + ":* ")
-		}
-		b.WriteString(slackEscapes.Replace(l.text) + "\n")
-	}
-	return b.String()
 }

@@ -98,6 +98,3 @@ func New(cfg Config) (*Service, error) {
 
 // CanMail reports whether there is a server for mail.
 func (s *Service) CanMail() bool { return s.mail != nil }
-
-// CanHook reports whether any host may receive webhooks.
-func (s *Service) CanHook() bool { return len(s.WebhookHosts) > 0 }

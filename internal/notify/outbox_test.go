@@ -117,7 +117,7 @@ func TestByHand(t *testing.T) {
 	for _, a := range []portal.Actor{b.member, {}} {
 		_, err := b.service.Undelivered(t.Context(), a, "", 10)
 		for _, err := range []error{err, b.service.TryAgain(t.Context(), a, d.ID), b.service.GiveUp(t.Context(), a, d.ID)} {
-			if portal.KindOf(err) != portal.KindForbidden {
+			if !portal.Is(err, portal.KindForbidden) {
 				t.Errorf("%s: %v", a.Name, err)
 			}
 		}
@@ -141,7 +141,7 @@ func TestByHand(t *testing.T) {
 	if len(b.hook.take()) != 1 || len(b.undelivered()) != 0 {
 		t.Error("it does not arrive")
 	}
-	if err := b.service.TryAgain(t.Context(), b.admin, d.ID); portal.KindOf(err) != portal.KindNotFound || err == nil {
+	if err := b.service.TryAgain(t.Context(), b.admin, d.ID); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("what has arrived, again: %v", err)
 	}
 }

@@ -193,7 +193,7 @@ func TestWithoutMail(t *testing.T) {
 		t.Errorf("queued: %+v", list)
 	}
 	_, err := b.service.Add(t.Context(), b.admin, b.ofTeam(), notify.Input{Kind: "mail", Target: "pay@teams.example", Topics: []string{"failed"}})
-	if portal.KindOf(err) != portal.KindInvalid {
+	if !portal.Is(err, portal.KindInvalid) {
 		t.Errorf("a channel for mail: %v", err)
 	}
 }

@@ -95,14 +95,12 @@ func (s *Service) attempt(ctx context.Context, d claimed, m message) *failure {
 	if d.channelID != "" {
 		t = target{}
 		if err := s.seal.Open(d.target, d.channelID, &t); err != nil {
-			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it anew.", true}
+			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it again.", true}
 		}
 	}
-	switch d.kind {
-	case portal.ChannelSlack:
-		return s.sendSlack(ctx, t, m)
-	case portal.ChannelWebhook:
-		return s.sendWebhook(ctx, t, d, m)
+	kind, known := kinds[d.kind]
+	if !known {
+		return &failure{words: "This version of the portal does not know such channels."}
 	}
-	return s.sendMail(ctx, t.Address, d, m)
+	return kind.send(ctx, s, t, d, m)
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"doksportal/internal/portal"
 )
 
 const secretPrefix = "whsec_"
@@ -45,13 +47,32 @@ func newClient(private bool, roots *x509.CertPool) *http.Client {
 	}
 }
 
-// sendSlack sends a message to a Slack-compatible incoming webhook.
-func (s *Service) sendSlack(ctx context.Context, t target, m message) *failure {
-	body, err := json.Marshal(map[string]string{"text": m.slack()})
-	if err != nil {
-		return &failure{words: "The message could not be written."}
+// webhookChannel sends JSON with a signature by the standard-webhooks
+// specification.
+var webhookChannel = channelKind{
+	refusal: refuseHooks,
+	parse: func(s *Service, typed string) (target, string, string) {
+		t, label, problem := parseHook(s, typed)
+		t.Secret = newSecret()
+		return t, label, problem
+	},
+	send: sendWebhook,
+}
+
+// refuseHooks says that no host may receive webhooks.
+func refuseHooks(s *Service, _ portal.Owner) string {
+	if len(s.WebhookHosts) == 0 {
+		return "The portal sends to no webhooks; see PORTAL_WEBHOOK_HOSTS."
 	}
-	return s.post(ctx, t.URL, body, nil)
+	return ""
+}
+
+func parseHook(s *Service, typed string) (target, string, string) {
+	u, problem := s.checkURL(typed)
+	if problem != "" {
+		return target{}, "", problem
+	}
+	return target{URL: u.String()}, redact(u), ""
 }
 
 // payload is the body of a generic webhook.
@@ -84,16 +105,15 @@ func (m message) payload() payload {
 // detailNames are the names that the lines of a message have in a payload.
 var detailNames = map[string]string{"": "summary", "Asked for by": "requester", "Team": "team", "Why": "justification", "State": "state"}
 
-// sendWebhook sends a message with a signature by the standard-webhooks
-// specification. The id is the same for all attempts.
-func (s *Service) sendWebhook(ctx context.Context, t target, d claimed, m message) *failure {
+// sendWebhook sends a message. The id is the same for all attempts.
+func sendWebhook(ctx context.Context, s *Service, t target, d claimed, m message) *failure {
 	body, err := json.Marshal(m.payload())
 	if err != nil {
 		return &failure{words: "The message could not be written."}
 	}
 	signer, err := standardwebhooks.NewWebhook(t.Secret)
 	if err != nil {
-		return &failure{"The channel's secret cannot be used. Remove the channel and add it anew.", true}
+		return &failure{"The channel's secret cannot be used. Remove the channel and add it again.", true}
 	}
 	now := s.Now()
 	signature, err := signer.Sign(d.id, now, body)

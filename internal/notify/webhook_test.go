@@ -188,7 +188,7 @@ func TestAllowedHosts(t *testing.T) {
 		"https://hooks.example./": false, "https://127.0.0.1/": false, "https://hooks.example/\nx": false, "https://hooks.example/" + strings.Repeat("x", 2000): false,
 	} {
 		_, err := b.service.Add(t.Context(), b.member, portal.Owner{Person: b.member.Identity}, notify.Input{Kind: "slack", Target: target, Topics: []string{"failed"}})
-		if got := err == nil; got != want || err != nil && portal.FieldErrors(err)[0].Field != "target" {
+		if got := err == nil; got != want || err != nil && portal.FieldErrorsOf(err)[0].Field != "target" {
 			t.Errorf("%s: %v", target, err)
 		}
 	}

@@ -21,7 +21,7 @@ func ordinary(op portal.OperationID, e portal.Environment, team string) []Input 
 			Team:  Team{Slug: team, Name: team, ApproverGroup: team + "-approvers"},
 			Cluster: Cluster{Name: "c" + name, Region: []string{"fra1", "nyc3", "sgp1"}[i%3], Version: "1.35.1-do.0", Environment: e,
 				HA: i%2 == 0, Nodes: 2 + i, Tags: []string{"t" + name}},
-			Change: Change{Operation: op, Risk: op.Risk(), Fields: []string{"tags"}},
+			Change: Change{Operation: op, Risk: op.Risk(), Fields: []string{[]string{"Tags", "Nodes", "Name", "Maintenance"}[i%4]}},
 			Quota:  Quota{Limit: 100, Before: 10 + i, After: 10 + i},
 			Cost:   Cost{Before: float64(48 * (2 + i)), After: float64(48 * (2 + i))},
 			Blast:  Blast{Clusters: 1},
@@ -42,13 +42,13 @@ func ordinary(op portal.OperationID, e portal.Environment, team string) []Input 
 	return list
 }
 
-// deniesMost reports whether a policy denies more than half of the ordinary
-// requests of a kind that an older one (nil: none) lets pass. What a condition
-// comes to cannot be known for all requests; one that denies nearly all of them,
-// or that fails, shows here.
-func (p *Policy) deniesMost(old *Policy, op portal.OperationID, e portal.Environment, team string) bool {
+// deniesMost reports whether a policy denies more than half of some requests that
+// an older one (nil: none) lets pass. What a condition comes to cannot be known
+// for all requests; one that denies nearly all of them, or that fails, shows in
+// ordinary ones.
+func (p *Policy) deniesMost(old *Policy, requests []Input) bool {
 	passed, denied := 0, 0
-	for _, in := range ordinary(op, e, team) {
+	for _, in := range requests {
 		if old != nil && old.judge(in).Decision == portal.Deny {
 			continue
 		}

@@ -61,7 +61,7 @@ func (r *reader) invisible() {
 		case c == '\n':
 			line, column = line+1, 0
 		case c == '\t':
-		case unicode.IsControl(c), unicode.Is(unicode.Cf, c), unicode.In(c, unicode.Zl, unicode.Zp):
+		case unicode.IsControl(c), unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			r.faultAt(line, column, "Here is a character that cannot be seen (U+%04X); delete it.", c)
 		}
 	}

@@ -75,7 +75,8 @@ func TestWhatCannotBeSeen(t *testing.T) {
 	if got := faults(t, "\uFEFF"+strings.ReplaceAll(text, "\n", "\r\n")); len(got) > 0 {
 		t.Errorf("with a byte order mark: %q", got)
 	}
-	for hidden, code := range map[string]string{"\u202e": "202E", "\u200b": "200B", "\uFEFF": "FEFF", "\x00": "0000", "\u2028": "2028"} {
+	for hidden, code := range map[string]string{"\u202e": "202E", "\u200b": "200B", "\uFEFF": "FEFF", "\x00": "0000", "\u2028": "2028",
+		"\u3164": "3164", "\u034f": "034F", "\ufe0f": "FE0F", "\ue000": "E000"} {
 		got := faults(t, strings.Replace(text, "all", "al"+hidden+"l", 1))
 		want := []string{"2:13 : Here is a character that cannot be seen (U+" + code + "); delete it."}
 		if diff := cmp.Diff(want, got); diff != "" {

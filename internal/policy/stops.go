@@ -32,7 +32,7 @@ func Stops(ctx context.Context, old, now *Policy, hasMembers func(group string) 
 			if old == nil || !old.deniesAll(op, e, teams.slug, hasMembers) {
 				found.add("every request is denied", op, e, teams)
 			}
-		case tried.deniesMost(before, op, e, teams.slug):
+		case tried.deniesMost(before, ordinary(op, e, teams.slug)):
 			found.add("most ordinary requests are denied", op, e, teams)
 		}
 	})

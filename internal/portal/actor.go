@@ -99,6 +99,14 @@ func System(part string) Actor {
 // HasRole reports whether the actor holds the role.
 func (a Actor) HasRole(r Role) bool { return slices.Contains(a.Roles, r) }
 
+// RequireAdmin returns KindForbidden unless the actor is an admin.
+func (a Actor) RequireAdmin() error {
+	if a.IsZero() || !a.HasRole(RoleAdmin) {
+		return E(KindForbidden, "only admins of the portal can do this")
+	}
+	return nil
+}
+
 // InGroup reports whether the identity provider lists the actor in the group.
 // Nobody is in the empty group.
 func (a Actor) InGroup(group string) bool {

@@ -80,20 +80,44 @@ const (
 	ChannelWebhook ChannelKind = "webhook"
 )
 
+// channelKinds says in words what each kind is, in the order in which people
+// choose.
+var channelKinds = []struct {
+	kind        ChannelKind
+	title, help string
+}{
+	{ChannelSlack, "Slack", "or what takes the same incoming webhooks"},
+	{ChannelWebhook, "Webhook", "JSON, signed by the standard-webhooks specification"},
+	{ChannelMail, "E-mail", "to an address of the team"},
+}
+
 // ChannelKinds lists the kinds for people to choose from.
-var ChannelKinds = []ChannelKind{ChannelSlack, ChannelWebhook, ChannelMail}
+func ChannelKinds() []ChannelKind {
+	list := make([]ChannelKind, len(channelKinds))
+	for i, c := range channelKinds {
+		list[i] = c.kind
+	}
+	return list
+}
 
 // Title names the kind for people.
 func (k ChannelKind) Title() string {
-	switch k {
-	case ChannelMail:
-		return "E-mail"
-	case ChannelSlack:
-		return "Slack"
-	case ChannelWebhook:
-		return "Webhook"
+	for _, c := range channelKinds {
+		if c.kind == k {
+			return c.title
+		}
 	}
 	return string(k)
+}
+
+// Help says more about the kind, beside its title.
+func (k ChannelKind) Help() string {
+	for _, c := range channelKinds {
+		if c.kind == k {
+			return c.help
+		}
+	}
+	return ""
 }
 
 // Owner is whose channel it is: a team's, or else a person's.

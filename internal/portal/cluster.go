@@ -62,57 +62,6 @@ type ClusterDetails struct {
 	Extra           json.RawMessage `json:"extra,omitempty"` // an object of what this program does not know yet
 }
 
-// Settings of a cluster that can be changed after it was made.
-type Settings struct {
-	AutoUpgrade  bool            `json:"auto_upgrade"`
-	SurgeUpgrade bool            `json:"surge_upgrade"`
-	Maintenance  Maintenance     `json:"maintenance,omitzero"`
-	Firewall     Firewall        `json:"firewall,omitzero"`
-	Autoscaler   Autoscaler      `json:"autoscaler,omitzero"`
-	Components   map[string]bool `json:"components,omitempty"` // by key; one that is missing was not spoken of
-}
-
-// Maintenance says when DigitalOcean may disturb a cluster.
-type Maintenance struct {
-	Day   string `json:"day"`   // "any", or "monday" to "sunday"
-	Start string `json:"start"` // HH:MM in UTC
-}
-
-// Days are the days that a Maintenance may name.
-var Days = []string{"any", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
-
-// Firewall says from where a control plane can be reached.
-type Firewall struct {
-	Enabled bool     `json:"enabled"`
-	Allowed []string `json:"allowed"` // IPv4 addresses and networks
-}
-
-// Autoscaler is how a cluster's autoscaler differs from its defaults. Empty
-// members stand for the default.
-type Autoscaler struct {
-	Expanders    []string `json:"expanders,omitempty"`
-	UnneededTime string   `json:"unneeded_time,omitempty"` // like "10m0s"
-	Utilization  float64  `json:"utilization,omitempty"`   // a share of a node, 0 to 1
-}
-
-// Expanders are how an autoscaler may choose the pool that grows.
-var Expanders = []string{"random", "priority", "least_waste"}
-
-// Component is a part of a cluster that can be switched on and off.
-type Component struct {
-	Key  string // DigitalOcean's
-	Name string
-}
-
-// Components are the parts that can be switched.
-var Components = []Component{
-	{"routing_agent", "Routing agent"},
-	{"amd_gpu_device_plugin", "AMD GPU device plugin"},
-	{"amd_gpu_device_metrics_exporter_plugin", "AMD device metrics exporter"},
-	{"nvidia_gpu_device_plugin", "Nvidia GPU device plugin"},
-	{"rdma_shared_dev_plugin", "RDMA shared device plugin"},
-}
-
 // ClusterSummary is a row of a list of clusters.
 type ClusterSummary struct {
 	ID          string

@@ -31,7 +31,7 @@ func diagram() string {
 }
 
 // The page shows the states as they are. `go test ./internal/portal -update`
-// draws them anew.
+// draws them again.
 func TestDiagram(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(diagramPage)

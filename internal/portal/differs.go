@@ -82,19 +82,3 @@ func windowsText(windows []Window) string {
 	}
 	return strings.Join(texts, " or ")
 }
-
-// DurationText says how long a time is in the largest unit that fits.
-func DurationText(d time.Duration) string {
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		if n := d / u.unit; d%u.unit == 0 && n > 0 {
-			if n == 1 {
-				return "1 " + u.name
-			}
-			return fmt.Sprintf("%d %ss", n, u.name)
-		}
-	}
-	return "no time"
-}

@@ -10,7 +10,7 @@ import (
 type Draft struct {
 	Operation  OperationID
 	Team       Team    // that asks; zero until one is chosen, and for clusters of several teams
-	Revises    Request // that would be planned anew; zero for a new one
+	Revises    Request // that would be planned again; zero for a new one
 	TargetName string
 	TargetIDs  []string // ids of the clusters that it would change
 	Cluster    Cluster  // zero for a new one, and when there are several
@@ -32,7 +32,7 @@ type Draft struct {
 	Judged json.RawMessage // what the policy judged it by
 	Plan   Plan            // the zero Plan while nothing can be said
 	Usage  Usage           // how the team's usage would change
-	Errors []FieldError
+	Errors FieldErrors
 }
 
 // Targets are the clusters that the draft is about.

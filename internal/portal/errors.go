@@ -2,6 +2,10 @@ package portal
 
 import (
 	"errors"
+	"fmt"
+	"path"
+	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -29,12 +33,34 @@ type FieldError struct {
 	Message string // a sentence for the person who filled it in
 }
 
+// FieldErrors are the faults of a form, in the order of its fields.
+type FieldErrors []FieldError
+
+// maxFieldErrors is how many faults a person is told at once.
+const maxFieldErrors = 50
+
+// Add notes a fault of a field, in a sentence for the person who filled it in.
+func (f *FieldErrors) Add(field, format string, args ...any) {
+	if len(*f) < maxFieldErrors {
+		*f = append(*f, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Err is a KindInvalid error of the faults, nil when there are none.
+func (f FieldErrors) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return Invalid(f...)
+}
+
 // Error is an error with a kind and a message for people.
 type Error struct {
 	Kind    Kind
 	Message string
-	Fields  []FieldError
-	Err     error // the cause, for logs only
+	Fields  FieldErrors
+	Err     error  // the cause, for logs only
+	Site    string // where it was made, for logs only
 }
 
 func (e *Error) Error() string {
@@ -54,12 +80,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // E makes an error of a kind with a message for people and an optional cause.
 func E(kind Kind, message string, cause ...error) *Error {
-	return &Error{Kind: kind, Message: message, Err: errors.Join(cause...)}
+	return &Error{Kind: kind, Message: message, Err: errors.Join(cause...), Site: Site(1)}
 }
 
 // Invalid makes an error that names the faulty fields.
 func Invalid(fields ...FieldError) *Error {
-	return &Error{Kind: KindInvalid, Message: "some answers need another look", Fields: fields}
+	return &Error{Kind: KindInvalid, Message: "some answers need another look", Fields: fields, Site: Site(1)}
 }
 
 // KindOf returns the kind of err, KindUnknown when it has none.
@@ -71,8 +97,29 @@ func KindOf(err error) Kind {
 	return KindUnknown
 }
 
-// FieldErrors returns the faulty fields that err names, nil when it names none.
-func FieldErrors(err error) []FieldError {
+// Is reports whether err is an error of that kind.
+func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
+
+// Site names the function that calls, or the one so many calls above it, and
+// its line, like "store.TeamUsage (teams.go:93)". Operators read it in logs.
+func Site(above int) string {
+	pc := make([]uintptr, 1)
+	runtime.Callers(above+2, pc)
+	frame, _ := runtime.CallersFrames(pc).Next()
+	return path.Base(frame.Function) + " (" + path.Base(frame.File) + ":" + strconv.Itoa(frame.Line) + ")"
+}
+
+// SiteOf says where err was made, empty when that is not known.
+func SiteOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Site
+	}
+	return ""
+}
+
+// FieldErrorsOf returns the faulty fields that err names, nil when it names none.
+func FieldErrorsOf(err error) FieldErrors {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Fields

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"maps"
 	"time"
 )
 
@@ -95,19 +94,6 @@ func (p CreateParams) Usage() Usage {
 	return u
 }
 
-// UpdateParams are the parameters of UpdateCluster. What is nil stays as it is.
-type UpdateParams struct {
-	Name         *string         `json:"name,omitempty"`
-	Tags         *[]string       `json:"tags,omitempty"` // those that people set
-	HA           *bool           `json:"ha,omitempty"`
-	AutoUpgrade  *bool           `json:"auto_upgrade,omitempty"`
-	SurgeUpgrade *bool           `json:"surge_upgrade,omitempty"`
-	Maintenance  *Maintenance    `json:"maintenance,omitempty"`
-	Firewall     *Firewall       `json:"firewall,omitempty"`
-	Autoscaler   *Autoscaler     `json:"autoscaler,omitempty"`
-	Components   map[string]bool `json:"components,omitempty"` // those that change
-}
-
 // UpgradeParams are the parameters of UpgradeCluster.
 type UpgradeParams struct {
 	Version string `json:"version"`
@@ -175,28 +161,20 @@ type RegistryParams struct {
 	Names      []string `json:"names,omitempty"` // empty: the account's own one
 }
 
-// Applied returns settings with the update's changes.
-func (p UpdateParams) Applied(s Settings) Settings {
-	set(&s.AutoUpgrade, p.AutoUpgrade)
-	set(&s.SurgeUpgrade, p.SurgeUpgrade)
-	set(&s.Maintenance, p.Maintenance)
-	set(&s.Firewall, p.Firewall)
-	set(&s.Autoscaler, p.Autoscaler)
-	s.Components = maps.Clone(s.Components)
-	for key, on := range p.Components {
-		if s.Components == nil {
-			s.Components = map[string]bool{}
-		}
-		s.Components[key] = on
-	}
-	return s
-}
-
 // set puts in the new value, unless the old one is kept.
 func set[T any](value, change *T) {
 	if change != nil {
 		*value = *change
 	}
+}
+
+// Changed is what to ask for so that before becomes after, nil when it is that
+// already.
+func Changed[T comparable](before, after T) *T {
+	if before == after {
+		return nil
+	}
+	return &after
 }
 
 // Applied returns a pool as it is after the update. One that autoscales has as

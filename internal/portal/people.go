@@ -8,7 +8,7 @@ import (
 // People knows people as the identity provider describes them.
 type People interface {
 	// Confirm returns who the identity is and since when that is known, after
-	// the provider was asked anew where it can be and that was long ago. It may
+	// the provider was asked again where it can be and that was long ago. It may
 	// take seconds, so it is not for transactions.
 	Confirm(ctx context.Context, id Identity) (Actor, time.Time, error)
 }
@@ -22,7 +22,7 @@ const GroupsFor = 5 * time.Minute
 func CheckAdmin(ctx context.Context, people People, proposer Person, now time.Time) error {
 	a, asOf, err := people.Confirm(ctx, proposer.Identity)
 	switch {
-	case err != nil && KindOf(err) != KindNotFound:
+	case err != nil && !Is(err, KindNotFound):
 		return err
 	case err != nil:
 		return E(KindConflict, "nobody knows "+proposer.Name+" any more; drop this and propose it yourself", err)

@@ -33,6 +33,10 @@ type CostEffect struct {
 // Change is by how much the most that it may cost grows, in USD cents a month.
 func (c CostEffect) Change() int64 { return c.After.Most - c.Before.Most }
 
+// HAMonthlyCents is what a highly available control plane costs a month, in USD
+// cents. Source: DigitalOcean's price list.
+const HAMonthlyCents = 4000
+
 // Money is a price a month in USD cents, at list price: a range, because
 // autoscaled pools have between their least and their most nodes.
 type Money struct {

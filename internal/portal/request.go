@@ -35,9 +35,9 @@ type Request struct {
 	Requester     Person
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	Revision      int             // 1, and one more each time it is planned anew
+	Revision      int             // 1, and one more each time it is planned again
 	PlannedAt     time.Time       // when this revision was
-	PlanKey       string          // of the form that planned it anew, as SubmitKey is of the first
+	PlanKey       string          // of the form that planned it again, as SubmitKey is of the first
 	DueAt         time.Time       // while pending: when it expires; while approved: when it is out of date
 	StartsAt      time.Time       // while approved: it is not carried out before; zero: nobody has said yet
 	Judged        json.RawMessage // what the policy judged it by; nil for requests of earlier versions
@@ -84,7 +84,7 @@ func (r Request) CanCollect(a Actor) bool {
 	return r.Operation.Risk() == RiskSecret && r.State == Approved && a.Identity == r.Requester.Identity
 }
 
-// CanRevise reports whether a may have r planned anew, the same or changed.
+// CanRevise reports whether a may have r planned again, the same or changed.
 func (r Request) CanRevise(a Actor) bool {
 	return a.Identity == r.Requester.Identity && (r.State == Pending || r.State == Stale)
 }

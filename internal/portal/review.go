@@ -203,6 +203,6 @@ type Revision struct {
 	Summary       string // of the plan
 	Digest        string
 	Justification string
-	Reason        string // why it was planned anew
+	Reason        string // why it was planned again
 	PlannedAt     time.Time
 }

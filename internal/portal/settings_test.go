@@ -71,3 +71,26 @@ func TestSettingIsDone(t *testing.T) {
 		}
 	}
 }
+
+// What is asked for to get from some settings to others leads there, and speaks
+// of nothing that stays.
+func TestUpdateLeadsThere(t *testing.T) {
+	t.Parallel()
+	all := portal.Settings{
+		AutoUpgrade: true, SurgeUpgrade: true, Maintenance: portal.Maintenance{Day: "monday", Start: "04:00"},
+		Firewall:   portal.Firewall{Enabled: true, Allowed: []string{"192.0.2.1"}},
+		Autoscaler: portal.Autoscaler{Expanders: []string{"random"}}, Components: map[string]bool{"routing_agent": true},
+	}
+	for _, pair := range [][2]portal.Settings{{{}, all}, {all, {Components: map[string]bool{"routing_agent": false}}}, {all, all}} {
+		before, after := pair[0], pair[1]
+		p := before.Update(after)
+		if !reflect.DeepEqual(portal.SettingFacts(p.Applied(before)), portal.SettingFacts(after)) {
+			t.Errorf("from %v to %v: %v", before, after, p)
+		}
+		for i, x := range portal.ClusterSettings {
+			if x.Text(before) == x.Text(after) && x.Asked(p) && i < 4 {
+				t.Errorf("%s is asked for although it stays", x.Label)
+			}
+		}
+	}
+}

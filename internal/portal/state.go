@@ -45,7 +45,7 @@ func (s State) Next() []State { return slices.Clone(transitions[s]) }
 func (s State) Final() bool { return len(transitions[s]) == 0 }
 
 // HoldsQuota reports whether a request that is in s keeps what it reserved. One
-// that has to be planned anew gives it back: nobody knows for how long.
+// that has to be planned again gives it back: nobody knows for how long.
 func (s State) HoldsQuota() bool { return !s.Final() && s != Stale }
 
 // Sentence says in plain words what s means for the people who wait.
@@ -72,7 +72,7 @@ func (s State) Sentence() string {
 	case Expired:
 		return "Expired: nobody decided in time."
 	case Stale:
-		return "It has to be planned anew before it can go on."
+		return "It has to be planned again before it can go on."
 	}
 	return string(s)
 }

@@ -52,8 +52,8 @@ func (v Verdict) Groups() []string {
 	return slices.Compact(groups)
 }
 
-// Outstanding returns the needs that people with these groups do not meet. Each of
-// them counts once, for whichever need they serve best.
+// Outstanding returns what people with these groups do not meet. Each of them counts
+// once, for whichever rule they serve best.
 func (v Verdict) Outstanding(people [][]string) []ApprovalRule {
 	var outstanding []ApprovalRule
 	for i, missing := range v.Missing(people) {
@@ -64,48 +64,23 @@ func (v Verdict) Outstanding(people [][]string) []ApprovalRule {
 	return outstanding
 }
 
-// Missing is, for each need, how many approvals people with these groups leave
-// open.
+// Missing is, for each approval rule, how many approvals people with these
+// groups leave open.
 func (v Verdict) Missing(people [][]string) []int {
+	var ruleOf []int // of each approval that is needed
+	for i, rule := range v.Approvals {
+		for range rule.Count {
+			ruleOf = append(ruleOf, i)
+		}
+	}
 	missing := make([]int, len(v.Approvals))
-	taken := make([]int, len(people)) // one more than the place that each person fills; 0: none
-	place := 0
-	for i, n := range v.Approvals {
-		for range n.Count {
-			place++
-			if !v.fill(place, people, taken, map[int]bool{}) {
-				missing[i]++
-			}
+	filled := Match(len(ruleOf), len(people), func(place, person int) bool {
+		return slices.ContainsFunc(people[person], func(g string) bool { return slices.Contains(v.Approvals[ruleOf[place]].Groups, g) })
+	})
+	for place, ok := range filled {
+		if !ok {
+			missing[ruleOf[place]]++
 		}
 	}
 	return missing
-}
-
-// fill finds somebody for a place, moving others to places that they can fill
-// as well. seen are the people that were tried.
-func (v Verdict) fill(place int, people [][]string, taken []int, seen map[int]bool) bool {
-	groups := v.groupsOf(place)
-	for i, theirs := range people {
-		if seen[i] || !slices.ContainsFunc(theirs, func(g string) bool { return slices.Contains(groups, g) }) {
-			continue
-		}
-		seen[i] = true
-		if taken[i] == 0 || v.fill(taken[i], people, taken, seen) {
-			taken[i] = place
-			return true
-		}
-	}
-	return false
-}
-
-// groupsOf are the groups of which somebody has to fill a place. Places are
-// numbered from 1, need by need.
-func (v Verdict) groupsOf(place int) []string {
-	for _, n := range v.Approvals {
-		if place <= n.Count {
-			return n.Groups
-		}
-		place -= n.Count
-	}
-	return nil
 }

@@ -220,7 +220,7 @@ func TestSignInBounds(t *testing.T) {
 	} {
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		err := portal.Actor{SignedInAt: now.Add(-tt.age)}.CheckSignIn(now, tt.within)
-		if (err != nil) != tt.asked || err != nil && portal.KindOf(err) != portal.KindStepUp {
+		if (err != nil) != tt.asked || err != nil && !portal.Is(err, portal.KindStepUp) {
 			t.Errorf("%s old, within %s: %v", tt.age, tt.within, err)
 		}
 	}

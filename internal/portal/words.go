@@ -3,9 +3,8 @@ package portal
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+	"unicode/utf8"
 )
 
 // OnOff says whether something is switched on.
@@ -14,53 +13,6 @@ func OnOff(b bool) string {
 		return "on"
 	}
 	return "off"
-}
-
-func componentText(components map[string]bool, key string) string {
-	on, known := components[key]
-	if !known {
-		return "DigitalOcean's default"
-	}
-	return OnOff(on)
-}
-
-func maintenanceText(m Maintenance) string {
-	switch {
-	case m.Day == "" || m.Day == "any" && m.Start == "":
-		return "chosen by DigitalOcean"
-	case m.Day == "any":
-		return "any day from " + m.Start + " UTC"
-	}
-	return m.Day + " from " + OrNone(m.Start) + " UTC"
-}
-
-func firewallText(w Firewall) string {
-	if !w.Enabled {
-		return "off"
-	}
-	return "only from " + strings.Join(w.Allowed, ", ")
-}
-
-func orDefault(s string) string {
-	if s == "" {
-		return "default"
-	}
-	return s
-}
-
-// durationText writes a duration in one way: DigitalOcean says "1m" and "1m0s".
-func durationText(s string) string {
-	if d, err := time.ParseDuration(s); err == nil {
-		return d.String()
-	}
-	return s
-}
-
-func shareText(share float64) string {
-	if share == 0 {
-		return "default"
-	}
-	return strconv.FormatFloat(share*100, 'g', 4, 64) + " %"
 }
 
 // RegistryText names the registries of a cluster.
@@ -101,20 +53,19 @@ func YesNo(b bool) string {
 	return "no"
 }
 
-// SameFirewall reports whether two firewalls let the same through.
-func SameFirewall(a, b Firewall) bool { return firewallText(a) == firewallText(b) }
-
-// SameAutoscaler reports whether two configurations mean the same, in whichever
-// way their times are written.
-func SameAutoscaler(a, b Autoscaler) bool {
-	return slices.Equal(a.Expanders, b.Expanders) && a.Utilization == b.Utilization &&
-		durationText(a.UnneededTime) == durationText(b.UnneededTime)
-}
-
 // OrNone is a text, or the word for none.
 func OrNone(s string) string {
 	if s == "" {
 		return "none"
 	}
 	return s
+}
+
+// Quote shows what was typed, shortened to what fits a sentence.
+func Quote(s string) string {
+	const most = 40
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most]) + "…"
+	}
+	return "“" + s + "”"
 }

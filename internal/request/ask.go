@@ -25,7 +25,7 @@ type SubmitInput struct {
 	Form      portal.Form // nil: the form is opened first
 	Live      bool        // DigitalOcean is asked how the target is, whatever the operation
 
-	revises portal.Request // that is planned anew; zero for a new one
+	revises portal.Request // that is planned again; zero for a new one
 }
 
 // Plan says what an operation would do, from what has been typed so far. When
@@ -52,7 +52,7 @@ func (s *Service) Submit(ctx context.Context, a portal.Actor, ask SubmitInput) (
 		return portal.Request{}, portal.E(portal.KindUnauthorized, "sign in first")
 	}
 	key := ask.Form.Get("submit_key")
-	if r, err := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); portal.KindOf(err) != portal.KindNotFound || err == nil {
+	if r, err := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); !portal.Is(err, portal.KindNotFound) {
 		return r, cmp.Or(err, sentAlready(r, ask.Form))
 	}
 	d, err := s.prepare(ctx, a, ask, true)
@@ -87,7 +87,7 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		}
 		var err error
 		result, err = store.RequestBySubmitKey(ctx, tx, a.Identity, key)
-		if portal.KindOf(err) != portal.KindNotFound || err == nil {
+		if !portal.Is(err, portal.KindNotFound) {
 			return err
 		}
 		if err := s.judge(ctx, tx, a, d); err != nil {
@@ -99,7 +99,7 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 		result, err = s.insert(ctx, tx, a, d, key)
 		return err
 	})
-	if portal.KindOf(err) == portal.KindConflict {
+	if portal.Is(err, portal.KindConflict) {
 		// Without a team there is nothing to lock; the first of two clicks has made it.
 		if r, readErr := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); readErr == nil {
 			return r, nil

@@ -29,9 +29,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if revision != r.Revision {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
-		var f fieldErrors
-		f.checkText("break_glass_reason", "why this cannot wait for approvals", reason, maxComment, true)
-		if err := f.err(); err != nil {
+		if err := checkText("break_glass_reason", "why this cannot wait for approvals", reason, true); err != nil {
 			return err
 		}
 		why, err := s.outdatedNow(ctx, tx, r)
@@ -84,9 +82,7 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 		if err := r.BreakGlassReviewRefusal(a); err != nil {
 			return err
 		}
-		var f fieldErrors
-		f.checkText("break_glass_comment", "what you found", comment, maxComment, true)
-		if err := f.err(); err != nil {
+		if err := checkText("break_glass_comment", "what you found", comment, true); err != nil {
 			return err
 		}
 		breakGlass := *r.PendingReview(a)

@@ -9,12 +9,25 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
 
 // commentsAnHour bounds what one person writes on the trail.
 const commentsAnHour = 60
+
+// maxComment is how many characters a text has at most that people write about a
+// request.
+const maxComment = 1000
+
+// checkText checks what was typed into the field for such a text.
+func checkText(field, what, text string, required bool) error {
+	if problem := names.CheckText(what, text, maxComment, required); problem != "" {
+		return portal.Invalid(portal.FieldError{Field: field, Message: problem})
+	}
+	return nil
+}
 
 // commentID is the same for one person who sends one text twice, and for nobody
 // else: a key that somebody else has seen must not make their comment vanish.
@@ -29,9 +42,7 @@ func commentID(requestID string, id portal.Identity, key, text string) string {
 // who has written too many within an hour.
 func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key, text string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
-		var f fieldErrors
-		f.checkText("text", "a comment", text, maxComment, true)
-		if err := f.err(); err != nil {
+		if err := checkText("text", "a comment", text, true); err != nil {
 			return err
 		}
 		if _, err := uuid.Parse(key); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,9 +37,7 @@ func (s *Service) Stop(ctx context.Context, a portal.Actor, number int64, reason
 		if err := r.StopRefusal(a); err != nil {
 			return err
 		}
-		var f fieldErrors
-		f.checkText("stop_reason", "why you stop it", reason, maxComment, true)
-		if err := f.err(); err != nil {
+		if err := checkText("stop_reason", "why you stop it", reason, true); err != nil {
 			return err
 		}
 		return Move(ctx, tx, r, Step{
@@ -105,7 +102,7 @@ func (s *Service) endDue(ctx context.Context, id string, state portal.State, ste
 	})
 }
 
-// dropStale ends requests that nobody has had planned anew.
+// dropStale ends requests that nobody has had planned again.
 func (s *Service) dropStale(ctx context.Context) error {
 	old, err := store.RequestIDsSince(ctx, s.Pool, portal.Stale, s.Now().Add(-StaleFor), atOnce)
 	if err != nil {
@@ -119,20 +116,10 @@ func (s *Service) dropStale(ctx context.Context) error {
 			}
 			return Move(ctx, tx, r, Step{
 				Next: portal.Expired, Reason: r.Reason, At: s.Now(), Actor: clock, Kind: portal.EventExpired,
-				Summary: describe(r) + " ended: nobody had it planned anew",
+				Summary: describe(r) + " ended: nobody had it planned again",
 			})
 		})
 	})
-}
-
-// roughly shortens a time to what people say of it.
-func roughly(d time.Duration) time.Duration {
-	for _, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
-		if d >= 2*unit {
-			return d.Truncate(unit)
-		}
-	}
-	return max(d.Truncate(time.Minute), time.Minute)
 }
 
 // warn says of requests that they expire soon.
@@ -152,7 +139,7 @@ func (s *Service) warn(ctx context.Context) error {
 			}
 			return Record(ctx, tx, r, Step{
 				At: s.Now(), Actor: clock, Kind: portal.EventExpiring,
-				Summary: describe(r) + " expires in " + portal.DurationText(roughly(r.DueAt.Sub(s.Now()))) + " unless somebody decides",
+				Summary: describe(r) + " expires in " + portal.RoughDuration(r.DueAt.Sub(s.Now())) + " unless somebody decides",
 			})
 		})
 	})

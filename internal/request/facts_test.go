@@ -15,6 +15,7 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/inventory"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -137,7 +138,7 @@ func TestFactsAreTheSameInTheInventory(t *testing.T) {
 					continue
 				}
 				p := paramsOf(op.ID, c.live)
-				live, kept := request.Facts(op.ID, p, []portal.Cluster{c.live}), request.Facts(op.ID, p, []portal.Cluster{c.kept})
+				live, kept := operation.Facts(op.ID, p, []portal.Cluster{c.live}), operation.Facts(op.ID, p, []portal.Cluster{c.kept})
 				if diff := cmp.Diff(live, kept); diff != "" {
 					t.Errorf("%s (-live +inventory):\n%s", op.ID, diff)
 				}

@@ -1,12 +1,99 @@
 package request
 
 import (
+	"context"
 	"encoding/json"
-	"fmt"
 
+	"doksportal/internal/operation"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/quota"
+	"doksportal/internal/store"
 )
+
+// judge works out the plan of a draft that has been read, against quota and
+// policy as q sees them.
+func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
+	if d.Team.ID == "" && d.Operation == portal.CreateCluster {
+		return nil // nothing can be said before a team is chosen
+	}
+	if d.Operation == portal.CreateCluster {
+		taken, err := store.ClusterNameTaken(ctx, q, d.TargetName, d.Revises.ID)
+		if err != nil {
+			return err
+		}
+		if taken {
+			d.Errors.Add("name", "A cluster called %s exists already or is being asked for.", portal.Quote(d.TargetName))
+		}
+	}
+	operation.Plan(d)
+	if err := findRelated(ctx, q, a, d); err != nil {
+		return err
+	}
+	effect, err := s.effect(ctx, q, d)
+	if err != nil {
+		return err
+	}
+	d.Plan.Quota = effect
+	if err := s.applyPolicy(ctx, q, a, d); err != nil {
+		return err
+	}
+	operation.CheckQuota(d)
+	operation.CheckTerms(d)
+	return nil
+}
+
+// applyPolicy puts the verdict into the plan, with what it was judged by, and
+// whether anybody could give the approvals that it asks for.
+func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
+	rules, err := s.Rules.InForce(ctx, q)
+	if err != nil {
+		return err
+	}
+	in := inputOf(d, a)
+	if d.Judged, err = json.Marshal(in); err != nil {
+		return err
+	}
+	d.Plan.Verdict = verdict(rules, in)
+	outstanding := d.Plan.Verdict.Approvals
+	if len(outstanding) == 0 {
+		return nil
+	}
+	people, err := store.GroupsOfOthers(ctx, q, d.Plan.Verdict.Groups(), a.Identity, s.Now().Add(-portal.KnownFor))
+	if err != nil {
+		return err
+	}
+	if outstanding = d.Plan.Verdict.Outstanding(people); len(outstanding) > 0 {
+		d.Plan.Concern = concern(outstanding)
+	}
+	return nil
+}
+
+// effect compares the team's quota before and after the draft; it is empty when
+// usage stays as it is.
+func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) (portal.QuotaEffect, error) {
+	changes := d.Operation == portal.CreateCluster
+	for _, n := range d.Usage {
+		changes = changes || n != 0
+	}
+	if !changes {
+		return portal.QuotaEffect{}, nil
+	}
+	used, err := store.TeamUsage(ctx, q, d.Team.ID)
+	if err != nil {
+		return portal.QuotaEffect{}, err
+	}
+	if d.Revises.ID != "" { // gives back what it holds first
+		held, err := store.Reserved(ctx, q, d.Revises.ID)
+		if err != nil {
+			return portal.QuotaEffect{}, err
+		}
+		for size, n := range held {
+			used[size] -= n
+		}
+	}
+	return quota.Check(d.Team.Quota, used, d.Usage), nil
+}
 
 const protected = "The cluster is protected: no request can delete it until an admin of the portal lifts that."
 
@@ -16,90 +103,4 @@ func verdict(rules *policy.Policy, in policy.Input) portal.Verdict {
 		return portal.Verdict{Decision: portal.Deny, Reason: protected, Policy: rules.Version}
 	}
 	return rules.Judge(in)
-}
-
-// Now is what may have changed since a request was planned. Its team is that of
-// the request.
-type Now struct {
-	Requester *portal.Actor    // nil: as they were
-	Clusters  []portal.Cluster // with what the portal itself keeps of them
-	Older     bool             // DigitalOcean said the rest of Clusters before the request was planned
-	Offer     portal.Options
-	Quota     portal.QuotaEffect // empty when the request takes none
-}
-
-// Rejudge says in plain words how the policy's answer to a request has changed
-// since it was planned, empty when it has not.
-func Rejudge(rules *policy.Policy, r portal.Request, now Now) (string, error) {
-	if r.Judged == nil {
-		return "It was planned by an earlier version of the portal.", nil
-	}
-	var in policy.Input
-	if err := json.Unmarshal(r.Judged, &in); err != nil {
-		return "", fmt.Errorf("what request %s was judged by: %w", r.ID, err)
-	}
-	v := verdict(rules, renew(in, r, now))
-	digest, err := portal.Digest(r.Operation, r.Params, v)
-	if err != nil || digest == r.Digest {
-		return "", err
-	}
-	return v.Differs(r.Plan.Verdict), nil
-}
-
-// renew puts what may have changed into what a request was judged by.
-func renew(in policy.Input, r portal.Request, now Now) policy.Input {
-	if !now.Older {
-		if d, ok := replanned(r, now); ok {
-			again := inputOf(&d, portal.Actor{})
-			again.Actor, again.Quota, again.Blast.OpenRequests = in.Actor, in.Quota, in.Blast.OpenRequests
-			in = again
-		}
-	}
-	in.Team = teamInput(r.Team)
-	if own, ok := ownOf(r, now); ok {
-		in.Cluster.Environment, in.Cluster.Protected = own.Environment, own.Protected
-	}
-	if now.Requester != nil {
-		in.Actor = actorInput(*now.Requester)
-	}
-	if len(now.Quota.Lines) > 0 {
-		in.Quota = quotaInput(now.Quota)
-	}
-	return in
-}
-
-// ownOf is the one cluster that a request of a team is about, false when it
-// makes one or there are several.
-func ownOf(r portal.Request, now Now) (portal.Cluster, bool) {
-	if r.Team.ID == "" || len(now.Clusters) != 1 || r.Operation == portal.CreateCluster {
-		return portal.Cluster{}, false
-	}
-	return now.Clusters[0], true
-}
-
-// replanned is the draft of a request on its clusters as they are now, false
-// when they no longer have what it is about.
-func replanned(r portal.Request, now Now) (portal.Draft, bool) {
-	d := portal.Draft{
-		Operation: r.Operation, Team: r.Team, TargetIDs: r.TargetIDs, TargetName: r.TargetName, Params: r.Params, Offer: now.Offer,
-	}
-	if p := r.Params.Delete; p != nil {
-		d.Resources = append(append(d.Resources, p.Destroy...), p.Keep...)
-	}
-	own, single := ownOf(r, now)
-	switch {
-	case single:
-		d.Cluster = own
-	case r.Operation != portal.CreateCluster:
-		d.Chosen = now.Clusters
-	}
-	if id := r.Params.PoolID(); id != "" {
-		var ok bool
-		if d.Pool, ok = d.Cluster.Pool(id); !ok {
-			return d, false
-		}
-		d.Node, _ = d.Pool.Node(r.Params.NodeID())
-	}
-	operations[r.Operation].plan(&d)
-	return d, true
 }

@@ -9,6 +9,55 @@ import (
 	"doksportal/internal/portal"
 )
 
+// needsLook are the operations whose plan cannot rest on the inventory, which
+// does not know what they are about.
+var needsLook = map[portal.OperationID]bool{
+	portal.UpgradeCluster: true, portal.DeleteCluster: true, portal.DeleteClusterSelective: true, portal.DeleteClusterDangerous: true,
+}
+
+// look reads the target from DigitalOcean, where the inventory does not do.
+func (s *Service) look(ctx context.Context, d *portal.Draft, live bool) error {
+	needed := needsLook[d.Operation]
+	if !live && !needed {
+		return nil
+	}
+	c, err := s.DO.GetCluster(ctx, d.Cluster.ID)
+	if err != nil {
+		return unreadable(err)
+	}
+	now := c.Portal(s.Now())
+	if now.State == portal.ClusterDeleting || now.State == portal.ClusterDeleted {
+		return portal.E(portal.KindConflict, "this cluster is being deleted already")
+	}
+	now.TeamID, now.TeamName, now.Environment, now.Protected = d.Cluster.TeamID, d.Cluster.TeamName, d.Cluster.Environment, d.Cluster.Protected
+	d.Cluster = now
+	if !needed {
+		return nil
+	}
+	if d.Operation == portal.UpgradeCluster {
+		upgrades, err := s.DO.ListUpgrades(ctx, now.ID)
+		if err != nil {
+			return unreadable(err)
+		}
+		d.Upgrades = doapi.PortalVersions(upgrades)
+		return nil
+	}
+	associated, err := s.DO.ListAssociatedResources(ctx, now.ID)
+	if err != nil {
+		return unreadable(err)
+	}
+	d.Resources = associated.Portal()
+	return nil
+}
+
+func unreadable(err error) error {
+	if doapi.IsNotFound(err) {
+		return portal.E(portal.KindConflict, "DigitalOcean no longer has this cluster", err)
+	}
+	return portal.E(portal.KindUnavailable,
+		"DigitalOcean does not answer, so the portal cannot show what would happen and submits nothing; try again later", err)
+}
+
 // ClusterReader reads clusters from DigitalOcean.
 type ClusterReader interface {
 	GetCluster(ctx context.Context, id string) (doapi.Cluster, error)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
+	"doksportal/internal/operation"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -65,10 +66,10 @@ func drift(r portal.Request, clusters []portal.Cluster, older bool) string {
 	if older {
 		return ""
 	}
-	return portal.Drift(r.Params.Target, Facts(r.Operation, r.Params, clusters))
+	return portal.Drift(r.Params.Target, operation.Facts(r.Operation, r.Params, clusters))
 }
 
-// MakeStale moves a locked request to where it has to be planned anew.
+// MakeStale moves a locked request to where it has to be planned again.
 func MakeStale(ctx context.Context, tx pgx.Tx, r portal.Request, at time.Time, actor portal.Person, why string) error {
 	return Move(ctx, tx, r, Step{
 		Next: portal.Stale, Reason: why, At: at, Actor: actor, Kind: portal.EventStale,

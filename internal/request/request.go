@@ -1,7 +1,7 @@
 // Package request holds the use cases of a request, up to the moment when it is
-// carried out: plan, submit, review, plan anew, stop, withdraw, expire,
+// carried out: plan, submit, review, plan again, stop, withdraw, expire,
 // break-glass. Each decides in one transaction and leaves an audit event in it.
-// What can be asked for is one table of operations, in prepare.go.
+// What each operation is, its form, plan and facts, is in package operation.
 //
 // web calls Service for people; execute uses Rejudge, Move and Record to carry a
 // request on.
@@ -40,7 +40,7 @@ type Reader interface {
 	GetClusterUser(ctx context.Context, id string) (doapi.ClusterUser, error)
 }
 
-// StaleFor is how long a request may wait to be planned anew.
+// StaleFor is how long a request may wait to be planned again.
 const StaleFor = 14 * 24 * time.Hour
 
 // Service carries out the use cases. All members but StepUpWithin must be set.

@@ -22,7 +22,7 @@ type ReviewInput struct {
 }
 
 // Review records an approver's decision. The request moves on when it has the
-// approvals it needs; it ends when it is rejected, and has to be planned anew
+// approvals it needs; it ends when it is rejected, and has to be planned again
 // when changes are asked for. The caller makes sure that a's groups are fresh.
 // It returns KindNotFound for a request that a may not see, KindForbidden or
 // KindConflict when a may not decide, KindConflict also when the plan is not
@@ -46,9 +46,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		if in.Decision == portal.ReviewChanges {
 			why = "what should be different"
 		}
-		var f fieldErrors
-		f.checkText("comment", why, in.Comment, maxComment, in.Decision != portal.ReviewApprove)
-		if err := f.err(); err != nil {
+		if err := checkText("comment", why, in.Comment, in.Decision != portal.ReviewApprove); err != nil {
 			return err
 		}
 		if in.Decision == portal.ReviewApprove {

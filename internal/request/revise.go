@@ -11,26 +11,26 @@ import (
 	"doksportal/internal/store"
 )
 
-// PlanRevision opens the form of a request to plan it anew: as it was asked
+// PlanRevision opens the form of a request to plan it again: as it was asked
 // for, on what there is now, or with what has been typed since. Only its
 // requester may. Errors are those of Plan; KindConflict also says that the
-// request can no longer be planned anew.
+// request can no longer be planned again.
 func (s *Service) PlanRevision(ctx context.Context, a portal.Actor, number int64, form portal.Form) (portal.Draft, error) {
 	r, err := s.VisibleRequest(ctx, a, number)
 	if err != nil {
 		return portal.Draft{}, err
 	}
-	ask, err := requireStepUp(a, r, form)
+	ask, err := revisionInput(a, r, form)
 	if err != nil {
 		return portal.Draft{}, err
 	}
 	return s.Plan(ctx, a, ask)
 }
 
-// Revise plans a request anew, with what was typed or, when form is nil, as it
+// Revise plans a request again, with what was typed or, when form is nil, as it
 // was asked for. revision is the one that a has seen. When the same form has
-// planned it anew already, or as it was asked for, nothing is done and the
-// request is returned as it is; else KindConflict says that it was planned anew
+// planned it again already, or as it was asked for, nothing is done and the
+// request is returned as it is; else KindConflict says that it was planned again
 // meanwhile. The reviews so far no longer count. Errors are those of Submit and
 // PlanRevision.
 func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revision int, form portal.Form) (portal.Request, error) {
@@ -43,7 +43,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 	case r.Requester.Identity == a.Identity && again(r, revision, form):
 		return r, nil
 	}
-	ask, err := requireStepUp(a, r, form)
+	ask, err := revisionInput(a, r, form)
 	if err != nil {
 		return portal.Request{}, err
 	}
@@ -77,7 +77,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 }
 
 // meanwhile says that somebody has been faster, in another tab.
-var meanwhile = portal.E(portal.KindConflict, "you have had this planned anew meanwhile; look at the plan as it is now")
+var meanwhile = portal.E(portal.KindConflict, "you have had this planned again meanwhile; look at the plan as it is now")
 
 // again reports whether a click that was made on an earlier revision has had
 // its effect already.
@@ -85,11 +85,11 @@ func again(r portal.Request, revision int, form portal.Form) bool {
 	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == form.Get("submit_key"))
 }
 
-// requireStepUp is what a request asks for, for its requester to ask for it anew.
-func requireStepUp(a portal.Actor, r portal.Request, form portal.Form) (SubmitInput, error) {
+// revisionInput is what a request asks for, for its requester to ask for it again.
+func revisionInput(a portal.Actor, r portal.Request, form portal.Form) (SubmitInput, error) {
 	switch {
 	case a.Identity != r.Requester.Identity:
-		return SubmitInput{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned anew")
+		return SubmitInput{}, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can have this planned again")
 	case !r.CanRevise(a):
 		return SubmitInput{}, portal.E(portal.KindConflict, "this request is "+string(r.State)+" and can no longer be changed")
 	}
@@ -108,7 +108,7 @@ func sameForm(a, b portal.OperationID) bool {
 }
 
 // revise replaces the plan of the draft's request. Its quota is given back and
-// reserved anew under the team's lock.
+// reserved again under the team's lock.
 func (s *Service) revise(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal.Draft) (portal.Request, error) {
 	if err := s.lock(ctx, tx, a, d); err != nil {
 		return portal.Request{}, err
@@ -153,7 +153,7 @@ func (s *Service) replace(ctx context.Context, tx pgx.Tx, before portal.Request,
 	}
 	err := Record(ctx, tx, after, Step{
 		At: after.PlannedAt, Actor: after.Requester, Kind: portal.EventReplanned, Data: planData(after),
-		Summary: after.Requester.Name + " had " + describe(after) + " planned anew (revision " + strconv.Itoa(after.Revision) + "): " + after.Plan.Verdict.Reason,
+		Summary: after.Requester.Name + " had " + describe(after) + " planned again (revision " + strconv.Itoa(after.Revision) + "): " + after.Plan.Verdict.Reason,
 	})
 	if err != nil {
 		return before, err

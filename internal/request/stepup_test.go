@@ -22,12 +22,12 @@ func TestNeedsFreshSignIn(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s := &Service{Now: func() time.Time { return now }}
-	d := planned(t, portal.CreateNodePool)
+	d := &portal.Draft{Operation: portal.CreateNodePool}
 	if err := s.checkSignIn(portal.Actor{}, d); err != nil {
 		t.Error(err)
 	}
 	d.Plan.Verdict = fresh
-	if err := s.checkSignIn(portal.Actor{SignedInAt: now.Add(-6 * time.Minute)}, d); portal.KindOf(err) != portal.KindStepUp {
+	if err := s.checkSignIn(portal.Actor{SignedInAt: now.Add(-6 * time.Minute)}, d); !portal.Is(err, portal.KindStepUp) {
 		t.Error(err)
 	}
 	if err := s.checkSignIn(portal.Actor{SignedInAt: now}, d); err != nil {

@@ -20,9 +20,10 @@ const previewed = 500
 type Check struct {
 	Faults      []policy.Fault
 	Relaxations []string // what it makes easier than the policy in force
+	Newcomers   []string // who decide on what they do not decide on under the policy in force
 	Stops       []string // what it denies altogether, and the policy in force does not
 	Preview     Preview
-	Waiting     int // requests that would have to be planned anew, counted to mostWaiting
+	Waiting     int // requests that would have to be planned again, counted to mostWaiting
 }
 
 const mostWaiting = 1000
@@ -55,28 +56,28 @@ const previewFor = 3 * time.Second
 // Check reads a draft, compares it with the policy in force and tries it on the
 // newest requests. Of a draft with faults it tells only those. It ends when ctx
 // does.
-func (b *Service) Check(ctx context.Context, text string) (Check, error) {
+func (s *Service) Check(ctx context.Context, text string) (Check, error) {
 	draft, faults := policy.Parse([]byte(text))
 	if len(faults) > 0 {
 		return Check{Faults: faults}, nil
 	}
-	draft.PlatformApprovers = b.PlatformApprovers
-	effect, err := b.compare(ctx, b.Pool, draft)
+	draft.PlatformApprovers = s.PlatformApprovers
+	effect, err := s.compare(ctx, s.Pool, draft)
 	if err != nil {
 		return Check{}, err
 	}
-	requests, err := store.JudgedRequests(ctx, b.Pool, previewed)
+	requests, err := store.JudgedRequests(ctx, s.Pool, previewed)
 	if err != nil {
 		return Check{}, err
 	}
-	waiting, err := store.WaitingCount(ctx, b.Pool, mostWaiting)
+	waiting, err := store.WaitingCount(ctx, s.Pool, mostWaiting)
 	if err != nil {
 		return Check{}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, previewFor)
 	defer cancel()
 	tried := preview(bounded, draft, requests)
-	return Check{Relaxations: effect.relaxations, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
+	return Check{Relaxations: effect.relaxations, Newcomers: effect.newcomers, Stops: effect.stops, Preview: tried, Waiting: waiting}, ctx.Err()
 }
 
 func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {
@@ -116,8 +117,8 @@ const versionsShown = 20
 // History lists versions of the policy, newest first, from below a version on;
 // 0: from the newest. It returns the version that the next page goes on from, 0
 // when there is none.
-func (b *Service) History(ctx context.Context, before int) ([]portal.PolicyVersion, int, error) {
-	list, err := store.Policies(ctx, b.Pool, before, versionsShown+1)
+func (s *Service) History(ctx context.Context, before int) ([]portal.PolicyVersion, int, error) {
+	list, err := store.Policies(ctx, s.Pool, before, versionsShown+1)
 	if err != nil || len(list) <= versionsShown {
 		return list, 0, err
 	}
@@ -126,19 +127,19 @@ func (b *Service) History(ctx context.Context, before int) ([]portal.PolicyVersi
 
 // Text returns the policy in force and its version, for another to be made of
 // it.
-func (b *Service) Text(ctx context.Context) (text string, version int, err error) {
-	version, err = store.PolicyInForce(ctx, b.Pool)
+func (s *Service) Text(ctx context.Context) (text string, version int, err error) {
+	version, err = store.PolicyInForce(ctx, s.Pool)
 	if err != nil || version == 0 {
 		return policy.BuiltInText, 1, err
 	}
-	kept, err := store.Policy(ctx, b.Pool, version)
+	kept, err := store.Policy(ctx, s.Pool, version)
 	return kept.Text, version, err
 }
 
 // Proposed returns the version that waits for a decision and what it makes
 // easier or denies altogether, or an error of KindNotFound.
-func (b *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
-	p, err := store.ProposedPolicy(ctx, b.Pool)
+func (s *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
+	p, err := store.ProposedPolicy(ctx, s.Pool)
 	if err != nil {
 		return p, nil, err
 	}
@@ -146,18 +147,24 @@ func (b *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []string,
 	if len(faults) > 0 {
 		return p, []string{"It cannot be read any more: " + faults[0].String()}, nil
 	}
-	draft.PlatformApprovers = b.PlatformApprovers
-	effect, err := b.compare(ctx, b.Pool, draft)
+	draft.PlatformApprovers = s.PlatformApprovers
+	effect, err := s.compare(ctx, s.Pool, draft)
 	return p, effect.all(), err
 }
 
 // Version returns a version and the lines in which it differs from the one
 // before it, or an error of KindNotFound.
-func (b *Service) Version(ctx context.Context, version int) (portal.PolicyVersion, []Line, error) {
-	p, err := store.Policy(ctx, b.Pool, version)
-	if err != nil || version == 1 {
-		return p, Diff("", p.Text), err
+func (s *Service) Version(ctx context.Context, version int) (portal.PolicyVersion, []Line, error) {
+	p, err := store.Policy(ctx, s.Pool, version)
+	if err != nil {
+		return p, nil, err
 	}
-	before, err := store.Policy(ctx, b.Pool, version-1)
-	return p, Diff(before.Text, p.Text), err
+	var before portal.PolicyVersion // of the first version there is none
+	if version > 1 {
+		if before, err = store.Policy(ctx, s.Pool, version-1); err != nil {
+			return p, nil, err
+		}
+	}
+	lines, err := Diff(before.Text, p.Text)
+	return p, lines, err
 }

@@ -85,7 +85,11 @@ func TestDiff(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var words []string
-		for _, l := range rulebook.Diff(tt.before, tt.after) {
+		lines, err := rulebook.Diff(tt.before, tt.after)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, l := range lines {
 			words = append(words, string(l.Sign)+l.Text)
 		}
 		if got := strings.Join(words, " "); got != tt.want {

@@ -12,6 +12,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/names"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -23,45 +24,45 @@ const (
 )
 
 // Propose makes a new version of the policy of the one in force, which must
-// still be base. When it makes nothing easier and denies no kind of request
+// still be base. When it makes nothing easier, has no others decide and denies no kind of request
 // altogether it is in force at once, else it waits for another admin. Only admins may who have
 // just signed in (KindStepUp); faults are those of the fields text and note
 // (KindInvalid); KindConflict says that another version waits already, or has
 // come into force.
-func (b *Service) Propose(ctx context.Context, a portal.Actor, base int, text, note string) (portal.PolicyVersion, error) {
-	if err := onlyAdmin(a); err != nil {
+func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, note string) (portal.PolicyVersion, error) {
+	if err := a.RequireAdmin(); err != nil {
 		return portal.PolicyVersion{}, err
 	}
 	text, note = policy.Clean(text), strings.TrimSpace(note)
-	draft, err := b.read(text, note)
+	draft, err := s.read(text, note)
 	if err == nil {
-		err = a.CheckSignIn(b.Now(), b.StepUpWithin)
+		err = a.CheckSignIn(s.Now(), s.StepUpWithin)
 	}
 	if err != nil {
 		return portal.PolicyVersion{}, err
 	}
-	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: b.Now()}
-	return p, db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
-		if p.Base, err = b.begin(ctx, tx); err != nil {
+	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: s.Now()}
+	return p, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if p.Base, err = s.begin(ctx, tx); err != nil {
 			return err
 		}
 		if p.Base != base {
 			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come into force since you began; look at it, so that what it changed is not undone", p.Base))
 		}
-		return b.enter(ctx, tx, a, &p, draft)
+		return s.enter(ctx, tx, a, &p, draft)
 	})
 }
 
 // begin locks the versions and returns which of them is in force.
-func (b *Service) begin(ctx context.Context, tx pgx.Tx) (int, error) {
+func (s *Service) begin(ctx context.Context, tx pgx.Tx) (int, error) {
 	if err := store.LockPolicies(ctx, tx); err != nil {
 		return 0, err
 	}
-	return b.ensure(ctx, tx)
+	return s.ensure(ctx, tx)
 }
 
 // enter keeps a new version. The versions are locked.
-func (b *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, draft *policy.Policy) error {
+func (s *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, draft *policy.Policy) error {
 	before, err := store.Policy(ctx, tx, p.Base)
 	if err != nil {
 		return err
@@ -69,17 +70,17 @@ func (b *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *porta
 	if before.Text == p.Text {
 		return portal.Invalid(portal.FieldError{Field: "text", Message: "This is the policy that is in force."})
 	}
-	effect, err := b.compare(ctx, tx, draft)
+	effect, err := s.compare(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
 	if len(effect.all()) == 0 {
-		return b.enterInForce(ctx, tx, a, p)
+		return s.enterInForce(ctx, tx, a, p)
 	}
-	return b.enterProposed(ctx, tx, a, p, effect)
+	return s.enterProposed(ctx, tx, a, p, effect)
 }
 
-func (b *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
+func (s *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
 	p.State, p.InForceAt = portal.PolicyInForce, p.CreatedAt
 	if err := store.SupersedePolicy(ctx, tx); err != nil {
 		return err
@@ -88,14 +89,14 @@ func (b *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p
 	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {
 		return err
 	}
-	return b.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which makes nothing easier")
+	return s.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which makes nothing easier")
 }
 
-func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, effect effect) error {
+func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, effect effect) error {
 	switch waiting, err := store.ProposedPolicy(ctx, tx); {
 	case err == nil:
 		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
-	case portal.KindOf(err) != portal.KindNotFound:
+	case !portal.Is(err, portal.KindNotFound):
 		return err
 	}
 	p.State = portal.PolicyProposed
@@ -104,10 +105,14 @@ func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 		return err
 	}
 	summary := "%s proposed policy version %d, which makes something easier"
-	if len(effect.relaxations) == 0 {
+	switch {
+	case len(effect.relaxations) > 0:
+	case len(effect.newcomers) > 0:
+		summary = "%s proposed policy version %d, which has others decide"
+	default:
 		summary = "%s proposed policy version %d, which denies something altogether"
 	}
-	return b.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
+	return s.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
 }
 
 // Decide has a proposed version come in force, or drops it. Only admins may who
@@ -115,23 +120,23 @@ func (b *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 // (KindForbidden). KindConflict says that it has been decided on, that another
 // version has come in force since it was proposed, or that the provider does not
 // confirm that its author still is an admin.
-func (b *Service) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
-	if err := onlyAdmin(a); err != nil {
+func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
-	if err := a.CheckSignIn(b.Now(), b.StepUpWithin); err != nil {
+	if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
 		return err
 	}
-	proposed, err := store.Policy(ctx, b.Pool, version)
+	proposed, err := store.Policy(ctx, s.Pool, version)
 	if err != nil {
 		return err
 	}
 	var unconfirmed error
 	if accept {
-		unconfirmed = portal.CheckAdmin(ctx, b.People, proposed.Author, b.Now())
+		unconfirmed = portal.CheckAdmin(ctx, s.People, proposed.Author, s.Now())
 	}
-	return db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
-		inForce, err := b.begin(ctx, tx)
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		inForce, err := s.begin(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -139,41 +144,41 @@ func (b *Service) Decide(ctx context.Context, a portal.Actor, version int, accep
 		if err != nil {
 			return err
 		}
-		p.DecidedBy, p.DecidedAt = a.Person(), b.Now()
+		p.DecidedBy, p.DecidedAt = a.Person(), s.Now()
 		switch {
 		case p.State != portal.PolicyProposed:
 			return portal.E(portal.KindConflict, "this version has been decided on already")
 		case !accept:
-			return b.drop(ctx, tx, a, p)
+			return s.drop(ctx, tx, a, p)
 		case p.Author.Identity == a.Identity:
 			return portal.E(portal.KindForbidden, "you proposed this yourself; another admin has to decide")
 		case unconfirmed != nil:
 			return unconfirmed
 		case p.Base != inForce:
-			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it anew", inForce))
+			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it again", inForce))
 		}
-		return b.accept(ctx, tx, a, p)
+		return s.accept(ctx, tx, a, p)
 	})
 }
 
-func (b *Service) drop(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
+func (s *Service) drop(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
 	p.State = portal.PolicyDropped
 	if err := store.DecidePolicy(ctx, tx, p); err != nil {
 		return err
 	}
-	return b.record(ctx, tx, a, p, portal.EventPolicyDropped, nil, "%s dropped policy version %d")
+	return s.record(ctx, tx, a, p, portal.EventPolicyDropped, nil, "%s dropped policy version %d")
 }
 
-func (b *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
-	draft, err := b.read(p.Text, p.Note)
+func (s *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion) error {
+	draft, err := s.read(p.Text, p.Note)
 	if err != nil {
 		return err
 	}
-	effect, err := b.compare(ctx, tx, draft)
+	effect, err := s.compare(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
-	if err := b.checkGain(ctx, tx, a, draft); err != nil {
+	if err := s.checkGain(ctx, tx, a, draft); err != nil {
 		return err
 	}
 	if err := store.SupersedePolicy(ctx, tx); err != nil {
@@ -183,13 +188,13 @@ func (b *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 	if err := store.DecidePolicy(ctx, tx, p); err != nil {
 		return err
 	}
-	return b.record(ctx, tx, a, p, portal.EventPolicyInForce, effect.all(), "%s put policy version %d in force, which "+p.Author.Name+" proposed")
+	return s.record(ctx, tx, a, p, portal.EventPolicyInForce, effect.all(), "%s put policy version %d in force, which "+p.Author.Name+" proposed")
 }
 
 // checkGain makes sure that a may approve nothing under the draft that they may
 // not under the policy in force: whoever gains by it does not decide on it.
-func (b *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draft *policy.Policy) error {
-	inForce, err := b.InForce(ctx, tx)
+func (s *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draft *policy.Policy) error {
+	inForce, err := s.InForce(ctx, tx)
 	if errors.Is(err, errUnreadable) {
 		return nil // under which nobody may approve anything
 	}
@@ -219,41 +224,15 @@ func (b *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draf
 }
 
 // record puts on the trail what became of a version, and all that it says.
-func (b *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, relaxations []string, summary string) error {
+func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, relaxations []string, summary string) error {
 	return audit.Append(ctx, tx, portal.Event{
-		At: b.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
+		At: s.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
 		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "easier": relaxations},
 	})
 }
 
-// effect is what a draft does that takes a second admin.
-type effect struct {
-	relaxations []string // than under the policy in force
-	stops       []string // altogether, and the policy in force does not
-}
-
-func (e effect) all() []string { return append(slices.Clone(e.relaxations), e.stops...) }
-
-// compare says how a draft differs from what is in force as q sees it. Of a
-// policy in force that cannot be read anything may be easier.
-func (b *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
-	inForce, err := b.InForce(ctx, q)
-	if errors.Is(err, errUnreadable) {
-		return effect{relaxations: []string{unreadable}}, nil
-	}
-	if err != nil {
-		return effect{}, err
-	}
-	groups, err := store.KnownGroups(ctx, q, append(inForce.Groups(), draft.Groups()...))
-	if err != nil {
-		return effect{}, err
-	}
-	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	return effect{policy.Relaxations(ctx, inForce, draft), policy.Stops(ctx, inForce, draft, hasMembers)}, ctx.Err()
-}
-
 // read reads a version as it was typed.
-func (b *Service) read(text, note string) (*policy.Policy, error) {
+func (s *Service) read(text, note string) (*policy.Policy, error) {
 	var fields []portal.FieldError
 	draft, faults := policy.Parse([]byte(text))
 	for _, f := range faults {
@@ -263,17 +242,12 @@ func (b *Service) read(text, note string) (*policy.Policy, error) {
 	}
 	if n := utf8.RuneCountInString(note); n == 0 || n > maxNote {
 		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("Say in 1 to %d characters what changes and why.", maxNote)})
+	} else if hidden, ok := names.Hidden(note); ok {
+		fields = append(fields, portal.FieldError{Field: "note", Message: fmt.Sprintf("This has a character that cannot be seen (U+%04X); type it again.", hidden)})
 	}
 	if len(fields) > 0 {
 		return nil, portal.Invalid(fields...)
 	}
-	draft.PlatformApprovers = b.PlatformApprovers
+	draft.PlatformApprovers = s.PlatformApprovers
 	return draft, nil
-}
-
-func onlyAdmin(a portal.Actor) error {
-	if a.IsZero() || !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
-	}
-	return nil
 }

@@ -40,15 +40,15 @@ const maxParsed = 8
 // InForce returns the policy that is in force as q sees it: with a
 // transaction, it is the one that the transaction decides by. Where none has
 // been written down yet it is the built-in one, as version 1.
-func (b *Service) InForce(ctx context.Context, q store.Querier) (*policy.Policy, error) {
+func (s *Service) InForce(ctx context.Context, q store.Querier) (*policy.Policy, error) {
 	version, err := store.PolicyInForce(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	if version == 0 {
-		return b.ready(policy.BuiltIn(), 1), nil
+		return s.ready(policy.BuiltIn(), 1), nil
 	}
-	if p := b.known(version); p != nil {
+	if p := s.known(version); p != nil {
 		return p, nil
 	}
 	kept, err := store.Policy(ctx, q, version)
@@ -60,46 +60,46 @@ func (b *Service) InForce(ctx context.Context, q store.Querier) (*policy.Policy,
 		return nil, portal.E(portal.KindUnavailable, "the policy in force cannot be read by this version of the portal; an admin has to mend it",
 			fmt.Errorf("%w: version %d: %s", errUnreadable, version, faults[0]))
 	}
-	return b.keep(b.ready(p, version)), nil
+	return s.keep(s.ready(p, version)), nil
 }
 
 var errUnreadable = errors.New("the policy in force has faults")
 
 // ready completes a policy that has been read.
-func (b *Service) ready(p *policy.Policy, version int) *policy.Policy {
-	p.Version, p.PlatformApprovers = version, b.PlatformApprovers
+func (s *Service) ready(p *policy.Policy, version int) *policy.Policy {
+	p.Version, p.PlatformApprovers = version, s.PlatformApprovers
 	return p
 }
 
-func (b *Service) known(version int) *policy.Policy {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.parsed[version]
+func (s *Service) known(version int) *policy.Policy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parsed[version]
 }
 
 // keep has a policy at hand for the next time.
-func (b *Service) keep(p *policy.Policy) *policy.Policy {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.parsed == nil || len(b.parsed) >= maxParsed {
-		b.parsed = map[int]*policy.Policy{}
+func (s *Service) keep(p *policy.Policy) *policy.Policy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parsed == nil || len(s.parsed) >= maxParsed {
+		s.parsed = map[int]*policy.Policy{}
 	}
-	b.parsed[p.Version] = p
+	s.parsed[p.Version] = p
 	return p
 }
 
 // Ensure writes the built-in policy down as version 1 where there is none, so
 // that it stays in force when a later program has another. Many may call it at
 // once.
-func (b *Service) Ensure(ctx context.Context) error {
-	return db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
-		_, err := b.ensure(ctx, tx)
+func (s *Service) Ensure(ctx context.Context) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		_, err := s.ensure(ctx, tx)
 		return err
 	})
 }
 
 // ensure makes sure that a version is in force and returns which.
-func (b *Service) ensure(ctx context.Context, tx pgx.Tx) (int, error) {
+func (s *Service) ensure(ctx context.Context, tx pgx.Tx) (int, error) {
 	if version, err := store.PolicyInForce(ctx, tx); err != nil || version > 0 {
 		return version, err
 	}
@@ -109,7 +109,7 @@ func (b *Service) ensure(ctx context.Context, tx pgx.Tx) (int, error) {
 	if version, err := store.PolicyInForce(ctx, tx); err != nil || version > 0 {
 		return version, err
 	}
-	now, self := b.Now(), portal.System("policy").Person()
+	now, self := s.Now(), portal.System("policy").Person()
 	version, err := store.InsertPolicy(ctx, tx, portal.PolicyVersion{
 		Text: policy.BuiltInText, Author: self, Note: "The built-in policy.", CreatedAt: now, State: portal.PolicyInForce, InForceAt: now,
 	})

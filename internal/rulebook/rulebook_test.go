@@ -276,12 +276,12 @@ func TestFaultsNameFields(t *testing.T) {
 	b := setup(t)
 	_, err := b.book.Propose(t.Context(), b.ada, b.base(), "rules:\n  - {name: a, allow: maybe}\n  - {name: a, deny: x}", strings.Repeat("x", 501))
 	b.wantKind(err, portal.KindInvalid)
-	want := []portal.FieldError{
+	want := portal.FieldErrors{
 		{Field: "text", Message: "Line 2, column 22, rule “a”: This is true or false, not “maybe”."},
 		{Field: "text", Message: "Line 3, column 12, rule “a”: Another rule is called “a” as well."},
 		{Field: "note", Message: "Say in 1 to 500 characters what changes and why."},
 	}
-	if diff := cmp.Diff(want, portal.FieldErrors(err)); diff != "" {
+	if diff := cmp.Diff(want, portal.FieldErrorsOf(err)); diff != "" {
 		t.Error(diff)
 	}
 	if got := b.events(); len(got) > 0 {
@@ -383,7 +383,7 @@ func TestProposalsOfAnEarlierVersion(t *testing.T) {
 	base := b.base()
 	_, err := b.book.Propose(t.Context(), b.ada, base, b.stricter, "longer")
 	b.must(err)
-	if _, err := b.book.Propose(t.Context(), b.ben, base, b.stricter+"# and a comment\n", "meanwhile"); portal.KindOf(err) != portal.KindConflict || b.base() != base+1 {
+	if _, err := b.book.Propose(t.Context(), b.ben, base, b.stricter+"# and a comment\n", "meanwhile"); !portal.Is(err, portal.KindConflict) || b.base() != base+1 {
 		t.Errorf("%v, and version %d is in force", err, b.base())
 	}
 }

@@ -2,6 +2,7 @@ package rulebook_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +111,7 @@ func TestWhoGainsDoesNotAccept(t *testing.T) {
 	}
 	gains := b.ben
 	gains.Groups = append(gains.Groups, "admins")
-	if err := b.book.Decide(t.Context(), gains, p.Version, true); portal.KindOf(err) != portal.KindForbidden || !strings.Contains(err.Error(), "gain something") {
+	if err := b.book.Decide(t.Context(), gains, p.Version, true); !portal.Is(err, portal.KindForbidden) || !strings.Contains(err.Error(), "gain something") {
 		t.Errorf("who gains by it accepts it: %v", err)
 	}
 	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
@@ -128,5 +129,99 @@ func TestFreezeByConditionTakesTwo(t *testing.T) {
 			t.Fatalf("%s: one admin alone has put it in force", condition)
 		}
 		b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
+	}
+}
+
+// Who is asked for one more approval sees the requests and can reject them, so
+// that another group takes two although nothing becomes easier by it.
+func TestNewcomersTakeTwo(t *testing.T) {
+
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{guests}', now())`)
+	b.must(err)
+	with := func(more string) string {
+		return strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: 1, from: [team, platform]}, {approvals: 1, from: ["+more+"]}]", 1)
+	}
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), with("'group:guests'"), "one more pair of eyes")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Error("one admin alone has let guests in")
+	}
+	_, said, err := b.book.Proposed(t.Context())
+	b.must(err)
+	if len(said) != 1 || !strings.Contains(said[0], "group “guests” see requests") {
+		t.Errorf("%q", said)
+	}
+	b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
+	p, err = b.book.Propose(t.Context(), b.ada, b.base(), with("platform"), "one more pair of eyes")
+	b.must(err)
+	if p.State != portal.PolicyInForce {
+		t.Error("an approval more of those who decide already takes two")
+	}
+}
+
+// A note is read by who decides on the proposal.
+func TestNoteThatCannotBeSeen(t *testing.T) {
+
+	b := setup(t)
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), b.stricter, "careful \u202egpj.exe")
+	if fields := portal.FieldErrorsOf(err); len(fields) != 1 || fields[0].Field != "note" {
+		t.Errorf("%v", err)
+	}
+}
+
+// A condition that spares what the portal makes up to try a policy by, but nobody
+// who is there, is one that all ordinary requests meet.
+func TestFreezeAroundTheTrialTakesTwo(t *testing.T) {
+
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 'eve', 'Eve', 'eve@corp.test', '{pay}', now())`)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', 12, '{}', now())`, uuid.NewString())
+	b.must(err)
+	for condition, two := range map[string]bool{
+		`!actor.email.endsWith("@example.com")`:  true,
+		`team.approver_group == "pay-approvers"`: true,
+		`team.slug == "pay"`:                     true,
+		`quota.limit == 12`:                      true,
+		`actor.email == "mallory@corp.test"`:     false,
+		`team.slug == "pay" && cost.after > 1e6`: false,
+	} {
+		text := strings.Replace(policy.BuiltInText, "rules:\n", "rules:\n  - {name: freeze, when: '"+condition+"', deny: frozen}\n", 1)
+		c, err := b.book.Check(t.Context(), text)
+		b.must(err)
+		if len(c.Faults) > 0 || len(c.Stops) > 0 != two {
+			t.Errorf("%s: %+v", condition, c)
+		}
+	}
+}
+
+// Steps of which each denies half of what the one before let pass are measured
+// together by what two admins last agreed on.
+func TestFreezeInStepsTakesTwo(t *testing.T) {
+
+	b := setup(t)
+	text := policy.BuiltInText
+	for i, step := range []struct {
+		condition string
+		state     portal.PolicyState
+	}{
+		{`cluster.ha`, portal.PolicyInForce},
+		{`!cluster.ha && cluster.region == "nyc3"`, portal.PolicyProposed},
+	} {
+		text = strings.Replace(text, "rules:\n", fmt.Sprintf("rules:\n  - {name: step %d, when: '%s', deny: frozen}\n", i, step.condition), 1)
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "one step more")
+		b.must(err)
+		if p.State != step.state {
+			t.Errorf("step %d: %s", i, p.State)
+		}
+		if p.State == portal.PolicyProposed {
+			b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+		}
+	}
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), text+"# no more\n", "nothing else")
+	b.must(err)
+	if p.State != portal.PolicyInForce {
+		t.Error("what two have agreed on is held against the next step")
 	}
 }

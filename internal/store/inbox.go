@@ -20,7 +20,7 @@ const toReview = `(@admin OR r.approver_groups && @groups::text[]) AND NOT (r.is
 	AND EXISTS (SELECT FROM break_glasses g WHERE g.request_id = r.id AND g.reviewed_at IS NULL AND NOT (g.issuer = @issuer AND g.subject = @subject))`
 
 // toAct finds what a person asked for that waits for themselves: to be
-// collected, or to be planned anew.
+// collected, or to be planned again.
 const toAct = `r.issuer = @issuer AND r.subject = @subject AND (r.state = @stale
 	OR r.state = @approved AND r.operation = ANY(@secrets))`
 

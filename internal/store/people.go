@@ -105,6 +105,15 @@ func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, err
 		pgx.StrictNamedArgs{"groups": notNil(groups)})
 }
 
+// SomePeopleIn returns some people who were last known to be in a group, at most
+// so many.
+func SomePeopleIn(ctx context.Context, q Querier, group string, most int) ([]portal.Actor, error) {
+	return db.All(ctx, q, pgx.RowToStructByNameLax[portal.Actor], `
+		SELECT issuer, subject, name, email, groups FROM people
+		WHERE groups @> ARRAY[@group] ORDER BY issuer, subject LIMIT @most`,
+		pgx.StrictNamedArgs{"group": group, "most": most})
+}
+
 // Recipient is somebody who may be told of something, with what they do not
 // want to be told by e-mail.
 type Recipient struct {

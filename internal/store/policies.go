@@ -43,6 +43,13 @@ func ProposedPolicy(ctx context.Context, q Querier) (portal.PolicyVersion, error
 	return onePolicy(ctx, q, `WHERE state IN `+literals(portal.PolicyProposed))
 }
 
+// AgreedPolicy returns the newest version that came into force on the word of two
+// admins, or that the portal began with, or an error of KindNotFound.
+func AgreedPolicy(ctx context.Context, q Querier) (portal.PolicyVersion, error) {
+	return onePolicy(ctx, q, `WHERE version = (SELECT max(version) FROM policies
+		WHERE in_force_at IS NOT NULL AND (decided_at IS NOT NULL OR issuer = @system))`, pgx.StrictNamedArgs{"system": portal.SystemIssuer})
+}
+
 func onePolicy(ctx context.Context, q Querier, where string, args ...any) (portal.PolicyVersion, error) {
 	p, err := db.One(ctx, q, readPolicy, `SELECT `+policyColumns+` FROM policies `+where, args...)
 	return p, named(err, "there is no such version of the policy")

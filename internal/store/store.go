@@ -24,8 +24,8 @@ func fromNull(t *time.Time) time.Time {
 
 // named gives an error of KindNotFound better words.
 func named(err error, notFound string) error {
-	if err != nil && portal.KindOf(err) == portal.KindNotFound {
-		return portal.E(portal.KindNotFound, notFound, err)
+	if portal.Is(err, portal.KindNotFound) {
+		return &portal.Error{Kind: portal.KindNotFound, Message: notFound, Err: err, Site: portal.SiteOf(err)}
 	}
 	return err
 }

@@ -116,7 +116,7 @@ func (s *Service) mayAlone(ctx context.Context, tx pgx.Tx, a portal.Actor, c cha
 // propose has a change wait for a second admin.
 func (s *Service) propose(ctx context.Context, tx pgx.Tx, a portal.Actor, c change, gains []portal.Gain) error {
 	if t, ok := c.(*teamChange); ok && t.After.ID == "" {
-		if _, err := store.TeamBySlug(ctx, tx, t.After.Slug); portal.KindOf(err) != portal.KindNotFound {
+		if _, err := store.TeamBySlug(ctx, tx, t.After.Slug); !portal.Is(err, portal.KindNotFound) {
 			return slugTaken(err)
 		}
 	}
@@ -145,7 +145,7 @@ func slugTaken(err error) error {
 // Proposed lists the changes that wait for a second admin, and those that have
 // expired and not been dropped. Only admins may.
 func (s *Service) Proposed(ctx context.Context, a portal.Actor) ([]portal.AdminChange, error) {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return nil, err
 	}
 	const most = 200
@@ -159,7 +159,7 @@ func (s *Service) Proposed(ctx context.Context, a portal.Actor) ([]portal.AdminC
 // on or has expired, that its author is no longer an admin, or that what it
 // changes is not as it was.
 func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
 	proposed, err := store.AdminChange(ctx, s.Pool, id)
@@ -214,7 +214,7 @@ func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, unconfirmed e
 // Drop ends a proposed change. Any admin may. KindConflict says that it has been
 // decided on.
 func (s *Service) Drop(ctx context.Context, a portal.Actor, id string) error {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {

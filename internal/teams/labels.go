@@ -18,7 +18,7 @@ import (
 // read it where they decide: one that looks like another group's label or name
 // is refused (KindInvalid, at "label"). Only admins may.
 func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label string) error {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
 	var f fieldErrors
@@ -26,11 +26,11 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 	if label != "" {
 		label = f.name("label", "a label", label)
 		if !labelForm.MatchString(label) {
-			f.add("label", "A label has letters, digits, spaces and . - _ & / + only.")
+			f.Add("label", "A label has letters, digits, spaces and . - _ & / + only.")
 		}
 	}
-	if len(f) > 0 {
-		return portal.Invalid(f...)
+	if err := f.Err(); err != nil {
+		return err
 	}
 	var others []string
 	if s.OtherGroups != nil {

@@ -35,7 +35,7 @@ func ETagOf(teamID string, e portal.Environment, protected bool) string {
 // somebody gains something, KindConflict says that the cluster is not as it was
 // seen, KindInvalid names the wrong fields.
 func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID string, o Ownership) (Outcome, error) {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return Outcome{}, err
 	}
 	switch {

@@ -2,7 +2,6 @@ package teams
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -23,10 +22,10 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	}
 	t.Version, _ = portal.ParseNumber(in.Version, 1, portal.MaxVersion) // a wrong one matches no team
 	if isNew && !portal.IsSlug(t.Slug) {
-		f.add("slug", "Enter 1 to 40 small letters, digits and hyphens, starting with a letter.")
+		f.Add("slug", "Enter 1 to 40 lowercase letters, digits and hyphens, starting with a letter.")
 	}
 	if isNew && t.Slug == "new" { // its page would be the one for new teams
-		f.add("slug", "The portal uses the short name “new” itself; choose another one.")
+		f.Add("slug", "The portal uses the short name “new” itself; choose another one.")
 	}
 	t.Name = f.name("name", "a name", t.Name)
 	f.checkGroup("member_group", "the group of the members", t.MemberGroup)
@@ -37,28 +36,22 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 		return t, err
 	}
 	t.Quota.Sizes = f.sizes(in.Sizes, offer.Options)
-	if len(f) > 0 {
-		return t, portal.Invalid(f...)
-	}
-	return t, nil
+	return t, f.Err()
 }
 
-type fieldErrors []portal.FieldError
-
-func (f *fieldErrors) add(field, format string, args ...any) {
-	*f = append(*f, portal.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
-}
+// fieldErrors collects what is wrong with what an admin typed, while it is read.
+type fieldErrors struct{ portal.FieldErrors }
 
 // name reads the name of a team.
 func (f *fieldErrors) name(field, what, typed string) string {
 	const most = 60
 	if typed == "" {
-		f.add(field, "Enter %s.", what)
+		f.Add(field, "Enter %s.", what)
 		return ""
 	}
 	name, problem := names.Check(typed, most)
 	if problem != "" {
-		f.add(field, "%s", problem)
+		f.Add(field, "%s", problem)
 	}
 	return name
 }
@@ -69,18 +62,18 @@ func (f *fieldErrors) checkGroup(field, what, s string) {
 	const most = 200
 	switch n := utf8.RuneCountInString(s); {
 	case s == "":
-		f.add(field, "Enter %s.", what)
+		f.Add(field, "Enter %s.", what)
 	case n > most:
-		f.add(field, "This has %d characters; at most %d are allowed.", n, most)
+		f.Add(field, "This has %d characters; at most %d are allowed.", n, most)
 	case names.Visible(s, most) != s:
-		f.add(field, "This has a character that cannot be seen; type it again.")
+		f.Add(field, "This has a character that cannot be seen; type it again.")
 	}
 }
 
 func (f *fieldErrors) number(field, typed string) int {
 	n, ok := portal.ParseNumber(typed, 0, maxQuota)
 	if !ok {
-		f.add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
+		f.Add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
 		return 0
 	}
 	return n
@@ -96,14 +89,14 @@ func (f *fieldErrors) sizes(typed string, o portal.Options) map[string]int {
 			continue
 		}
 		if len(words) != 2 {
-			f.add("sizes", "The line “%.60s” is not a size and a number.", strings.TrimSpace(line))
+			f.Add("sizes", "The line “%.60s” is not a size and a number.", strings.TrimSpace(line))
 			continue
 		}
 		if _, known := o.Size(words[0]); !known && !o.Empty() {
-			f.add("sizes", "DigitalOcean does not offer the size “%.40s”.", words[0])
+			f.Add("sizes", "DigitalOcean does not offer the size “%.40s”.", words[0])
 		}
 		if _, twice := sizes[words[0]]; twice {
-			f.add("sizes", "The size “%.40s” is there twice.", words[0])
+			f.Add("sizes", "The size “%.40s” appears twice.", words[0])
 		}
 		sizes[words[0]] = f.number("sizes", words[1])
 	}

@@ -63,7 +63,7 @@ func FormOf(t portal.Team) Input {
 // says. Only admins may who have just signed in (KindStepUp); KindInvalid names
 // the wrong fields, KindConflict says that such a team waits already.
 func (s *Service) Create(ctx context.Context, a portal.Actor, in Input) (Outcome, error) {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return Outcome{}, err
 	}
 	t, err := s.parse(ctx, in, true)
@@ -78,7 +78,7 @@ func (s *Service) Create(ctx context.Context, a portal.Actor, in Input) (Outcome
 // says. Only admins may; KindInvalid names the wrong fields, and KindStepUp asks
 // for a fresh sign-in where somebody gains something.
 func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in Input) (Outcome, error) {
-	if err := onlyAdmin(a); err != nil {
+	if err := a.RequireAdmin(); err != nil {
 		return Outcome{}, err
 	}
 	before, err := store.TeamBySlug(ctx, s.Pool, slug)
@@ -215,11 +215,4 @@ func record(t portal.Team) map[string]any {
 		"slug": t.Slug, "name": t.Name, "member_group": t.MemberGroup,
 		"approver_group": t.ApproverGroup, "quota": t.Quota,
 	}
-}
-
-func onlyAdmin(a portal.Actor) error {
-	if a.IsZero() || !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can do this")
-	}
-	return nil
 }

@@ -99,7 +99,7 @@ func TestWhoMayNot(t *testing.T) {
 			t.Parallel()
 			b := setup(t, longAgo)
 			for _, c := range changes {
-				if _, err := c.do(b, actor(b)); portal.KindOf(err) != portal.KindForbidden {
+				if _, err := c.do(b, actor(b)); !portal.Is(err, portal.KindForbidden) {
 					t.Errorf("%s: %v", c.name, err)
 				}
 			}
@@ -108,7 +108,7 @@ func TestWhoMayNot(t *testing.T) {
 			id := b.waiting().ID
 			wantKind(t, b.Accept(t.Context(), actor(b), id), portal.KindForbidden)
 			wantKind(t, b.Drop(t.Context(), actor(b), id), portal.KindForbidden)
-			if _, err := b.Proposed(t.Context(), actor(b)); portal.KindOf(err) != portal.KindForbidden {
+			if _, err := b.Proposed(t.Context(), actor(b)); !portal.Is(err, portal.KindForbidden) {
 				t.Errorf("reads what waits: %v", err)
 			}
 			b.waiting()
@@ -239,7 +239,7 @@ func TestBeforeAnythingIsGiven(t *testing.T) {
 		if !c.gains {
 			continue
 		}
-		if _, err := c.do(b, tired); portal.KindOf(err) != portal.KindStepUp {
+		if _, err := c.do(b, tired); !portal.Is(err, portal.KindStepUp) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -291,7 +291,7 @@ func TestNamesThatLookAlike(t *testing.T) {
 	b := setup(t, longAgo)
 	for _, name := range []string{"PAY", "p a y", "рау", "pay\u202e", "pa\ny", "pаy"} {
 		_, err := b.Create(t.Context(), b.admin("ada"), teams.Input{Slug: "other", Name: name, MemberGroup: "g", ApproverGroup: "h", Nodes: "1"})
-		if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "name" {
+		if fields := portal.FieldErrorsOf(err); len(fields) != 1 || fields[0].Field != "name" {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -351,13 +351,13 @@ func TestWrongOwnershipAndGroups(t *testing.T) {
 	b := setup(t, longAgo)
 	for _, o := range []teams.Ownership{{Slug: "pay", Environment: "test"}, {Slug: "pay"}, {Environment: "test"}} {
 		_, err := b.Assign(t.Context(), b.admin("ada"), b.web, o)
-		if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "environment" {
+		if fields := portal.FieldErrorsOf(err); len(fields) != 1 || fields[0].Field != "environment" {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
 	for _, group := range []string{"pay\u200b", "pay\u202e", "a\nb", "", strings.Repeat("x", 201)} {
 		_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.MemberGroup = group })
-		if fields := portal.FieldErrors(err); len(fields) != 1 || fields[0].Field != "member_group" {
+		if fields := portal.FieldErrorsOf(err); len(fields) != 1 || fields[0].Field != "member_group" {
 			t.Errorf("%q: %v", group, err)
 		}
 	}

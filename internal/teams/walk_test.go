@@ -152,7 +152,7 @@ func TestChainsOfOneAdmin(t *testing.T) {
 	own := func(team string, e portal.Environment, protected bool) func(b *bundle, a portal.Actor) {
 		return func(b *bundle, a portal.Actor) {
 			_, err := b.Assign(b.t.Context(), a, b.web, teams.Ownership{Slug: team, Environment: e, Protected: protected})
-			if err != nil && portal.KindOf(err) != portal.KindNotFound && portal.KindOf(err) != portal.KindConflict {
+			if err != nil && !portal.Is(err, portal.KindNotFound) && !portal.Is(err, portal.KindConflict) {
 				b.t.Error(err)
 			}
 		}

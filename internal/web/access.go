@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -101,5 +100,3 @@ func kubeconfigName(cluster string) string {
 	}, strings.ToLower(cluster))
 	return "kubeconfig-" + strings.Trim(safe[:min(len(safe), 63)], "-") + ".yaml"
 }
-
-func requestPath(number int64) string { return "/requests/" + strconv.FormatInt(number, 10) }

@@ -88,7 +88,7 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	}
 	p := views.TeamPage{
 		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in),
-		Faults: portal.FieldErrors(problem), Saved: problem == nil && query(c, "saved") != "",
+		Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != "",
 	}
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
@@ -122,7 +122,7 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 	out, err := s.Teams.Assign(c.Request.Context(), v.actor, f.Get("cluster"), teams.Ownership{
 		Slug: f.Get("team"), Environment: portal.Environment(f.Get("environment")), Protected: f.Get("protected") == "true", ETag: f.Get("seen")})
 	switch {
-	case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
+	case portal.Is(err, portal.KindInvalid), portal.Is(err, portal.KindConflict):
 		return s.showOwnership(c, v, status(err), err)
 	case err != nil:
 		return err
@@ -140,7 +140,7 @@ func etagOf(c portal.ClusterSummary) string {
 
 func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error) error {
 	p := views.OwnershipPage{Page: s.page(c, v, "Ownership"), Teams: v.teams, Saved: query(c, "saved"), Seen: etagOf}
-	if faults := portal.FieldErrors(problem); len(faults) > 0 {
+	if faults := portal.FieldErrorsOf(problem); len(faults) > 0 {
 		p.Problem = faults[0].Message
 	} else if problem != nil {
 		p.Problem = message(problem)

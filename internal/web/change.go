@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"doksportal/internal/db"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/views"
@@ -91,7 +92,7 @@ func (s *Server) submit(ch change) personal {
 // again makes the form ready to be sent once more after a conflict: as one of
 // its own, with the target as it is now.
 func again(ask *request.SubmitInput, err error) {
-	if portal.KindOf(err) == portal.KindConflict {
+	if portal.Is(err, portal.KindConflict) {
 		ask.Live = true
 		ask.Form.Set("submit_key", uuid.Must(uuid.NewV7()).String())
 	}
@@ -153,8 +154,9 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 	}
 	p := views.ChangePage{
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
-		Faults: portal.FieldErrors(problem), Ready: err == nil,
+		Faults: portal.FieldErrorsOf(problem), Ready: err == nil,
 	}
+	p.MoreOpen = slices.ContainsFunc(p.Faults, func(f portal.FieldError) bool { return slices.Contains(operation.MoreFields(), f.Field) })
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
@@ -186,6 +188,6 @@ func changeTitle(d portal.Draft) string {
 
 // seeRequest sends the browser to a request's page.
 func seeRequest(c *gin.Context, number int64) error {
-	c.Redirect(http.StatusSeeOther, requestPath(number))
+	c.Redirect(http.StatusSeeOther, views.RequestPath(number))
 	return nil
 }

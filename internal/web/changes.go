@@ -39,7 +39,7 @@ func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, i
 			return err
 		}
 		err = decide(c.Request.Context(), v.actor, id)
-		if portal.KindOf(err) == portal.KindConflict {
+		if portal.Is(err, portal.KindConflict) {
 			return s.showChanges(c, v, status(err), message(err))
 		}
 		if err != nil {

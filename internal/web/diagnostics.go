@@ -65,7 +65,7 @@ func (s *Server) readDiagnostics(c *gin.Context, v viewer, clusterID string, p *
 	var err error
 	p.Run, err = s.Requests.Lint(c.Request.Context(), v.actor, clusterID, query(c, "run"))
 	switch {
-	case portal.KindOf(err) == portal.KindNotFound && err != nil:
+	case portal.Is(err, portal.KindNotFound):
 		p.LintFault = "DigitalOcean has no such run of clusterlint on this cluster."
 		if query(c, "run") == "" {
 			p.LintFault = "Clusterlint has not been run on this cluster yet."

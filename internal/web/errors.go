@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,9 +19,9 @@ var answers = map[portal.Kind]struct {
 	portal.KindUnknown:      {http.StatusInternalServerError, "Something went wrong"},
 	portal.KindInvalid:      {http.StatusUnprocessableEntity, "That does not work"},
 	portal.KindUnauthorized: {http.StatusUnauthorized, "You are not signed in"},
-	portal.KindForbidden:    {http.StatusForbidden, "You may not do this"},
+	portal.KindForbidden:    {http.StatusForbidden, "You are not allowed to do this"},
 	portal.KindDenied:       {http.StatusForbidden, "The policy does not allow this"},
-	portal.KindNotFound:     {http.StatusNotFound, "There is nothing here"},
+	portal.KindNotFound:     {http.StatusNotFound, "Page not found"},
 	portal.KindConflict:     {http.StatusConflict, "That is not possible now"},
 	portal.KindUnavailable:  {http.StatusServiceUnavailable, "Not available right now"},
 	portal.KindStepUp:       {http.StatusUnauthorized, "Sign in again"},
@@ -47,7 +46,7 @@ type handler func(c *gin.Context) error
 func (s *Server) handle(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		err := h(c)
-		if portal.KindOf(err) == portal.KindStepUp {
+		if portal.Is(err, portal.KindStepUp) {
 			err = s.requireStepUp(c, err)
 		}
 		if err != nil {
@@ -59,16 +58,16 @@ func (s *Server) handle(h handler) gin.HandlerFunc {
 // fail answers with the page of an error.
 func (s *Server) fail(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
-		s.Logger.Debug("the reader has left", "request", c.GetString(keyRequestID), "error", err)
+		s.Logger.Debug("the reader has left", "http_request", c.GetString(keyRequestID), "error", err)
 		return
 	}
-	if wrapped := db.Wrap(err); portal.KindOf(wrapped) == portal.KindUnavailable {
+	if wrapped := db.Wrap(err); portal.Is(wrapped, portal.KindUnavailable) {
 		err = wrapped // whoever read the database need not have given it a kind
 	}
 	kind := portal.KindOf(err)
 	id := c.GetString(keyRequestID)
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
-		s.Logger.Error("request failed", "request", id, "path", c.Request.URL.Path, "error", err)
+		s.Logger.Error("request failed", "http_request", id, "path", c.Request.URL.Path, "site", portal.SiteOf(err), "error", err)
 	}
 	if kind == portal.KindForbidden {
 		s.recordRefusal(c, err)
@@ -76,7 +75,8 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	if c.GetHeader("HX-Request") != "" && s.failPart(c, err) {
+	if panel, ok := partOf(c); ok && c.GetHeader("HX-Request") != "" {
+		s.failPart(c, panel, err)
 		return
 	}
 	p := views.ErrorPage{Page: s.bare(c, answers[kind].heading), Heading: answers[kind].heading, Message: message(err)}
@@ -87,21 +87,15 @@ func (s *Server) fail(c *gin.Context, err error) {
 	s.render(c, status(err), views.Error(p))
 }
 
-// failPart answers a part of a page with an error, and reports whether it was
-// one: what is typed beside it must stay.
-func (s *Server) failPart(c *gin.Context, err error) bool {
-	switch path := c.FullPath(); {
-	case strings.HasSuffix(path, "/plan"):
-		s.render(c, http.StatusOK, views.PlanPanel(portal.Plan{}, message(err)))
-	case path == "/admin/policy/check":
-		s.render(c, http.StatusOK, views.PolicyPanel(true, views.PolicyCheck{}, message(err)))
-	case path == "/inbox/count":
+// failPart answers a part of a page with an error in its place: what is typed
+// beside it must stay. A part without a panel stays as it is.
+func (s *Server) failPart(c *gin.Context, panel panel, err error) {
+	if panel == nil {
 		c.Header("HX-Reswap", "none")
 		c.Status(status(err))
-	default:
-		return false
+		return
 	}
-	return true
+	s.render(c, http.StatusOK, panel(message(err)))
 }
 
 func (s *Server) notFound(*gin.Context) error {

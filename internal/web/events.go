@@ -39,7 +39,7 @@ const maxStreams = 50
 const maxTopics = 10
 
 // events tells an open page that what it shows may have changed. It sends no
-// data: the page fetches itself anew, with all checks.
+// data: the page fetches itself again, with all checks.
 func (s *Server) events(c *gin.Context, v viewer) error {
 	topics, err := s.topics(c, v)
 	if err != nil {

@@ -9,9 +9,6 @@ import (
 // Routes lists the routes for the test that walks them all.
 func (s *Server) Routes() gin.RoutesInfo { return s.handler.(*gin.Engine).Routes() }
 
-// FormPage is the page of the form that is sent to a path.
-func FormPage(path string) string { return formPage(path) }
-
 // AskAgain adds the route /ask-again, which asks for a fresh sign-in as if the
 // form had been sent to the path of its parameter "path".
 func (s *Server) AskAgain() {

@@ -23,11 +23,11 @@ var wrongClusters = []struct{ field, typed, says string }{
 	{"name", "", "Enter a name"},
 	{"name", "   ", "Enter a name"},
 	{"name", strings.Repeat("a", 64), "has 64 characters; at most 63"},
-	{"name", "My Cluster", "small letters, digits and hyphens"},
-	{"name", "shop_1", "small letters, digits and hyphens"},
+	{"name", "My Cluster", "lowercase letters, digits and hyphens"},
+	{"name", "shop_1", "lowercase letters, digits and hyphens"},
 	{"name", "-shop", "starts with a letter"},
 	{"name", "shop-", "does not end with a hyphen"},
-	{"name", "магазин", "small letters"},
+	{"name", "магазин", "lowercase letters"},
 	{"name", "ledger", "exists already"},
 	{"name", "index", "exists already"},
 	{"region", "", "Choose a region"},
@@ -44,7 +44,7 @@ var wrongClusters = []struct{ field, typed, says string }{
 	{"tags", strings.Repeat("a,b,c ", 7), "21 tags; at most 20"},
 	{"pools[0].name", "", "Enter a pool name"},
 	{"pools[0].name", strings.Repeat("a", 56), "has 56 characters; at most 55"},
-	{"pools[0].name", "Pool 1", "small letters"},
+	{"pools[0].name", "Pool 1", "lowercase letters"},
 	{"pools[0].size", "", "Choose a size"},
 	{"pools[0].size", "s-900vcpu", "does not offer the size “s-900vcpu”"},
 	{"pools[0].count", "", "Enter how many nodes"},
@@ -278,7 +278,7 @@ func TestDigitalOceanAway(t *testing.T) {
 }
 
 var wrongTeams = []struct{ field, typed, says string }{
-	{"slug", "", "1 to 40 small letters"}, {"slug", "Pay Ments", "1 to 40"}, {"slug", strings.Repeat("a", 41), "1 to 40"},
+	{"slug", "", "1 to 40 lowercase letters"}, {"slug", "Pay Ments", "1 to 40"}, {"slug", strings.Repeat("a", 41), "1 to 40"},
 	{"slug", "new", "choose another"}, {"slug", "pay", "exists already"},
 	{"name", "", "Enter a name"}, {"name", strings.Repeat("n", 61), "61 characters"},
 	{"member_group", "", "Enter the group"}, {"approver_group", "", "Enter the group"}, {"approver_group", strings.Repeat("g", 201), "201 characters"},

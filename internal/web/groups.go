@@ -57,7 +57,7 @@ func (s *Server) labelGroup(c *gin.Context, v viewer) error {
 	f := portal.Form(c.Request.PostForm)
 	form := views.GroupForm{Group: f.Get("group"), Label: f.Typed("label")}
 	err := s.Teams.LabelGroup(c.Request.Context(), v.actor, form.Group, form.Label)
-	if portal.KindOf(err) == portal.KindInvalid {
+	if portal.Is(err, portal.KindInvalid) {
 		return s.showGroups(c, v, status(err), form, err)
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) labelGroup(c *gin.Context, v viewer) error {
 }
 
 func (s *Server) showGroups(c *gin.Context, v viewer, code int, form views.GroupForm, problem error) error {
-	p := views.GroupsPage{Page: s.page(c, v, "Groups"), Typed: form, Faults: portal.FieldErrors(problem), Saved: problem == nil && query(c, "saved") != ""}
+	p := views.GroupsPage{Page: s.page(c, v, "Groups"), Typed: form, Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != ""}
 	rules, err := s.Requests.Rules.InForce(c.Request.Context(), s.Pool)
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 		})
 	})
 	if err != nil {
-		s.Logger.Error("a refusal is missing on the trail", "request", c.GetString(keyRequestID), "error", err)
+		s.Logger.Error("a refusal is missing on the trail", "http_request", c.GetString(keyRequestID), "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -116,6 +117,19 @@ func TestLimits(t *testing.T) {
 	}
 	if w := get("192.0.2.1", "1.2.3.4, 203.0.113.3", "/login"); w.Code != http.StatusSeeOther {
 		t.Errorf("another through a proxy: %d", w.Code)
+	}
+	// A proxy that names a port says nothing of the address; X-Real-IP is the
+	// client's own word.
+	for i := range 4 {
+		r := httptest.NewRequest(http.MethodGet, "/login", nil)
+		r.RemoteAddr = "192.0.2.1:1234"
+		r.Header.Set("X-Forwarded-For", "203.0.113.4:5678")
+		r.Header.Set("X-Real-IP", fmt.Sprintf("198.51.100.%d", i))
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		if refused := w.Code == http.StatusTooManyRequests; refused != (i == 3) {
+			t.Errorf("X-Real-IP, the %dth time: %d", i+1, w.Code)
+		}
 	}
 	for _, address := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3"} {
 		get(address, "", "/login")

@@ -36,14 +36,14 @@ func (s *Server) observe(c *gin.Context) {
 	c.Header("X-Request-Id", id)
 	defer func() {
 		if v := recover(); v != nil {
-			s.Logger.Error("panic", "request", id, "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+			s.Logger.Error("panic", "http_request", id, "value", fmt.Sprint(v), "stack", string(debug.Stack()))
 			s.fail(c, fmt.Errorf("panic: %v", v))
 		}
 		level := slog.LevelInfo
 		if strings.HasPrefix(c.Request.URL.Path, "/static/") || c.FullPath() == "/healthz" || c.FullPath() == "/readyz" {
 			level = slog.LevelDebug
 		}
-		s.Logger.Log(c.Request.Context(), level, "http", "request", id, "method", c.Request.Method,
+		s.Logger.Log(c.Request.Context(), level, "http", "http_request", id, "method", c.Request.Method,
 			"path", c.Request.URL.Path, "status", c.Writer.Status(), "ms", time.Since(start).Milliseconds())
 	}()
 	c.Next()

@@ -46,7 +46,7 @@ func (s *Server) addChannel(find whose) personal {
 		in := notify.Input{Kind: f.Get("kind"), Target: f.Get("target"), Topics: f["topics"]}
 		secret, err := s.Notify.Add(c.Request.Context(), v.actor, o.owner, in)
 		switch {
-		case portal.KindOf(err) == portal.KindInvalid && err != nil:
+		case portal.Is(err, portal.KindInvalid):
 			return s.showChannels(c, v, o, in, err)
 		case err != nil:
 			return err
@@ -110,13 +110,8 @@ func (s *Server) changeChannel(find whose, do func(context.Context, portal.Actor
 
 func (s *Server) channelsPanel(c *gin.Context, o owned, form views.ChannelForm, problem error) (views.ChannelsPanel, error) {
 	p := views.ChannelsPanel{
-		Base: o.base, Form: form, Faults: portal.FieldErrors(problem), Tested: problem == nil && query(c, "tested") != "",
-		NoHooks: !s.Notify.CanHook(), NoMail: !s.Notify.CanMail() || o.owner.TeamID == "",
-	}
-	for _, k := range portal.ChannelKinds {
-		if k == portal.ChannelMail && !p.NoMail || k != portal.ChannelMail && !p.NoHooks {
-			p.Kinds = append(p.Kinds, k)
-		}
+		Base: o.base, Form: form, Faults: portal.FieldErrorsOf(problem), Tested: problem == nil && query(c, "tested") != "",
+		Kinds: s.Notify.Kinds(o.owner),
 	}
 	if problem == nil {
 		p.Form.Topics = portal.Topics

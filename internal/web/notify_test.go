@@ -120,7 +120,7 @@ func TestChannelsOfOthers(t *testing.T) {
 func TestUndelivered(t *testing.T) {
 	b := setup(t)
 	admin := b.as("admin")
-	if got := admin.Get("/admin/notifications").Text("main"); !strings.Contains(got, "Everything has arrived.") {
+	if got := admin.Get("/admin/notifications").Text("main"); !strings.Contains(got, "Everything has been delivered.") {
 		t.Errorf("at first: %s", got)
 	}
 	b.as("approver")

@@ -55,7 +55,7 @@ func fieldsOf(p webtest.Page, element *goquery.Selection, changes ...string) url
 // at the field.
 var wrongChanges = map[string][]struct{ field, typed, says string }{
 	"/settings": {
-		{"name", "", "Enter a name"}, {"name", "Not OK", "small letters"}, {"name", "ledger", "Nothing here differs"},
+		{"name", "", "Enter a name"}, {"name", "Not OK", "lowercase letters"}, {"name", "ledger", "Nothing has changed"},
 		{"tags", "k8s", "start with “k8s”"}, {"tags", "a/b", "letters, digits"},
 		{"maintenance_day", "", "not taken away"}, {"maintenance_start", "", "when the maintenance window begins"},
 		{"maintenance_day", "someday", "no day called “someday”"}, {"maintenance_start", "4am", "like 04:00"}, {"maintenance_start", "25:00", "like 04:00"},

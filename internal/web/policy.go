@@ -51,7 +51,7 @@ func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 	if !formProblem(err) {
 		return err
 	}
-	if portal.KindOf(err) == portal.KindConflict { // told now; next time it is meant
+	if portal.Is(err, portal.KindConflict) { // told now; next time it is meant
 		var textErr error
 		if _, form.Base, textErr = s.Requests.Rules.Text(c.Request.Context()); textErr != nil {
 			return textErr
@@ -138,7 +138,7 @@ func policyNumber(c *gin.Context) (int, error) {
 // of the text, and the versions there are.
 func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPage, problem error) error {
 	p.Page = s.page(c, v, "Policy")
-	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
+	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
 	ctx, rules := c.Request.Context(), s.Requests.Rules
@@ -167,7 +167,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 
 func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, error) {
 	p, relaxations, err := s.Requests.Rules.Proposed(c.Request.Context())
-	if portal.KindOf(err) == portal.KindNotFound && err != nil {
+	if portal.Is(err, portal.KindNotFound) {
 		return views.PolicyWaiting{}, nil
 	}
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 
 // policyCheck is a check as pages show it.
 func policyCheck(check rulebook.Check) views.PolicyCheck {
-	p := views.PolicyCheck{Relaxations: check.Relaxations, Stops: check.Stops, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	p := views.PolicyCheck{Relaxations: check.Relaxations, Newcomers: check.Newcomers, Stops: check.Stops, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
 	for _, f := range check.Faults {
 		p.Faults = append(p.Faults, views.PolicyFault(f))
 	}

@@ -17,7 +17,7 @@ import (
 func (s *Server) render(c *gin.Context, status int, page templ.Component) {
 	var b bytes.Buffer
 	if err := page.Render(c.Request.Context(), &b); err != nil {
-		s.Logger.Error("render", "request", c.GetString(keyRequestID), "error", err)
+		s.Logger.Error("render", "http_request", c.GetString(keyRequestID), "error", err)
 		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
 		return
 	}

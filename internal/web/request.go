@@ -82,7 +82,7 @@ func (s *Server) act(do requestAction) personal {
 		switch {
 		case err == nil:
 			return seeRequest(c, n)
-		case portal.KindOf(err) == portal.KindInvalid, portal.KindOf(err) == portal.KindConflict:
+		case portal.Is(err, portal.KindInvalid), portal.Is(err, portal.KindConflict):
 			return s.showRequest(c, v, status(err), form, err)
 		}
 		return err
@@ -103,10 +103,10 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	if digest := typed.Get("digest"); c.Request.Method == http.MethodGet && digest != "" {
 		p.Digest = digest // what was typed before a fresh sign-in was typed about that
 	}
-	p.Path, p.Live = requestPath(n), []string{string(events.Request(r.ID))}
+	p.Path, p.Live = views.RequestPath(n), []string{string(events.Request(r.ID))}
 	p.CommentKey = uuid.Must(uuid.NewV7()).String()
 	s.mayDo(&p, v.actor)
-	if p.Faults = portal.FieldErrors(problem); problem != nil && len(p.Faults) == 0 {
+	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
 	if problem != nil {

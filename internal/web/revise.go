@@ -10,7 +10,7 @@ import (
 	"doksportal/views"
 )
 
-// replan plans a request anew as it was asked for. Where that is not possible
+// replan plans a request again as it was asked for. Where that is not possible
 // its form says why.
 func (s *Server) replan(c *gin.Context, v viewer) error {
 	n, err := number(c)
@@ -36,7 +36,7 @@ func (s *Server) openRevision(c *gin.Context, v viewer) error {
 	return s.showRevision(c, v, http.StatusOK, typed, nil)
 }
 
-// revise plans a request anew with what was typed.
+// revise plans a request again with what was typed.
 func (s *Server) revise(c *gin.Context, v viewer) error {
 	n, err := number(c)
 	if err != nil {
@@ -79,8 +79,8 @@ func (s *Server) showRevision(c *gin.Context, v viewer, code int, form portal.Fo
 	if err != nil {
 		return err
 	}
-	p.Action, p.Title = requestPath(n)+"/revise", "Plan #"+strconv.FormatInt(n, 10)+" anew: "+p.Title
-	if p.Revision = d.Revises.Revision; form != nil && portal.KindOf(problem) != portal.KindConflict {
+	p.Action, p.Title = views.RequestPath(n)+"/revise", "Plan #"+strconv.FormatInt(n, 10)+" again: "+p.Title
+	if p.Revision = d.Revises.Revision; form != nil && !portal.Is(problem, portal.KindConflict) {
 		p.Revision = revision(form) // the one that was typed on
 	}
 	s.render(c, code, views.Change(p))

@@ -27,10 +27,10 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/", s.signedIn(s.home))
 	e.GET("/me", s.signedIn(s.me))
 	e.GET("/me/sign-in", s.signedIn(s.signInReport))
-	e.POST("/me/notifications", s.signedIn(s.chooseMail))
-	e.POST("/me/channels", s.signedIn(s.addChannel(s.ownChannels)))
-	e.POST("/me/channels/:channel/test", s.signedIn(s.testChannel(s.ownChannels)))
-	e.POST("/me/channels/:channel/remove", s.signedIn(s.removeChannel(s.ownChannels)))
+	e.POST("/me/notifications", formOn("/me"), s.signedIn(s.chooseMail))
+	e.POST("/me/channels", formOn("/me"), s.signedIn(s.addChannel(s.ownChannels)))
+	e.POST("/me/channels/:channel/test", formOn("/me"), s.signedIn(s.testChannel(s.ownChannels)))
+	e.POST("/me/channels/:channel/remove", formOn("/me"), s.signedIn(s.removeChannel(s.ownChannels)))
 	e.GET("/events", s.signedIn(s.events))
 
 	e.GET("/clusters", s.welcome(s.clusters))
@@ -49,14 +49,14 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 		e.POST(ch.path, s.welcome(s.submit(ch)))
 	}
 	for _, ch := range append([]change{create, lint, access}, changes...) {
-		e.POST(ch.path+"/plan", s.welcome(s.plan(ch)))
+		e.POST(ch.path+"/plan", formOn(ch.path), part(planPanel), s.welcome(s.plan(ch)))
 	}
 
 	e.GET("/requests", s.welcome(s.requests))
 	s.requestRoutes(e)
 
 	e.GET("/inbox", s.welcome(s.inbox))
-	e.GET("/inbox/count", s.welcome(s.inboxCount))
+	e.GET("/inbox/count", part(nil), s.welcome(s.inboxCount))
 
 	e.GET("/catalogue", s.signedIn(s.catalogue))
 
@@ -69,16 +69,16 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 func (s *Server) requestRoutes(e *gin.Engine) {
 	e.GET("/requests/:number", s.welcome(s.request))
 	for action, h := range s.requestActions() {
-		e.POST("/requests/:number/"+action, s.welcome(s.act(h)))
+		e.POST("/requests/:number/"+action, formOn("/requests/:number"), s.welcome(s.act(h)))
 		e.GET("/requests/:number/"+action, s.welcome(s.back)) // reloaded, or gone back to
 	}
-	e.POST("/requests/:number/collect", s.welcome(s.collect))
+	e.POST("/requests/:number/collect", formOn("/requests/:number"), s.welcome(s.collect))
 	e.GET("/requests/:number/collect", s.welcome(s.back))
-	e.POST("/requests/:number/replan", s.welcome(s.replan))
+	e.POST("/requests/:number/replan", formOn("/requests/:number"), s.welcome(s.replan))
 	e.GET("/requests/:number/replan", s.welcome(s.back))
 	e.GET("/requests/:number/revise", s.welcome(s.openRevision))
 	e.POST("/requests/:number/revise", s.welcome(s.revise))
-	e.POST("/requests/:number/revise/plan", s.welcome(s.planRevision))
+	e.POST("/requests/:number/revise/plan", formOn("/requests/:number/revise"), part(planPanel), s.welcome(s.planRevision))
 }
 
 // adminRoutes lists the pages that only admins see.
@@ -88,22 +88,22 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/teams/new", s.admin(s.createTeam))
 	e.GET("/admin/teams/:slug", s.admin(s.team))
 	e.POST("/admin/teams/:slug", s.admin(s.updateTeam))
-	e.POST("/admin/teams/:slug/channels", s.admin(s.addChannel(s.teamChannels)))
-	e.POST("/admin/teams/:slug/channels/:channel/test", s.admin(s.testChannel(s.teamChannels)))
-	e.POST("/admin/teams/:slug/channels/:channel/remove", s.admin(s.removeChannel(s.teamChannels)))
+	e.POST("/admin/teams/:slug/channels", formOn("/admin/teams/:slug"), s.admin(s.addChannel(s.teamChannels)))
+	e.POST("/admin/teams/:slug/channels/:channel/test", formOn("/admin/teams/:slug"), s.admin(s.testChannel(s.teamChannels)))
+	e.POST("/admin/teams/:slug/channels/:channel/remove", formOn("/admin/teams/:slug"), s.admin(s.removeChannel(s.teamChannels)))
 	e.GET("/admin/notifications", s.admin(s.undelivered))
-	e.POST("/admin/notifications/:id/retry", s.admin(s.decideDelivery(s.Notify.TryAgain)))
-	e.POST("/admin/notifications/:id/give-up", s.admin(s.decideDelivery(s.Notify.GiveUp)))
+	e.POST("/admin/notifications/:id/retry", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.TryAgain)))
+	e.POST("/admin/notifications/:id/give-up", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.GiveUp)))
 	e.GET("/admin/clusters", s.admin(s.ownership))
 	e.POST("/admin/clusters", s.admin(s.assign))
 	e.GET("/admin/groups", s.admin(s.groups))
 	e.POST("/admin/groups", s.admin(s.labelGroup))
 	e.GET("/admin/changes", s.admin(s.changes))
-	e.POST("/admin/changes/:id/accept", s.admin(s.decideChange(s.Teams.Accept, "accepted")))
-	e.POST("/admin/changes/:id/drop", s.admin(s.decideChange(s.Teams.Drop, "dropped")))
+	e.POST("/admin/changes/:id/accept", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Accept, "accepted")))
+	e.POST("/admin/changes/:id/drop", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Drop, "dropped")))
 	e.GET("/admin/policy", s.admin(s.policy))
 	e.POST("/admin/policy", s.admin(s.proposePolicy))
-	e.POST("/admin/policy/check", s.admin(s.checkPolicy))
+	e.POST("/admin/policy/check", formOn("/admin/policy"), part(policyPanel), s.admin(s.checkPolicy))
 	e.GET("/admin/policy/:version", s.admin(s.policyVersion))
-	e.POST("/admin/policy/:version/decide", s.admin(s.decidePolicy))
+	e.POST("/admin/policy/:version/decide", formOn("/admin/policy"), s.admin(s.decidePolicy))
 }

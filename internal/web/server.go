@@ -79,7 +79,9 @@ func New(cfg Config) (*Server, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false // it answers before the headers are set, and believes X-Forwarded-Prefix
-	// gin believes X-Forwarded-For of everybody unless told otherwise.
+	// gin believes X-Forwarded-For of everybody unless told otherwise, and
+	// X-Real-IP, which proxies hand on as it comes, where that cannot be read.
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}

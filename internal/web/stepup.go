@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,7 +22,7 @@ func (s *Server) requireStepUp(c *gin.Context, why error) error {
 	if c.Request.Method != http.MethodPost {
 		return why
 	}
-	state, err := s.Auth.StepUp(c.Writer, c.Request, known(c.Request.PostForm), formPage(c.Request.URL.EscapedPath()))
+	state, err := s.Auth.StepUp(c.Writer, c.Request, known(c.Request.PostForm), formPage(c))
 	if err != nil {
 		return err
 	}
@@ -39,23 +38,6 @@ func seeStepUp(c *gin.Context, state string) {
 		return
 	}
 	c.Redirect(http.StatusSeeOther, address)
-}
-
-// formPage is the page of the form that is sent to a path. What is done to a
-// request is done on its page, but for its revision.
-func formPage(path string) string {
-	path = strings.TrimSuffix(path, "/plan")
-	switch {
-	case strings.HasPrefix(path, "/requests/") && !strings.HasSuffix(path, "/revise"):
-		return strings.Join(strings.Split(path, "/")[:3], "/")
-	case strings.HasPrefix(path, "/me/"):
-		return "/me"
-	case strings.HasPrefix(path, "/admin/changes/"):
-		return "/admin/changes"
-	case strings.HasPrefix(path, "/admin/policy/"):
-		return "/admin/policy"
-	}
-	return path
 }
 
 // stepUp is the page from which a reader leaves to sign in again. Without the
@@ -118,10 +100,10 @@ func wayOut(c *gin.Context, err error, p *views.ErrorPage) {
 	switch {
 	case errors.As(err, &unfinished):
 		p.Back = unfinished.Page
-	case portal.KindOf(err) == portal.KindStepUp:
-		p.StepUp = "/step-up?" + url.Values{"return": {formPage(c.Request.URL.EscapedPath())}}.Encode()
+	case portal.Is(err, portal.KindStepUp):
+		p.StepUp = "/step-up?" + url.Values{"return": {formPage(c)}}.Encode()
 	}
-	if portal.KindOf(err) == portal.KindUnauthorized {
-		p.SignIn, p.Return = true, formPage(c.Request.URL.EscapedPath())
+	if portal.Is(err, portal.KindUnauthorized) {
+		p.SignIn, p.Return = true, formPage(c)
 	}
 }

@@ -112,8 +112,8 @@ func (s *Server) welcome(h personal) gin.HandlerFunc {
 // admin keeps out everybody but admins.
 func (s *Server) admin(h personal) gin.HandlerFunc {
 	return s.welcome(func(c *gin.Context, v viewer) error {
-		if !v.actor.HasRole(portal.RoleAdmin) {
-			return portal.E(portal.KindForbidden, "only admins of the portal can see this page")
+		if err := v.actor.RequireAdmin(); err != nil {
+			return err
 		}
 		return h(c, v)
 	})

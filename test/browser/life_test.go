@@ -4,7 +4,7 @@ import "testing"
 
 // TestLifeOfADangerousDelete walks the whole life of a request that needs two
 // groups' approvals: asked, one approval, the target changes, out of date,
-// planned anew, two approvals, cool-off, carried out.
+// planned again, two approvals, cool-off, carried out.
 func TestLifeOfADangerousDelete(t *testing.T) {
 	member, approver, platform := signIn(t, "payments-member"), signIn(t, "payments-approver"), signIn(t, "platform-approver")
 	fillCreate(member, "life-dev", "development")
@@ -55,14 +55,14 @@ func TestLifeOfADangerousDelete(t *testing.T) {
 	platform.sees("[data-testid=reason]", "pool pool-1 was 2 × s-2vcpu-4gb and is 1 × s-2vcpu-4gb")
 	platform.check("life-5-stale")
 
-	// It is planned anew, and the approval so far no longer counts.
+	// It is planned again, and the approval so far no longer counts.
 	member.open(request)
 	member.click("[data-testid=replan]")
 	member.sees("[data-testid=revision]", "revision 2")
 	member.sees("[data-testid=status]", "Waiting for approval")
 	member.sees("[data-testid=review]", "no longer counts")
 	member.sees("[data-testid=outstanding]", "1 approval from payments-approvers: outstanding")
-	member.check("life-6-planned-anew")
+	member.check("life-6-planned-again")
 
 	// Two approvals, the cool-off, and it runs.
 	approver.open(request)
@@ -136,7 +136,7 @@ func TestChangesAreAskedFor(t *testing.T) {
 	member.click("[data-testid=comment-button]")
 	member.sees("[data-testid=comment]", "you are right")
 	member.click("[data-testid=revise]")
-	member.sees("h1", "anew")
+	member.sees("h1", "again")
 	if got := member.value("#name") + member.value("#justification"); got != "later-prodfor the walk" {
 		t.Errorf("the form is opened with %q", got)
 	}

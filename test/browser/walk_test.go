@@ -97,7 +97,7 @@ func TestWalk(t *testing.T) {
 		member.sees("[data-testid=trail]", "accepted")
 		member.sees("h1 + * [data-testid=state]", "succeeded")
 		if !eval[bool](member, "window.sameDocument === true") {
-			t.Error("the page was loaded anew")
+			t.Error("the page was loaded again")
 		}
 		member.check("request-succeeded")
 		if n := calls(t, "create_cluster") - created; n != 1 {
@@ -137,7 +137,7 @@ func TestWalk(t *testing.T) {
 		member.sees("h1 + * [data-testid=state]", "succeeded")
 		member.sees("[data-testid=review]", "fine, the new one is up")
 		if !eval[bool](member, "window.sameDocument === true") {
-			t.Error("the page was loaded anew")
+			t.Error("the page was loaded again")
 		}
 		if n := calls(t, "delete_cluster"); n != 1 {
 			t.Errorf("%d calls to delete the cluster", n)
@@ -236,7 +236,7 @@ func TestAdmin(t *testing.T) {
 	p.fill("#nodes", "-1")
 	p.set("#sizes", "s-2vcpu-4gb 3\nnonsense 2")
 	p.click("[data-testid=save]")
-	for field, words := range map[string]string{"slug": "small letters", "name": "Enter", "member_group": "Enter", "nodes": "-1", "sizes": "nonsense"} {
+	for field, words := range map[string]string{"slug": "lowercase letters", "name": "Enter", "member_group": "Enter", "nodes": "-1", "sizes": "nonsense"} {
 		p.sees(`[data-fault="`+field+`"]`, words)
 	}
 	if got := p.value("#sizes"); !strings.Contains(got, "nonsense 2") {

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Dir      string            // keeps the data; made when missing
 	Settings map[string]string // of postgresql.conf, on top of pgembed's own
-	Fresh    bool              // forget the data and begin anew
+	Fresh    bool              // forget the data and begin again
 }
 
 // Server is a Postgres that runs.

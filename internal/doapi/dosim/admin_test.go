@@ -42,7 +42,7 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// A cluster that is deleted or made anew by somebody else.
+// A cluster that is deleted or made again by somebody else.
 func TestBehindTheBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -61,7 +61,7 @@ func TestBehindTheBack(t *testing.T) {
 	b.as("").call("GET", "/_sim/clusters/"+id+"/survivors", "").want(200).is("load_balancers.0.id", `"lb-1"`)
 	b.as("").call("GET", "/_sim/clusters/unknown/survivors", "").refuses(404, "not_found", "no such cluster was deleted")
 	if b.sim.Recreate("unknown") != "" {
-		t.Error("a cluster that was not there was made anew")
+		t.Error("a cluster that was not there was made again")
 	}
 	b.sim.Remove("unknown")
 	b.sim.Resize("unknown", 3)

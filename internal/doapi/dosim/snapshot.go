@@ -35,7 +35,7 @@ func (w *world) restore(content []byte) error {
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrongType), err == nil && state.Version != snapshotVersion:
-		return errors.New("simulator's state: it was kept by another version of the program; begin anew without it")
+		return errors.New("simulator's state: it was kept by another version of the program; begin again without it")
 	case err != nil:
 		return fmt.Errorf("simulator's state: %w", err)
 	}

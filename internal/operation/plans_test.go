@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"maps"
@@ -35,7 +35,7 @@ func onAuto(t *testing.T, pairs ...string) *portal.Draft {
 	t.Helper()
 	d := draft(portal.UpdateNodePool)
 	d.Pool, d.Form = auto, portal.Form{}
-	fillUpdatePool(d)
+	openUpdatePool(d)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		d.Form.Set(pairs[i], pairs[i+1])
 	}
@@ -58,10 +58,10 @@ func TestWordsOfPlans(t *testing.T) {
 		{"a pool grows", planned(t, portal.UpdateNodePool, "count", "5"),
 			"Change pool fixed of cluster web.\nNodes: 3 → 5\nIt gains 2 nodes.", portal.Usage{small: 2}, 4800},
 		{"a pool shrinks", planned(t, portal.UpdateNodePool, "count", "2"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 2\nIt loses 1 node, which DigitalOcean chooses, drains and removes.\nlost: What is on the disks of the nodes that go.",
+			"Change pool fixed of cluster web.\nNodes: 3 → 2\nIt loses 1 node, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
 			portal.Usage{small: -1}, -2400},
 		{"a pool is emptied", planned(t, portal.UpdateNodePool, "count", "0"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 0\nIt loses 3 nodes, which DigitalOcean chooses, drains and removes.\nlost: What is on the disks of the nodes that go.",
+			"Change pool fixed of cluster web.\nNodes: 3 → 0\nIt loses 3 nodes, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
 			portal.Usage{small: -3}, -7200},
 		{"a pool autoscales, around what it has", planned(t, portal.UpdateNodePool, "auto_scale", "true", "min_nodes", "2", "max_nodes", "6"),
 			"Change pool fixed of cluster web.\nNodes: 3 → 2 to 6\nAutoscaling: off → on", portal.Usage{small: 3}, 7200},
@@ -71,57 +71,57 @@ func TestWordsOfPlans(t *testing.T) {
 		{"no autoscaling", onAuto(t, "auto_scale", "", "count", "2"),
 			"Change pool auto of cluster web.\nNodes: 1 to 5 → 2\nAutoscaling: on → off", portal.Usage{small: -3}, -7200},
 		{"a pool is renamed", planned(t, portal.UpdateNodePool, "count", "3", "name", "wide"),
-			"Change pool fixed of cluster web.\nName: fixed → wide\nNodes that are there keep their names; only new ones take the pool's new name.", portal.Usage{small: 0}, 0},
+			"Change pool fixed of cluster web.\nName: fixed → wide\nExisting nodes keep their names; only new ones use the pool's new name.", portal.Usage{small: 0}, 0},
 		{"labels, taints and tags", planned(t, portal.UpdateNodePool, "count", "3", "labels", "tier=db", "taints", "", "tags", "red"),
-			"Change pool fixed of cluster web.\nLabels: a/b=, tier=web → tier=db\nTaints: a:NoExecute, k=v:NoSchedule → none\nTags: blue → red\nLabels that are taken away stay on the nodes that are there.",
+			"Change pool fixed of cluster web.\nLabels: a/b=, tier=web → tier=db\nTaints: a:NoExecute, k=v:NoSchedule → none\nTags: blue → red\nLabels that are removed stay on existing nodes.",
 			portal.Usage{small: 0}, 0},
 
 		{"a node with drain and replacement", planned(t, portal.DeleteNode),
 			"Delete node fixed-aaaaa of pool fixed in cluster web.\nNode fixed-aaaaa: running → \n" +
-				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nA new node takes its place.\nlost: What is on the node's disk.", nil, 0},
+				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nA new node takes its place.\nlost: The data on the node's disk.", nil, 0},
 		{"a node without replacement", planned(t, portal.DeleteNode, "replace", ""),
 			"Delete node fixed-aaaaa of pool fixed in cluster web.\nNode fixed-aaaaa: running → \nNodes of the pool: 3 → 2\n" +
-				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nlost: What is on the node's disk.", portal.Usage{small: -1}, -2400},
+				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nlost: The data on the node's disk.", portal.Usage{small: -1}, -2400},
 		{"a node without drain", planned(t, portal.DeleteNode, "skip_drain", "true"),
 			"Delete node fixed-aaaaa of pool fixed in cluster web.\nNode fixed-aaaaa: running → \n" +
-				"The node goes at once: its pods are killed, not moved.\nA new node takes its place.\nlost: What is on the node's disk.", nil, 0},
+				"The node is deleted immediately: its pods are killed, not moved.\nA new node takes its place.\nlost: The data on the node's disk.", nil, 0},
 		{"nodes are recycled", planned(t, portal.RecycleNodePool, "nodes", "n3|n1|n1"),
 			"Recycle 2 nodes of pool fixed in cluster web.\nNode fixed-aaaaa: running → a new node\nNode n3: provisioning → a new node\n" +
-				"Each node is drained and deleted, and a new one takes its place.\nlost: What is on the nodes' disks.", nil, 0},
+				"Each node is drained and deleted, and a new one takes its place.\nlost: The data on the nodes' disks.", nil, 0},
 		{"a pool is added", planned(t, portal.CreateNodePool, "name", "more", "auto_scale", "true", "min_nodes", "1", "max_nodes", "4", "labels", "a=b", "taints", "k:NoExecute"),
 			"Add pool more with 1 node to cluster web.\nPool more:  → 1 to 4 × s-2vcpu-4gb; labels a=b; taints k:NoExecute", portal.Usage{small: 4}, 9600},
 		{"a pool is deleted", planned(t, portal.DeleteNodePool),
 			"Delete pool fixed of cluster web with its 3 nodes.\nPool fixed: 3 × s-2vcpu-4gb → \n" +
-				"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there.\nlost: All nodes of the pool and what is on their disks.", portal.Usage{small: -3}, -7200},
+				"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there.\nlost: All nodes of the pool and the data on their disks.", portal.Usage{small: -3}, -7200},
 
 		{"an upgrade", planned(t, portal.UpgradeCluster),
 			"Upgrade cluster web from 1.34.4-do.0 to 1.35.1-do.0.\nKubernetes version: 1.34.4-do.0 → 1.35.1-do.0\n" +
 				"The control plane is upgraded first; meanwhile the cluster's API may not answer for some minutes.\n" +
 				"Then pool fixed (3 nodes): new nodes come up before old ones are drained and go.\n" +
 				"Then pool auto (2 nodes): new nodes come up before old ones are drained and go.\n" +
-				"An upgrade cannot be undone.\nlost: What is on the disks of the nodes.", nil, 0},
+				"An upgrade cannot be undone.\nlost: The data on the nodes' disks.", nil, 0},
 		{"settings", planned(t, portal.UpdateCluster, "ha", "true", "tags", "", "firewall", "true", "firewall_allowed", "203.0.113.7", "utilization", "0.5", "routing_agent", "on"),
 			"Change cluster web.\nTags: blue → none\nHigh availability: no → yes\nAutomatic upgrades: off → on\n" +
 				"Control plane firewall: off → only from 203.0.113.7\nScale-down utilization threshold: default → 50 %\nRouting agent: off → on\n" +
-				"The control plane is made highly available, which cannot be undone.\nFrom then on the cluster's API can be reached from the allowed addresses only.",
+				"The control plane is made highly available, which cannot be undone.\nFrom then on, only the allowed addresses can reach the cluster's API.",
 			nil, 4000},
 		{"a cluster is deleted", planned(t, portal.DeleteCluster),
 			"Delete cluster web in fra1 with its 5 nodes.\nCluster web: 1.34.4-do.0 in fra1 → \nPool fixed: 3 × s-2vcpu-4gb → \nPool auto: 1 to 5 × s-2vcpu-4gb → \n" +
-				"lost: The control plane with everything kept in it: workloads, configuration, secrets.\n" +
-				"lost: Pool fixed with 3 nodes and what is on their disks.\nlost: Pool auto with 2 nodes and what is on their disks.\n" +
+				"lost: The control plane with everything stored in it: workloads, configuration, secrets.\n" +
+				"lost: Pool fixed with 3 nodes and the data on their disks.\nlost: Pool auto with 2 nodes and the data on their disks.\n" +
 				"stays: volume data\nstays: load balancer front", portal.Usage{small: -8}, -19200},
 		{"a registry is added", planned(t, portal.AddRegistries),
 			"Add registry images to cluster web.\nCluster web: old → images, old\nPods of these clusters can pull images from there.", nil, 0},
 		{"the only registry is removed", planned(t, portal.RemoveRegistries),
-			"Remove registry old from cluster web.\nCluster web: old → no registry\nPods of these clusters can no longer pull images from there, also when they are started anew.", nil, 0},
+			"Remove registry old from cluster web.\nCluster web: old → no registry\nPods of these clusters can no longer pull images from there, even when they are restarted.", nil, 0},
 		{"clusterlint", planned(t, portal.RunClusterlint, "include_groups", "basic doks", "exclude_checks", "latest-tag"),
-			"Run clusterlint on cluster web.\nGroups of checks:  → basic, doks\nChecks left out:  → latest-tag", nil, 0},
+			"Run clusterlint on cluster web.\nCheck groups:  → basic, doks\nExcluded checks:  → latest-tag", nil, 0},
 		{"a kubeconfig", planned(t, portal.GetKubeconfig, "minutes", "90"),
-			"Hand out a kubeconfig for cluster web.\nGood for:  → 90 minutes\n" +
-				"Whoever holds it is an administrator of the cluster until it expires; it cannot be taken back before.\nOnly the requester can collect it, once. The portal keeps no copy.", nil, 0},
+			"Issue a kubeconfig for cluster web.\nValid for:  → 90 minutes\n" +
+				"Whoever has it is an administrator of the cluster until it expires; it cannot be revoked earlier.\nOnly the requester can collect it, once. The portal keeps no copy.", nil, 0},
 		{"credentials", planned(t, portal.GetCredentials),
-			"Hand out credentials for cluster web.\nGood for:  → 8 hours\n" +
-				"Whoever holds it is an administrator of the cluster until it expires; it cannot be taken back before.\nOnly the requester can collect it, once. The portal keeps no copy.", nil, 0},
+			"Issue credentials for cluster web.\nValid for:  → 8 hours\n" +
+				"Whoever has it is an administrator of the cluster until it expires; it cannot be revoked earlier.\nOnly the requester can collect it, once. The portal keeps no copy.", nil, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,18 +173,18 @@ func TestOpenedFormsChangeNothing(t *testing.T) {
 	for name, c := range map[string]portal.Cluster{"usual": web, "everything": everything, "firewall off": withdrawn} {
 		d := draft(portal.UpdateCluster)
 		d.Cluster, d.Form = c, portal.Form{}
-		fillUpdate(d)
+		openUpdate(d)
 		f := read(d)
-		if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Nothing here differs") {
+		if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Nothing has changed") {
 			t.Errorf("%s: %v, changes %v", name, f, updateChanges(*d.Params.Update, c))
 		}
 	}
 	for _, p := range []portal.Pool{fixed, auto} {
 		d := draft(portal.UpdateNodePool)
 		d.Pool, d.Form = p, portal.Form{}
-		fillUpdatePool(d)
+		openUpdatePool(d)
 		f := read(d)
-		if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Nothing here differs") {
+		if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Nothing has changed") {
 			t.Errorf("pool %s: %v, changes %v", p.Name, f, poolChanges(p, *d.Params.UpdatePool))
 		}
 	}

@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"strings"
@@ -46,7 +46,7 @@ func draft(op portal.OperationID, pairs ...string) *portal.Draft {
 	case portal.UpdateNodePool, portal.DeleteNodePool, portal.RecycleNodePool, portal.DeleteNode:
 		d.Pool, d.Node = fixed, fixed.Nodes[0]
 	}
-	operations[op].fill(d)
+	Open(d)
 	for name, value := range map[portal.OperationID]map[string]string{
 		portal.CreateCluster: {"name": "new", "region": "fra1", "version": "1.35.1-do.0", "environment": "development", "pools[0].size": small},
 		portal.UpdateCluster: {"auto_upgrade": "true"}, portal.CreateNodePool: {"size": small}, portal.UpdateNodePool: {"count": "4"},
@@ -63,10 +63,10 @@ func draft(op portal.OperationID, pairs ...string) *portal.Draft {
 }
 
 // read reads a draft's form and returns what is wrong with it.
-func read(d *portal.Draft) fieldErrors {
+func read(d *portal.Draft) portal.FieldErrors {
 	var f fieldErrors
-	operations[d.Operation].read(d, &f)
-	return f
+	definitions[d.Operation].read(d, &f)
+	return f.FieldErrors
 }
 
 // planned reads and plans a draft that has nothing wrong with it.
@@ -76,6 +76,6 @@ func planned(t *testing.T, op portal.OperationID, pairs ...string) *portal.Draft
 	if f := read(d); len(f) > 0 {
 		t.Fatalf("something is wrong with %v: %v", d.Form, f)
 	}
-	operations[op].plan(d)
+	definitions[op].plan(d)
 	return d
 }

@@ -1,20 +1,47 @@
-package request
+package operation
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 )
 
-func fillCreate(d *portal.Draft) {
+var createCluster = definition{
+	fields: append([]string{"team", "name", "region", "version", "environment", "ha", "tags"}, networkFields...),
+	open:   openCreate, rewrite: rewriteCreate, read: readCreate, plan: planCreate, effect: createEffect,
+}
+
+var networkFields = []string{"vpc_uuid", "cluster_subnet", "service_subnet"}
+
+// MoreFields are the names of the fields for a new cluster that most people leave
+// as they are, and that pages fold away.
+func MoreFields() []string { return append(SettingFields(), networkFields...) }
+
+func openCreate(d *portal.Draft) {
 	f := d.Form
 	f.Set("team", d.Team.Slug)
 	f.Tick("surge_upgrade", true)
 	f.Set("maintenance_day", "any")
 	f.Set("pools[0].name", "pool-1")
 	f.Set("pools[0].count", "3")
+}
+
+func rewriteCreate(d *portal.Draft, params portal.Params) {
+	p, f := params.Create, d.Form
+	for name, value := range map[string]string{
+		"team": d.Revises.Team.Slug, "name": p.Name, "region": p.Region, "version": p.Version, "environment": string(p.Environment),
+		"vpc_uuid": p.VPC, "cluster_subnet": p.ClusterSubnet, "service_subnet": p.ServiceSubnet, "tags": strings.Join(p.Tags, ", "),
+	} {
+		f.Set(name, value)
+	}
+	f.Tick("ha", p.HA)
+	openSettings(f, p.Settings)
+	for i, pool := range p.Pools {
+		openPool(f, fmt.Sprintf("pools[%d].", i), pool)
+	}
 }
 
 func readCreate(d *portal.Draft, f *fieldErrors) {
@@ -25,15 +52,15 @@ func readCreate(d *portal.Draft, f *fieldErrors) {
 		VPC:         form.Get("vpc_uuid"), ClusterSubnet: form.Get("cluster_subnet"), ServiceSubnet: form.Get("service_subnet"),
 	}
 	if d.Team.ID == "" {
-		f.add("team", "Choose one of your teams.")
+		f.Add("team", "Choose one of your teams.")
 	}
-	f.checkLabel("name", "name", p.Name, maxName)
+	f.checkName("name", "name", p.Name, maxName)
 	f.checkChoice("region", "region", p.Region, options.Regions)
 	f.checkChoice("version", "Kubernetes version", p.Version, options.Versions)
 	if p.Environment == "" {
-		f.add("environment", "Choose an environment.")
+		f.Add("environment", "Choose an environment.")
 	} else if !slices.Contains(portal.Environments, p.Environment) {
-		f.add("environment", "There is no environment called %s.", quote(string(p.Environment)))
+		f.Add("environment", "There is no environment called %s.", portal.Quote(string(p.Environment)))
 	}
 	f.checkUUID("vpc_uuid", p.VPC)
 	f.checkNetwork("cluster_subnet", p.ClusterSubnet)
@@ -71,7 +98,7 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 	}
 	for _, c := range []portal.Change{
 		{What: "Tags", After: strings.Join(p.Tags, ", ")}, {What: "VPC", After: p.VPC},
-		{What: "Network of the pods", After: p.ClusterSubnet}, {What: "Network of the services", After: p.ServiceSubnet},
+		{What: "Cluster subnet", After: p.ClusterSubnet}, {What: "Service subnet", After: p.ServiceSubnet},
 	} {
 		if c.After != "" {
 			changes = append(changes, c)
@@ -84,55 +111,29 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 	return changes
 }
 
-// specText says in one line what a new pool is.
-func specText(p portal.PoolSpec) string {
-	parts := []string{nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes) + " × " + p.Size}
-	for what, text := range map[string]string{
-		"labels ": portal.LabelText(p.Labels), "taints ": portal.TaintText(p.Taints), "tags ": strings.Join(p.Tags, ", "),
-	} {
-		if text != "" {
-			parts = append(parts, what+text)
-		}
+// CreateCall is the body of the call. It adds to what was asked for the tags
+// that make the cluster's owner visible at DigitalOcean, and the one by which it
+// is found again.
+func CreateCall(r portal.Request) doapi.CreateCluster {
+	p := r.Params.Create
+	call := doapi.CreateCluster{
+		Name: p.Name, Region: p.Region, Version: p.Version, HA: p.HA,
+		Tags:    append([]string{r.RequestTag(), "team:" + r.Team.Slug, "env:" + string(p.Environment)}, p.Tags...),
+		VPCUUID: p.VPC, ClusterSubnet: p.ClusterSubnet, ServiceSubnet: p.ServiceSubnet,
 	}
-	slices.Sort(parts[1:])
-	return strings.Join(parts, "; ")
+	createSettings(&call, p.Settings)
+	for _, pool := range p.Pools {
+		call.NodePools = append(call.NodePools, poolCall(pool))
+	}
+	return call
 }
 
-// addQuota names the last field that each exceeded limit is about.
-func (f *fieldErrors) addQuota(d *portal.Draft) {
-	for _, line := range d.Plan.Quota.Lines {
-		if line.Over() > 0 {
-			f.add(quotaField(d, line.Size), "%s", overQuota(d.Team, line))
-		}
+func createEffect(_ portal.Request, c portal.Cluster, _ bool) Effect {
+	switch c.State {
+	case portal.ClusterRunning:
+		return Complete
+	case portal.ClusterError:
+		return Failed
 	}
-}
-
-// quotaField is the field that says how many nodes of a size there should be.
-func quotaField(d *portal.Draft, size string) string {
-	p := d.Params.Create
-	switch {
-	case p != nil:
-		i := len(p.Pools) - 1
-		for i > 0 && size != "" && p.Pools[i].Size != size {
-			i--
-		}
-		if i >= 0 && p.Pools[i].AutoScale {
-			return fmt.Sprintf("pools[%d].max_nodes", i)
-		}
-		return fmt.Sprintf("pools[%d].count", i)
-	case d.Form.On("auto_scale"):
-		return "max_nodes"
-	}
-	return "count"
-}
-
-func overQuota(team portal.Team, l portal.QuotaLine) string {
-	if !l.Allowed {
-		return fmt.Sprintf("Team %s may not use the size %s.", team.Name, l.Size)
-	}
-	what := "nodes"
-	if l.Size != "" {
-		what = l.Size + " nodes"
-	}
-	return fmt.Sprintf("Team %s may have %d %s and would have %d: %d too many.", team.Name, l.Limit, what, l.After, l.Over())
+	return Underway
 }

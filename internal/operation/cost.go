@@ -1,10 +1,9 @@
-package request
+package operation
 
 import "doksportal/internal/portal"
 
 // Prices a month in USD cents. Source: DigitalOcean's price list.
 const (
-	haMonthlyCents           = 4000 // a highly available control plane
 	loadBalancerMonthlyCents = 1200 // a load balancer of one node, the smallest
 )
 
@@ -36,7 +35,7 @@ func controlPlaneCost(ha bool) portal.Money {
 	if !ha {
 		return portal.Money{}
 	}
-	return portal.Money{Least: haMonthlyCents, Most: haMonthlyCents}
+	return portal.Money{Least: portal.HAMonthlyCents, Most: portal.HAMonthlyCents}
 }
 
 // clusterCost is the list price of a cluster without the resources that belong

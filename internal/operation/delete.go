@@ -1,11 +1,26 @@
-package request
+package operation
 
 import (
 	"fmt"
 	"slices"
 
+	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 )
+
+// deleteCluster is all three ways to delete a cluster.
+var deleteCluster = definition{
+	fields:  []string{"operation", "resources", "typed_name"},
+	rewrite: rewriteDelete, read: readDelete, plan: planDelete, facts: clusterFacts, effect: deleteEffect,
+}
+
+func rewriteDelete(d *portal.Draft, p portal.Params) {
+	if d.Operation == portal.DeleteClusterSelective {
+		for _, r := range p.Delete.Destroy {
+			d.Form["resources"] = append(d.Form["resources"], r.ID)
+		}
+	}
+}
 
 // readDelete reads which of the resources that belong to a cluster go with it.
 // What is named is frozen into the request: execution refuses when it differs.
@@ -34,11 +49,11 @@ func (f *fieldErrors) readChosen(d *portal.Draft) portal.DeleteParams {
 	}
 	for _, id := range chosen {
 		if !slices.ContainsFunc(p.Destroy, func(r portal.Resource) bool { return r.ID == id }) {
-			f.add("resources", "The cluster has no resource %s now.", quote(id))
+			f.Add("resources", "The cluster has no resource %s now.", portal.Quote(id))
 		}
 	}
 	if len(chosen) == 0 {
-		f.add("resources", "Choose what should go with the cluster, or delete the cluster only.")
+		f.Add("resources", "Choose what should go with the cluster, or delete the cluster only.")
 	}
 	return p
 }
@@ -55,11 +70,11 @@ func planDelete(d *portal.Draft) {
 	}
 	d.Plan.Summary = fmt.Sprintf("Delete cluster %s in %s with its %s.", c.Name, c.Region, nodes(c.NodeCount()))
 	d.Plan.Destroys, d.Plan.Remains = p.Destroy, p.Keep
-	d.Plan.Losses = append(d.Plan.Losses, "The control plane with everything kept in it: workloads, configuration, secrets.")
+	d.Plan.Losses = append(d.Plan.Losses, "The control plane with everything stored in it: workloads, configuration, secrets.")
 	d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Cluster " + c.Name, Before: c.Version + " in " + c.Region})
 	for _, pool := range c.Pools {
 		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Pool " + pool.Name, Before: poolNodes(pool)})
-		d.Plan.Losses = append(d.Plan.Losses, fmt.Sprintf("Pool %s with %s and what is on their disks.", pool.Name, nodes(pool.Count)))
+		d.Plan.Losses = append(d.Plan.Losses, fmt.Sprintf("Pool %s with %s and the data on their disks.", pool.Name, nodes(pool.Count)))
 	}
 }
 
@@ -83,4 +98,27 @@ func ResourceDrift(op portal.OperationID, p portal.DeleteParams, now []portal.Re
 		}
 	}
 	return ""
+}
+
+// SelectiveCall is the body of the call that names what goes with a cluster.
+func SelectiveCall(resources []portal.Resource) doapi.DeleteClusterSelective {
+	var call doapi.DeleteClusterSelective
+	for _, r := range resources {
+		switch r.Kind {
+		case portal.LoadBalancer:
+			call.LoadBalancers = append(call.LoadBalancers, r.ID)
+		case portal.Volume:
+			call.Volumes = append(call.Volumes, r.ID)
+		case portal.VolumeSnapshot:
+			call.VolumeSnapshots = append(call.VolumeSnapshots, r.ID)
+		}
+	}
+	return call
+}
+
+func deleteEffect(_ portal.Request, c portal.Cluster, _ bool) Effect {
+	if c.State == portal.ClusterDeleting || c.State == portal.ClusterDeleted {
+		return Underway
+	}
+	return Absent
 }

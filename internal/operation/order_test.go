@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"slices"
@@ -37,7 +37,7 @@ func TestFactsDoNotGoByOrder(t *testing.T) {
 	forth := web
 	forth.Details.Registries = []string{"api", "zoo"}
 	back := reversed()
-	for op := range operations {
+	for op := range definitions {
 		d := draft(op)
 		d.Cluster = forth
 		read(d)
@@ -49,7 +49,7 @@ func TestFactsDoNotGoByOrder(t *testing.T) {
 			t.Errorf("%s: %s", op, drift)
 		}
 	}
-	if a, b := fingerprint(&portal.Draft{Cluster: forth}), fingerprint(&portal.Draft{Cluster: back}); a != b {
+	if a, b := ETag(&portal.Draft{Cluster: forth}), ETag(&portal.Draft{Cluster: back}); a != b {
 		t.Error("the fingerprints differ")
 	}
 }
@@ -82,7 +82,7 @@ func TestFingerprintsTellApart(t *testing.T) {
 		d := &portal.Draft{Cluster: web}
 		d.Cluster.Pools = slices.Clone(web.Pools)
 		change(d)
-		print := fingerprint(d)
+		print := ETag(d)
 		if other, ok := seen[print]; ok {
 			t.Errorf("%s looks like %s", name, other)
 		}
@@ -91,7 +91,7 @@ func TestFingerprintsTellApart(t *testing.T) {
 	scaled := &portal.Draft{Cluster: web}
 	scaled.Cluster.Pools = slices.Clone(web.Pools)
 	scaled.Cluster.Pools[1].Count, scaled.Cluster.Pools[1].Nodes, scaled.Cluster.State = 4, nil, "degraded"
-	if seen[fingerprint(scaled)] != "as it is" {
+	if seen[ETag(scaled)] != "as it is" {
 		t.Error("the autoscaler's doing looks like somebody's")
 	}
 }

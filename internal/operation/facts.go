@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"fmt"
@@ -8,8 +8,6 @@ import (
 
 	"doksportal/internal/portal"
 )
-
-func noFacts(portal.Params, portal.Cluster) []portal.Fact { return nil }
 
 // identityFacts say which cluster it is: an id alone says nothing to people,
 // and a name alone may be given to another cluster.
@@ -32,50 +30,10 @@ func byName(pools []portal.Pool) []portal.Pool {
 	return slices.SortedFunc(slices.Values(pools), func(a, b portal.Pool) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// upgradeFacts are what of a cluster says how an upgrade goes.
-func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
-	return append(clusterFacts(p, c), portal.Fact{What: "surge upgrades", Value: portal.OnOff(c.Details.Settings.SurgeUpgrade)})
-}
-
-// updateFacts are the settings that change, as they are.
-func updateFacts(p portal.Params, c portal.Cluster) []portal.Fact {
-	list := identityFacts(p, c)
-	if p.Update == nil {
-		return list
-	}
-	if p.Update.Tags != nil {
-		list = append(list, portal.Fact{What: "Tags", Value: portal.OrNone(strings.Join(portal.OwnTags(c.Tags), ", "))})
-	}
-	if p.Update.HA != nil {
-		list = append(list, portal.Fact{What: "High availability", Value: portal.YesNo(c.HA)})
-	}
-	for _, x := range portal.ClusterSettings {
-		if x.Asked(*p.Update) {
-			list = append(list, portal.Fact{What: x.Label, Value: x.Text(c.Details.Settings)})
-		}
-	}
-	return list
-}
-
-// poolOf is the id of the pool that parameters speak of.
-func poolOf(p portal.Params) string {
-	switch {
-	case p.UpdatePool != nil:
-		return p.UpdatePool.PoolID
-	case p.DeletePool != nil:
-		return p.DeletePool.PoolID
-	case p.DeleteNode != nil:
-		return p.DeleteNode.PoolID
-	case p.Recycle != nil:
-		return p.Recycle.PoolID
-	}
-	return ""
-}
-
 // poolFacts are what of a pool matters for the decision to change or delete it.
 func poolFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	list := identityFacts(p, c)
-	pool, ok := c.Pool(poolOf(p))
+	pool, ok := c.Pool(p.PoolID())
 	if !ok {
 		return list
 	}
@@ -92,7 +50,7 @@ func poolFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 // are still there.
 func nodeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
 	list := identityFacts(p, c)
-	pool, ok := c.Pool(poolOf(p))
+	pool, ok := c.Pool(p.PoolID())
 	if !ok {
 		return list
 	}
@@ -115,16 +73,15 @@ func nodesOf(p portal.Params) []string {
 	return nil
 }
 
-func registryFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
-	return []portal.Fact{{What: "cluster " + c.Name + " (" + c.ID + ")", Value: "with " + portal.RegistryText(c)}}
-}
-
 // describePool says in one line what a pool is. It leaves out what changes by
 // itself.
 func describePool(p portal.Pool) string {
 	return fmt.Sprintf("%s: %s, labels %s, taints %s, tags %s", p.Name, poolNodes(p),
-		portal.OrNone(portal.LabelText(p.Details.Labels)), portal.OrNone(portal.TaintText(p.Details.Taints)), portal.OrNone(strings.Join(portal.OwnTags(p.Details.Tags), ", ")))
+		portal.OrNone(portal.LabelText(p.Details.Labels)), portal.OrNone(portal.TaintText(p.Details.Taints)), tagText(p.Details.Tags))
 }
+
+// tagText names the tags that people set.
+func tagText(tags []string) string { return portal.OrNone(strings.Join(portal.OwnTags(tags), ", ")) }
 
 // poolNodes says how many nodes a pool has, or may have when it autoscales.
 func poolNodes(p portal.Pool) string {

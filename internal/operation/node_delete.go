@@ -1,13 +1,23 @@
-package request
+package operation
 
 import (
 	"fmt"
-	"slices"
 
 	"doksportal/internal/portal"
 )
 
-func fillDeleteNode(d *portal.Draft) { d.Form.Tick("replace", true) }
+var deleteNode = definition{
+	fields: []string{"replace", "skip_drain"},
+	open:   openDeleteNode, rewrite: rewriteDeleteNode, read: readDeleteNode, plan: planDeleteNode, facts: nodeFacts, effect: deleteNodeEffect,
+}
+
+func openDeleteNode(d *portal.Draft) { d.Form.Tick("replace", true) }
+
+func rewriteDeleteNode(d *portal.Draft, p portal.Params) {
+	delete(d.Form, "replace")
+	d.Form.Tick("replace", p.DeleteNode.Replace)
+	d.Form.Tick("skip_drain", p.DeleteNode.SkipDrain)
+}
 
 func readDeleteNode(d *portal.Draft, _ *fieldErrors) {
 	d.TargetName = d.Cluster.Name + "/" + nodeName(d.Node)
@@ -21,7 +31,7 @@ func planDeleteNode(d *portal.Draft) {
 	d.Plan.Summary = fmt.Sprintf("Delete node %s of pool %s in cluster %s.", node, d.Pool.Name, d.Cluster.Name)
 	d.Plan.Changes = []portal.Change{{What: "Node " + node, Before: portal.OrNone(d.Node.State)}}
 	if p.SkipDrain {
-		d.Plan.Steps = append(d.Plan.Steps, "The node goes at once: its pods are killed, not moved.")
+		d.Plan.Steps = append(d.Plan.Steps, "The node is deleted immediately: its pods are killed, not moved.")
 	} else {
 		d.Plan.Steps = append(d.Plan.Steps, "The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.")
 	}
@@ -38,7 +48,7 @@ func planDeleteNode(d *portal.Draft) {
 		}
 	}
 	d.Plan.Nodes = 1
-	d.Plan.Losses = []string{"What is on the node's disk."}
+	d.Plan.Losses = []string{"The data on the node's disk."}
 }
 
 func nodeName(n portal.Node) string {
@@ -48,27 +58,7 @@ func nodeName(n portal.Node) string {
 	return n.Name
 }
 
-func readRecycle(d *portal.Draft, f *fieldErrors) {
-	chosen := slices.Compact(slices.Sorted(slices.Values(d.Form.All("nodes"))))
-	if len(chosen) == 0 {
-		f.add("nodes", "Choose at least one node.")
-	}
-	for _, id := range chosen {
-		if _, ok := d.Pool.Node(id); !ok {
-			f.add("nodes", "The pool has no node %s now.", quote(id))
-		}
-	}
-	d.Params.Recycle = &portal.RecycleParams{PoolID: d.Pool.ID, NodeIDs: chosen}
-}
-
-func planRecycle(d *portal.Draft) {
-	d.Plan.Summary = fmt.Sprintf("Recycle %s of pool %s in cluster %s.", nodes(len(d.Params.Recycle.NodeIDs)), d.Pool.Name, d.Cluster.Name)
-	for _, id := range d.Params.Recycle.NodeIDs {
-		if n, ok := d.Pool.Node(id); ok {
-			d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Node " + nodeName(n), Before: portal.OrNone(n.State), After: "a new node"})
-		}
-	}
-	d.Plan.Steps = []string{"Each node is drained and deleted, and a new one takes its place."}
-	d.Plan.Cost, d.Plan.Nodes = costWith(d, d.Pool), len(d.Params.Recycle.NodeIDs)
-	d.Plan.Losses = []string{"What is on the nodes' disks."}
+func deleteNodeEffect(r portal.Request, c portal.Cluster, _ bool) Effect {
+	p := r.Params.DeleteNode
+	return gone(p.PoolID, []string{p.NodeID}, p.Replace, c)
 }

@@ -1,26 +1,34 @@
-package request
+package operation
 
 import (
 	"fmt"
+	"slices"
 
 	"doksportal/internal/portal"
 )
 
-func fillUpgrade(d *portal.Draft) {
+var upgradeCluster = definition{
+	fields: []string{"version"},
+	open:   openUpgrade, rewrite: rewriteUpgrade, read: readUpgrade, plan: planUpgrade, facts: upgradeFacts, effect: upgradeEffect,
+}
+
+func openUpgrade(d *portal.Draft) {
 	if len(d.Upgrades) > 0 {
 		d.Form.Set("version", d.Upgrades[0].Slug)
 	}
 }
 
+func rewriteUpgrade(d *portal.Draft, p portal.Params) { d.Form.Set("version", p.Upgrade.Version) }
+
 func readUpgrade(d *portal.Draft, f *fieldErrors) {
 	version := d.Form.Get("version")
 	switch {
 	case len(d.Upgrades) == 0:
-		f.add("version", "DigitalOcean offers no upgrade for this cluster: it is up to date.")
+		f.Add("version", "DigitalOcean offers no upgrade for this cluster: it is up to date.")
 	case version == "":
-		f.add("version", "Choose a version.")
+		f.Add("version", "Choose a version.")
 	case !portal.Has(d.Upgrades, version):
-		f.add("version", "DigitalOcean does not offer an upgrade to %s.", quote(version))
+		f.Add("version", "DigitalOcean does not offer an upgrade to %s.", portal.Quote(version))
 	}
 	d.Params.Upgrade = &portal.UpgradeParams{Version: version}
 }
@@ -43,5 +51,22 @@ func planUpgrade(d *portal.Draft) {
 		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("Then pool %s (%s): %s.", p.Name, nodes(p.Count), how))
 	}
 	d.Plan.Steps = append(d.Plan.Steps, "An upgrade cannot be undone.")
-	d.Plan.Losses = []string{"What is on the disks of the nodes."}
+	d.Plan.Losses = []string{"The data on the nodes' disks."}
+}
+
+// upgradeFacts are what of a cluster says how an upgrade goes.
+func upgradeFacts(p portal.Params, c portal.Cluster) []portal.Fact {
+	return append(clusterFacts(p, c), portal.Fact{What: "surge upgrades", Value: portal.OnOff(c.Details.Settings.SurgeUpgrade)})
+}
+
+func upgradeEffect(r portal.Request, c portal.Cluster, _ bool) Effect {
+	wanted := r.Params.Upgrade.Version
+	unsettled := slices.ContainsFunc(c.Pools, func(p portal.Pool) bool { return !p.Settled() })
+	switch {
+	case c.Version == wanted && c.State == portal.ClusterRunning && !unsettled:
+		return Complete
+	case c.Version == wanted, c.State == portal.ClusterUpgrading:
+		return Underway
+	}
+	return Absent
 }

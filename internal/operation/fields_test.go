@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 // Every form as it is opened has nothing wrong with it.
 func TestFormsThatAreFine(t *testing.T) {
 	t.Parallel()
-	for op := range operations {
+	for op := range definitions {
 		if f := read(draft(op)); len(f) > 0 {
 			t.Errorf("%s: %v", op, f)
 		}
@@ -37,11 +37,11 @@ var badInput = []struct {
 	at, says     string
 }{
 	{portal.CreateCluster, "name", "", "name", "Enter a name."},
-	{portal.CreateCluster, "name", "Web", "name", "small letters, digits and hyphens"},
+	{portal.CreateCluster, "name", "Web", "name", "lowercase letters, digits and hyphens"},
 	{portal.CreateCluster, "name", "1web", "name", "starts with a letter"},
 	{portal.CreateCluster, "name", "web-", "name", "does not end with a hyphen"},
-	{portal.CreateCluster, "name", "web.eu", "name", "small letters"},
-	{portal.CreateCluster, "name", "a\nb", "name", "small letters"},
+	{portal.CreateCluster, "name", "web.eu", "name", "lowercase letters"},
+	{portal.CreateCluster, "name", "a\nb", "name", "lowercase letters"},
 	{portal.CreateCluster, "name", long[:64], "name", "has 64 characters; at most 63"},
 	{portal.CreateCluster, "region", "", "region", "Choose a region."},
 	{portal.CreateCluster, "region", "moon1", "region", "does not offer the region “moon1”"},
@@ -69,13 +69,13 @@ var badInput = []struct {
 	{portal.CreateCluster, "maintenance_start", "24:00", "maintenance_start", "this is “24:00”"},
 	{portal.CreateCluster, "maintenance_start", "04:00:00", "maintenance_start", "Enter a time"},
 	{portal.CreateCluster, "firewall", "true", "firewall_allowed", "at least one address"},
-	{portal.CreateCluster, "firewall_allowed", "example.com", "firewall_allowed", "“example.com” is no IPv4 address"},
-	{portal.CreateCluster, "firewall_allowed", "::1", "firewall_allowed", "no IPv4 address"},
-	{portal.CreateCluster, "firewall_allowed", "203.0.113.7/33", "firewall_allowed", "no IPv4 address"},
-	{portal.CreateCluster, "firewall_allowed", "203.0.113.007", "firewall_allowed", "no IPv4 address"},
+	{portal.CreateCluster, "firewall_allowed", "example.com", "firewall_allowed", "“example.com” is not an IPv4 address"},
+	{portal.CreateCluster, "firewall_allowed", "::1", "firewall_allowed", "not an IPv4 address"},
+	{portal.CreateCluster, "firewall_allowed", "203.0.113.7/33", "firewall_allowed", "not an IPv4 address"},
+	{portal.CreateCluster, "firewall_allowed", "203.0.113.007", "firewall_allowed", "not an IPv4 address"},
 	{portal.CreateCluster, "firewall_allowed", lines(101, "10.0.0.%d"), "firewall_allowed", "These are 101 addresses; at most 100"},
 	{portal.CreateCluster, "expanders", "cheapest", "expanders", "no expander called “cheapest”; there are random, priority, least_waste"},
-	{portal.CreateCluster, "expanders", "random random", "expanders", "The expander random is there twice"},
+	{portal.CreateCluster, "expanders", "random random", "expanders", "The expander random appears twice"},
 	{portal.CreateCluster, "unneeded_time", "ten", "unneeded_time", "this is “ten”"},
 	{portal.CreateCluster, "unneeded_time", "10", "unneeded_time", "Enter a time like 10m"},
 	{portal.CreateCluster, "unneeded_time", "-1m", "unneeded_time", "Enter a time"},
@@ -96,50 +96,50 @@ var badInput = []struct {
 
 	{portal.UpdateCluster, "name", "", "name", "Enter a name."},
 	{portal.UpdateCluster, "tags", "k8s", "tags", "set by the portal"},
-	{portal.UpdateCluster, "firewall_allowed", "10.0.0.0/8, x", "firewall_allowed", "“x” is no IPv4 address"},
-	{portal.UpdateCluster, "auto_upgrade", "", "name", "Nothing here differs"},
+	{portal.UpdateCluster, "firewall_allowed", "10.0.0.0/8, x", "firewall_allowed", "“x” is not an IPv4 address"},
+	{portal.UpdateCluster, "auto_upgrade", "", "name", "Nothing has changed"},
 	{portal.UpgradeCluster, "version", "", "version", "Choose a version."},
 	{portal.UpgradeCluster, "version", "1.36.0-do.0", "version", "does not offer an upgrade to “1.36.0-do.0”"},
 
 	{portal.CreateNodePool, "name", "fixed", "name", "Another pool of this cluster is called “fixed” already."},
-	{portal.CreateNodePool, "count", "", "count", "Enter how many nodes."},
+	{portal.CreateNodePool, "count", "", "count", "Enter the number of nodes."},
 	{portal.CreateNodePool, "count", "-1", "count", "whole number from 0 to 512; this is “-1”"},
 	{portal.CreateNodePool, "count", "2.5", "count", "whole number"},
 	{portal.CreateNodePool, "count", "513", "count", "from 0 to 512"},
-	{portal.CreateNodePool, "count", "505", "count", "would have 513 nodes in all; it can have at most 512"},
+	{portal.CreateNodePool, "count", "505", "count", "would have 513 nodes in total; it can have at most 512"},
 	{portal.CreateNodePool, "count", "99999999999999999999", "count", "whole number"},
-	{portal.CreateNodePool, "labels", "tier", "labels", "“tier” is no label like key=value"},
-	{portal.CreateNodePool, "labels", "=web", "labels", "no label"},
-	{portal.CreateNodePool, "labels", "-a=b", "labels", "no label"},
-	{portal.CreateNodePool, "labels", "a=b!", "labels", "no label"},
-	{portal.CreateNodePool, "labels", "a=" + long[:64], "labels", "no label"},
-	{portal.CreateNodePool, "labels", "a/b/c=d", "labels", "no label"},
-	{portal.CreateNodePool, "labels", "A.com/b=d", "labels", "no label"},
-	{portal.CreateNodePool, "labels", "a=b\na=c", "labels", "The label “a” is there twice"},
+	{portal.CreateNodePool, "labels", "tier", "labels", "“tier” is not a valid label; write key=value"},
+	{portal.CreateNodePool, "labels", "=web", "labels", "not a valid label"},
+	{portal.CreateNodePool, "labels", "-a=b", "labels", "not a valid label"},
+	{portal.CreateNodePool, "labels", "a=b!", "labels", "not a valid label"},
+	{portal.CreateNodePool, "labels", "a=" + long[:64], "labels", "not a valid label"},
+	{portal.CreateNodePool, "labels", "a/b/c=d", "labels", "not a valid label"},
+	{portal.CreateNodePool, "labels", "A.com/b=d", "labels", "not a valid label"},
+	{portal.CreateNodePool, "labels", "a=b\na=c", "labels", "The label “a” appears twice"},
 	{portal.CreateNodePool, "labels", lines(51, "l%d=x"), "labels", "These are 51 labels; at most 50"},
-	{portal.CreateNodePool, "taints", "k=v", "taints", "no taint like key=value:NoSchedule"},
-	{portal.CreateNodePool, "taints", "=v:NoSchedule", "taints", "no taint"},
+	{portal.CreateNodePool, "taints", "k=v", "taints", "not a valid taint; write key=value:NoSchedule"},
+	{portal.CreateNodePool, "taints", "=v:NoSchedule", "taints", "not a valid taint"},
 	{portal.CreateNodePool, "taints", "k=v:Never", "taints", "has the effect “Never”; there are NoSchedule, PreferNoSchedule, NoExecute"},
 	{portal.CreateNodePool, "taints", "k=v:noschedule", "taints", "has the effect “noschedule”"},
-	{portal.CreateNodePool, "taints", "k=v:NoExecute\nk=w:NoExecute", "taints", "is there twice"},
+	{portal.CreateNodePool, "taints", "k=v:NoExecute\nk=w:NoExecute", "taints", "appears twice"},
 	{portal.CreateNodePool, "taints", lines(51, "k%d:NoSchedule"), "taints", "These are 51 taints; at most 50"},
 	{portal.CreateNodePool, "tags", "team:x", "tags", "set by the portal"},
 
 	{portal.UpdateNodePool, "name", "auto", "name", "Another pool of this cluster is called “auto” already."},
-	{portal.UpdateNodePool, "count", "3", "name", "Nothing here differs"},
-	{portal.UpdateNodePool, "count", "508", "count", "would have 513 nodes in all"},
-	{portal.UpdateNodePool, "taints", "x", "taints", "no taint"},
+	{portal.UpdateNodePool, "count", "3", "name", "Nothing has changed"},
+	{portal.UpdateNodePool, "count", "508", "count", "would have 513 nodes in total"},
+	{portal.UpdateNodePool, "taints", "x", "taints", "not a valid taint"},
 	{portal.RecycleNodePool, "nodes", "", "nodes", "The pool has no node “” now."},
 	{portal.RecycleNodePool, "nodes", "n1|n9", "nodes", "The pool has no node “n9” now."},
 	{portal.DeleteClusterSelective, "resources", "v1|v9", "resources", "The cluster has no resource “v9” now."},
 
 	{portal.AddRegistries, "registries", "", "registries", "Enter the names of one or more registries."},
-	{portal.AddRegistries, "registries", "ab", "registries", "“ab” is no name of a registry"},
-	{portal.AddRegistries, "registries", "Images", "registries", "no name of a registry"},
-	{portal.AddRegistries, "registries", "registry.example.com/x", "registries", "no name of a registry"},
-	{portal.AddRegistries, "registries", long[:64], "registries", "no name of a registry"},
+	{portal.AddRegistries, "registries", "ab", "registries", "“ab” is not the name of a registry"},
+	{portal.AddRegistries, "registries", "Images", "registries", "not the name of a registry"},
+	{portal.AddRegistries, "registries", "registry.example.com/x", "registries", "not the name of a registry"},
+	{portal.AddRegistries, "registries", long[:64], "registries", "not the name of a registry"},
 	{portal.AddRegistries, "registries", lines(21, "images-%d"), "registries", "These are 21 registries; at most 20"},
-	{portal.RemoveRegistries, "registries", "-a-b", "registries", "no name of a registry"},
+	{portal.RemoveRegistries, "registries", "-a-b", "registries", "not the name of a registry"},
 	{portal.AddRegistry, "clusters", "c1|c9", "clusters", "There is no cluster “c9” now."},
 
 	{portal.GetKubeconfig, "minutes", "", "minutes", "Choose from 1 to 480 minutes; this is “”."},
@@ -149,9 +149,9 @@ var badInput = []struct {
 	{portal.GetCredentials, "minutes", "1h", "minutes", "this is “1h”"},
 	{portal.GetCredentials, "minutes", "9223372036854775807", "minutes", "from 1 to 480"},
 
-	{portal.RunClusterlint, "include_groups", "Basic", "include_groups", "“Basic” is no name of a check or group."},
-	{portal.RunClusterlint, "include_checks", "a;b", "include_checks", "no name of a check"},
-	{portal.RunClusterlint, "exclude_groups", "../x", "exclude_groups", "no name of a check"},
+	{portal.RunClusterlint, "include_groups", "Basic", "include_groups", "“Basic” is not the name of a check or group."},
+	{portal.RunClusterlint, "include_checks", "a;b", "include_checks", "not the name of a check"},
+	{portal.RunClusterlint, "exclude_groups", "../x", "exclude_groups", "not the name of a check"},
 	{portal.RunClusterlint, "exclude_checks", lines(21, "check-%d"), "exclude_checks", "These are 21 names; at most 20"},
 }
 
@@ -176,14 +176,14 @@ func TestBadInput(t *testing.T) {
 func TestBadBounds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ least, most, at, says string }{
-		{"", "3", "min_nodes", "Enter how many nodes."},
-		{"1", "", "max_nodes", "Enter how many nodes."},
+		{"", "3", "min_nodes", "Enter the number of nodes."},
+		{"1", "", "max_nodes", "Enter the number of nodes."},
 		{"-1", "3", "min_nodes", "from 0 to 512"},
 		{"0", "0", "max_nodes", "from 1 to 512"},
 		{"5", "3", "max_nodes", "The most nodes (3) are fewer than the least (5)."},
 		{"1", "513", "max_nodes", "from 1 to 512"},
 		{"1", "x", "max_nodes", "this is “x”"},
-		{"1", "510", "max_nodes", "nodes in all; it can have at most 512"},
+		{"1", "510", "max_nodes", "nodes in total; it can have at most 512"},
 	} {
 		for _, op := range []portal.OperationID{portal.CreateNodePool, portal.UpdateNodePool} {
 			f := read(draft(op, "auto_scale", "true", "min_nodes", tt.least, "max_nodes", tt.most))

@@ -1,4 +1,4 @@
-package request
+package operation
 
 import (
 	"regexp"
@@ -6,6 +6,19 @@ import (
 
 	"doksportal/internal/portal"
 )
+
+var runClusterlint = definition{
+	fields:  []string{"include_groups", "include_checks", "exclude_groups", "exclude_checks"},
+	rewrite: rewriteLint, read: readLint, plan: planLint,
+}
+
+func rewriteLint(d *portal.Draft, params portal.Params) {
+	p := params.Lint
+	d.Form.Set("include_groups", strings.Join(p.IncludeGroups, ", "))
+	d.Form.Set("include_checks", strings.Join(p.IncludeChecks, ", "))
+	d.Form.Set("exclude_groups", strings.Join(p.ExcludeGroups, ", "))
+	d.Form.Set("exclude_checks", strings.Join(p.ExcludeChecks, ", "))
+}
 
 func readLint(d *portal.Draft, f *fieldErrors) {
 	d.Params.Lint = &portal.LintParams{
@@ -19,12 +32,12 @@ var checkName = regexp.MustCompile(`^[a-z0-9-]{1,100}$`)
 func (f *fieldErrors) readChecks(field string, form portal.Form) []string {
 	list := form.Fields(field)
 	if len(list) > maxTags {
-		f.add(field, "These are %d names; at most %d are allowed.", len(list), maxTags)
+		f.Add(field, "These are %d names; at most %d are allowed.", len(list), maxTags)
 		return nil
 	}
 	for _, name := range list {
 		if !checkName.MatchString(name) {
-			f.add(field, "%s is no name of a check or group.", quote(name))
+			f.Add(field, "%s is not the name of a check or group.", portal.Quote(name))
 		}
 	}
 	return list
@@ -37,8 +50,8 @@ func planLint(d *portal.Draft) {
 		what string
 		list []string
 	}{
-		{"Groups of checks", p.IncludeGroups}, {"Checks", p.IncludeChecks},
-		{"Groups left out", p.ExcludeGroups}, {"Checks left out", p.ExcludeChecks},
+		{"Check groups", p.IncludeGroups}, {"Checks", p.IncludeChecks},
+		{"Excluded groups", p.ExcludeGroups}, {"Excluded checks", p.ExcludeChecks},
 	} {
 		if len(c.list) > 0 {
 			d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: c.what, After: strings.Join(c.list, ", ")})

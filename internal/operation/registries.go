@@ -1,56 +1,23 @@
-package request
+package operation
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"doksportal/internal/portal"
-	"doksportal/internal/store"
 )
 
-// maxChoices is how many clusters an account may have for all to be chosen from.
-const maxChoices = 1000
+// changeRegistries is all four operations on registries.
+var changeRegistries = definition{
+	fields:  []string{"operation", "clusters", "registries"},
+	rewrite: rewriteRegistries, read: readRegistries, plan: planRegistries, facts: registryFacts, effect: registryEffect,
+}
 
-// findClusters finds the clusters that an operation on several is about. Only
-// admins may ask for one.
-func (s *Service) findClusters(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft, live bool) error {
-	if !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only admins of the portal can ask for this")
-	}
-	var err error
-	if d.Choices, err = store.Clusters(ctx, s.Pool, store.ClusterFilter{All: true, Limit: maxChoices}); err != nil {
-		return err
-	}
-	chosen := ask.Form.All("clusters")
-	if ask.Form == nil {
-		chosen = ask.revises.TargetIDs
-	}
-	if d.Chosen, err = store.ClustersByID(ctx, s.Pool, chosen); err != nil {
-		return err
-	}
-	names := make([]string, len(d.Chosen))
-	for i, c := range d.Chosen {
-		d.TargetIDs, names[i] = append(d.TargetIDs, c.ID), c.Name
-	}
-	d.TargetName = strings.Join(names, ", ")
-	if !live {
-		return nil
-	}
-	found, err := ReadClusters(ctx, s.DO, d.TargetIDs)
-	if err != nil {
-		return unreadable(err)
-	}
-	for i, c := range d.Chosen {
-		now, ok := found[c.ID]
-		if !ok {
-			return portal.E(portal.KindConflict, "DigitalOcean no longer has the cluster "+c.Name)
-		}
-		d.Chosen[i] = now.Portal(s.Now())
-	}
-	return nil
+func rewriteRegistries(d *portal.Draft, p portal.Params) {
+	d.Form["clusters"] = p.Registries.ClusterIDs
+	d.Form.Set("registries", strings.Join(p.Registries.Names, ", "))
 }
 
 var registryName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,62}$`)
@@ -58,11 +25,11 @@ var registryName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,62}$`)
 func readRegistries(d *portal.Draft, f *fieldErrors) {
 	p := portal.RegistryParams{ClusterIDs: d.TargetIDs}
 	if len(d.Chosen) == 0 {
-		f.add("clusters", "Choose at least one cluster.")
+		f.Add("clusters", "Choose at least one cluster.")
 	}
-	for _, id := range d.Form.All("clusters")[:min(len(d.Form.All("clusters")), maxChoices)] {
+	for _, id := range d.Form.All("clusters") {
 		if !slices.Contains(d.TargetIDs, id) {
-			f.add("clusters", "There is no cluster %s now.", quote(id))
+			f.Add("clusters", "There is no cluster %s now.", portal.Quote(id))
 		}
 	}
 	if named(d.Operation) {
@@ -79,15 +46,15 @@ func named(op portal.OperationID) bool {
 func (f *fieldErrors) readRegistryNames(form portal.Form) []string {
 	names := form.Fields("registries")
 	if len(names) == 0 {
-		f.add("registries", "Enter the names of one or more registries.")
+		f.Add("registries", "Enter the names of one or more registries.")
 	}
 	if len(names) > maxTags {
-		f.add("registries", "These are %d registries; at most %d are allowed.", len(names), maxTags)
+		f.Add("registries", "These are %d registries; at most %d are allowed.", len(names), maxTags)
 		return nil
 	}
 	for _, name := range names {
 		if !registryName.MatchString(name) {
-			f.add("registries", "%s is no name of a registry: 3 to 63 small letters, digits and hyphens.", quote(name))
+			f.Add("registries", "%s is not the name of a registry: 3 to 63 lowercase letters, digits and hyphens.", portal.Quote(name))
 		}
 	}
 	slices.Sort(names)
@@ -105,7 +72,7 @@ func planRegistries(d *portal.Draft) {
 	}
 	verb, to, effect := "Add", "to", "Pods of these clusters can pull images from there."
 	if !adds {
-		verb, to, effect = "Remove", "from", "Pods of these clusters can no longer pull images from there, also when they are started anew."
+		verb, to, effect = "Remove", "from", "Pods of these clusters can no longer pull images from there, even when they are restarted."
 	}
 	d.Plan.Summary = fmt.Sprintf("%s %s %s %d clusters.", verb, what, to, len(d.Chosen))
 	if len(d.Chosen) == 1 {
@@ -133,4 +100,26 @@ func registriesAfter(d *portal.Draft, c portal.Cluster) string {
 	c.Details.RegistryEnabled = false
 	c.Details.Registries = slices.Compact(slices.Sorted(slices.Values(c.Details.Registries)))
 	return portal.RegistryText(c)
+}
+
+func registryFacts(_ portal.Params, c portal.Cluster) []portal.Fact {
+	return []portal.Fact{{What: "cluster " + c.Name + " (" + c.ID + ")", Value: "with " + portal.RegistryText(c)}}
+}
+
+// registryEffect tells whether a cluster has its registries as asked for. Which
+// one is the account's own DigitalOcean does not say: there a call that it
+// accepted is believed, and one whose answer was lost only when something has
+// changed.
+func registryEffect(r portal.Request, c portal.Cluster, believed bool) Effect {
+	has := func(name string) bool { return slices.Contains(c.Details.Registries, name) }
+	lacks := func(name string) bool { return !has(name) }
+	switch r.Operation {
+	case portal.AddRegistry:
+		return completeIf(believed && c.Details.RegistryEnabled)
+	case portal.RemoveRegistry:
+		return completeIf(believed)
+	case portal.AddRegistries:
+		return completeIf(!slices.ContainsFunc(r.Params.Registries.Names, lacks))
+	}
+	return completeIf(!slices.ContainsFunc(r.Params.Registries.Names, has))
 }
