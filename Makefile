@@ -45,7 +45,7 @@ check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of g
 	@scripts/drift.sh
 
 bench: need-go static/dist/manifest.json node_modules/.package-lock.json ## run the benchmarks
-	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi ./internal/store ./internal/policy ./internal/request ./internal/execute
+	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/store ./internal/policy ./internal/request ./internal/execute
 
 mutate: need-go static/dist/manifest.json ## break the checks of who may do what, one by one; flags: make mutate ARGS="-quick -only portal"
 	go run ./test/mutate $(ARGS)

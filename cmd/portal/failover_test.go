@@ -9,7 +9,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/db/pgembed"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 	"doksportal/internal/web/webtest"
 )
 
@@ -32,7 +32,7 @@ func TestFailover(t *testing.T) {
 	fast := map[string]string{"fsync": "off"}
 	one, two := t.TempDir(), t.TempDir()
 	primary, standby := postgres(one, fast), postgres(two, fast)
-	if err := db.Migrate(t.Context(), primary.URL(), execute.MigrateJobs); err != nil {
+	if err := db.Migrate(t.Context(), primary.URL(), jobs.Migrate); err != nil {
 		t.Fatal(err)
 	}
 	host := func(s *pgembed.Server) string { return strings.Split(strings.SplitAfter(s.URL(), "host=")[1], "&")[0] }

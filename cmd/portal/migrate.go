@@ -8,7 +8,7 @@ import (
 
 	"doksportal/internal/config"
 	"doksportal/internal/db"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 	"doksportal/internal/rulebook"
 )
 
@@ -25,7 +25,7 @@ func (migrateUpCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx, url.Reveal(), execute.MigrateJobs); err != nil {
+	if err := db.Migrate(ctx, url.Reveal(), jobs.Migrate); err != nil {
 		return err
 	}
 	pool, err := db.Open(ctx, url.Reveal())

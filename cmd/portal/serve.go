@@ -21,9 +21,11 @@ import (
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
+	"doksportal/internal/doapi/budget"
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
+	"doksportal/internal/jobs"
 	"doksportal/internal/notify"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -81,7 +83,7 @@ type parts struct {
 	rules  *rulebook.Service
 	pages  *web.Server
 	hub    *events.Hub
-	queue  *execute.Queue
+	queue  *jobs.Queue
 	logger *slog.Logger
 }
 
@@ -91,9 +93,9 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_BASE_URL: %w", err)
 	}
-	budget, access := store.NewBudget(pool, "main", time.Now), store.NewBudget(pool, "access", time.Now)
+	calls, access := budget.New(pool, "main", time.Now), budget.New(pool, "access", time.Now)
 	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal(), doapi.AccessToken(cfg.DOAccessToken.Reveal()),
-		doapi.Limits(budget, access))
+		doapi.Limits(calls, access))
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +114,8 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Now: time.Now, Logger: logger, Pace: pace,
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
-	var queue *execute.Queue
-	queue, err = execute.NewQueue(pool, logger, executor, []execute.Task{
+	var queue *jobs.Queue
+	queue, err = jobs.New(pool, logger, executor.Advance, []jobs.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
 		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},
@@ -122,12 +124,12 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error {
 			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(ctx, tx, time.Now()) })
 		}},
-		{Name: "mail", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: notifier.RunMail},
-		{Name: "webhooks", Every: 2 * time.Second, Queue: execute.DeliveryQueue, Run: notifier.RunHooks},
-		{Name: "budget", Every: time.Hour, Run: budget.Sweep},
+		{Name: "mail", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunMail},
+		{Name: "webhooks", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunHooks},
+		{Name: "budget", Every: time.Hour, Run: calls.Sweep},
 		{Name: "access budget", Every: time.Hour, Run: access.Sweep},
 		{Name: "old notifications", Every: time.Hour, Run: notifier.Sweep},
-		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, pool, time.Now()) }},
+		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, time.Now()) }},
 	})
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/db/pgembed"
 	"doksportal/internal/doapi/dosim"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 	"doksportal/internal/web/webtest"
 )
 
@@ -270,7 +270,7 @@ func TestPostgresRestarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = postgres.Stop() })
-	if err := db.Migrate(t.Context(), postgres.URL(), execute.MigrateJobs); err != nil {
+	if err := db.Migrate(t.Context(), postgres.URL(), jobs.Migrate); err != nil {
 		t.Fatal(err)
 	}
 	s := newSite(t, postgres.URL())

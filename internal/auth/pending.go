@@ -95,7 +95,7 @@ func (a *Auth) keep(w http.ResponseWriter, r *http.Request, state string, p pend
 			SELECT token_hash FROM sessions WHERE issuer = '' AND holder = @holder ORDER BY created_at DESC OFFSET @most FOR UPDATE SKIP LOCKED)
 		OR token_hash IN (
 			SELECT token_hash FROM sessions WHERE issuer = '' ORDER BY created_at DESC OFFSET @all FOR UPDATE SKIP LOCKED)`,
-		pgx.NamedArgs{"hash": hashOf(state + secret), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(pendingFor),
+		pgx.StrictNamedArgs{"hash": hashOf(state + secret), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(pendingFor),
 			"most": most - 1, "all": maxOfAll - 1}) // the statement does not see the new one
 	if err != nil {
 		return db.Wrap(err)
@@ -147,19 +147,18 @@ func (a *Auth) peek(r *http.Request, state string) (pending, bool, error) {
 
 // Rows that belong to nobody's session are not found as sessions.
 const (
-	readKept = `SELECT data FROM sessions WHERE token_hash = $1 AND issuer = '' AND expires_at > $2`
-	takeKept = `DELETE FROM sessions WHERE token_hash = $1 AND issuer = '' AND expires_at > $2 RETURNING data`
+	readKept = `SELECT data FROM sessions WHERE token_hash = @hash AND issuer = '' AND expires_at > @now`
+	takeKept = `DELETE FROM sessions WHERE token_hash = @hash AND issuer = '' AND expires_at > @now RETURNING data`
 )
 
 // unseal opens what is kept under a name, false when nothing is.
 func (a *Auth) unseal(ctx context.Context, sql, name, owner string, v any) (bool, error) {
-	var data []byte
-	err := a.Pool.QueryRow(ctx, sql, hashOf(name), a.Now()).Scan(&data)
+	data, err := db.One(ctx, a.Pool, pgx.RowTo[[]byte], sql, pgx.StrictNamedArgs{"hash": hashOf(name), "now": a.Now()})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, db.Wrap(err)
+		return false, err
 	}
 	err = a.seal.Open(data, owner, v)
 	return err == nil, err

@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // person is what the provider last said of a person.
@@ -44,52 +44,18 @@ func (a *Auth) Confirm(ctx context.Context, id portal.Identity) (portal.Actor, t
 func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= refreshAfter }
 
 func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
-	who := person{actor: portal.Actor{Identity: id}}
-	err := a.Pool.QueryRow(ctx, `SELECT name, email, groups, groups_at, groups_problem, coalesce(tokens_until > $3, false)
-		FROM people WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject, a.Now()).
-		Scan(&who.actor.Name, &who.actor.Email, &who.actor.Groups, &who.groupsAt, &who.problem, &who.askable)
-	who.actor.Roles = a.RoleGroups().Of(who.actor.Groups)
-	return who, db.Wrap(err)
+	p, err := store.PersonByIdentity(ctx, a.Pool, id, a.Now())
+	return person{
+		actor:    portal.Actor{Identity: id, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: a.RoleGroups().Of(p.Groups)},
+		groupsAt: p.GroupsAt, problem: p.GroupsProblem, askable: p.Askable,
+	}, err
 }
 
-// upsertPerson writes down what the provider says of a person now.
-func (a *Auth) upsertPerson(ctx context.Context, tx pgx.Tx, who profile) error {
-	groups := who.Groups
-	if groups == nil {
-		groups = []string{}
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO people (issuer, subject, name, email, groups, groups_at, groups_problem)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (issuer, subject) DO UPDATE SET name = $3, email = $4, groups = $5, groups_at = $6, groups_problem = $7`,
-		who.Issuer, who.Subject, who.Name, who.Email, groups, a.Now(), who.Problem)
-	return db.Wrap(err)
-}
-
-// grant is what the portal asks the provider about a person by.
-type grant struct {
-	id       portal.Identity
-	sealed   []byte    // the tokens of the last sign-in or their successors, sealed
-	until    time.Time // they may be used
-	groupsAt time.Time // when it was last asked
-	problem  string    // with the groups then
+// setPerson writes down what the provider says of a person now.
+func (a *Auth) setPerson(ctx context.Context, tx pgx.Tx, who profile) error {
+	return store.SetPerson(ctx, tx, store.Person{Identity: who.identity(), Name: who.Name, Email: who.Email,
+		Groups: who.Groups, GroupsAt: a.Now(), GroupsProblem: who.Problem})
 }
 
 // owner is whom sealed tokens belong to.
 func owner(id portal.Identity) string { return id.Issuer + "\x00" + id.Subject }
-
-// lockGrant locks a person's row and returns their grant. Whoever holds the
-// lock is the only one who uses the tokens, in all replicas.
-func (a *Auth) lockGrant(ctx context.Context, tx pgx.Tx, id portal.Identity) (*grant, error) {
-	g := &grant{id: id}
-	err := tx.QueryRow(ctx, `SELECT tokens, coalesce(tokens_until, $3), groups_at, groups_problem
-		FROM people WHERE issuer = $1 AND subject = $2 FOR UPDATE`, id.Issuer, id.Subject, a.Now()).
-		Scan(&g.sealed, &g.until, &g.groupsAt, &g.problem)
-	return g, db.Wrap(err)
-}
-
-// save keeps the tokens in the place of older ones.
-func (g *grant) save(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE people SET tokens = $3, tokens_until = $4 WHERE issuer = $1 AND subject = $2`,
-		g.id.Issuer, g.id.Subject, g.sealed, g.until)
-	return db.Wrap(err)
-}

@@ -13,6 +13,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 const (
@@ -69,52 +70,52 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 	}
 	var asked error
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
-		g, err := a.lockGrant(ctx, tx, id)
-		if err != nil || !a.old(g.groupsAt) {
+		t, err := store.LockTokens(ctx, tx, id, a.Now())
+		if err != nil || !a.old(t.GroupsAt) {
 			return err
 		}
 		var who profile
-		if who, asked = a.ask(ctx, p, g); errors.Is(asked, errEnded) {
+		if who, asked = a.ask(ctx, p, id, &t); errors.Is(asked, errEnded) {
 			a.Logger.Info("sessions are ended", "subject", id.Subject, "why", asked)
 			return a.EndSessions(ctx, tx, id)
 		}
 		if asked == nil {
-			if err := a.upsertPerson(ctx, tx, who); err != nil {
+			if err := a.setPerson(ctx, tx, who); err != nil {
 				return err
 			}
 		}
-		return g.save(ctx, tx)
+		return store.SetTokens(ctx, tx, id, t.Tokens, t.TokensUntil)
 	})
 	return errors.Join(err, asked)
 }
 
 // ask gets what the provider says of a person by their tokens, and puts renewed
-// ones into g.
-func (a *Auth) ask(ctx context.Context, p *provider, g *grant) (profile, error) {
+// ones into t.
+func (a *Auth) ask(ctx context.Context, p *provider, id portal.Identity, t *store.Tokens) (profile, error) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, a.http), askFor)
 	defer cancel()
-	token, err := a.renew(ctx, p, g)
+	token, err := a.renew(ctx, p, id, t)
 	if err != nil {
 		return profile{}, err
 	}
-	c, err := a.claimsNow(ctx, p, token, g.id)
+	c, err := a.claimsNow(ctx, p, token, id)
 	if err != nil {
 		return profile{}, err
 	}
-	if _, ok := c.find(a.GroupsClaim); !ok && g.problem == "" {
+	if _, ok := c.find(a.GroupsClaim); !ok && t.GroupsProblem == "" {
 		// The groups came in an ID token and there is no newer one: only a
 		// sign-in can tell which they are now.
 		return profile{}, fmt.Errorf("%w: the provider no longer tells the groups", errEnded)
 	}
-	c["iss"], c["sub"] = g.id.Issuer, g.id.Subject
+	c["iss"], c["sub"] = id.Issuer, id.Subject
 	return a.profile(c), nil
 }
 
 // renew returns a token that is good now. A refresh token is used whenever
 // there is one, because its refusal is how a provider ends a session.
-func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token, error) {
+func (a *Auth) renew(ctx context.Context, p *provider, id portal.Identity, t *store.Tokens) (*oauth2.Token, error) {
 	var old tokens
-	if err := a.seal.Open(g.sealed, owner(g.id), &old); err != nil {
+	if err := a.seal.Open(t.Tokens, owner(id), &old); err != nil {
 		return nil, fmt.Errorf("%w: the tokens cannot be read: %w", errEnded, err)
 	}
 	if old.Refresh == "" {
@@ -131,7 +132,7 @@ func (a *Auth) renew(ctx context.Context, p *provider, g *grant) (*oauth2.Token,
 	if err != nil {
 		return nil, err
 	}
-	g.sealed, err = a.seal.Close(tokensOf(token), owner(g.id))
+	t.Tokens, err = a.seal.Close(tokensOf(token), owner(id))
 	return token, err
 }
 

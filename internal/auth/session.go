@@ -9,6 +9,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // Keys of a session's values.
@@ -54,22 +55,22 @@ func (a *Auth) forgetCookie(w http.ResponseWriter, name string) {
 // same transaction.
 func (a *Auth) EndSessions(ctx context.Context, tx pgx.Tx, id portal.Identity) error {
 	// In the order in which refresh locks: the person, then the sessions.
-	_, err := tx.Exec(ctx, `UPDATE people SET tokens = NULL, tokens_until = NULL, groups = '{}', groups_at = 'epoch'
-		WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
-	if err != nil {
-		return db.Wrap(err)
+	if err := store.ForgetPerson(ctx, tx, id); err != nil {
+		return err
 	}
-	_, err = tx.Exec(ctx, `DELETE FROM sessions WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
+	_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE issuer = @issuer AND subject = @subject`,
+		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject})
 	return db.Wrap(err)
 }
 
 // Sweep removes sessions that have ended, and tokens of people who have not
-// signed in for long. A job calls it.
+// signed in for long. A task calls it.
 func (a *Auth) Sweep(ctx context.Context) error {
-	_, err := a.Pool.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= $1 OR last_used_at <= $2`, a.Now(), a.Now().Add(-IdleFor))
+	now := a.Now()
+	_, err := a.Pool.Exec(ctx, `DELETE FROM sessions WHERE expires_at <= @now OR last_used_at <= @idle`,
+		pgx.StrictNamedArgs{"now": now, "idle": now.Add(-IdleFor)})
 	if err != nil {
 		return db.Wrap(err)
 	}
-	_, err = a.Pool.Exec(ctx, `UPDATE people SET tokens = NULL, tokens_until = NULL WHERE tokens_until <= $1`, a.Now())
-	return db.Wrap(err)
+	return store.SweepTokens(ctx, a.Pool, now)
 }

@@ -18,6 +18,7 @@ import (
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 const providerAway = "the identity provider does not answer; try to sign in again in a moment"
@@ -173,14 +174,13 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 	if err != nil {
 		return err
 	}
-	g := grant{id: who.identity(), sealed: box, until: a.Now().Add(TokensFor)}
 	id := ""
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		// In the order in which refresh locks: the person, then the session.
-		if err := a.upsertPerson(ctx, tx, who); err != nil {
+		if err := a.setPerson(ctx, tx, who); err != nil {
 			return err
 		}
-		if err := g.save(ctx, tx); err != nil {
+		if err := store.SetTokens(ctx, tx, who.identity(), box, a.Now().Add(TokensFor)); err != nil {
 			return err
 		}
 		if id, err = a.renewSession(inTx(ctx, tx), valuesOf(who, agent)); err != nil {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/oauth2"
 
 	"doksportal/internal/db"
@@ -115,25 +115,23 @@ func (p pending) landing(who profile) string {
 	return p.Return
 }
 
-// execer is a pool or a transaction.
-type execer interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
 // typedName is what the form of a page is kept under for a session.
 func typedName(session, page string) string { return "typed " + session + " " + page }
 
 // keepTyped keeps what was typed for the page that it belongs to, for whoever
 // holds the session.
-func (a *Auth) keepTyped(ctx context.Context, q execer, session string, signIn pending) error {
+func (a *Auth) keepTyped(ctx context.Context, q db.Querier, session string, signIn pending) error {
 	name := typedName(session, signIn.Return)
 	data, err := a.seal.Close(signIn.StepUp.Typed, name)
 	if err != nil {
 		return err
 	}
 	holder, _ := signIn.holder(nil)
-	_, err = q.Exec(ctx, `INSERT INTO sessions (token_hash, data, holder, created_at, last_used_at, expires_at) VALUES ($1, $2, $5, $3, $3, $4)
-		ON CONFLICT (token_hash) DO UPDATE SET data = $2, expires_at = $4`, hashOf(name), data, a.Now(), a.Now().Add(typedFor), holder)
+	_, err = q.Exec(ctx, `
+		INSERT INTO sessions (token_hash, data, holder, created_at, last_used_at, expires_at)
+		VALUES (@hash, @data, @holder, @now, @now, @expires)
+		ON CONFLICT (token_hash) DO UPDATE SET data = @data, expires_at = @expires`,
+		pgx.StrictNamedArgs{"hash": hashOf(name), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(typedFor)})
 	return db.Wrap(err)
 }
 

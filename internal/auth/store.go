@@ -37,29 +37,32 @@ func inTx(ctx context.Context, tx pgx.Tx) context.Context { return context.WithV
 // FindCtx returns the data of a session that has not expired or been idle for
 // too long.
 func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
-	var data []byte
-	var usedAt time.Time
+	type row struct {
+		Data       []byte
+		LastUsedAt time.Time
+	}
 	now := s.now()
-	err := s.pool.QueryRow(ctx, `SELECT data, last_used_at FROM sessions
-		WHERE token_hash = $1 AND issuer <> '' AND expires_at > $2 AND last_used_at > $3`,
-		hashOf(token), now, now.Add(-IdleFor)).Scan(&data, &usedAt)
+	r, err := db.One(ctx, s.pool, pgx.RowToStructByName[row], `SELECT data, last_used_at FROM sessions WHERE `+lasting, s.lasting(token, now))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
-	if err == nil && now.Sub(usedAt) > time.Minute {
-		_, err = s.pool.Exec(ctx, `UPDATE sessions SET last_used_at = $2 WHERE token_hash = $1`, hashOf(token), now)
+	if err == nil && now.Sub(r.LastUsedAt) > time.Minute {
+		_, err = s.pool.Exec(ctx, `UPDATE sessions SET last_used_at = @now WHERE token_hash = @hash`,
+			pgx.StrictNamedArgs{"hash": hashOf(token), "now": now})
 	}
-	return data, err == nil, err
+	return r.Data, err == nil, err
+}
+
+// lasting finds a session that has not ended, with what its method returns.
+const lasting = `token_hash = @hash AND issuer <> '' AND expires_at > @now AND last_used_at > @idle`
+
+func (s *sessionStore) lasting(token string, now time.Time) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{"hash": hashOf(token), "now": now, "idle": now.Add(-IdleFor)}
 }
 
 // lives reports whether a session could be found now, without using it.
 func (s *sessionStore) lives(ctx context.Context, token string) (bool, error) {
-	var lives bool
-	now := s.now()
-	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sessions
-		WHERE token_hash = $1 AND issuer <> '' AND expires_at > $2 AND last_used_at > $3)`,
-		hashOf(token), now, now.Add(-IdleFor)).Scan(&lives)
-	return lives, db.Wrap(err)
+	return db.One(ctx, s.pool, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM sessions WHERE `+lasting+`)`, s.lasting(token, s.now()))
 }
 
 // CommitCtx keeps a new session. It replaces none: writing what was read some
@@ -70,23 +73,25 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 		return err
 	}
 	text := func(key string) string { v, _ := values[key].(string); return v }
-	_, err = s.exec(ctx, `INSERT INTO sessions (token_hash, data, issuer, subject, user_agent, created_at, last_used_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
-		hashOf(token), data, text(keyIssuer), text(keySubject), text(keyAgent), s.now(), expiry)
+	_, err = s.exec(ctx, `
+		INSERT INTO sessions (token_hash, data, issuer, subject, user_agent, created_at, last_used_at, expires_at)
+		VALUES (@hash, @data, @issuer, @subject, @agent, @now, @now, @expires)`,
+		pgx.StrictNamedArgs{"hash": hashOf(token), "data": data, "issuer": text(keyIssuer), "subject": text(keySubject), "agent": text(keyAgent),
+			"now": s.now(), "expires": expiry})
 	return err
 }
 
 // DeleteCtx ends a session.
 func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
-	_, err := s.exec(ctx, `DELETE FROM sessions WHERE token_hash = $1`, hashOf(token))
+	_, err := s.exec(ctx, `DELETE FROM sessions WHERE token_hash = @hash`, pgx.StrictNamedArgs{"hash": hashOf(token)})
 	return err
 }
 
-func (s *sessionStore) exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+func (s *sessionStore) exec(ctx context.Context, sql string, args pgx.StrictNamedArgs) (pgconn.CommandTag, error) {
 	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
-		return tx.Exec(ctx, sql, args...)
+		return tx.Exec(ctx, sql, args)
 	}
-	return s.pool.Exec(ctx, sql, args...)
+	return s.pool.Exec(ctx, sql, args)
 }
 
 // Find, Commit and Delete are what scs calls where it has no context, which

@@ -1,6 +1,7 @@
 // Package db connects to Postgres, brings its schema up to date, runs
 // transactions and turns Postgres' errors into kinds that people can act on.
-// It knows none of the tables: the SQL is in store, audit, auth and notify.
+// It knows none of the tables: the SQL is in store and, for tables of their own, in
+// audit, auth, notify and doapi/budget.
 package db
 
 import (
@@ -119,11 +120,15 @@ const unavailable = "the portal's database does not answer; try again in a momen
 // Wrap gives an error of Postgres the kind that people can act on, and says
 // where it came up. Errors that have a kind stay as they are; those that people
 // can do nothing about only get their place.
-func Wrap(err error) error {
+func Wrap(err error) error { return wrap(err) }
+
+// wrap is Wrap for functions of this package: where it came up is whoever calls
+// them.
+func wrap(err error) error {
 	if err == nil || portal.KindOf(err) != portal.KindUnknown {
 		return err
 	}
-	site := portal.Site(1)
+	site := portal.Site(2)
 	if kind, message := kindOf(err); kind != portal.KindUnknown {
 		return &portal.Error{Kind: kind, Message: message, Err: err, Site: site}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 	"doksportal/internal/portal"
 )
 
@@ -15,7 +15,7 @@ func TestPgBouncerBySession(t *testing.T) {
 	t.Parallel()
 	address := dbtest.PgBouncer(t, dbtest.Empty(t), "session")
 	for range 2 {
-		if err := db.Migrate(t.Context(), address, execute.MigrateJobs); err != nil {
+		if err := db.Migrate(t.Context(), address, jobs.Migrate); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestPgBouncerByTransaction(t *testing.T) {
 	t.Parallel()
 	address := dbtest.PgBouncer(t, dbtest.Empty(t), "transaction")
 	for range 5 {
-		err := db.Migrate(t.Context(), address, execute.MigrateJobs)
+		err := db.Migrate(t.Context(), address, jobs.Migrate)
 		if !portal.Is(err, portal.KindUnavailable) || !strings.Contains(err.Error(), "session mode") {
 			t.Errorf("%v", err)
 		}

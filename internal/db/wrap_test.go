@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/portal"
@@ -19,13 +21,15 @@ func TestErrorsNameTheirSite(t *testing.T) {
 		"SELECT * FROM nowhere": portal.KindUnknown,
 	} {
 		var s string
-		err := db.Wrap(pool.QueryRow(t.Context(), query).Scan(&s))
-		if err == nil || portal.KindOf(err) != kind {
-			t.Errorf("%s: kind %v of %v, want %v", query, portal.KindOf(err), err, kind)
-		}
-		const here = "TestErrorsNameTheirSite (wrap_test.go:"
-		if place := portal.SiteOf(err) + err.Error(); !strings.Contains(place, here) {
-			t.Errorf("%s: %q does not name its place", query, place)
+		_, one := db.One(t.Context(), pool, pgx.RowTo[string], query)
+		for _, err := range []error{one, db.Wrap(pool.QueryRow(t.Context(), query).Scan(&s))} {
+			if err == nil || portal.KindOf(err) != kind {
+				t.Errorf("%s: kind %v of %v, want %v", query, portal.KindOf(err), err, kind)
+			}
+			const here = "TestErrorsNameTheirSite (wrap_test.go:"
+			if place := portal.SiteOf(err) + err.Error(); !strings.Contains(place, here) {
+				t.Errorf("%s: %q does not name its place", query, place)
+			}
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/db/pgembed"
 	"doksportal/internal/doapi/dosim"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 )
 
 // Token is what the simulated DigitalOcean takes.
@@ -106,7 +106,7 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 	if err := d.serveIssuer(issuer, o.Data); err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx, d.postgres.URL(), execute.MigrateJobs); err != nil {
+	if err := db.Migrate(ctx, d.postgres.URL(), jobs.Migrate); err != nil {
 		return err
 	}
 	if err := checkSchema(ctx, d.postgres.URL()); err != nil {

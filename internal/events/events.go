@@ -35,7 +35,7 @@ func Request(id string) Topic { return Topic("request:" + id) }
 // Publish announces changes when tx commits.
 func Publish(ctx context.Context, tx pgx.Tx, topics ...Topic) error {
 	for _, topic := range topics {
-		if _, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, string(topic)); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT pg_notify(@channel, @topic)`, pgx.StrictNamedArgs{"channel": channel, "topic": string(topic)}); err != nil {
 			return err
 		}
 	}

@@ -10,14 +10,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"doksportal/internal/db"
-	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/store"
@@ -77,7 +74,7 @@ func newStarter(b *testing.B) *starter {
 	p.executor.DO, err = doapi.New(server.URL, token)
 	p.must(err)
 	p.executor.Pace.Settle = time.Hour // what follows the call disturbs nothing
-	queue, err := execute.NewQueue(p.pool, slog.New(slog.DiscardHandler), p.executor, nil)
+	queue, err := jobs.New(p.pool, slog.New(slog.DiscardHandler), p.executor.Advance, nil)
 	p.must(err)
 	p.must(queue.Start(b.Context()))
 	b.Cleanup(func() { p.must(queue.Stop(context.Background())) })
@@ -116,52 +113,45 @@ func (p *starter) approve(r portal.Request) time.Duration {
 	return max((<-p.called).Sub(approved), 0)
 }
 
-// bare is a queue with the settings of the portal's and a job that does nothing.
+// bare is another portal with a queue, whose steps of requests do nothing.
 type bare struct {
-	b       *testing.B
-	client  *river.Client[pgx.Tx]
-	in      func(func(pgx.Tx) error) error
+	*bundle
+	queue   *jobs.Queue
+	request portal.Request
 	started chan time.Time
 }
 
-type bareArgs struct{}
-
-func (bareArgs) Kind() string { return "bare" }
-
 func newBare(b *testing.B) *bare {
 	b.Helper()
-	pool, q := dbtest.New(b), &bare{b: b, started: make(chan time.Time, 1)}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[bareArgs]) error {
-		q.started <- time.Now()
-		return nil
-	}))
+	p := &bare{bundle: setup(b), started: make(chan time.Time, 1)}
+	p.request = p.create("shop", 1)
 	var err error
-	q.client, err = river.NewClient(riverpgxv5.New(pool), &river.Config{
-		FetchCooldown: 50 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
-		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 10}}, Workers: workers,
-	})
-	q.must(err)
-	q.must(q.client.Start(b.Context()))
-	b.Cleanup(func() { q.must(q.client.Stop(context.Background())) })
-	q.in = func(do func(pgx.Tx) error) error { return db.WithTx(b.Context(), pool, do) }
-	return q
-}
-
-func (q *bare) must(err error) {
-	q.b.Helper()
-	if err != nil {
-		q.b.Fatal(err)
-	}
+	p.queue, err = jobs.New(p.pool, slog.New(slog.DiscardHandler), func(context.Context, string) (time.Duration, bool) {
+		p.started <- time.Now()
+		return 0, false
+	}, nil)
+	p.must(err)
+	p.must(p.queue.Start(b.Context()))
+	b.Cleanup(func() { p.must(p.queue.Stop(context.Background())) })
+	return p
 }
 
 // run returns how long after its transaction a job runs.
-func (q *bare) run() time.Duration {
-	q.b.Helper()
-	q.must(q.in(func(tx pgx.Tx) error {
-		_, err := q.client.InsertTx(q.b.Context(), tx, bareArgs{}, nil)
-		return err
+func (p *bare) run() time.Duration {
+	p.t.Helper()
+	for p.busy() { // a request has one job at a time
+		idle()
+	}
+	p.must(db.WithTx(p.t.Context(), p.pool, func(tx pgx.Tx) error {
+		return p.queue.Enqueue(p.t.Context(), tx, p.request.ID)
 	}))
 	added := time.Now()
-	return max((<-q.started).Sub(added), 0)
+	return max((<-p.started).Sub(added), 0)
+}
+
+// busy reports whether the last job is not done yet.
+func (p *bare) busy() (busy bool) {
+	p.t.Helper()
+	p.must(p.pool.QueryRow(p.t.Context(), `SELECT EXISTS (SELECT FROM river_job WHERE state <> 'completed')`).Scan(&busy))
+	return busy
 }

@@ -83,7 +83,7 @@ func TestCrowdBeforeTwoQueues(t *testing.T) {
 		queues := c.queues()
 		sent := c.reaches(r, portal.Settling)
 		requeue := func(ctx context.Context, at replica) error {
-			return queues[0].Requeue(ctx, at.executor.Pool, c.clock.Now().Add(time.Second))
+			return queues[0].Requeue(ctx, c.clock.Now().Add(time.Second))
 		}
 		c.atOnce(review(c.people(50, "team", "pay-approvers"), r, portal.ReviewApprove), slices.Repeat([]deed{requeue}, 4))
 		sent()

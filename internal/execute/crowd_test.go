@@ -17,6 +17,7 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/events"
 	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/store"
@@ -385,10 +386,10 @@ func (c *crowd) working(r portal.Request) (stop func()) {
 }
 
 // queues starts the job queues of both replicas.
-func (c *crowd) queues() (list [2]*execute.Queue) {
+func (c *crowd) queues() (list [2]*jobs.Queue) {
 	c.t.Helper()
 	for i, at := range c.replicas {
-		queue, err := execute.NewQueue(at.executor.Pool, slog.New(slog.DiscardHandler), at.executor, nil)
+		queue, err := jobs.New(at.executor.Pool, slog.New(slog.DiscardHandler), at.executor.Advance, nil)
 		c.must(err)
 		c.must(queue.Start(c.t.Context()))
 		c.t.Cleanup(func() { _ = queue.Stop(context.Background()) })

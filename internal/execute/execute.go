@@ -1,7 +1,6 @@
 // Package execute carries out approved requests: it commits the intent, makes
 // at most one call to DigitalOcean that may have an effect, commits the
-// outcome, and follows the effect until it is final. It alone knows the job
-// queue.
+// outcome, and follows the effect until it is final. Package jobs says when.
 package execute
 
 import (
@@ -14,7 +13,6 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
-	"doksportal/internal/shares"
 	"doksportal/internal/store"
 )
 
@@ -44,8 +42,6 @@ type Executor struct {
 	Pace   Pace
 
 	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
-
-	shares *shares.Shares // of the queue that works with it
 }
 
 // self is the actor of what the executor does by itself.
@@ -53,6 +49,21 @@ var self = portal.System("executor").Person()
 
 // done says that a request needs no further step.
 const done = time.Duration(-1)
+
+// Advance is Step for the job queue. It returns after how long to take the next
+// step, and whether there is one. A failure of the portal's own, like a database
+// that is away, is no end: the step is taken again.
+func (e *Executor) Advance(ctx context.Context, requestID string) (wait time.Duration, more bool) {
+	next, err := e.Step(doapi.Background(ctx), requestID)
+	switch {
+	case portal.Is(err, portal.KindConflict):
+		return e.Pace.Settle, true // another replica moved it; look again
+	case err != nil:
+		e.Logger.Error("step of a request failed", "request", requestID, "error", err)
+		return e.Pace.Wait, true
+	}
+	return next, next != done
+}
 
 // Step takes a request one step on and returns after how long to take the
 // next; done when there is none. Steps may be repeated, and taken by several
@@ -62,11 +73,6 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	leave, ok := e.shares.Enter(r.Requester.Identity)
-	if !ok {
-		return shareWait, nil
-	}
-	defer leave()
 	switch r.State {
 	case portal.Approved:
 		if r.Operation.Risk() == portal.RiskSecret {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"doksportal/internal/doapi"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 )
 
 // While executions hang at DigitalOcean, of one person no more than their share,
@@ -51,12 +51,12 @@ func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 			return nil
 		}
 	}
-	queue, err := execute.NewQueue(b.pool, slog.New(slog.DiscardHandler), b.executor, []execute.Task{
+	queue, err := jobs.New(b.pool, slog.New(slog.DiscardHandler), b.executor.Advance, []jobs.Task{
 		{Name: "task", Every: time.Second, Run: says(task)},
-		{Name: "delivery", Every: time.Second, Queue: execute.DeliveryQueue, Run: says(delivery)},
+		{Name: "delivery", Every: time.Second, Queue: jobs.Deliveries, Run: says(delivery)},
 	})
 	b.must(err)
-	b.must(queue.Requeue(t.Context(), b.pool, b.clock.Now().Add(time.Second)))
+	b.must(queue.Requeue(t.Context(), b.clock.Now().Add(time.Second)))
 	b.must(queue.Start(t.Context()))
 	t.Cleanup(func() { _ = queue.Stop(context.Background()) })
 	failure := time.After(time.Minute)

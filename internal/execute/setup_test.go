@@ -40,10 +40,10 @@ func (c *clock) Now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now
 
 func (c *clock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.now = c.now.Add(d) }
 
-// jobs notes what is enqueued; tests take the steps themselves.
-type jobs struct{}
+// noJobs enqueues nothing; tests take the steps themselves.
+type noJobs struct{}
 
-func (jobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
+func (noJobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
 
 // bundle is a portal without pages, before a simulated DigitalOcean.
 type bundle struct {
@@ -77,7 +77,7 @@ func setup(t testing.TB) *bundle {
 	})
 	b.must(err)
 	rules := &rulebook.Service{PlatformApprovers: "platform"}
-	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: rules, Now: b.clock.Now}
+	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: noJobs{}, Rules: rules, Now: b.clock.Now}
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Now: b.clock.Now,
 		Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: b.clock.Now}

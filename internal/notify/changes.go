@@ -6,16 +6,29 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
 
-// notificationColumns are what fields reads.
-const notificationColumns = `kind, coalesce(request_id::text, ''), coalesce(team_id::text, ''), cluster_id, issuer, subject, actor_name, summary, at`
+// notificationColumns are what readNotification reads.
+const notificationColumns = `id, kind, coalesce(request_id::text, '') AS request_id, coalesce(team_id::text, '') AS team_id,
+	cluster_id, issuer, subject, actor_name AS name, summary, at`
 
-func (n *Notification) fields() []any {
-	return []any{&n.Kind, &n.RequestID, &n.TeamID, &n.ClusterID, &n.Actor.Issuer, &n.Actor.Subject, &n.Actor.Name, &n.Summary, &n.At}
+// kept is a notification that has been written down.
+type kept struct {
+	id string
+	Notification
+}
+
+func readNotification(row pgx.CollectableRow) (kept, error) {
+	type notification struct {
+		ID string
+		Notification
+		portal.Person
+	}
+	r, err := pgx.RowToStructByNameLax[notification](row)
+	r.Actor = r.Person
+	return kept{r.ID, r.Notification}, err
 }
 
 // concernedByChange are the admins and the people of the team that a change of
@@ -25,14 +38,8 @@ func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n Noti
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Query(ctx, readerColumns+`WHERE groups && @groups AND groups_at > @since AND NOT (issuer = @issuer AND subject = @subject)
-		ORDER BY issuer, subject`, pgx.NamedArgs{"groups": groups, "since": s.Now().Add(-portal.KnownFor),
-		"issuer": n.Actor.Issuer, "subject": n.Actor.Subject})
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	readers, err := pgx.CollectRows(rows, s.scanReader)
-	return readers, db.Wrap(err)
+	list, err := store.RecipientsBut(ctx, q, groups, n.Actor.Identity, s.Now().Add(-portal.KnownFor))
+	return s.allKnown(list), err
 }
 
 // groupsToTell are the groups whose people are told of a change.

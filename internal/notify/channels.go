@@ -29,20 +29,31 @@ type Input struct {
 // Channels lists an owner's channels, oldest first. Callers make sure that the
 // reader may see them.
 func (s *Service) Channels(ctx context.Context, o portal.Owner) ([]portal.Channel, error) {
-	rows, err := s.Pool.Query(ctx, `SELECT c.id, c.kind, c.label, c.topics, c.created_at,
-			coalesce(d.state, ''), coalesce(d.fault, ''), coalesce(d.ended_at, d.created_at, 'epoch')
+	type row struct {
+		portal.Channel
+		State   portal.DeliveryState
+		Fault   string
+		EndedAt time.Time
+	}
+	rows, err := db.All(ctx, s.Pool, pgx.RowToStructByNameLax[row], `
+		SELECT c.id, c.kind, c.label, c.topics, c.created_at,
+			coalesce(d.state, '') AS state, coalesce(d.fault, '') AS fault, coalesce(d.ended_at, d.created_at, 'epoch') AS ended_at
 		FROM channels c LEFT JOIN LATERAL (
 			SELECT * FROM deliveries WHERE channel_id = c.id ORDER BY id DESC LIMIT 1) d ON true
-		WHERE team_id IS NOT DISTINCT FROM nullif($1, '')::uuid AND c.issuer = $2 AND c.subject = $3 ORDER BY c.id`,
-		o.TeamID, o.Person.Issuer, o.Person.Subject)
-	if err != nil {
-		return nil, db.Wrap(err)
+		WHERE `+ofOwner+` ORDER BY c.id`, owned(o))
+	list := make([]portal.Channel, len(rows))
+	for i, r := range rows {
+		list[i] = r.Channel
+		list[i].Owner, list[i].Last = o, portal.Delivery{State: r.State, Fault: r.Fault, EndedAt: r.EndedAt}
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Channel, error) {
-		c := portal.Channel{Owner: o}
-		return c, row.Scan(&c.ID, &c.Kind, &c.Label, &c.Topics, &c.CreatedAt, &c.Last.State, &c.Last.Fault, &c.Last.EndedAt)
-	})
-	return list, db.Wrap(err)
+	return list, err
+}
+
+// ofOwner finds an owner's channels c, with what owned returns.
+const ofOwner = `c.team_id IS NOT DISTINCT FROM nullif(@team, '')::uuid AND c.issuer = @issuer AND c.subject = @subject`
+
+func owned(o portal.Owner) pgx.NamedArgs {
+	return pgx.NamedArgs{"team": o.TeamID, "issuer": o.Person.Issuer, "subject": o.Person.Subject}
 }
 
 // Add makes a channel and returns the secret that a webhook's receiver verifies
@@ -68,9 +79,11 @@ func (s *Service) Add(ctx context.Context, a portal.Actor, o portal.Owner, in In
 		if err := s.room(ctx, tx, o); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO channels (id, team_id, issuer, subject, kind, label, target, topics, created_at)
-			VALUES ($1, nullif($2, '')::uuid, $3, $4, $5, $6, $7, $8, $9)`,
-			c.ID, o.TeamID, o.Person.Issuer, o.Person.Subject, c.Kind, c.Label, box, c.Topics, s.Now())
+		_, err = tx.Exec(ctx, `
+			INSERT INTO channels (id, team_id, issuer, subject, kind, label, target, topics, created_at)
+			VALUES (@id, nullif(@team, '')::uuid, @issuer, @subject, @kind, @label, @target, @topics, @now)`,
+			pgx.StrictNamedArgs{"id": c.ID, "team": o.TeamID, "issuer": o.Person.Issuer, "subject": o.Person.Subject, "kind": c.Kind,
+				"label": c.Label, "target": box, "topics": c.Topics, "now": s.Now()})
 		if err != nil {
 			return db.Wrap(err)
 		}
@@ -80,14 +93,11 @@ func (s *Service) Add(ctx context.Context, a portal.Actor, o portal.Owner, in In
 
 // room refuses more channels than an owner may have.
 func (s *Service) room(ctx context.Context, tx pgx.Tx, o portal.Owner) error {
-	var n int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM channels
-		WHERE team_id IS NOT DISTINCT FROM nullif($1, '')::uuid AND issuer = $2 AND subject = $3`,
-		o.TeamID, o.Person.Issuer, o.Person.Subject).Scan(&n)
+	n, err := db.One(ctx, tx, pgx.RowTo[int], `SELECT count(*) FROM channels c WHERE `+ofOwner, owned(o))
 	if err == nil && n >= mostChannels {
 		return portal.Invalid(portal.FieldError{Field: "target", Message: fmt.Sprintf("There are %d channels already; remove one first.", n)})
 	}
-	return db.Wrap(err)
+	return err
 }
 
 // parse reads a channel and finds out what is wrong with it.
@@ -126,7 +136,7 @@ func topics(names []string) []portal.Topic {
 // when the owner has no such channel.
 func (s *Service) Remove(ctx context.Context, a portal.Actor, o portal.Owner, id string) error {
 	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, whose string) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM channels WHERE id = $1`, id); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM channels WHERE id = @id`, pgx.StrictNamedArgs{"id": id}); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, a, c, "removed a notification channel "+whose)
@@ -137,9 +147,9 @@ func (s *Service) Remove(ctx context.Context, a portal.Actor, o portal.Owner, id
 // no such channel.
 func (s *Service) Test(ctx context.Context, a portal.Actor, o portal.Owner, id string) error {
 	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, _ string) error {
-		var recent bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM deliveries WHERE channel_id = $1 AND notification_id IS NULL AND created_at > $2)`,
-			id, s.Now().Add(-testEvery)).Scan(&recent)
+		recent, err := db.One(ctx, tx, pgx.RowTo[bool], `
+			SELECT EXISTS (SELECT FROM deliveries WHERE channel_id = @id AND notification_id IS NULL AND created_at > @since)`,
+			pgx.StrictNamedArgs{"id": id, "since": s.Now().Add(-testEvery)})
 		if err != nil || recent {
 			return err // one is on its way already
 		}
@@ -162,13 +172,14 @@ func (s *Service) withChannel(ctx context.Context, a portal.Actor, o portal.Owne
 		if err != nil {
 			return err
 		}
-		c := portal.Channel{ID: id, Owner: o}
-		err = tx.QueryRow(ctx, `SELECT kind, label, topics FROM channels
-			WHERE id = $1 AND team_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND issuer = $3 AND subject = $4 FOR UPDATE`,
-			id, o.TeamID, o.Person.Issuer, o.Person.Subject).Scan(&c.Kind, &c.Label, &c.Topics)
+		args := owned(o)
+		args["id"] = id
+		c, err := db.One(ctx, tx, pgx.RowToStructByNameLax[portal.Channel],
+			`SELECT id, kind, label, topics FROM channels c WHERE id = @id AND `+ofOwner+` FOR UPDATE`, args)
 		if err != nil {
-			return db.Wrap(err)
+			return err
 		}
+		c.Owner = o
 		return fn(tx, c, whose)
 	})
 }

@@ -31,8 +31,9 @@ func (s *Service) Choose(ctx context.Context, a portal.Actor, on bool, wanted []
 	}
 	muted := slices.DeleteFunc(slices.Clone(portal.Topics), func(o portal.Topic) bool { return slices.Contains(wanted, string(o)) })
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO mail_choices (issuer, subject, off, muted) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (issuer, subject) DO UPDATE SET off = $3, muted = $4`, a.Issuer, a.Subject, !on, muted)
+		_, err := tx.Exec(ctx, `INSERT INTO mail_choices (issuer, subject, off, muted) VALUES (@issuer, @subject, @off, @muted)
+			ON CONFLICT (issuer, subject) DO UPDATE SET off = @off, muted = @muted`,
+			pgx.StrictNamedArgs{"issuer": a.Issuer, "subject": a.Subject, "off": !on, "muted": muted})
 		return err
 	})
 }

@@ -37,22 +37,22 @@ func (s *Service) expandAll(ctx context.Context) error {
 // expandNext turns the next notification into deliveries and returns its id, which
 // is empty when there are none.
 func (s *Service) expandNext(ctx context.Context, after string) (string, error) {
-	var id string
+	id := ""
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		var n Notification
-		err := tx.QueryRow(ctx, `SELECT id, `+notificationColumns+`
-			FROM notifications WHERE expanded_at IS NULL AND id > $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`, after).
-			Scan(append([]any{&id}, n.fields()...)...)
+		n, err := db.One(ctx, tx, readNotification, `SELECT `+notificationColumns+`
+			FROM notifications WHERE expanded_at IS NULL AND id > @after ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`,
+			pgx.StrictNamedArgs{"after": after})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.expand(ctx, tx, id, n); err != nil {
+		id = n.id
+		if err := s.expand(ctx, tx, n.id, n.Notification); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE notifications SET expanded_at = $2 WHERE id = $1`, id, s.Now())
+		_, err = tx.Exec(ctx, `UPDATE notifications SET expanded_at = @now WHERE id = @id`, pgx.StrictNamedArgs{"id": n.id, "now": s.Now()})
 		return err
 	})
 	return id, err
@@ -116,9 +116,11 @@ func queueDelivery(ctx context.Context, tx pgx.Tx, d newDelivery, now time.Time)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO deliveries (id, notification_id, topic, channel_id, issuer, subject, lane, next_at, created_at)
-		VALUES ($1, nullif($2, '')::uuid, $3, nullif($4, '')::uuid, $5, $6, $7, $8, $8)`,
-		id, d.notificationID, d.topic, d.channelID, d.person.Issuer, d.person.Subject, d.lane, now)
+	_, err = tx.Exec(ctx, `
+		INSERT INTO deliveries (id, notification_id, topic, channel_id, issuer, subject, lane, next_at, created_at)
+		VALUES (@id, nullif(@notification, '')::uuid, @topic, nullif(@channel, '')::uuid, @issuer, @subject, @lane, @now, @now)`,
+		pgx.StrictNamedArgs{"id": id, "notification": d.notificationID, "topic": d.topic, "channel": d.channelID,
+			"issuer": d.person.Issuer, "subject": d.person.Subject, "lane": d.lane, "now": now})
 	return db.Wrap(err)
 }
 
@@ -129,20 +131,20 @@ func (s *Service) channelsFor(ctx context.Context, tx pgx.Tx, o portal.Topic, te
 	for i, p := range readers {
 		issuers[i], subjects[i] = p.Issuer, p.Subject
 	}
-	rows, err := tx.Query(ctx, `SELECT id, issuer, subject FROM channels
-		WHERE $1 = ANY(topics) AND (kind <> 'mail' OR $2)
-			AND (team_id = nullif($3, '')::uuid OR (issuer, subject) IN (SELECT * FROM unnest($4::text[], $5::text[])))`,
-		o, s.CanMail(), teamID, issuers, subjects)
-	if err != nil {
-		return nil, db.Wrap(err)
+	type row struct {
+		ID string
+		portal.Identity
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (newDelivery, error) {
-		var d newDelivery
-		err := row.Scan(&d.channelID, &d.person.Issuer, &d.person.Subject)
-		d.lane = d.channelID
-		return d, err
-	})
-	return list, db.Wrap(err)
+	channels, err := db.All(ctx, tx, pgx.RowToStructByName[row], `
+		SELECT id, issuer, subject FROM channels
+		WHERE @topic = ANY(topics) AND (kind <> @mail OR @can_mail)
+			AND (team_id = nullif(@team, '')::uuid OR (issuer, subject) IN (SELECT * FROM unnest(@issuers::text[], @subjects::text[])))`,
+		pgx.StrictNamedArgs{"topic": o, "mail": portal.ChannelMail, "can_mail": s.CanMail(), "team": teamID, "issuers": issuers, "subjects": subjects})
+	list := make([]newDelivery, len(channels))
+	for i, c := range channels {
+		list[i] = newDelivery{channelID: c.ID, person: c.Identity, lane: c.ID}
+	}
+	return list, err
 }
 
 // reader is a person as the portal last knew them, with what they do not want
@@ -156,25 +158,24 @@ type reader struct {
 // wants reports whether the reader wants to be told of the topic by e-mail.
 func (p reader) wants(o portal.Topic) bool { return !p.off && !slices.Contains(p.muted, o) }
 
-const readerColumns = `SELECT issuer, subject, name, email, groups, coalesce(off, false), coalesce(muted, '{}')
-	FROM people LEFT JOIN mail_choices USING (issuer, subject) `
+// known is a reader as the store knows them.
+func (s *Service) known(p store.Recipient) reader {
+	roles := portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup}.Of(p.Groups)
+	return reader{portal.Actor{Identity: p.Identity, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: roles}, p.Off, p.Muted}
+}
 
-func (s *Service) scanReader(row pgx.CollectableRow) (reader, error) {
-	var p reader
-	err := row.Scan(&p.Issuer, &p.Subject, &p.Name, &p.Email, &p.Groups, &p.off, &p.muted)
-	p.Roles = portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup}.Of(p.Groups)
-	return p, err
+func (s *Service) allKnown(list []store.Recipient) []reader {
+	readers := make([]reader, len(list))
+	for i, p := range list {
+		readers[i] = s.known(p)
+	}
+	return readers
 }
 
 // concerned are the people whom the notification concerns.
 func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Topic, n Notification, r portal.Request) ([]reader, error) {
-	rows, err := tx.Query(ctx, readerColumns+`WHERE (groups && $1 OR (issuer = $2 AND subject = $3)) AND groups_at > $4 ORDER BY issuer, subject`,
-		append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Issuer, r.Requester.Subject, s.Now().Add(-portal.KnownFor))
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	people, err := pgx.CollectRows(rows, s.scanReader)
-	return slices.DeleteFunc(people, func(p reader) bool { return !concerns(o, n.Actor, r, p.Actor) }), db.Wrap(err)
+	list, err := store.RecipientsAnd(ctx, tx, append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Identity, s.Now().Add(-portal.KnownFor))
+	return slices.DeleteFunc(s.allKnown(list), func(p reader) bool { return !concerns(o, n.Actor, r, p.Actor) }), err
 }
 
 // concerns reports whether what actor did to a request is a's business.

@@ -12,18 +12,12 @@ import (
 )
 
 // deliveryQuery reads deliveries with what people need to know of them.
-const deliveryQuery = `SELECT d.id, d.topic, coalesce(r.number, 0), coalesce(c.kind, 'mail'),
-		coalesce(t.name || ': ' || c.label, p.name || ': ' || c.label, p.name, d.subject),
-		d.state, d.attempts, d.next_at, d.fault, d.created_at, coalesce(d.ended_at, 'epoch')
+const deliveryQuery = `SELECT d.id, d.topic, coalesce(r.number, 0) AS request_number, coalesce(c.kind, @mail) AS kind,
+		coalesce(t.name || ': ' || c.label, p.name || ': ' || c.label, p.name, d.subject) AS target,
+		d.state, d.attempts, d.next_at, d.fault, d.created_at, coalesce(d.ended_at, 'epoch') AS ended_at
 	FROM deliveries d LEFT JOIN channels c ON c.id = d.channel_id LEFT JOIN teams t ON t.id = c.team_id
 		LEFT JOIN people p ON p.issuer = d.issuer AND p.subject = d.subject
 		LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN requests r ON r.id = n.request_id `
-
-func scanDelivery(row pgx.CollectableRow) (portal.Delivery, error) {
-	var d portal.Delivery
-	return d, row.Scan(&d.ID, &d.Topic, &d.RequestNumber, &d.Kind, &d.Target, &d.State, &d.Attempts, &d.NextAt,
-		&d.Fault, &d.CreatedAt, &d.EndedAt)
-}
 
 // Undelivered lists what waits to be sent and what was given up, newest first,
 // below the id before. Only admins may see it.
@@ -31,41 +25,35 @@ func (s *Service) Undelivered(ctx context.Context, a portal.Actor, before string
 	if err := a.RequireAdmin(); err != nil {
 		return nil, err
 	}
-	rows, err := s.Pool.Query(ctx, deliveryQuery+`WHERE d.state IN ('waiting', 'given up')
-		AND ($1 = '' OR d.id < nullif($1, '')::uuid) ORDER BY d.id DESC LIMIT $2`, before, limit)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, scanDelivery)
-	return list, db.Wrap(err)
+	return db.All(ctx, s.Pool, pgx.RowToStructByName[portal.Delivery], deliveryQuery+`WHERE d.state IN `+toLook+`
+		AND (@before = '' OR d.id < nullif(@before, '')::uuid) ORDER BY d.id DESC LIMIT @limit`,
+		pgx.StrictNamedArgs{"mail": portal.ChannelMail, "before": before, "limit": limit})
 }
 
 // TryAgain sends a delivery again, with as many attempts as a new one has. It
 // returns KindNotFound when it neither waits nor was given up.
 func (s *Service) TryAgain(ctx context.Context, a portal.Actor, id string) error {
-	return s.decide(ctx, a, id, "had the portal try again", `state = 'waiting', attempts = 0, next_at = $2, ended_at = NULL`)
+	return s.decide(ctx, a, id, "had the portal try again", portal.DeliveryWaiting, `attempts = 0, next_at = @now, ended_at = NULL`)
 }
 
 // GiveUp ends a delivery that did not arrive. Its errors are those of TryAgain.
 func (s *Service) GiveUp(ctx context.Context, a portal.Actor, id string) error {
-	return s.decide(ctx, a, id, "gave up", `state = 'given up', ended_at = $2`)
+	return s.decide(ctx, a, id, "gave up", portal.DeliveryGivenUp, `ended_at = @now`)
 }
 
 // decide changes a delivery by an admin's word, which is put on the trail.
-func (s *Service) decide(ctx context.Context, a portal.Actor, id, verb, change string) error {
+func (s *Service) decide(ctx context.Context, a portal.Actor, id, verb string, next portal.DeliveryState, change string) error {
 	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, deliveryQuery+`WHERE d.id = $1 AND d.state IN ('waiting', 'given up') FOR UPDATE OF d`, id)
+		d, err := db.One(ctx, tx, pgx.RowToStructByName[portal.Delivery], deliveryQuery+`WHERE d.id = @id AND d.state IN `+toLook+` FOR UPDATE OF d`,
+			pgx.StrictNamedArgs{"mail": portal.ChannelMail, "id": id})
 		if err != nil {
 			return err
 		}
-		d, err := pgx.CollectExactlyOneRow(rows, scanDelivery)
-		if err != nil {
-			return db.Wrap(err)
-		}
-		if _, err := tx.Exec(ctx, `UPDATE deliveries SET `+change+` WHERE id = $1`, id, s.Now()); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE deliveries SET state = @next, `+change+` WHERE id = @id`,
+			pgx.StrictNamedArgs{"id": id, "next": next, "now": s.Now()}); err != nil {
 			return err
 		}
 		return audit.Append(ctx, tx, portal.Event{

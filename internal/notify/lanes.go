@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
+	"doksportal/internal/portal"
 )
 
 // How many targets are written to at the same time: in all, of one owner, which
@@ -33,21 +34,19 @@ type lane struct {
 // dueLanes are the lanes that have something to send now, mail or webhooks,
 // those first that have waited longest.
 func (s *Service) dueLanes(ctx context.Context, mail bool) ([]lane, error) {
-	rows, err := s.Pool.Query(ctx, `
-		SELECT d.lane, coalesce(c.team_id::text, c.issuer || ' ' || c.subject, ''), coalesce(c.label, '')
+	type row struct{ Lane, Owner, Label string }
+	due, err := db.All(ctx, s.Pool, pgx.RowToStructByName[row], `
+		SELECT d.lane, coalesce(c.team_id::text, c.issuer || ' ' || c.subject, '') AS owner, coalesce(c.label, '') AS label
 		FROM deliveries d LEFT JOIN channels c ON c.id = d.channel_id
-		WHERE d.state = 'waiting' AND d.next_at <= $1 AND (coalesce(c.kind, 'mail') = 'mail') = $2
-		GROUP BY d.lane, c.id ORDER BY min(d.next_at), d.lane`, s.Now(), mail)
-	if err != nil {
-		return nil, db.Wrap(err)
+		WHERE d.state IN `+waiting+` AND d.next_at <= @now AND (coalesce(c.kind, @mail) = @mail) = @is_mail
+		GROUP BY d.lane, c.id ORDER BY min(d.next_at), d.lane`,
+		pgx.StrictNamedArgs{"now": s.Now(), "mail": portal.ChannelMail, "is_mail": mail})
+	lanes := make([]lane, len(due))
+	for i, r := range due {
+		host, _, _ := strings.Cut(r.Label, " ") // the label shows a bit of the path after it
+		lanes[i] = lane{id: r.Lane, owner: r.Owner, host: host}
 	}
-	lanes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (lane, error) {
-		var l lane
-		err := row.Scan(&l.id, &l.owner, &l.host)
-		l.host, _, _ = strings.Cut(l.host, " ") // the label shows a bit of the path after it
-		return l, err
-	})
-	return lanes, db.Wrap(err)
+	return lanes, err
 }
 
 // drainAll drains the lanes that are due, and those that become due while

@@ -49,7 +49,7 @@ func Queue(ctx context.Context, tx pgx.Tx, n Notification) error {
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO notifications (id, kind, request_id, team_id, cluster_id, issuer, subject, actor_name, summary, at)
 		VALUES (@id, @kind, nullif(@request, '')::uuid, nullif(@team, '')::uuid, @cluster, @issuer, @subject, @name, @summary, @at)`,
-		pgx.NamedArgs{"id": id, "kind": n.Kind, "request": n.RequestID, "team": n.TeamID, "cluster": n.ClusterID,
+		pgx.StrictNamedArgs{"id": id, "kind": n.Kind, "request": n.RequestID, "team": n.TeamID, "cluster": n.ClusterID,
 			"issuer": n.Actor.Issuer, "subject": n.Actor.Subject, "name": n.Actor.Name, "summary": n.Summary, "at": n.At})
 	return db.Wrap(err)
 }

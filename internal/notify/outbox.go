@@ -41,38 +41,55 @@ type claimed struct {
 // sends it. The attempt counts from here, so that one that ends the sender is
 // not made for ever. It reports false when there is nothing to send.
 func (s *Service) claim(ctx context.Context, lane string) (claimed, bool, error) {
-	var d claimed
+	type row struct {
+		ID, NotificationID string
+		Topic              portal.Topic
+		ChannelID          string
+		portal.Identity
+		Attempts  int
+		Kind      portal.ChannelKind
+		Target    []byte
+		CreatedAt time.Time
+	}
 	now := s.Now()
-	err := s.Pool.QueryRow(ctx, `
+	r, err := db.One(ctx, s.Pool, pgx.RowToStructByName[row], `
 		WITH next AS (
-			SELECT id FROM deliveries WHERE state = 'waiting' AND lane = $1 AND next_at <= $2
+			SELECT id FROM deliveries WHERE state IN `+waiting+` AND lane = @lane AND next_at <= @now
 			ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 		), taken AS (
-			UPDATE deliveries d SET attempts = attempts + 1, next_at = $3 FROM next WHERE d.id = next.id RETURNING d.*
+			UPDATE deliveries d SET attempts = attempts + 1, next_at = @lease_ends FROM next WHERE d.id = next.id RETURNING d.*
 		)
-		SELECT t.id, coalesce(t.notification_id::text, ''), t.topic, coalesce(t.channel_id::text, ''), t.issuer, t.subject,
-			t.attempts, coalesce(c.kind, 'mail'), c.target, t.created_at
-		FROM taken t LEFT JOIN channels c ON c.id = t.channel_id`, lane, now, now.Add(lease)).
-		Scan(&d.id, &d.notificationID, &d.topic, &d.channelID, &d.person.Issuer, &d.person.Subject,
-			&d.attempts, &d.kind, &d.target, &d.createdAt)
+		SELECT t.id, coalesce(t.notification_id::text, '') AS notification_id, t.topic, coalesce(t.channel_id::text, '') AS channel_id,
+			t.issuer, t.subject, t.attempts, coalesce(c.kind, @mail) AS kind, c.target, t.created_at
+		FROM taken t LEFT JOIN channels c ON c.id = t.channel_id`,
+		pgx.StrictNamedArgs{"lane": lane, "now": now, "lease_ends": now.Add(lease), "mail": portal.ChannelMail})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return d, false, nil
+		return claimed{}, false, nil
 	}
-	return d, err == nil, db.Wrap(err)
+	return claimed{id: r.ID, notificationID: r.NotificationID, topic: r.Topic, channelID: r.ChannelID, person: r.Identity,
+		attempts: r.Attempts, kind: r.Kind, target: r.Target, createdAt: r.CreatedAt}, err == nil, err
 }
+
+// Deliveries in these states are found by partial indexes, which the planner
+// uses only where it sees the states, whatever the arguments.
+const (
+	waiting = `('` + string(portal.DeliveryWaiting) + `')`
+	toLook  = `('` + string(portal.DeliveryWaiting) + `', '` + string(portal.DeliveryGivenUp) + `')`
+)
 
 // end notes that nothing more is to be sent.
 func (s *Service) end(ctx context.Context, d claimed, state portal.DeliveryState, fault string) error {
-	_, err := s.Pool.Exec(ctx, `UPDATE deliveries SET state = $2, fault = $3, ended_at = $4 WHERE id = $1 AND state = 'waiting'`,
-		d.id, state, fault, s.Now())
+	_, err := s.Pool.Exec(ctx, `UPDATE deliveries SET state = @state, fault = @fault, ended_at = @now WHERE id = @id AND state IN `+waiting,
+		pgx.StrictNamedArgs{"id": d.id, "state": state, "fault": fault, "now": s.Now()})
 	return db.Wrap(err)
 }
 
 // postpone notes that an attempt failed and when the next is due, unless
 // somebody has taken the delivery on meanwhile.
 func (s *Service) postpone(ctx context.Context, d claimed, fault string) error {
-	_, err := s.Pool.Exec(ctx, `UPDATE deliveries SET fault = $3, next_at = $4 WHERE id = $1 AND state = 'waiting' AND attempts = $2`,
-		d.id, d.attempts, fault, s.Now().Add(wait(d.attempts)))
+	_, err := s.Pool.Exec(ctx, `
+		UPDATE deliveries SET fault = @fault, next_at = @next WHERE id = @id AND attempts = @attempts AND state IN `+waiting,
+		pgx.StrictNamedArgs{"id": d.id, "attempts": d.attempts, "fault": fault, "next": s.Now().Add(wait(d.attempts))})
 	return db.Wrap(err)
 }
 
@@ -85,31 +102,27 @@ func wait(attempts int) time.Duration {
 
 // situation is what a delivery has to tell, as it is now.
 func (s *Service) situation(ctx context.Context, d claimed) (Notification, portal.Request, error) {
-	var n Notification
-	err := s.Pool.QueryRow(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE id = $1`, d.notificationID).Scan(n.fields()...)
+	n, err := db.One(ctx, s.Pool, readNotification, `SELECT `+notificationColumns+` FROM notifications WHERE id = @id`,
+		pgx.StrictNamedArgs{"id": d.notificationID})
 	if err != nil || n.RequestID == "" {
-		return n, portal.Request{}, db.Wrap(err)
+		return n.Notification, portal.Request{}, err
 	}
 	r, err := store.RequestByID(ctx, s.Pool, n.RequestID)
-	return n, r, err
+	return n.Notification, r, err
 }
 
 // reader returns a person as they are known now.
 func (s *Service) reader(ctx context.Context, q store.Querier, id portal.Identity) (reader, error) {
-	rows, err := q.Query(ctx, readerColumns+`WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject)
-	if err != nil {
-		return reader{}, db.Wrap(err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, s.scanReader)
-	return p, db.Wrap(err)
+	p, err := store.RecipientByIdentity(ctx, q, id)
+	return s.known(p), err
 }
 
 // Sweep removes notifications that nobody looks at any more. A task calls it.
 func (s *Service) Sweep(ctx context.Context) error {
-	old := s.Now().Add(-keepFor)
-	if _, err := s.Pool.Exec(ctx, `DELETE FROM notifications WHERE at < $1 AND expanded_at IS NOT NULL`, old); err != nil {
+	old := pgx.StrictNamedArgs{"old": s.Now().Add(-keepFor)}
+	if _, err := s.Pool.Exec(ctx, `DELETE FROM notifications WHERE at < @old AND expanded_at IS NOT NULL`, old); err != nil {
 		return db.Wrap(err)
 	}
-	_, err := s.Pool.Exec(ctx, `DELETE FROM deliveries WHERE notification_id IS NULL AND created_at < $1`, old)
+	_, err := s.Pool.Exec(ctx, `DELETE FROM deliveries WHERE notification_id IS NULL AND created_at < @old`, old)
 	return db.Wrap(err)
 }

@@ -11,18 +11,19 @@ import (
 )
 
 const clusterColumns = `c.id, c.name, c.region, c.version, c.ha, c.state, c.state_message, c.tags,
-	c.endpoint, c.created_at, c.details, coalesce(c.team_id::text, ''), coalesce(t.name, ''),
-	coalesce(c.environment, ''), c.protected, c.seen_at, c.gone_at`
+	c.endpoint, c.created_at, c.details, coalesce(c.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
+	coalesce(c.environment, '') AS environment, c.protected, c.seen_at, c.gone_at AS gone`
 
 const clusterTables = ` FROM clusters c LEFT JOIN teams t ON t.id = c.team_id `
 
-func scanCluster(row pgx.CollectableRow) (portal.Cluster, error) {
-	var c portal.Cluster
-	var goneAt *time.Time
-	err := row.Scan(&c.ID, &c.Name, &c.Region, &c.Version, &c.HA, &c.State, &c.StateMessage, &c.Tags,
-		&c.Endpoint, &c.CreatedAt, &c.Details, &c.TeamID, &c.TeamName, &c.Environment, &c.Protected, &c.SeenAt, &goneAt)
-	c.GoneAt = fromNull(goneAt)
-	return c, err
+func readCluster(row pgx.CollectableRow) (portal.Cluster, error) {
+	type cluster struct {
+		portal.Cluster
+		Gone *time.Time
+	}
+	r, err := pgx.RowToStructByNameLax[cluster](row)
+	r.GoneAt = fromNull(r.Gone)
+	return r.Cluster, err
 }
 
 // ClusterFilter narrows a list of clusters.
@@ -36,36 +37,32 @@ type ClusterFilter struct {
 
 // Clusters lists the clusters that exist, by name.
 func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.ClusterSummary, error) {
-	rows, err := q.Query(ctx, `SELECT c.id, c.name, c.region, c.version, c.state,
-			coalesce(c.team_id::text, ''), coalesce(t.name, ''), coalesce(c.environment, ''), c.protected,
-			(SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id)`+clusterTables+`
-		WHERE c.gone_at IS NULL AND ($1 OR c.team_id = ANY($2::uuid[])) AND (c.name, c.id) > ($3, $4)
-		ORDER BY c.name, c.id LIMIT $5`, f.All, f.TeamIDs, f.AfterName, f.AfterID, f.Limit)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	clusters, err := pgx.CollectRows(rows, pgx.RowToStructByPos[portal.ClusterSummary])
-	return clusters, db.Wrap(err)
+	return db.All(ctx, q, pgx.RowToStructByName[portal.ClusterSummary], `
+		SELECT c.id, c.name, c.region, c.version, c.state,
+			coalesce(c.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name, coalesce(c.environment, '') AS environment,
+			c.protected, (SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id) AS nodes`+clusterTables+`
+		WHERE c.gone_at IS NULL AND (@all OR c.team_id = ANY(@teams::uuid[])) AND (c.name, c.id) > (@after_name, @after_id)
+		ORDER BY c.name, c.id LIMIT @limit`,
+		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "after_name": f.AfterName, "after_id": f.AfterID, "limit": f.Limit})
 }
 
 // Cluster returns a cluster with its pools, also one that is gone, or an error
 // of KindNotFound.
 func Cluster(ctx context.Context, q Querier, id string) (portal.Cluster, error) {
-	clusters, err := selectClusters(ctx, q, `SELECT `+clusterColumns+clusterTables+`WHERE c.id = $1`, id)
+	c, err := db.One(ctx, q, readCluster, `SELECT `+clusterColumns+clusterTables+`WHERE c.id = @id`, pgx.StrictNamedArgs{"id": id})
 	if err != nil {
-		return portal.Cluster{}, err
+		return c, named(err, "there is no such cluster")
 	}
-	if len(clusters) == 0 {
-		return portal.Cluster{}, portal.E(portal.KindNotFound, "there is no such cluster")
-	}
-	return clusters[0], addPools(ctx, q, clusters)
+	clusters := []portal.Cluster{c}
+	err = addPools(ctx, q, clusters)
+	return clusters[0], err
 }
 
 // ClustersByID returns those of the clusters that exist, by name, with their
 // pools.
 func ClustersByID(ctx context.Context, q Querier, ids []string) ([]portal.Cluster, error) {
-	clusters, err := selectClusters(ctx, q, `SELECT `+clusterColumns+clusterTables+`
-		WHERE c.id = ANY($1) AND c.gone_at IS NULL ORDER BY c.name, c.id`, ids)
+	clusters, err := db.All(ctx, q, readCluster, `SELECT `+clusterColumns+clusterTables+`
+		WHERE c.id = ANY(@ids) AND c.gone_at IS NULL ORDER BY c.name, c.id`, pgx.StrictNamedArgs{"ids": ids})
 	if err != nil {
 		return nil, err
 	}
@@ -76,35 +73,32 @@ func ClustersByID(ctx context.Context, q Querier, ids []string) ([]portal.Cluste
 // asked for by another request than the given one, has the name. DigitalOcean
 // allows a name once an account.
 func ClusterNameTaken(ctx context.Context, q Querier, name, except string) (bool, error) {
-	var taken bool
-	err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM clusters WHERE name = $1 AND gone_at IS NULL)
-		OR EXISTS (SELECT FROM requests WHERE operation = 'create_cluster' AND target_name = $1 AND id::text <> $2
-			AND state IN ('pending', 'approved', 'executing', 'settling', 'unknown'))`, name, except).Scan(&taken)
-	return taken, db.Wrap(err)
+	return db.One(ctx, q, pgx.RowTo[bool], `
+		SELECT EXISTS (SELECT FROM clusters WHERE name = @name AND gone_at IS NULL)
+			OR EXISTS (SELECT FROM requests
+				WHERE operation = @create AND target_name = @name AND id::text <> @except AND state = ANY(@open))`,
+		pgx.StrictNamedArgs{"name": name, "except": except, "create": portal.CreateCluster, "open": open})
 }
 
 // ClusterIDs returns the ids of the clusters that exist as far as was last
 // heard before the given time.
 func ClusterIDs(ctx context.Context, q Querier, before time.Time) ([]string, error) {
-	rows, err := q.Query(ctx, `SELECT id FROM clusters WHERE gone_at IS NULL AND seen_at < $1`, before)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return ids, db.Wrap(err)
+	return db.All(ctx, q, pgx.RowTo[string], `SELECT id FROM clusters WHERE gone_at IS NULL AND seen_at < @before`,
+		pgx.StrictNamedArgs{"before": before})
 }
 
 // SeeCluster writes down what DigitalOcean says of a cluster at c.SeenAt,
 // unless something newer is known. Team and environment stay as they are.
 func SeeCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
-	tag, err := tx.Exec(ctx, `INSERT INTO clusters (id, name, region, version, ha, state, state_message,
-			tags, endpoint, created_at, seen_at, details)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (id) DO UPDATE SET name = $2, region = $3, version = $4, ha = $5, state = $6,
-			state_message = $7, tags = $8, endpoint = $9, created_at = $10, seen_at = $11, details = $12, gone_at = NULL
-		WHERE clusters.seen_at <= $11`,
-		c.ID, c.Name, c.Region, c.Version, c.HA, c.State, c.StateMessage,
-		notNil(c.Tags), c.Endpoint, c.CreatedAt, c.SeenAt, c.Details)
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO clusters (id, name, region, version, ha, state, state_message, tags, endpoint, created_at, seen_at, details)
+		VALUES (@id, @name, @region, @version, @ha, @state, @message, @tags, @endpoint, @created, @seen, @details)
+		ON CONFLICT (id) DO UPDATE SET name = @name, region = @region, version = @version, ha = @ha, state = @state,
+			state_message = @message, tags = @tags, endpoint = @endpoint, created_at = @created, seen_at = @seen,
+			details = @details, gone_at = NULL
+		WHERE clusters.seen_at <= @seen`,
+		pgx.StrictNamedArgs{"id": c.ID, "name": c.Name, "region": c.Region, "version": c.Version, "ha": c.HA, "state": c.State,
+			"message": c.StateMessage, "tags": notNil(c.Tags), "endpoint": c.Endpoint, "created": c.CreatedAt, "seen": c.SeenAt, "details": c.Details})
 	if err != nil {
 		return db.Wrap(err)
 	}
@@ -116,7 +110,7 @@ func SeeCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
 
 func replacePools(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
 	batch := &pgx.Batch{}
-	batch.Queue(`DELETE FROM node_pools WHERE cluster_id = $1`, c.ID)
+	batch.Queue(`DELETE FROM node_pools WHERE cluster_id = @id`, pgx.StrictNamedArgs{"id": c.ID})
 	for _, p := range c.Pools {
 		queuePool(batch, c.ID, p)
 	}
@@ -124,25 +118,27 @@ func replacePools(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
 }
 
 func queuePool(batch *pgx.Batch, clusterID string, p portal.Pool) {
-	batch.Queue(`INSERT INTO node_pools (cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (cluster_id, id) DO UPDATE SET name = $3, size = $4, count = $5, auto_scale = $6,
-			min_nodes = $7, max_nodes = $8, nodes = $9, details = $10`,
-		clusterID, p.ID, p.Name, p.Size, p.Count, p.AutoScale, p.MinNodes, p.MaxNodes, notNil(p.Nodes), p.Details)
+	batch.Queue(`
+		INSERT INTO node_pools (cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details)
+		VALUES (@cluster, @id, @name, @size, @count, @auto_scale, @min, @max, @nodes, @details)
+		ON CONFLICT (cluster_id, id) DO UPDATE SET name = @name, size = @size, count = @count, auto_scale = @auto_scale,
+			min_nodes = @min, max_nodes = @max, nodes = @nodes, details = @details`,
+		pgx.StrictNamedArgs{"cluster": clusterID, "id": p.ID, "name": p.Name, "size": p.Size, "count": p.Count, "auto_scale": p.AutoScale,
+			"min": p.MinNodes, "max": p.MaxNodes, "nodes": notNil(p.Nodes), "details": p.Details})
 }
 
 // SeePool writes down what DigitalOcean says of one pool at the given time.
 // Lists that were read before that no longer replace the cluster's pools.
 func SeePool(ctx context.Context, tx pgx.Tx, clusterID string, p portal.Pool, at time.Time) error {
 	batch := &pgx.Batch{}
-	batch.Queue(`UPDATE clusters SET seen_at = greatest(seen_at, $2) WHERE id = $1`, clusterID, at)
+	batch.Queue(`UPDATE clusters SET seen_at = greatest(seen_at, @at) WHERE id = @id`, pgx.StrictNamedArgs{"id": clusterID, "at": at})
 	queuePool(batch, clusterID, p)
 	return db.Wrap(tx.SendBatch(ctx, batch).Close())
 }
 
 // LockClusters keeps others from starting to change the clusters until tx ends.
 func LockClusters(ctx context.Context, tx pgx.Tx, ids []string) error {
-	_, err := tx.Exec(ctx, `SELECT FROM clusters WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids)
+	_, err := tx.Exec(ctx, `SELECT FROM clusters WHERE id = ANY(@ids) ORDER BY id FOR UPDATE`, pgx.StrictNamedArgs{"ids": ids})
 	return db.Wrap(err)
 }
 
@@ -151,7 +147,7 @@ func LockClusters(ctx context.Context, tx pgx.Tx, ids []string) error {
 func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal.Environment) error {
 	tag, err := tx.Exec(ctx, `UPDATE clusters SET team_id = @team, environment = CASE WHEN @team::uuid IS NULL THEN NULL ELSE @environment END,
 			protected = @team::uuid IS NULL OR (team_id IS NOT NULL AND protected), had_team = had_team OR @team::uuid IS NOT NULL
-		WHERE id = @id`, pgx.NamedArgs{"id": id, "team": db.OrNull(teamID), "environment": db.OrNull(env)})
+		WHERE id = @id`, pgx.StrictNamedArgs{"id": id, "team": db.OrNull(teamID), "environment": db.OrNull(env)})
 	if err == nil && tag.RowsAffected() == 0 {
 		return portal.E(portal.KindNotFound, "there is no such cluster")
 	}
@@ -161,25 +157,17 @@ func AssignCluster(ctx context.Context, tx pgx.Tx, id, teamID string, env portal
 // Protect sets whether requests may delete the cluster. It reports whether that
 // changed anything.
 func Protect(ctx context.Context, tx pgx.Tx, id string, protected bool) (bool, error) {
-	tag, err := tx.Exec(ctx, `UPDATE clusters SET protected = $2 WHERE id = $1 AND protected <> $2`, id, protected)
+	tag, err := tx.Exec(ctx, `UPDATE clusters SET protected = @protected WHERE id = @id AND protected <> @protected`,
+		pgx.StrictNamedArgs{"id": id, "protected": protected})
 	return err == nil && tag.RowsAffected() > 0, db.Wrap(err)
 }
 
 // MarkClusterGone records that DigitalOcean no longer has the cluster. It
 // reports whether that changed anything.
 func MarkClusterGone(ctx context.Context, tx pgx.Tx, id string, now time.Time) (bool, error) {
-	tag, err := tx.Exec(ctx, `UPDATE clusters SET gone_at = $2, seen_at = $2
-		WHERE id = $1 AND gone_at IS NULL`, id, now)
+	tag, err := tx.Exec(ctx, `UPDATE clusters SET gone_at = @now, seen_at = @now WHERE id = @id AND gone_at IS NULL`,
+		pgx.StrictNamedArgs{"id": id, "now": now})
 	return err == nil && tag.RowsAffected() > 0, db.Wrap(err)
-}
-
-func selectClusters(ctx context.Context, q Querier, sql string, args ...any) ([]portal.Cluster, error) {
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	clusters, err := pgx.CollectRows(rows, scanCluster)
-	return clusters, db.Wrap(err)
 }
 
 // addPools reads the pools of all clusters at once.
@@ -189,28 +177,16 @@ func addPools(ctx context.Context, q Querier, clusters []portal.Cluster) error {
 	for i, c := range clusters {
 		at[c.ID], ids[i] = i, c.ID
 	}
-	rows, err := q.Query(ctx, `SELECT cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details
-		FROM node_pools WHERE cluster_id = ANY($1) ORDER BY cluster_id, name, id`, ids)
-	if err != nil {
-		return db.Wrap(err)
+	type pool struct {
+		portal.Pool
+		ClusterID string
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var clusterID string
-		var p portal.Pool
-		if err := rows.Scan(&clusterID, &p.ID, &p.Name, &p.Size, &p.Count, &p.AutoScale,
-			&p.MinNodes, &p.MaxNodes, &p.Nodes, &p.Details); err != nil {
-			return db.Wrap(err)
-		}
-		pools := &clusters[at[clusterID]].Pools
-		*pools = append(*pools, p)
+	pools, err := db.All(ctx, q, pgx.RowToStructByName[pool], `
+		SELECT cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details
+		FROM node_pools WHERE cluster_id = ANY(@ids) ORDER BY cluster_id, name, id`, pgx.StrictNamedArgs{"ids": ids})
+	for _, p := range pools {
+		c := &clusters[at[p.ClusterID]]
+		c.Pools = append(c.Pools, p.Pool)
 	}
-	return db.Wrap(rows.Err())
-}
-
-func notNil[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
+	return err
 }

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,109 +10,61 @@ import (
 )
 
 // toDecide finds the requests that wait for the decision of a person with
-// certain groups: $1 issuer, $2 subject, $3 groups.
-const toDecide = `r.state = 'pending' AND r.approver_groups && $3::text[] AND NOT (r.issuer = $1 AND r.subject = $2)
-	AND NOT EXISTS (SELECT FROM reviews v WHERE v.request_id = r.id AND v.revision = r.revision AND v.issuer = $1 AND v.subject = $2)`
+// certain groups.
+var toDecide = `r.state IN ` + literals(portal.Pending) + ` AND r.approver_groups && @groups::text[] AND NOT (r.issuer = @issuer AND r.subject = @subject)
+	AND NOT EXISTS (SELECT FROM reviews v WHERE v.request_id = r.id AND v.revision = r.revision AND v.issuer = @issuer AND v.subject = @subject)`
 
 // toReview finds the requests that were carried out without approvals and wait
-// for the review of a person: $1 issuer, $2 subject, $3 groups, $4 whether they
-// are an admin.
-const toReview = `($4 OR r.approver_groups && $3::text[]) AND NOT (r.issuer = $1 AND r.subject = $2)
-	AND EXISTS (SELECT FROM break_glasses g WHERE g.request_id = r.id AND g.reviewed_at IS NULL AND NOT (g.issuer = $1 AND g.subject = $2))`
+// for the review of a person, who may be an admin.
+const toReview = `(@admin OR r.approver_groups && @groups::text[]) AND NOT (r.issuer = @issuer AND r.subject = @subject)
+	AND EXISTS (SELECT FROM break_glasses g WHERE g.request_id = r.id AND g.reviewed_at IS NULL AND NOT (g.issuer = @issuer AND g.subject = @subject))`
 
 // toAct finds what a person asked for that waits for themselves: to be
 // collected, or to be planned again.
-const toAct = `r.issuer = $1 AND r.subject = $2 AND (r.state = 'stale'
-	OR r.state = 'approved' AND r.operation IN ('get_kubeconfig', 'get_credentials'))`
+const toAct = `r.issuer = @issuer AND r.subject = @subject AND (r.state = @stale
+	OR r.state = @approved AND r.operation = ANY(@secrets))`
 
 // ToDecide lists the requests that wait for a's decision, oldest first.
 func ToDecide(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.Request, error) {
-	return inbox(ctx, q, toDecide, limit, a.Issuer, a.Subject, notNil(a.Groups))
+	return inbox(ctx, q, toDecide, a, limit)
 }
 
 // ToReview lists the requests that were carried out without approvals and wait
 // for a's review, oldest first.
 func ToReview(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.Request, error) {
-	return inbox(ctx, q, toReview, limit, a.Issuer, a.Subject, notNil(a.Groups), a.HasRole(portal.RoleAdmin))
+	return inbox(ctx, q, toReview, a, limit)
 }
 
 // ToAct lists what a asked for that waits for themselves, oldest first.
 func ToAct(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.Request, error) {
-	return inbox(ctx, q, toAct, limit, a.Issuer, a.Subject)
+	return inbox(ctx, q, toAct, a, limit)
 }
 
-func inbox(ctx context.Context, q Querier, where string, limit int, args ...any) ([]portal.Request, error) {
-	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`WHERE `+where+`
-		ORDER BY r.number LIMIT `+strconv.Itoa(limit), args...)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, scanRequest)
-	return list, db.Wrap(err)
+func inbox(ctx context.Context, q Querier, where string, a portal.Actor, limit int) ([]portal.Request, error) {
+	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, limit))
+}
+
+// inboxOf are the arguments of what finds the requests that wait for a.
+func inboxOf(a portal.Actor, limit int) pgx.NamedArgs {
+	return pgx.NamedArgs{"issuer": a.Issuer, "subject": a.Subject, "groups": notNil(a.Groups), "admin": a.HasRole(portal.RoleAdmin),
+		"stale": portal.Stale, "approved": portal.Approved, "secrets": secrets, "limit": limit}
 }
 
 // InboxCount is how many requests wait for a, counted to a limit.
 func InboxCount(ctx context.Context, q Querier, a portal.Actor, limit int) (int, error) {
-	var n int
-	err := q.QueryRow(ctx, `SELECT count(*) FROM (
+	return db.One(ctx, q, pgx.RowTo[int], `
+		SELECT count(*) FROM (
 			SELECT FROM requests r WHERE `+toDecide+`
 			UNION ALL SELECT FROM requests r WHERE `+toReview+`
 			UNION ALL SELECT FROM requests r WHERE `+toAct+`
-		LIMIT $5) waiting`, a.Issuer, a.Subject, notNil(a.Groups), a.HasRole(portal.RoleAdmin), limit).Scan(&n)
-	return n, db.Wrap(err)
+		LIMIT @limit) waiting`, inboxOf(a, limit))
 }
 
 // OpenOn lists the requests that are not at an end and concern one of the
 // clusters, but for one by its id, oldest first.
 func OpenOn(ctx context.Context, q Querier, clusterIDs []string, except string) ([]portal.Request, error) {
 	const most = 50
-	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`
-		WHERE r.target_ids && $1 AND r.id::text <> $2 AND r.state IN ('pending', 'approved', 'executing', 'settling', 'unknown')
-		ORDER BY r.number LIMIT $3`, notNil(clusterIDs), except, most)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, scanRequest)
-	return list, db.Wrap(err)
-}
-
-// GroupsOfOthers returns, for each person but one who is known to be in one of
-// the groups since the given time, all groups that they are in.
-func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.Identity, since time.Time) ([][]string, error) {
-	const enough = 1000 // people, to tell whether there are any
-	rows, err := q.Query(ctx, `SELECT groups FROM people WHERE groups && $1 AND NOT (issuer = $2 AND subject = $3) AND groups_at > $5 LIMIT $4`,
-		notNil(groups), but.Issuer, but.Subject, enough, since)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
-	return list, db.Wrap(err)
-}
-
-// KnownGroups returns those of the groups that a team has or that anybody is
-// known to be in.
-func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, error) {
-	rows, err := q.Query(ctx, `SELECT DISTINCT asked.of FROM unnest($1::text[]) asked (of)
-		WHERE EXISTS (SELECT FROM people WHERE groups @> ARRAY[asked.of])
-			OR EXISTS (SELECT FROM teams WHERE asked.of IN (member_group, approver_group))`, notNil(groups))
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return list, db.Wrap(err)
-}
-
-// SomePeopleIn returns some people who were last known to be in a group, at most
-// so many.
-func SomePeopleIn(ctx context.Context, q Querier, group string, most int) ([]portal.Actor, error) {
-	rows, err := q.Query(ctx, `SELECT issuer, subject, name, email, groups FROM people
-		WHERE groups @> ARRAY[@group] ORDER BY issuer, subject LIMIT @most`, pgx.NamedArgs{"group": group, "most": most})
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Actor, error) {
-		var a portal.Actor
-		return a, row.Scan(&a.Issuer, &a.Subject, &a.Name, &a.Email, &a.Groups)
-	})
-	return list, db.Wrap(err)
+	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+		WHERE r.target_ids && @clusters AND r.id::text <> @except AND r.state = ANY(@open) ORDER BY r.number LIMIT @most`,
+		pgx.StrictNamedArgs{"clusters": notNil(clusterIDs), "except": except, "open": open, "most": most})
 }

@@ -24,20 +24,19 @@ type Rate struct {
 func (r Rate) Admit(ctx context.Context, q Querier, key string, cost int, now time.Time) (time.Duration, error) {
 	takes, ahead := time.Duration(cost)*r.Every, time.Duration(r.Burst)*r.Every
 	args := pgx.NamedArgs{"key": key, "now": now, "next": now.Add(takes), "takes": takes, "latest": now.Add(ahead - takes)}
-	var booked time.Time
-	err := q.QueryRow(ctx, `INSERT INTO rate_limits AS l (key, booked_until) VALUES (@key, @next)
+	_, err := db.One(ctx, q, pgx.RowTo[time.Time], `INSERT INTO rate_limits AS l (key, booked_until) VALUES (@key, @next)
 		ON CONFLICT (key) DO UPDATE SET booked_until = greatest(l.booked_until, @now) + @takes
-		WHERE greatest(l.booked_until, @now) <= @latest RETURNING booked_until`, args).Scan(&booked)
+		WHERE greatest(l.booked_until, @now) <= @latest RETURNING booked_until`, args)
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return 0, db.Wrap(err)
+		return 0, err
 	}
-	err = q.QueryRow(ctx, `SELECT booked_until FROM rate_limits WHERE key = @key`, args).Scan(&booked)
-	return max(booked.Sub(now.Add(ahead-takes)), time.Second), db.Wrap(err)
+	booked, err := db.One(ctx, q, pgx.RowTo[time.Time], `SELECT booked_until FROM rate_limits WHERE key = @key`, args)
+	return max(booked.Sub(now.Add(ahead-takes)), time.Second), err
 }
 
 // SweepRates forgets what has not happened for an hour.
 func SweepRates(ctx context.Context, q Querier, now time.Time) error {
-	_, err := q.Exec(ctx, `DELETE FROM rate_limits WHERE booked_until < @old`, pgx.NamedArgs{"old": now.Add(-time.Hour)})
+	_, err := q.Exec(ctx, `DELETE FROM rate_limits WHERE booked_until < @old`, pgx.StrictNamedArgs{"old": now.Add(-time.Hour)})
 	return db.Wrap(err)
 }
 
@@ -46,7 +45,7 @@ func CountRefusal(ctx context.Context, q Querier, kind portal.EventKind, p porta
 	_, err := q.Exec(ctx, `INSERT INTO refusals AS r (kind, issuer, subject, actor_name, number, first_at, last_at)
 		VALUES (@kind, @issuer, @subject, @name, 1, @now, @now)
 		ON CONFLICT (kind, issuer, subject) DO UPDATE SET number = r.number + 1, last_at = @now`,
-		pgx.NamedArgs{"kind": kind, "issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "now": now})
+		pgx.StrictNamedArgs{"kind": kind, "issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "now": now})
 	return db.Wrap(err)
 }
 
@@ -61,23 +60,25 @@ type Refusals struct {
 
 // TakeRefusals returns the refusals that are to be summed up and removes them.
 func TakeRefusals(ctx context.Context, tx pgx.Tx) ([]Refusals, error) {
-	rows, err := tx.Query(ctx, `DELETE FROM refusals RETURNING kind, issuer, subject, actor_name, number, first_at, last_at`)
-	if err != nil {
-		return nil, db.Wrap(err)
+	return db.All(ctx, tx, readRefusals, `
+		DELETE FROM refusals RETURNING kind, issuer, subject, actor_name AS name, number, first_at AS "from", last_at AS "to"`)
+}
+
+func readRefusals(row pgx.CollectableRow) (Refusals, error) {
+	type refusals struct {
+		Refusals
+		portal.Person
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Refusals, error) {
-		var r Refusals
-		return r, row.Scan(&r.Kind, &r.Person.Issuer, &r.Person.Subject, &r.Person.Name, &r.Number, &r.From, &r.To)
-	})
-	return list, db.Wrap(err)
+	r, err := pgx.RowToStructByNameLax[refusals](row)
+	r.Refusals.Person = r.Person
+	return r.Refusals, err
 }
 
 // CommentsSince counts what somebody has commented since a time, on all
 // requests, up to most.
 func CommentsSince(ctx context.Context, q Querier, id portal.Identity, since time.Time, most int) (int, error) {
-	var n int
-	err := q.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM comments
-		WHERE issuer = @issuer AND subject = @subject AND created_at > @since LIMIT @most) newest`,
-		pgx.NamedArgs{"issuer": id.Issuer, "subject": id.Subject, "since": since, "most": most}).Scan(&n)
-	return n, db.Wrap(err)
+	return db.One(ctx, q, pgx.RowTo[int], `
+		SELECT count(*) FROM (
+			SELECT FROM comments WHERE issuer = @issuer AND subject = @subject AND created_at > @since LIMIT @most) newest`,
+		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject, "since": since, "most": most})
 }

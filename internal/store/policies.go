@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,65 +10,56 @@ import (
 	"doksportal/internal/portal"
 )
 
-const policyColumns = `version, base, text, issuer, subject, author_name, note, created_at, state,
-	decided_issuer, decided_subject, decided_name, decided_at, in_force_at`
+const policyColumns = `version, base, text, issuer, subject, author_name AS name, note, created_at, state,
+	decided_issuer, decided_subject, decided_name, decided_at AS decided, in_force_at AS in_force`
 
-func scanPolicy(row pgx.CollectableRow) (portal.PolicyVersion, error) {
-	var p portal.PolicyVersion
-	var decidedAt, inForceAt *time.Time
-	err := row.Scan(&p.Version, &p.Base, &p.Text, &p.Author.Issuer, &p.Author.Subject, &p.Author.Name, &p.Note, &p.CreatedAt, &p.State,
-		&p.DecidedBy.Issuer, &p.DecidedBy.Subject, &p.DecidedBy.Name, &decidedAt, &inForceAt)
-	p.DecidedAt, p.InForceAt = fromNull(decidedAt), fromNull(inForceAt)
+func readPolicy(row pgx.CollectableRow) (portal.PolicyVersion, error) {
+	type policy struct {
+		portal.PolicyVersion
+		portal.Person
+		DecidedIssuer, DecidedSubject, DecidedName string
+		Decided, InForce                           *time.Time
+	}
+	r, err := pgx.RowToStructByNameLax[policy](row)
+	p := r.PolicyVersion
+	p.Author, p.DecidedBy = r.Person, person(r.DecidedIssuer, r.DecidedSubject, r.DecidedName)
+	p.DecidedAt, p.InForceAt = fromNull(r.Decided), fromNull(r.InForce)
 	return p, err
 }
 
 // PolicyInForce returns the number of the version in force, 0 when none is.
 func PolicyInForce(ctx context.Context, q Querier) (int, error) {
-	var version int
-	err := q.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM policies WHERE state = 'in_force'`).Scan(&version)
-	return version, db.Wrap(err)
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT coalesce(max(version), 0) FROM policies WHERE state IN `+literals(portal.PolicyInForce))
 }
 
 // Policy returns a version of the policy, or an error of KindNotFound.
 func Policy(ctx context.Context, q Querier, version int) (portal.PolicyVersion, error) {
-	return onePolicy(ctx, q, `WHERE version = $1`, version)
+	return onePolicy(ctx, q, `WHERE version = @version`, pgx.StrictNamedArgs{"version": version})
 }
 
 // ProposedPolicy returns the version that waits for a decision, or an error of
 // KindNotFound.
 func ProposedPolicy(ctx context.Context, q Querier) (portal.PolicyVersion, error) {
-	return onePolicy(ctx, q, `WHERE state = 'proposed'`)
+	return onePolicy(ctx, q, `WHERE state IN `+literals(portal.PolicyProposed))
 }
 
 // AgreedPolicy returns the newest version that came into force on the word of two
 // admins, or that the portal began with, or an error of KindNotFound.
 func AgreedPolicy(ctx context.Context, q Querier) (portal.PolicyVersion, error) {
 	return onePolicy(ctx, q, `WHERE version = (SELECT max(version) FROM policies
-		WHERE in_force_at IS NOT NULL AND (decided_at IS NOT NULL OR issuer = $1))`, portal.SystemIssuer)
+		WHERE in_force_at IS NOT NULL AND (decided_at IS NOT NULL OR issuer = @system))`, pgx.StrictNamedArgs{"system": portal.SystemIssuer})
 }
 
 func onePolicy(ctx context.Context, q Querier, where string, args ...any) (portal.PolicyVersion, error) {
-	rows, err := q.Query(ctx, `SELECT `+policyColumns+` FROM policies `+where, args...)
-	if err != nil {
-		return portal.PolicyVersion{}, db.Wrap(err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, scanPolicy)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return p, portal.E(portal.KindNotFound, "there is no such version of the policy", err)
-	}
-	return p, db.Wrap(err)
+	p, err := db.One(ctx, q, readPolicy, `SELECT `+policyColumns+` FROM policies `+where, args...)
+	return p, named(err, "there is no such version of the policy")
 }
 
 // Policies lists versions of the policy, newest first, from below a version on;
 // 0: from the newest.
 func Policies(ctx context.Context, q Querier, before, limit int) ([]portal.PolicyVersion, error) {
-	rows, err := q.Query(ctx, `SELECT `+policyColumns+` FROM policies WHERE $1 = 0 OR version < $1
-		ORDER BY version DESC LIMIT $2`, before, limit)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, scanPolicy)
-	return list, db.Wrap(err)
+	return db.All(ctx, q, readPolicy, `SELECT `+policyColumns+` FROM policies WHERE @before = 0 OR version < @before
+		ORDER BY version DESC LIMIT @limit`, pgx.StrictNamedArgs{"before": before, "limit": limit})
 }
 
 // LockPolicies keeps others from changing the versions of the policy until tx
@@ -82,25 +72,30 @@ func LockPolicies(ctx context.Context, tx pgx.Tx) error {
 // InsertPolicy keeps a new version and returns its number. The caller has
 // locked the policies.
 func InsertPolicy(ctx context.Context, tx pgx.Tx, p portal.PolicyVersion) (int, error) {
-	var version int
-	err := tx.QueryRow(ctx, `INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state, in_force_at)
-		SELECT coalesce(max(version), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM policies RETURNING version`,
-		p.Base, p.Text, p.Author.Issuer, p.Author.Subject, p.Author.Name, p.Note, p.CreatedAt, p.State, db.OrNull(p.InForceAt)).Scan(&version)
-	return version, db.Wrap(err)
+	return db.One(ctx, tx, pgx.RowTo[int], `
+		INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state, in_force_at)
+		SELECT coalesce(max(version), 0) + 1, @base, @text, @issuer, @subject, @name, @note, @at, @state, @in_force FROM policies
+		RETURNING version`,
+		pgx.StrictNamedArgs{"base": p.Base, "text": p.Text, "issuer": p.Author.Issuer, "subject": p.Author.Subject, "name": p.Author.Name,
+			"note": p.Note, "at": p.CreatedAt, "state": p.State, "in_force": db.OrNull(p.InForceAt)})
 }
 
 // SupersedePolicy ends the version in force, if any.
 func SupersedePolicy(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE policies SET state = 'superseded' WHERE state = 'in_force'`)
+	_, err := tx.Exec(ctx, `UPDATE policies SET state = @superseded WHERE state = @in_force`,
+		pgx.StrictNamedArgs{"superseded": portal.PolicySuperseded, "in_force": portal.PolicyInForce})
 	return db.Wrap(err)
 }
 
 // DecidePolicy writes down what became of a proposed version: its new state, by
 // whom and when.
 func DecidePolicy(ctx context.Context, tx pgx.Tx, p portal.PolicyVersion) error {
-	tag, err := tx.Exec(ctx, `UPDATE policies SET state = $2, decided_issuer = $3, decided_subject = $4, decided_name = $5, decided_at = $6, in_force_at = $7
-		WHERE version = $1 AND state = 'proposed'`,
-		p.Version, p.State, p.DecidedBy.Issuer, p.DecidedBy.Subject, p.DecidedBy.Name, p.DecidedAt, db.OrNull(p.InForceAt))
+	tag, err := tx.Exec(ctx, `
+		UPDATE policies SET state = @state, decided_issuer = @issuer, decided_subject = @subject, decided_name = @name,
+			decided_at = @at, in_force_at = @in_force
+		WHERE version = @version AND state = @proposed`,
+		pgx.StrictNamedArgs{"version": p.Version, "proposed": portal.PolicyProposed, "state": p.State, "issuer": p.DecidedBy.Issuer,
+			"subject": p.DecidedBy.Subject, "name": p.DecidedBy.Name, "at": p.DecidedAt, "in_force": db.OrNull(p.InForceAt)})
 	if err == nil && tag.RowsAffected() != 1 {
 		return portal.E(portal.KindConflict, "this version has been decided on already")
 	}
@@ -116,13 +111,6 @@ type JudgedRequest struct {
 
 // JudgedRequests lists the newest requests with their verdicts.
 func JudgedRequests(ctx context.Context, q Querier, limit int) ([]JudgedRequest, error) {
-	rows, err := q.Query(ctx, `SELECT number, plan->'verdict', judged FROM requests ORDER BY number DESC LIMIT $1`, limit)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (JudgedRequest, error) {
-		var r JudgedRequest
-		return r, row.Scan(&r.Number, &r.Verdict, &r.Input)
-	})
-	return list, db.Wrap(err)
+	return db.All(ctx, q, pgx.RowToStructByName[JudgedRequest],
+		`SELECT number, plan->'verdict' AS verdict, judged AS input FROM requests ORDER BY number DESC LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
 }

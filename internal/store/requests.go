@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,21 +12,32 @@ import (
 
 const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_ids, r.target_name, r.params,
 	r.justification, r.plan, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
-	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at, r.judged, coalesce(r.team_id::text, ''), coalesce(slug, ''), coalesce(teams.name, ''),
-	coalesce(member_group, ''), coalesce(approver_group, ''), coalesce(quota_nodes, 0),
-	coalesce(quota_sizes, '{}'), coalesce(teams.version, 0), coalesce(teams.updated_at, 'epoch')`
+	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at AS starts, r.judged,
+	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
+	coalesce(t.member_group, '') AS member_group, coalesce(t.approver_group, '') AS approver_group,
+	coalesce(t.quota_nodes, 0) AS quota_nodes, coalesce(t.quota_sizes, '{}') AS quota_sizes,
+	coalesce(t.version, 0) AS team_version, coalesce(t.updated_at, 'epoch') AS team_updated_at`
 
-const requestTables = ` FROM requests r LEFT JOIN teams ON teams.id = r.team_id `
+const requestTables = ` FROM requests r LEFT JOIN teams t ON t.id = r.team_id `
 
-func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
-	var r portal.Request
-	var startsAt *time.Time
-	fields := []any{&r.ID, &r.Number, &r.SubmitKey, &r.Operation, &r.TargetID, &r.TargetIDs, &r.TargetName, &r.Params,
-		&r.Justification, &r.Plan, &r.Digest, &r.State, &r.Reason, &r.Result,
-		&r.Requester.Issuer, &r.Requester.Subject, &r.Requester.Name, &r.CreatedAt, &r.UpdatedAt,
-		&r.Revision, &r.PlannedAt, &r.PlanKey, &r.FormHash, &r.DueAt, &startsAt, &r.Judged}
-	err := row.Scan(append(fields, teamFields(&r.Team)...)...)
-	r.StartsAt = fromNull(startsAt)
+// requestRow is a request as requestColumns has it.
+type requestRow struct {
+	portal.Request
+	Issuer, Subject, RequesterName                         string
+	Starts                                                 *time.Time
+	TeamID, TeamSlug, TeamName, MemberGroup, ApproverGroup string
+	QuotaNodes                                             int
+	QuotaSizes                                             map[string]int
+	TeamVersion                                            int
+	TeamUpdatedAt                                          time.Time
+}
+
+func readRequest(row pgx.CollectableRow) (portal.Request, error) {
+	got, err := pgx.RowToStructByNameLax[requestRow](row)
+	r := got.Request
+	r.Requester, r.StartsAt = person(got.Issuer, got.Subject, got.RequesterName), fromNull(got.Starts)
+	r.Team = portal.Team{ID: got.TeamID, Slug: got.TeamSlug, Name: got.TeamName, MemberGroup: got.MemberGroup, ApproverGroup: got.ApproverGroup,
+		Quota: portal.Quota{Nodes: got.QuotaNodes, Sizes: got.QuotaSizes}, Version: got.TeamVersion, UpdatedAt: got.TeamUpdatedAt}
 	if len(r.TargetIDs) == 0 && r.TargetID != "" {
 		r.TargetIDs = []string{r.TargetID} // kept by a replica of an earlier version
 	}
@@ -38,15 +48,20 @@ func scanRequest(row pgx.CollectableRow) (portal.Request, error) {
 // of the same cluster, or a second request with the same key, gives an error
 // of KindConflict.
 func InsertRequest(ctx context.Context, tx pgx.Tx, r portal.Request) (int64, error) {
-	var number int64
-	err := tx.QueryRow(ctx, `INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name,
-			params, justification, plan, digest, state, reason, issuer, subject, requester_name, created_at, updated_at, target_ids,
+	number, err := db.One(ctx, tx, pgx.RowTo[int64], `
+		INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name, params, justification, plan, digest,
+			state, reason, issuer, subject, requester_name, created_at, updated_at, target_ids,
 			revision, planned_at, due_at, starts_at, judged, approver_groups, form_hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+		VALUES (@id, @submit_key, @team, @operation, @target, @target_name, @params, @justification, @plan, @digest,
+			@state, @reason, @issuer, @subject, @requester, @created, @created, @targets,
+			@revision, @planned, @due, @starts, @judged, @approvers, @form_hash)
 		RETURNING number`,
-		r.ID, r.SubmitKey, db.OrNull(r.Team.ID), r.Operation, r.TargetID, r.TargetName, r.Params, r.Justification, r.Plan,
-		r.Digest, r.State, r.Reason, r.Requester.Issuer, r.Requester.Subject, r.Requester.Name, r.CreatedAt, notNil(r.TargetIDs),
-		r.Revision, r.PlannedAt, r.DueAt, db.OrNull(r.StartsAt), r.Judged, notNil(r.Plan.Verdict.Groups()), r.FormHash).Scan(&number)
+		pgx.StrictNamedArgs{"id": r.ID, "submit_key": r.SubmitKey, "team": db.OrNull(r.Team.ID), "operation": r.Operation,
+			"target": r.TargetID, "target_name": r.TargetName, "params": r.Params, "justification": r.Justification,
+			"plan": r.Plan, "digest": r.Digest, "state": r.State, "reason": r.Reason,
+			"issuer": r.Requester.Issuer, "subject": r.Requester.Subject, "requester": r.Requester.Name,
+			"created": r.CreatedAt, "targets": notNil(r.TargetIDs), "revision": r.Revision, "planned": r.PlannedAt, "due": r.DueAt,
+			"starts": db.OrNull(r.StartsAt), "judged": r.Judged, "approvers": notNil(r.Plan.Verdict.Groups()), "form_hash": r.FormHash})
 	return number, onlyDeletion(err)
 }
 
@@ -61,18 +76,24 @@ func onlyDeletion(err error) error {
 // its next revision, and keeps the one before. Errors are those of
 // InsertRequest.
 func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error {
-	_, err := tx.Exec(ctx, `INSERT INTO request_revisions (request_id, revision, params, plan, digest, justification, reason, planned_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		before.ID, before.Revision, before.Params, before.Plan, before.Digest, before.Justification, before.Reason, before.PlannedAt, after.PlannedAt)
+	_, err := tx.Exec(ctx, `
+		INSERT INTO request_revisions (request_id, revision, params, plan, digest, justification, reason, planned_at, ended_at)
+		VALUES (@id, @revision, @params, @plan, @digest, @justification, @reason, @planned, @ended)`,
+		pgx.StrictNamedArgs{"id": before.ID, "revision": before.Revision, "params": before.Params, "plan": before.Plan, "digest": before.Digest,
+			"justification": before.Justification, "reason": before.Reason, "planned": before.PlannedAt, "ended": after.PlannedAt})
 	if err != nil {
 		return db.Wrap(err)
 	}
-	tag, err := tx.Exec(ctx, `UPDATE requests SET target_name = $3, target_ids = $4, params = $5, justification = $6, plan = $7, digest = $8,
-			state = $9, reason = '', revision = $2 + 1, planned_at = $10, updated_at = $10, due_at = $11, starts_at = $12,
-			warned_at = NULL, judged = $13, approver_groups = $14, target_id = $15, operation = $16, plan_key = $17
-		WHERE id = $1 AND revision = $2`,
-		before.ID, before.Revision, after.TargetName, notNil(after.TargetIDs), after.Params, after.Justification, after.Plan, after.Digest,
-		after.State, after.PlannedAt, after.DueAt, db.OrNull(after.StartsAt), after.Judged, notNil(after.Plan.Verdict.Groups()), after.TargetID, after.Operation, after.PlanKey)
+	tag, err := tx.Exec(ctx, `
+		UPDATE requests SET operation = @operation, target_id = @target, target_ids = @targets, target_name = @target_name,
+			params = @params, justification = @justification, plan = @plan, digest = @digest, state = @state, reason = '',
+			revision = @revision + 1, planned_at = @planned, updated_at = @planned, due_at = @due, starts_at = @starts,
+			warned_at = NULL, judged = @judged, approver_groups = @approvers, plan_key = @plan_key
+		WHERE id = @id AND revision = @revision`,
+		pgx.StrictNamedArgs{"id": before.ID, "revision": before.Revision, "operation": after.Operation, "target": after.TargetID,
+			"targets": notNil(after.TargetIDs), "target_name": after.TargetName, "params": after.Params, "justification": after.Justification,
+			"plan": after.Plan, "digest": after.Digest, "state": after.State, "planned": after.PlannedAt, "due": after.DueAt,
+			"starts": db.OrNull(after.StartsAt), "judged": after.Judged, "approvers": notNil(after.Plan.Verdict.Groups()), "plan_key": after.PlanKey})
 	if err != nil {
 		return onlyDeletion(err)
 	}
@@ -81,60 +102,51 @@ func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error 
 
 // Revisions lists the earlier plans of a request, oldest first.
 func Revisions(ctx context.Context, q Querier, requestID string) ([]portal.Revision, error) {
-	rows, err := q.Query(ctx, `SELECT revision, plan ->> 'summary', digest, justification, reason, planned_at
-		FROM request_revisions WHERE request_id = $1 ORDER BY revision`, requestID)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[portal.Revision])
-	return list, db.Wrap(err)
+	return db.All(ctx, q, pgx.RowToStructByName[portal.Revision], `
+		SELECT revision AS number, plan ->> 'summary' AS summary, digest, justification, reason, planned_at
+		FROM request_revisions WHERE request_id = @id ORDER BY revision`, pgx.StrictNamedArgs{"id": requestID})
 }
 
 // SetTimes says from when on an approved request is carried out, and when it is
 // out of date.
 func SetTimes(ctx context.Context, tx pgx.Tx, id string, startsAt, dueAt time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE requests SET starts_at = $2, due_at = $3 WHERE id = $1`, id, startsAt, dueAt)
+	_, err := tx.Exec(ctx, `UPDATE requests SET starts_at = @starts, due_at = @due WHERE id = @id`,
+		pgx.StrictNamedArgs{"id": id, "starts": startsAt, "due": dueAt})
 	return db.Wrap(err)
 }
 
 // RequestByNumber returns a request with its reviews and attempts, or an error
 // of KindNotFound.
 func RequestByNumber(ctx context.Context, q Querier, number int64) (portal.Request, error) {
-	return oneRequest(ctx, q, `WHERE r.number = $1`, number)
+	return oneRequest(ctx, q, `WHERE r.number = @number`, pgx.StrictNamedArgs{"number": number})
 }
 
 // RequestByID is RequestByNumber for the UUID.
 func RequestByID(ctx context.Context, q Querier, id string) (portal.Request, error) {
-	return oneRequest(ctx, q, `WHERE r.id = $1`, id)
+	return oneRequest(ctx, q, `WHERE r.id = @id`, pgx.StrictNamedArgs{"id": id})
 }
 
 // RequestBySubmitKey returns the request that a person submitted with a form
 // made with key, or an error of KindNotFound.
 func RequestBySubmitKey(ctx context.Context, q Querier, who portal.Identity, key string) (portal.Request, error) {
-	return oneRequest(ctx, q, `WHERE r.issuer = $1 AND r.subject = $2 AND r.submit_key = $3`, who.Issuer, who.Subject, key)
+	return oneRequest(ctx, q, `WHERE r.issuer = @issuer AND r.subject = @subject AND r.submit_key = @key`,
+		pgx.StrictNamedArgs{"issuer": who.Issuer, "subject": who.Subject, "key": key})
 }
 
 // LockRequest returns a request and keeps others from changing it until tx ends.
 func LockRequest(ctx context.Context, tx pgx.Tx, id string) (portal.Request, error) {
-	return oneRequest(ctx, tx, `WHERE r.id = $1 FOR UPDATE OF r`, id)
+	return oneRequest(ctx, tx, `WHERE r.id = @id FOR UPDATE OF r`, pgx.StrictNamedArgs{"id": id})
 }
 
 // LockRequestByNumber is LockRequest for the number.
 func LockRequestByNumber(ctx context.Context, tx pgx.Tx, number int64) (portal.Request, error) {
-	return oneRequest(ctx, tx, `WHERE r.number = $1 FOR UPDATE OF r`, number)
+	return oneRequest(ctx, tx, `WHERE r.number = @number FOR UPDATE OF r`, pgx.StrictNamedArgs{"number": number})
 }
 
-func oneRequest(ctx context.Context, q Querier, where string, args ...any) (portal.Request, error) {
-	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+where, args...)
+func oneRequest(ctx context.Context, q Querier, where string, args pgx.StrictNamedArgs) (portal.Request, error) {
+	r, err := db.One(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+where, args)
 	if err != nil {
-		return portal.Request{}, db.Wrap(err)
-	}
-	r, err := pgx.CollectExactlyOneRow(rows, scanRequest)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return r, portal.E(portal.KindNotFound, "there is no such request", err)
-	}
-	if err != nil {
-		return r, db.Wrap(err)
+		return r, named(err, "there is no such request")
 	}
 	if r.Reviews, err = reviews(ctx, q, r.ID); err != nil {
 		return r, err
@@ -162,94 +174,89 @@ type RequestFilter struct {
 
 // Requests lists requests, newest first, without reviews and attempts.
 func Requests(ctx context.Context, q Querier, f RequestFilter) ([]portal.Request, error) {
-	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`
-		WHERE ($1 OR r.team_id = ANY($2::uuid[]) OR r.approver_groups && $10) AND ($3 = '' OR r.state = $3)
-			AND ($4 = '' OR (r.issuer = $4 AND r.subject = $5)) AND ($6 = '' OR r.target_ids @> ARRAY[$6])
-			AND ($7::bigint = 0 OR r.number < $7) AND ($8 = '' OR r.operation = $8)
-			AND ($11 = '' OR EXISTS (SELECT FROM reviews v WHERE v.request_id = r.id AND v.issuer = $11 AND v.subject = $12))
-		ORDER BY r.number DESC LIMIT $9`,
-		f.All, f.TeamIDs, f.State, f.Requester.Issuer, f.Requester.Subject, f.TargetID, f.Before, f.Operation, f.Limit,
-		notNil(f.Groups), f.Reviewed.Issuer, f.Reviewed.Subject)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	requests, err := pgx.CollectRows(rows, scanRequest)
-	return requests, db.Wrap(err)
+	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+		WHERE (@all OR r.team_id = ANY(@teams::uuid[]) OR r.approver_groups && @groups) AND (@state = '' OR r.state = @state)
+			AND (@issuer = '' OR (r.issuer = @issuer AND r.subject = @subject)) AND (@target = '' OR r.target_ids @> ARRAY[@target])
+			AND (@before::bigint = 0 OR r.number < @before) AND (@operation = '' OR r.operation = @operation)
+			AND (@reviewer_issuer = '' OR EXISTS (SELECT FROM reviews v
+				WHERE v.request_id = r.id AND v.issuer = @reviewer_issuer AND v.subject = @reviewer_subject))
+		ORDER BY r.number DESC LIMIT @limit`,
+		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "groups": notNil(f.Groups), "state": f.State,
+			"issuer": f.Requester.Issuer, "subject": f.Requester.Subject, "target": f.TargetID, "before": f.Before, "operation": f.Operation,
+			"reviewer_issuer": f.Reviewed.Issuer, "reviewer_subject": f.Reviewed.Subject, "limit": f.Limit})
 }
 
 // RequestIDsSince returns the ids of requests in a state since before the
 // given time, oldest first.
 func RequestIDsSince(ctx context.Context, q Querier, s portal.State, before time.Time, limit int) ([]string, error) {
-	return requestIDs(ctx, q, `WHERE state = $1 AND updated_at < $2 ORDER BY number LIMIT $3`, s, before, limit)
-}
-
-func requestIDs(ctx context.Context, q Querier, where string, args ...any) ([]string, error) {
-	rows, err := q.Query(ctx, `SELECT id::text FROM requests `+where, args...)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return ids, db.Wrap(err)
+	return db.All(ctx, q, pgx.RowTo[string], `
+		SELECT id::text FROM requests WHERE state = @state AND updated_at < @before ORDER BY number LIMIT @limit`,
+		pgx.StrictNamedArgs{"state": s, "before": before, "limit": limit})
 }
 
 // DueBefore returns the ids of requests in a state that are due before the
 // given time, the most overdue first.
 func DueBefore(ctx context.Context, q Querier, s portal.State, before time.Time, limit int) ([]string, error) {
-	return requestIDs(ctx, q, `WHERE state = $1 AND due_at < $2 ORDER BY due_at LIMIT $3`, s, before, limit)
+	return db.All(ctx, q, pgx.RowTo[string], `
+		SELECT id::text FROM requests WHERE state IN `+literals(s)+` AND due_at < @before ORDER BY due_at LIMIT @limit`,
+		pgx.StrictNamedArgs{"before": before, "limit": limit})
 }
 
 // ExpiringAt returns the ids of pending requests that have used three quarters
 // of the time that they wait at the most, and have not said so yet.
 func ExpiringAt(ctx context.Context, q Querier, now time.Time, limit int) ([]string, error) {
-	return requestIDs(ctx, q, `WHERE state = 'pending' AND warned_at IS NULL
-		AND $1 > due_at - (due_at - planned_at) / 4 ORDER BY due_at LIMIT $2`, now, limit)
+	return db.All(ctx, q, pgx.RowTo[string], `
+		SELECT id::text FROM requests WHERE state IN `+literals(portal.Pending)+` AND warned_at IS NULL
+			AND @now > due_at - (due_at - planned_at) / 4 ORDER BY due_at LIMIT @limit`,
+		pgx.StrictNamedArgs{"now": now, "limit": limit})
 }
 
 // SetWarned notes that a request has said that it expires soon.
 func SetWarned(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE requests SET warned_at = $2 WHERE id = $1`, id, now)
+	_, err := tx.Exec(ctx, `UPDATE requests SET warned_at = @now WHERE id = @id`, pgx.StrictNamedArgs{"id": id, "now": now})
 	return db.Wrap(err)
 }
 
 // waiting finds the requests that wait for a decision or to be carried out.
-const waiting = `state IN ('pending', 'approved')`
+var waiting = `state IN ` + literals(portal.Pending, portal.Approved)
 
 // WaitingAfter lists the requests that wait for a decision or to be carried out
 // and whose number is above the given one, by number, without reviews and
 // attempts.
 func WaitingAfter(ctx context.Context, q Querier, number int64, limit int) ([]portal.Request, error) {
-	rows, err := q.Query(ctx, `SELECT `+requestColumns+requestTables+`WHERE r.`+waiting+` AND r.number > $1 ORDER BY r.number LIMIT $2`, number, limit)
-	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	list, err := pgx.CollectRows(rows, scanRequest)
-	return list, db.Wrap(err)
+	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+		WHERE r.`+waiting+` AND r.number > @after ORDER BY r.number LIMIT @limit`, pgx.StrictNamedArgs{"after": number, "limit": limit})
 }
 
 // WaitingCount is how many requests wait, counted to a limit.
 func WaitingCount(ctx context.Context, q Querier, limit int) (int, error) {
-	var n int
-	err := q.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM requests WHERE `+waiting+` LIMIT $1) counted`, limit).Scan(&n)
-	return n, db.Wrap(err)
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT count(*) FROM (SELECT FROM requests WHERE `+waiting+` LIMIT @limit) counted`,
+		pgx.StrictNamedArgs{"limit": limit})
+}
+
+// Requester returns who asked for a request.
+func Requester(ctx context.Context, q Querier, id string) (portal.Identity, error) {
+	return db.One(ctx, q, pgx.RowToStructByName[portal.Identity], `SELECT issuer, subject FROM requests WHERE id = @id`,
+		pgx.StrictNamedArgs{"id": id})
 }
 
 // UnfinishedAfter returns the ids of requests that are being carried out, or may
 // be at the given time, and whose number is above the given one, with the last
 // number. What hands out a secret waits for its requester.
 func UnfinishedAfter(ctx context.Context, q Querier, number int64, now time.Time, limit int) (ids []string, last int64, err error) {
-	rows, err := q.Query(ctx, `SELECT id::text, number FROM requests
-		WHERE (state IN ('executing', 'unknown', 'settling') OR state = 'approved' AND starts_at <= $3
-			AND operation NOT IN ('get_kubeconfig', 'get_credentials'))
-		AND number > $1 ORDER BY number LIMIT $2`, number, limit, now)
-	if err != nil {
-		return nil, 0, db.Wrap(err)
+	type row struct {
+		ID     string
+		Number int64
 	}
-	var id string
-	_, err = pgx.ForEachRow(rows, []any{&id, &last}, func() error {
-		ids = append(ids, id)
-		return nil
-	})
-	return ids, last, db.Wrap(err)
+	list, err := db.All(ctx, q, pgx.RowToStructByName[row], `
+		SELECT id::text, number FROM requests
+		WHERE (state = ANY(@under_way) OR state = @approved AND starts_at <= @now AND operation <> ALL(@secrets))
+			AND number > @after ORDER BY number LIMIT @limit`,
+		pgx.StrictNamedArgs{"under_way": underWay, "approved": portal.Approved, "now": now, "secrets": secrets, "after": number, "limit": limit})
+	for _, r := range list {
+		ids, last = append(ids, r.ID), r.Number
+	}
+	return ids, last, err
 }
 
 // SetState moves a request, as it was read, to its next state. It refuses a
@@ -259,26 +266,30 @@ func SetState(ctx context.Context, tx pgx.Tx, r portal.Request, next portal.Stat
 	if !r.State.CanBecome(next) {
 		return portal.E(portal.KindConflict, "a request that is "+string(r.State)+" cannot become "+string(next))
 	}
-	tag, err := tx.Exec(ctx, `UPDATE requests SET state = $3, reason = $4, updated_at = $5
-		WHERE id = $1 AND state = $2 AND revision = $6`, r.ID, r.State, next, reason, now, r.Revision)
+	tag, err := tx.Exec(ctx, `
+		UPDATE requests SET state = @next, reason = @reason, updated_at = @now
+		WHERE id = @id AND state = @state AND revision = @revision`,
+		pgx.StrictNamedArgs{"id": r.ID, "state": r.State, "revision": r.Revision, "next": next, "reason": reason, "now": now})
 	return expectOne(tag.RowsAffected(), err)
 }
 
 // SetReason says more about the state that a request stays in.
 func SetReason(ctx context.Context, tx pgx.Tx, r portal.Request, reason string) error {
-	tag, err := tx.Exec(ctx, `UPDATE requests SET reason = $3 WHERE id = $1 AND state = $2 AND revision = $4`, r.ID, r.State, reason, r.Revision)
+	tag, err := tx.Exec(ctx, `UPDATE requests SET reason = @reason WHERE id = @id AND state = @state AND revision = @revision`,
+		pgx.StrictNamedArgs{"id": r.ID, "state": r.State, "revision": r.Revision, "reason": reason})
 	return expectOne(tag.RowsAffected(), err)
 }
 
 // SetTarget records the id of the cluster that a create made.
 func SetTarget(ctx context.Context, tx pgx.Tx, requestID, clusterID string) error {
-	_, err := tx.Exec(ctx, `UPDATE requests SET target_id = $2, target_ids = ARRAY[$2] WHERE id = $1`, requestID, clusterID)
+	_, err := tx.Exec(ctx, `UPDATE requests SET target_id = @cluster, target_ids = ARRAY[@cluster] WHERE id = @id`,
+		pgx.StrictNamedArgs{"id": requestID, "cluster": clusterID})
 	return db.Wrap(err)
 }
 
 // SetResult records the id of what DigitalOcean made for a request.
 func SetResult(ctx context.Context, tx pgx.Tx, requestID, result string) error {
-	_, err := tx.Exec(ctx, `UPDATE requests SET result = $2 WHERE id = $1`, requestID, result)
+	_, err := tx.Exec(ctx, `UPDATE requests SET result = @result WHERE id = @id`, pgx.StrictNamedArgs{"id": requestID, "result": result})
 	return db.Wrap(err)
 }
 
@@ -286,12 +297,12 @@ func SetResult(ctx context.Context, tx pgx.Tx, requestID, result string) error {
 // clusters now, or has ended since they were looked at; 0 when there is none.
 // Only those for the given operations count.
 func Busy(ctx context.Context, tx pgx.Tx, r portal.Request, operations []portal.OperationID, lookedAt time.Time) (int64, error) {
-	var number int64
-	err := tx.QueryRow(ctx, `SELECT coalesce(min(number), 0) FROM requests
-		WHERE target_ids && $1 AND id <> $2 AND operation = ANY($3)
-			AND (state IN ('executing', 'settling', 'unknown') OR state IN ('succeeded', 'failed') AND updated_at >= $4)`,
-		notNil(r.TargetIDs), r.ID, operations, lookedAt).Scan(&number)
-	return number, db.Wrap(err)
+	return db.One(ctx, tx, pgx.RowTo[int64], `
+		SELECT coalesce(min(number), 0) FROM requests
+		WHERE target_ids && @targets AND id <> @id AND operation = ANY(@operations)
+			AND (state = ANY(@under_way) OR state = ANY(@ended) AND updated_at >= @looked_at)`,
+		pgx.StrictNamedArgs{"targets": notNil(r.TargetIDs), "id": r.ID, "operations": operations, "under_way": underWay, "ended": ended,
+			"looked_at": lookedAt})
 }
 
 func expectOne(affected int64, err error) error {

@@ -18,55 +18,61 @@ func InsertReview(ctx context.Context, tx pgx.Tx, requestID string, v portal.Rev
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		id, requestID, v.Reviewer.Issuer, v.Reviewer.Subject, v.Reviewer.Name, v.Decision, v.Comment, v.Digest, v.CreatedAt, notNil(v.Groups), v.Revision)
+	_, err = tx.Exec(ctx, `
+		INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision)
+		VALUES (@id, @request, @issuer, @subject, @name, @decision, @comment, @digest, @at, @groups, @revision)`,
+		pgx.StrictNamedArgs{"id": id, "request": requestID, "issuer": v.Reviewer.Issuer, "subject": v.Reviewer.Subject, "name": v.Reviewer.Name,
+			"decision": v.Decision, "comment": v.Comment, "digest": v.Digest, "at": v.CreatedAt, "groups": notNil(v.Groups), "revision": v.Revision})
 	return db.Wrap(err)
 }
 
 func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review, error) {
-	rows, err := q.Query(ctx, `SELECT issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision
-		FROM reviews WHERE request_id = $1 ORDER BY id`, requestID)
-	if err != nil {
-		return nil, db.Wrap(err)
+	return db.All(ctx, q, readReview, `
+		SELECT issuer, subject, reviewer_name AS name, decision, comment, digest, created_at, groups, revision
+		FROM reviews WHERE request_id = @id ORDER BY id`, pgx.StrictNamedArgs{"id": requestID})
+}
+
+func readReview(row pgx.CollectableRow) (portal.Review, error) {
+	type review struct {
+		portal.Review
+		portal.Person
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Review, error) {
-		var v portal.Review
-		return v, row.Scan(&v.Reviewer.Issuer, &v.Reviewer.Subject, &v.Reviewer.Name, &v.Decision,
-			&v.Comment, &v.Digest, &v.CreatedAt, &v.Groups, &v.Revision)
-	})
-	return list, db.Wrap(err)
+	r, err := pgx.RowToStructByNameLax[review](row)
+	r.Reviewer = r.Person
+	return r.Review, err
 }
 
 // InsertAttempt records the intent to call DigitalOcean. It must be committed
 // before the call. It fails when an earlier attempt may have had an effect.
 func InsertAttempt(ctx context.Context, tx pgx.Tx, requestID string, a portal.Attempt) error {
-	_, err := tx.Exec(ctx, `INSERT INTO executions (request_id, attempt, intent_at) VALUES ($1, $2, $3)`,
-		requestID, a.Number, a.IntentAt)
+	_, err := tx.Exec(ctx, `INSERT INTO executions (request_id, attempt, intent_at) VALUES (@request, @attempt, @at)`,
+		pgx.StrictNamedArgs{"request": requestID, "attempt": a.Number, "at": a.IntentAt})
 	return db.Wrap(err)
 }
 
 // FinishAttempt records the outcome of an attempt, which cannot be changed
 // afterwards: a second outcome gives an error of KindConflict.
 func FinishAttempt(ctx context.Context, tx pgx.Tx, requestID string, a portal.Attempt) error {
-	tag, err := tx.Exec(ctx, `UPDATE executions SET outcome = $3, outcome_at = $4, message = $5, do_request_id = $6
-		WHERE request_id = $1 AND attempt = $2 AND outcome = ''`,
-		requestID, a.Number, a.Outcome, a.OutcomeAt, a.Message, a.DORequestID)
+	tag, err := tx.Exec(ctx, `
+		UPDATE executions SET outcome = @outcome, outcome_at = @at, message = @message, do_request_id = @do_request
+		WHERE request_id = @request AND attempt = @attempt AND outcome = ''`,
+		pgx.StrictNamedArgs{"request": requestID, "attempt": a.Number, "outcome": a.Outcome, "at": a.OutcomeAt,
+			"message": a.Message, "do_request": a.DORequestID})
 	return expectOne(tag.RowsAffected(), err)
 }
 
 func attempts(ctx context.Context, q Querier, requestID string) ([]portal.Attempt, error) {
-	rows, err := q.Query(ctx, `SELECT attempt, intent_at, outcome, outcome_at, message, do_request_id
-		FROM executions WHERE request_id = $1 ORDER BY attempt`, requestID)
-	if err != nil {
-		return nil, db.Wrap(err)
+	return db.All(ctx, q, readAttempt, `
+		SELECT attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id
+		FROM executions WHERE request_id = @id ORDER BY attempt`, pgx.StrictNamedArgs{"id": requestID})
+}
+
+func readAttempt(row pgx.CollectableRow) (portal.Attempt, error) {
+	type attempt struct {
+		portal.Attempt
+		Ended *time.Time
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (portal.Attempt, error) {
-		var a portal.Attempt
-		var outcomeAt *time.Time
-		err := row.Scan(&a.Number, &a.IntentAt, &a.Outcome, &outcomeAt, &a.Message, &a.DORequestID)
-		a.OutcomeAt = fromNull(outcomeAt)
-		return a, err
-	})
-	return list, db.Wrap(err)
+	r, err := pgx.RowToStructByNameLax[attempt](row)
+	r.OutcomeAt = fromNull(r.Ended)
+	return r.Attempt, err
 }

@@ -5,19 +5,14 @@
 package store
 
 import (
-	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
 )
 
-// Querier reads: a pool, or a transaction that must see its own writes.
-type Querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
+// Querier is db.Querier.
+type Querier = db.Querier
 
 // fromNull returns the zero time for SQL's NULL.
 func fromNull(t *time.Time) time.Time {
@@ -25,4 +20,24 @@ func fromNull(t *time.Time) time.Time {
 		return time.Time{}
 	}
 	return *t
+}
+
+// named gives an error of KindNotFound better words.
+func named(err error, notFound string) error {
+	if portal.Is(err, portal.KindNotFound) {
+		return &portal.Error{Kind: portal.KindNotFound, Message: notFound, Err: err, Site: portal.SiteOf(err)}
+	}
+	return err
+}
+
+func person(issuer, subject, name string) portal.Person {
+	return portal.Person{Identity: portal.Identity{Issuer: issuer, Subject: subject}, Name: name}
+}
+
+// notNil is for columns that have an empty list and no NULL.
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"doksportal/internal/doapi"
-	"doksportal/internal/store"
+	"doksportal/internal/doapi/budget"
 )
 
 // One member who asks again and again, for one page or for many, leaves
@@ -20,7 +20,7 @@ func TestLoopsOfOneMember(t *testing.T) {
 	b := setup(t)
 	noWait := func(context.Context, time.Duration) error { return nil }
 	do, err := doapi.New(b.doURL, doToken, doapi.Clock(time.Now, noWait),
-		doapi.Limits(store.NewBudget(b.pool, "token", time.Now), nil))
+		doapi.Limits(budget.New(b.pool, "token", time.Now), nil))
 	b.must(err)
 	b.requests.DO, b.syncer.DO = do, do
 	b.as("member")

@@ -1,6 +1,7 @@
 // Package dbtest gives each test a database of its own: a copy of a migrated
 // template in a private Postgres that lives as long as the test program, whose
-// TestMain calls Main.
+// TestMain calls Main. A test that is over leaves its database to a later one, as
+// it was at first, with the connections to it: new ones take many times as long.
 package dbtest
 
 import (
@@ -9,18 +10,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/db"
 	"doksportal/internal/db/pgembed"
-	"doksportal/internal/execute"
+	"doksportal/internal/jobs"
 )
 
 // server starts the test program's Postgres, without the safety that tests do
@@ -36,7 +34,11 @@ var server = sync.OnceValues(func() (*pgembed.Server, error) {
 		return nil, err
 	}
 	started = s
-	return s, db.Migrate(context.Background(), s.URL(), execute.MigrateJobs)
+	if err := db.Migrate(context.Background(), s.URL(), jobs.Migrate); err != nil {
+		return nil, err
+	}
+	atFirst, err = look(context.Background(), s.URL())
+	return s, err
 })
 
 // started is what Main has to stop.
@@ -86,52 +88,51 @@ func memory() string {
 	return os.TempDir()
 }
 
-var count atomic.Int64
-
 // URL returns the address of a migrated database that only this test uses.
 func URL(t testing.TB) string {
 	t.Helper()
-	return create(t, " TEMPLATE portal STRATEGY file_copy")
+	return lend(t).url
+}
+
+func lend(t testing.TB) *database {
+	t.Helper()
+	d, err := take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.giveBack(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
 }
 
 // Empty returns the address of a database that nobody has migrated yet.
 func Empty(t testing.TB) string {
 	t.Helper()
-	return create(t, "")
-}
-
-func create(t testing.TB, options string) string {
-	t.Helper()
-	s, err := server()
+	d, err := create("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("test_%d", count.Add(1))
-	statement(t, s, "CREATE DATABASE "+name+options)
-	t.Cleanup(func() { statement(t, s, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	return strings.Replace(s.URL(), "/portal?", "/"+name+"?", 1)
+	t.Cleanup(func() {
+		if err := d.drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d.url
 }
 
-// New returns a pool of connections to a database as URL returns it.
+// New returns a pool of connections to a database as URL returns it. It is not
+// for the test to close.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	pool, err := db.Open(context.Background(), URL(t))
-	if err != nil {
-		t.Fatal(err)
+	d := lend(t)
+	if d.pool == nil {
+		var err error
+		if d.pool, err = db.Open(context.Background(), d.url); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-func statement(t testing.TB, s *pgembed.Server, sql string) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, strings.Replace(s.URL(), "/portal?", "/postgres?", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		t.Fatal(err)
-	}
+	return d.pool
 }

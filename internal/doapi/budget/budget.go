@@ -1,4 +1,6 @@
-package store
+// Package budget paces the calls to DigitalOcean of all replicas together, which
+// share its limits. It owns its table.
+package budget
 
 import (
 	"context"
@@ -6,6 +8,9 @@ import (
 	"encoding/hex"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/db"
 )
@@ -35,7 +40,7 @@ const askFor = 3 * time.Second
 // Budget paces the calls of one token to DigitalOcean for all replicas
 // together, in one row that every call moves on. It is a doapi.Limiter.
 type Budget struct {
-	db   Querier
+	pool *pgxpool.Pool
 	name string
 	now  func() time.Time
 
@@ -46,9 +51,9 @@ type Budget struct {
 	paused time.Time
 }
 
-// NewBudget returns the budget of a token, which goes by a name and is not kept.
-func NewBudget(db Querier, name string, now func() time.Time) *Budget {
-	return &Budget{db: db, name: name, now: now}
+// New returns the budget of a token, which goes by a name and is not kept.
+func New(pool *pgxpool.Pool, name string, now func() time.Time) *Budget {
+	return &Budget{pool: pool, name: name, now: now}
 }
 
 // Reserve asks to send one call, for a person whom caller stands for, or for
@@ -94,8 +99,8 @@ func (b *Budget) bookShare(ctx context.Context, now time.Time, cost time.Duratio
 // Sweep forgets the shares of people who have made no call for an hour. A task
 // calls it.
 func (b *Budget) Sweep(ctx context.Context) error {
-	_, err := b.db.Exec(ctx, `DELETE FROM do_budgets WHERE starts_with(name, $1) AND booked_until < $2`,
-		b.name+" person ", b.now().Add(-time.Hour))
+	_, err := b.pool.Exec(ctx, `DELETE FROM do_budgets WHERE starts_with(name, @people) AND booked_until < @old`,
+		pgx.StrictNamedArgs{"people": b.name + " person ", "old": b.now().Add(-time.Hour)})
 	return db.Wrap(err)
 }
 
@@ -130,21 +135,24 @@ func (b *Budget) giveBack() {
 // to wait. Postgres looks at the row only once it has locked it, so that no two
 // calls take the same place.
 func (b *Budget) book(ctx context.Context, name string, now time.Time, cost, ahead time.Duration) (time.Duration, error) {
-	tag, err := b.db.Exec(ctx, `
+	args := pgx.NamedArgs{"name": name, "token": b.name, "now": now, "cost": cost, "ahead": ahead, "latest": now.Add(ahead)}
+	tag, err := b.pool.Exec(ctx, `
 		INSERT INTO do_budgets AS b (name, booked_until)
-		SELECT $1, $2::timestamptz + $3::interval
-		WHERE NOT EXISTS (SELECT FROM do_budgets WHERE name = $5 AND paused_until > $2)
-		ON CONFLICT (name) DO UPDATE SET booked_until = greatest(b.booked_until, $2) + $3
-		WHERE b.booked_until <= $4 AND b.paused_until <= $2`,
-		name, now, cost, now.Add(ahead), b.name)
+		SELECT @name, @now::timestamptz + @cost::interval
+		WHERE NOT EXISTS (SELECT FROM do_budgets WHERE name = @token AND paused_until > @now)
+		ON CONFLICT (name) DO UPDATE SET booked_until = greatest(b.booked_until, @now) + @cost
+		WHERE b.booked_until <= @latest AND b.paused_until <= @now`, args)
 	if err != nil || tag.RowsAffected() == 1 {
 		return 0, err
 	}
-	var at time.Time
-	err = b.db.QueryRow(ctx, `
-		SELECT greatest(max(booked_until) FILTER (WHERE name = $1) - $2::interval, max(paused_until) FILTER (WHERE name = $4), $3)
-		FROM do_budgets WHERE name IN ($1, $4)`,
-		name, ahead, now, b.name).Scan(&at)
+	rows, err := b.pool.Query(ctx, `
+		SELECT greatest(max(booked_until) FILTER (WHERE name = @name) - @ahead::interval,
+			max(paused_until) FILTER (WHERE name = @token), @now)
+		FROM do_budgets WHERE name IN (@name, @token)`, args)
+	if err != nil {
+		return 0, err
+	}
+	at, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[time.Time])
 	return max(at.Sub(now), time.Millisecond), err // a place may have become free meanwhile
 }
 
@@ -176,7 +184,8 @@ func (b *Budget) Pause(ctx context.Context, until time.Time) {
 	b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	_, _ = b.db.Exec(ctx, `
-		INSERT INTO do_budgets AS b (name, paused_until) VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET paused_until = greatest(b.paused_until, $2)`, b.name, until)
+	_, _ = b.pool.Exec(ctx, `
+		INSERT INTO do_budgets AS b (name, paused_until) VALUES (@token, @until)
+		ON CONFLICT (name) DO UPDATE SET paused_until = greatest(b.paused_until, @until)`,
+		pgx.StrictNamedArgs{"token": b.name, "until": until})
 }

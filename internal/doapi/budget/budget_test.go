@@ -1,4 +1,4 @@
-package store_test
+package budget_test
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi"
-	"doksportal/internal/store"
+	"doksportal/internal/doapi/budget"
 )
 
-var _ doapi.Limiter = (*store.Budget)(nil)
+var _ doapi.Limiter = (*budget.Budget)(nil)
 
 // clock is a time that only tests move.
 type clock struct{ now atomic.Int64 }
@@ -30,7 +30,7 @@ func (c *clock) advance(d time.Duration) { c.now.Add(int64(d)) }
 
 type budgetBundle struct {
 	clock   *clock
-	budgets [2]*store.Budget // of two replicas, for one token
+	budgets [2]*budget.Budget // of two replicas, for one token
 }
 
 func setupBudgets(t *testing.T) *budgetBundle {
@@ -38,13 +38,13 @@ func setupBudgets(t *testing.T) *budgetBundle {
 	b := &budgetBundle{clock: newClock()}
 	pool := dbtest.New(t)
 	for i := range b.budgets {
-		b.budgets[i] = store.NewBudget(pool, "main", b.clock.Now)
+		b.budgets[i] = budget.New(pool, "main", b.clock.Now)
 	}
 	return b
 }
 
 // take asks once and returns how long to wait.
-func take(t *testing.T, b *store.Budget, background bool) time.Duration {
+func take(t *testing.T, b *budget.Budget, background bool) time.Duration {
 	t.Helper()
 	wait, err := b.Reserve(t.Context(), "", background)
 	if err != nil {
@@ -208,11 +208,11 @@ func TestBudgetSaysHowLongToWait(t *testing.T) {
 func TestPauseIsShared(t *testing.T) {
 	t.Parallel()
 	clock, pool := newClock(), dbtest.New(t)
-	one, two := store.NewBudget(pool, "main", clock.Now), store.NewBudget(pool, "main", clock.Now)
-	access := store.NewBudget(pool, "access", clock.Now)
+	one, two := budget.New(pool, "main", clock.Now), budget.New(pool, "main", clock.Now)
+	access := budget.New(pool, "access", clock.Now)
 	one.Pause(t.Context(), clock.Now().Add(time.Minute))
 	one.Pause(t.Context(), clock.Now().Add(time.Second)) // shortens nothing
-	for name, b := range map[string]*store.Budget{"the same": one, "another": two} {
+	for name, b := range map[string]*budget.Budget{"the same": one, "another": two} {
 		if wait := take(t, b, false); wait != time.Minute {
 			t.Errorf("%s replica waits %s", name, wait)
 		}
@@ -221,7 +221,7 @@ func TestPauseIsShared(t *testing.T) {
 		t.Errorf("the other token waits %s", wait)
 	}
 	clock.advance(time.Minute)
-	for _, b := range []*store.Budget{one, two} {
+	for _, b := range []*budget.Budget{one, two} {
 		if wait := take(t, b, false); wait != 0 {
 			t.Errorf("after the pause, wait %s", wait)
 		}
@@ -296,7 +296,7 @@ func TestNothingRemains(t *testing.T) {
 func TestBudgetWithoutPostgres(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
-	b := store.NewBudget(pool, "main", newClock().Now)
+	b := budget.New(pool, "main", newClock().Now)
 	pool.Close()
 	if _, err := b.Reserve(t.Context(), "", false); err == nil {
 		t.Error("a call is let through")
@@ -347,9 +347,9 @@ func TestReplicasObeyRetryAfterTogether(t *testing.T) {
 // BenchmarkBudget is what asking adds to a call.
 func BenchmarkBudget(b *testing.B) {
 	clock := newClock()
-	budget := store.NewBudget(dbtest.New(b), "main", clock.Now)
+	budget := budget.New(dbtest.New(b), "main", clock.Now)
 	for b.Loop() {
-		clock.advance(time.Second)
+		clock.advance(2 * time.Second)
 		if wait, err := budget.Reserve(b.Context(), "", false); err != nil || wait != 0 {
 			b.Fatal(wait, err)
 		}

@@ -1,4 +1,4 @@
-package execute
+package jobs
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// MigrateJobs brings the tables of the job queue up to date. Callers hold the
+// Migrate brings the tables of the job queue up to date. Callers hold the
 // migration lock (see db.Migrate).
-func MigrateJobs(ctx context.Context, pool *pgxpool.Pool) error {
+func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 	if err != nil {
 		return fmt.Errorf("job queue migrator: %w", err)

@@ -1,0 +1,39 @@
+package store
+
+import (
+	"strings"
+
+	"doksportal/internal/portal"
+)
+
+// States of requests that statements look for.
+var (
+	underWay = []portal.State{portal.Executing, portal.Settling, portal.Unknown}
+	// open is what is not at an end and need not be planned anew.
+	open  = append([]portal.State{portal.Pending, portal.Approved}, underWay...)
+	ended = []portal.State{portal.Succeeded, portal.Failed}
+)
+
+// secrets are the operations that hand something out, which its requester collects.
+var secrets = secretOperations()
+
+func secretOperations() (list []portal.OperationID) {
+	for _, o := range portal.Catalogue {
+		if o.Risk == portal.RiskSecret {
+			list = append(list, o.ID)
+		}
+	}
+	return list
+}
+
+// literals writes constants into SQL, as a list for IN. Only what the predicate
+// of a partial index asks for is written so and not passed as an argument: in a
+// plan that is to do for any argument the planner would not see that the index
+// has what is looked for.
+func literals[T ~string](constants ...T) string {
+	list := make([]string, len(constants))
+	for i, c := range constants {
+		list[i] = "'" + string(c) + "'"
+	}
+	return "(" + strings.Join(list, ", ") + ")"
+}
