@@ -12,8 +12,7 @@ CREATE TABLE teams (
     name           text NOT NULL,
     member_group   text NOT NULL,
     approver_group text NOT NULL,
-    quota_nodes    integer NOT NULL CHECK (quota_nodes >= 0),
-    quota_sizes    jsonb NOT NULL,
+    quota          jsonb NOT NULL,
     version        integer NOT NULL DEFAULT 1,
     updated_at     timestamptz NOT NULL
 );
@@ -252,9 +251,9 @@ CREATE TABLE reservations (
     request_id uuid NOT NULL REFERENCES requests (id),
     team_id    uuid NOT NULL REFERENCES teams (id),
     pool_id    text NOT NULL DEFAULT '',
-    size       text NOT NULL,
-    nodes      integer NOT NULL CHECK (nodes >= 0),
-    PRIMARY KEY (request_id, size)
+    item       text NOT NULL, -- what is counted, like nodes/s-2vcpu-4gb
+    amount     integer NOT NULL CHECK (amount >= 0),
+    PRIMARY KEY (request_id, item)
 );
 CREATE INDEX reservations_by_team ON reservations (team_id);
 

@@ -742,9 +742,9 @@ func Quota(title string, q portal.QuotaEffect) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var36 string
-			templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(quotaName(l))
+			templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(l.Title)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 148, Col: 60}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 148, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var36))
 			if templ_7745c5c3_Err != nil {
@@ -1174,13 +1174,6 @@ func signed(cents int64) string {
 		return "+" + money(cents)
 	}
 	return money(cents)
-}
-
-func quotaName(l portal.QuotaLine) string {
-	if l.Size == "" {
-		return "all sizes"
-	}
-	return l.Size
 }
 
 func quotaLimit(l portal.QuotaLine) string {

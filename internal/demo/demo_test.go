@@ -189,8 +189,8 @@ func TestSeed(t *testing.T) {
 	for _, team := range teams {
 		used, err := store.TeamUsage(t.Context(), b.pool, team.ID)
 		b.must(err)
-		if used.Total() == 0 || used.Total() >= team.Quota.Nodes {
-			t.Errorf("team %s uses %d of %d nodes: nothing can be tried", team.Name, used.Total(), team.Quota.Nodes)
+		if used.Nodes() == 0 || used.Nodes() >= team.Quota.Nodes {
+			t.Errorf("team %s uses %d of %d nodes: nothing can be tried", team.Name, used.Nodes(), team.Quota.Nodes)
 		}
 	}
 	b.wantAccounts(teams)

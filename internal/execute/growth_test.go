@@ -98,7 +98,7 @@ func TestARushOfGrowth(t *testing.T) {
 	}
 	c, err := b.do.GetCluster(t.Context(), b.cluster)
 	b.must(err)
-	if n := c.Portal(b.clock.Now()).Usage().Total(); n != 11 {
+	if n := c.Portal(b.clock.Now()).Usage().Nodes(); n != 11 {
 		t.Errorf("DigitalOcean has %d nodes", n)
 	}
 }
@@ -159,7 +159,7 @@ func TestAQuotaThatWasCut(t *testing.T) {
 	forEach(t, func(t *testing.T, op portal.OperationID, c operationCase) {
 		b := richSetup(t, c.registries...)
 		r := b.approved(c)
-		_, err := b.pool.Exec(t.Context(), `UPDATE teams SET quota_nodes = 1, quota_sizes = '{"s-2vcpu-4gb": 1}'`)
+		_, err := b.pool.Exec(t.Context(), `UPDATE teams SET quota = '{"nodes": 1, "sizes": {"s-2vcpu-4gb": 1}}'`)
 		b.must(err)
 		if !grows[op] {
 			b.want(b.finish(r), portal.Succeeded)

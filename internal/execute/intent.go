@@ -162,10 +162,7 @@ func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team
 	if err != nil {
 		return portal.QuotaEffect{}, err
 	}
-	for size, n := range takes {
-		used[size] -= n
-	}
-	return quota.Check(team.Quota, used, takes), nil
+	return quota.Check(team.Quota, used.Minus(takes), takes), nil
 }
 
 func (e *Executor) makeStale(ctx context.Context, r portal.Request, why string) error {

@@ -189,8 +189,8 @@ func (b *bundle) wantUsage(n int) {
 	b.t.Helper()
 	used, err := store.TeamUsage(context.Background(), b.pool, b.team.ID)
 	b.must(err)
-	if used.Total() != n {
-		b.t.Errorf("the team uses %d nodes, want %d", used.Total(), n)
+	if used.Nodes() != n {
+		b.t.Errorf("the team uses %d nodes, want %d", used.Nodes(), n)
 	}
 }
 

@@ -40,8 +40,8 @@ func newRequest(t *testing.T, pool *pgxpool.Pool) string {
 	t.Helper()
 	id := uuid.NewString()
 	_, err := pool.Exec(t.Context(), `WITH team AS (
-			INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at)
-			VALUES (gen_random_uuid(), @id, @id, @id, @id, 10, '{}', now()) RETURNING id)
+			INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at)
+			VALUES (gen_random_uuid(), @id, @id, @id, @id, '{"nodes": 10}', now()) RETURNING id)
 		INSERT INTO requests (id, submit_key, team_id, operation, target_name, params, justification, plan, digest, state,
 			issuer, subject, requester_name, created_at, updated_at, planned_at, due_at)
 		SELECT @id::uuid, @id, id, 'create_cluster', 'web', '{}', 'why', '{}', 'd', 'approved', 'i', 'ann', 'ann', now(), now(), now(), now() FROM team`,

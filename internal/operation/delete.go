@@ -60,10 +60,7 @@ func (f *fieldErrors) readChosen(d *portal.Draft) portal.DeleteParams {
 
 func planDelete(d *portal.Draft) {
 	c, p := d.Cluster, d.Params.Delete
-	d.Usage = portal.Usage{}
-	for size, n := range c.Usage() {
-		d.Usage[size] = -n
-	}
+	d.Usage = portal.Usage{}.Minus(c.Usage())
 	d.Plan.Nodes = c.NodeCount()
 	d.Plan.Cost = portal.CostEffect{
 		Before: clusterCost(d.Offer, c).Plus(resourceCost(d.Resources)), After: resourceCost(p.Keep),

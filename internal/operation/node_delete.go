@@ -41,7 +41,7 @@ func planDeleteNode(d *portal.Draft) {
 	} else {
 		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Nodes of the pool", Before: fmt.Sprint(d.Pool.Count), After: fmt.Sprint(max(0, d.Pool.Count-1))})
 		if !d.Pool.AutoScale {
-			d.Usage = portal.Usage{d.Pool.Size: -1}
+			d.Usage = portal.Usage{portal.NodesOf(d.Pool.Size): -1}
 			smaller := d.Pool
 			smaller.Count--
 			d.Plan.Cost = costWith(d, smaller)

@@ -112,17 +112,10 @@ func Read(d *portal.Draft, now time.Time) {
 	var f fieldErrors
 	definitions[d.Operation].read(d, &f)
 	f.readSchedule(d, now)
-	f.checkText("justification", justificationText(d.Operation), d.Form.Typed("justification"), maxJustification,
+	f.checkText("justification", "a reason", d.Form.Typed("justification"), maxJustification,
 		d.Operation.Risk() != portal.RiskDiagnostic)
 	d.Errors = f.FieldErrors
 	d.Params.Target = Facts(d.Operation, d.Params, d.Targets())
-}
-
-func justificationText(op portal.OperationID) string {
-	if op.Deletes() {
-		return "a reason"
-	}
-	return "a reason"
 }
 
 // Plan says in the draft's Plan what its parameters would do, and in its Usage
@@ -130,7 +123,7 @@ func justificationText(op portal.OperationID) string {
 func Plan(d *portal.Draft) {
 	d.Plan = portal.Plan{}
 	definitions[d.Operation].plan(d)
-	delete(d.Usage, "") // a pool whose size is not chosen yet
+	delete(d.Usage, portal.NodesOf("")) // a pool whose size is not chosen yet
 }
 
 // Facts are what of its clusters the decision on a request rests on. Those of

@@ -56,32 +56,32 @@ func TestWordsOfPlans(t *testing.T) {
 		cents int64
 	}{
 		{"a pool grows", planned(t, portal.UpdateNodePool, "count", "5"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 5\nIt gains 2 nodes.", portal.Usage{small: 2}, 4800},
+			"Change pool fixed of cluster web.\nNodes: 3 → 5\nIt gains 2 nodes.", portal.Usage{portal.NodesOf(small): 2}, 4800},
 		{"a pool shrinks", planned(t, portal.UpdateNodePool, "count", "2"),
 			"Change pool fixed of cluster web.\nNodes: 3 → 2\nIt loses 1 node, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
-			portal.Usage{small: -1}, -2400},
+			portal.Usage{portal.NodesOf(small): -1}, -2400},
 		{"a pool is emptied", planned(t, portal.UpdateNodePool, "count", "0"),
 			"Change pool fixed of cluster web.\nNodes: 3 → 0\nIt loses 3 nodes, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
-			portal.Usage{small: -3}, -7200},
+			portal.Usage{portal.NodesOf(small): -3}, -7200},
 		{"a pool autoscales, around what it has", planned(t, portal.UpdateNodePool, "auto_scale", "true", "min_nodes", "2", "max_nodes", "6"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 2 to 6\nAutoscaling: off → on", portal.Usage{small: 3}, 7200},
+			"Change pool fixed of cluster web.\nNodes: 3 → 2 to 6\nAutoscaling: off → on", portal.Usage{portal.NodesOf(small): 3}, 7200},
 		{"a pool autoscales, above what it has", planned(t, portal.UpdateNodePool, "auto_scale", "true", "min_nodes", "4", "max_nodes", "6"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 4 to 6\nAutoscaling: off → on\nIt gains 1 node.", portal.Usage{small: 3}, 7200},
-		{"bounds", onAuto(t, "max_nodes", "9"), "Change pool auto of cluster web.\nNodes: 1 to 5 → 1 to 9", portal.Usage{small: 4}, 9600},
+			"Change pool fixed of cluster web.\nNodes: 3 → 4 to 6\nAutoscaling: off → on\nIt gains 1 node.", portal.Usage{portal.NodesOf(small): 3}, 7200},
+		{"bounds", onAuto(t, "max_nodes", "9"), "Change pool auto of cluster web.\nNodes: 1 to 5 → 1 to 9", portal.Usage{portal.NodesOf(small): 4}, 9600},
 		{"no autoscaling", onAuto(t, "auto_scale", "", "count", "2"),
-			"Change pool auto of cluster web.\nNodes: 1 to 5 → 2\nAutoscaling: on → off", portal.Usage{small: -3}, -7200},
+			"Change pool auto of cluster web.\nNodes: 1 to 5 → 2\nAutoscaling: on → off", portal.Usage{portal.NodesOf(small): -3}, -7200},
 		{"a pool is renamed", planned(t, portal.UpdateNodePool, "count", "3", "name", "wide"),
-			"Change pool fixed of cluster web.\nName: fixed → wide\nExisting nodes keep their names; only new ones use the pool's new name.", portal.Usage{small: 0}, 0},
+			"Change pool fixed of cluster web.\nName: fixed → wide\nExisting nodes keep their names; only new ones use the pool's new name.", portal.Usage{portal.NodesOf(small): 0}, 0},
 		{"labels, taints and tags", planned(t, portal.UpdateNodePool, "count", "3", "labels", "tier=db", "taints", "", "tags", "red"),
 			"Change pool fixed of cluster web.\nLabels: a/b=, tier=web → tier=db\nTaints: a:NoExecute, k=v:NoSchedule → none\nTags: blue → red\nLabels that are removed stay on existing nodes.",
-			portal.Usage{small: 0}, 0},
+			portal.Usage{portal.NodesOf(small): 0}, 0},
 
 		{"a node with drain and replacement", planned(t, portal.DeleteNode),
 			"Delete node fixed-aaaaa of pool fixed in cluster web.\nNode fixed-aaaaa: running → \n" +
 				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nA new node takes its place.\nlost: The data on the node's disk.", nil, 0},
 		{"a node without replacement", planned(t, portal.DeleteNode, "replace", ""),
 			"Delete node fixed-aaaaa of pool fixed in cluster web.\nNode fixed-aaaaa: running → \nNodes of the pool: 3 → 2\n" +
-				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nlost: The data on the node's disk.", portal.Usage{small: -1}, -2400},
+				"The node is drained: its pods move to other nodes, if they fit there. Then it is deleted.\nlost: The data on the node's disk.", portal.Usage{portal.NodesOf(small): -1}, -2400},
 		{"a node without drain", planned(t, portal.DeleteNode, "skip_drain", "true"),
 			"Delete node fixed-aaaaa of pool fixed in cluster web.\nNode fixed-aaaaa: running → \n" +
 				"The node is deleted immediately: its pods are killed, not moved.\nA new node takes its place.\nlost: The data on the node's disk.", nil, 0},
@@ -89,10 +89,10 @@ func TestWordsOfPlans(t *testing.T) {
 			"Recycle 2 nodes of pool fixed in cluster web.\nNode fixed-aaaaa: running → a new node\nNode n3: provisioning → a new node\n" +
 				"Each node is drained and deleted, and a new one takes its place.\nlost: The data on the nodes' disks.", nil, 0},
 		{"a pool is added", planned(t, portal.CreateNodePool, "name", "more", "auto_scale", "true", "min_nodes", "1", "max_nodes", "4", "labels", "a=b", "taints", "k:NoExecute"),
-			"Add pool more with 1 node to cluster web.\nPool more:  → 1 to 4 × s-2vcpu-4gb; labels a=b; taints k:NoExecute", portal.Usage{small: 4}, 9600},
+			"Add pool more with 1 node to cluster web.\nPool more:  → 1 to 4 × s-2vcpu-4gb; labels a=b; taints k:NoExecute", portal.Usage{portal.NodesOf(small): 4}, 9600},
 		{"a pool is deleted", planned(t, portal.DeleteNodePool),
 			"Delete pool fixed of cluster web with its 3 nodes.\nPool fixed: 3 × s-2vcpu-4gb → \n" +
-				"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there.\nlost: All nodes of the pool and the data on their disks.", portal.Usage{small: -3}, -7200},
+				"All nodes of the pool are drained, then deleted. Pods go to other pools, if they fit there.\nlost: All nodes of the pool and the data on their disks.", portal.Usage{portal.NodesOf(small): -3}, -7200},
 
 		{"an upgrade", planned(t, portal.UpgradeCluster),
 			"Upgrade cluster web from 1.34.4-do.0 to 1.35.1-do.0.\nKubernetes version: 1.34.4-do.0 → 1.35.1-do.0\n" +
@@ -109,7 +109,7 @@ func TestWordsOfPlans(t *testing.T) {
 			"Delete cluster web in fra1 with its 5 nodes.\nCluster web: 1.34.4-do.0 in fra1 → \nPool fixed: 3 × s-2vcpu-4gb → \nPool auto: 1 to 5 × s-2vcpu-4gb → \n" +
 				"lost: The control plane with everything stored in it: workloads, configuration, secrets.\n" +
 				"lost: Pool fixed with 3 nodes and the data on their disks.\nlost: Pool auto with 2 nodes and the data on their disks.\n" +
-				"stays: volume data\nstays: load balancer front", portal.Usage{small: -8}, -19200},
+				"stays: volume data\nstays: load balancer front", portal.Usage{portal.Clusters: -1, portal.NodesOf(small): -8}, -19200},
 		{"a registry is added", planned(t, portal.AddRegistries),
 			"Add registry images to cluster web.\nCluster web: old → images, old\nPods of these clusters can pull images from there.", nil, 0},
 		{"the only registry is removed", planned(t, portal.RemoveRegistries),

@@ -17,7 +17,7 @@ func readDeletePool(d *portal.Draft, f *fieldErrors) {
 
 func planDeletePool(d *portal.Draft) {
 	p := d.Pool
-	d.Usage = portal.Usage{p.Size: -p.Cost()}
+	d.Usage = portal.Usage{portal.NodesOf(p.Size): -p.Cost()}
 	d.Plan.Cost, d.Plan.Nodes = costWith(d, portal.Pool{ID: p.ID}), p.Count
 	have := nodes(p.Count)
 	if p.AutoScale {

@@ -86,7 +86,7 @@ func poolChanges(p portal.Pool, u portal.UpdatePoolParams) []portal.Change {
 func planUpdatePool(d *portal.Draft) {
 	p, u := d.Pool, d.Params.UpdatePool
 	after := u.Applied(p)
-	d.Usage = portal.Usage{p.Size: after.Cost() - p.Cost()}
+	d.Usage = portal.Usage{portal.NodesOf(p.Size): after.Cost() - p.Cost()}
 	d.Plan.Cost = costWith(d, after)
 	d.Plan.Nodes = max(0, p.Count-after.Count)
 	d.Plan.Summary = fmt.Sprintf("Change pool %s of cluster %s.", p.Name, d.Cluster.Name)

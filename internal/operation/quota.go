@@ -39,11 +39,7 @@ func overQuota(team portal.Team, l portal.QuotaLine) string {
 	if !l.Allowed {
 		return fmt.Sprintf("Team %s may not use the size %s.", team.Name, l.Size)
 	}
-	what := "nodes"
-	if l.Size != "" {
-		what = l.Size + " nodes"
-	}
-	return fmt.Sprintf("Team %s may have %d %s and would have %d: %d too many.", team.Name, l.Limit, what, l.After, l.Over())
+	return fmt.Sprintf("Team %s may have %d %s and would have %d: %d too many.", team.Name, l.Limit, l.Unit, l.After, l.Over())
 }
 
 // CheckTerms notes where what was typed does not keep to the terms of the

@@ -160,9 +160,9 @@ func (c Cluster) Pool(id string) (Pool, bool) {
 
 // Usage is what the cluster takes of its team's quota.
 func (c Cluster) Usage() Usage {
-	u := Usage{}
+	u := Usage{Clusters: 1}
 	for _, p := range c.Pools {
-		u[p.Size] += p.Cost()
+		u[NodesOf(p.Size)] += p.Cost()
 	}
 	return u
 }

@@ -85,11 +85,11 @@ func (p PoolSpec) Cost() int {
 	return p.Count
 }
 
-// Usage is what the pools would take of a quota.
+// Usage is what the cluster would take of a quota.
 func (p CreateParams) Usage() Usage {
-	u := Usage{}
+	u := Usage{Clusters: 1}
 	for _, pool := range p.Pools {
-		u[pool.Size] += pool.Cost()
+		u[NodesOf(pool.Size)] += pool.Cost()
 	}
 	return u
 }

@@ -76,14 +76,16 @@ type QuotaEffect struct {
 
 // QuotaLine is one limit of a quota.
 type QuotaLine struct {
-	Size    string `json:"size"` // empty for the limit on nodes of all sizes
+	Title   string `json:"title"` // what is limited, for people
+	Unit    string `json:"unit"`  // what is counted, like "s-2vcpu-4gb nodes"
+	Size    string `json:"size"`  // whose nodes are limited; empty for other limits
 	Limit   int    `json:"limit"`
 	Before  int    `json:"before"`
 	After   int    `json:"after"`
 	Allowed bool   `json:"allowed"` // false when the team may not use the size at all
 }
 
-// Over is by how many nodes the change exceeds the limit. Shrinking is never over.
+// Over is by how much the change exceeds the limit. Shrinking is never over.
 func (l QuotaLine) Over() int {
 	if l.After <= l.Before {
 		return 0

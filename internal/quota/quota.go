@@ -4,32 +4,19 @@
 // each team's Standing. What a team uses they read from store.
 package quota
 
-import (
-	"maps"
-	"slices"
+import "doksportal/internal/portal"
 
-	"doksportal/internal/portal"
-)
-
-// Check returns the limits that a change touches, before and after it: the one
-// on all nodes first, then each size of the change in alphabetical order. used
-// includes the reservations of requests that are under way.
+// Check returns the limits that a change touches, before and after it, in the
+// order of the table of limits. used includes the reservations of requests that
+// are under way.
 func Check(limits portal.Quota, used, change portal.Usage) portal.QuotaEffect {
-	effect := portal.QuotaEffect{Lines: []portal.QuotaLine{{
-		Limit:   limits.Nodes,
-		Before:  used.Total(),
-		After:   used.Total() + change.Total(),
-		Allowed: true,
-	}}}
-	for _, size := range slices.Sorted(maps.Keys(change)) {
-		limit, allowed := limits.Sizes[size]
-		effect.Lines = append(effect.Lines, portal.QuotaLine{
-			Size:    size,
-			Limit:   limit,
-			Before:  used[size],
-			After:   used[size] + change[size],
-			Allowed: allowed,
-		})
+	var effect portal.QuotaEffect
+	for _, l := range table {
+		for _, line := range l(limits, change) {
+			line.Before = line.of(used)
+			line.After = line.Before + line.of(change)
+			effect.Lines = append(effect.Lines, line.QuotaLine)
+		}
 	}
 	return effect
 }
@@ -37,12 +24,12 @@ func Check(limits portal.Quota, used, change portal.Usage) portal.QuotaEffect {
 // Standing returns how a team stands against all of its limits, and against
 // sizes that it uses without a limit.
 func Standing(limits portal.Quota, used portal.Usage) portal.QuotaEffect {
-	sizes := portal.Usage{}
+	all := portal.Usage{}
 	for size := range limits.Sizes {
-		sizes[size] = 0
+		all[portal.NodesOf(size)] = 0
 	}
-	for size := range used {
-		sizes[size] = 0
+	for item := range used {
+		all[item] = 0
 	}
-	return Check(limits, used, sizes)
+	return Check(limits, used, all)
 }

@@ -9,6 +9,15 @@ import (
 	"doksportal/internal/quota"
 )
 
+// all and ofSize are lines on all nodes and on those of a size.
+func all(limit, before, after int) portal.QuotaLine {
+	return portal.QuotaLine{Title: "All nodes", Unit: "nodes", Limit: limit, Before: before, After: after, Allowed: true}
+}
+
+func ofSize(size string, limit, before, after int, allowed bool) portal.QuotaLine {
+	return portal.QuotaLine{Title: size, Unit: size + " nodes", Size: size, Limit: limit, Before: before, After: after, Allowed: allowed}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	limits := portal.Quota{Nodes: 10, Sizes: map[string]int{"small": 8, "large": 2}}
@@ -18,32 +27,32 @@ func TestCheck(t *testing.T) {
 		want         []portal.QuotaLine
 		over         bool
 	}{
-		{"exactly at the limit", portal.Usage{"small": 5}, portal.Usage{"small": 3},
+		{"exactly at the limit", portal.Usage{portal.NodesOf("small"): 5}, portal.Usage{portal.NodesOf("small"): 3},
 			[]portal.QuotaLine{
-				{Limit: 10, Before: 5, After: 8, Allowed: true},
-				{Size: "small", Limit: 8, Before: 5, After: 8, Allowed: true},
+				all(10, 5, 8),
+				ofSize("small", 8, 5, 8, true),
 			}, false},
-		{"one over a size", portal.Usage{"small": 5}, portal.Usage{"small": 4},
+		{"one over a size", portal.Usage{portal.NodesOf("small"): 5}, portal.Usage{portal.NodesOf("small"): 4},
 			[]portal.QuotaLine{
-				{Limit: 10, Before: 5, After: 9, Allowed: true},
-				{Size: "small", Limit: 8, Before: 5, After: 9, Allowed: true},
+				all(10, 5, 9),
+				ofSize("small", 8, 5, 9, true),
 			}, true},
-		{"over in all only", portal.Usage{"small": 8, "large": 1}, portal.Usage{"large": 1, "small": 0, "x": 0},
+		{"over in all only", portal.Usage{portal.NodesOf("small"): 8, portal.NodesOf("large"): 1}, portal.Usage{portal.NodesOf("large"): 1, portal.NodesOf("small"): 0, portal.NodesOf("x"): 0},
 			[]portal.QuotaLine{
-				{Limit: 10, Before: 9, After: 10, Allowed: true},
-				{Size: "large", Limit: 2, Before: 1, After: 2, Allowed: true},
-				{Size: "small", Limit: 8, Before: 8, After: 8, Allowed: true},
-				{Size: "x", Limit: 0, Before: 0, After: 0},
+				all(10, 9, 10),
+				ofSize("large", 2, 1, 2, true),
+				ofSize("small", 8, 8, 8, true),
+				ofSize("x", 0, 0, 0, false),
 			}, false},
-		{"a size that is not listed", nil, portal.Usage{"huge": 1},
+		{"a size that is not listed", nil, portal.Usage{portal.NodesOf("huge"): 1},
 			[]portal.QuotaLine{
-				{Limit: 10, Before: 0, After: 1, Allowed: true},
-				{Size: "huge", Limit: 0, Before: 0, After: 1},
+				all(10, 0, 1),
+				ofSize("huge", 0, 0, 1, false),
 			}, true},
-		{"shrinking while over", portal.Usage{"small": 20}, portal.Usage{"small": -1},
+		{"shrinking while over", portal.Usage{portal.NodesOf("small"): 20}, portal.Usage{portal.NodesOf("small"): -1},
 			[]portal.QuotaLine{
-				{Limit: 10, Before: 20, After: 19, Allowed: true},
-				{Size: "small", Limit: 8, Before: 20, After: 19, Allowed: true},
+				all(10, 20, 19),
+				ofSize("small", 8, 20, 19, true),
 			}, false},
 	}
 	for _, tt := range tests {
@@ -63,11 +72,11 @@ func TestCheck(t *testing.T) {
 func TestStandingListsEveryLimitAndEverythingUsed(t *testing.T) {
 	t.Parallel()
 	limits := portal.Quota{Nodes: 4, Sizes: map[string]int{"small": 4}}
-	got := quota.Standing(limits, portal.Usage{"old": 2})
+	got := quota.Standing(limits, portal.Usage{portal.NodesOf("old"): 2})
 	want := []portal.QuotaLine{
-		{Limit: 4, Before: 2, After: 2, Allowed: true},
-		{Size: "old", Before: 2, After: 2},
-		{Size: "small", Limit: 4, Allowed: true},
+		all(4, 2, 2),
+		ofSize("old", 0, 2, 2, false),
+		ofSize("small", 4, 0, 0, true),
 	}
 	if diff := cmp.Diff(want, got.Lines); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)

@@ -59,14 +59,14 @@ func clusterInput(d *portal.Draft) policy.Cluster {
 	c := d.Cluster
 	if p := d.Params.Create; p != nil {
 		return policy.Cluster{Name: p.Name, Region: p.Region, Version: p.Version, Environment: p.Environment, HA: p.HA,
-			Nodes: p.Usage().Total(), Tags: p.Tags}
+			Nodes: p.Usage().Nodes(), Tags: p.Tags}
 	}
 	return policy.Cluster{Name: c.Name, Region: c.Region, Version: c.Version, Environment: c.Environment, HA: c.HA,
 		Nodes: c.NodeCount(), Tags: portal.OwnTags(c.Tags), Protected: c.Protected}
 }
 
 func changeInput(d *portal.Draft) policy.Change {
-	in := policy.Change{Operation: d.Operation, Risk: d.Operation.Risk(), Nodes: d.Usage.Total()}
+	in := policy.Change{Operation: d.Operation, Risk: d.Operation.Risk(), Nodes: d.Usage.Nodes()}
 	for _, c := range d.Plan.Changes {
 		in.Fields = append(in.Fields, c.What)
 	}

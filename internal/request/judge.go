@@ -88,9 +88,7 @@ func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) 
 		if err != nil {
 			return portal.QuotaEffect{}, err
 		}
-		for size, n := range held {
-			used[size] -= n
-		}
+		used = used.Minus(held)
 	}
 	return quota.Check(d.Team.Quota, used, d.Usage), nil
 }

@@ -81,7 +81,7 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 	}
 	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre}', now())`)
 	b.must(err)
-	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', 1, '{}', now())`, uuid.NewString())
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
 	b.must(err)
 	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
 		c, err := b.book.Check(t.Context(), asks(group))
@@ -177,7 +177,7 @@ func TestFreezeAroundTheTrialTakesTwo(t *testing.T) {
 	b := setup(t)
 	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 'eve', 'Eve', 'eve@corp.test', '{pay}', now())`)
 	b.must(err)
-	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', 12, '{}', now())`, uuid.NewString())
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 12}', now())`, uuid.NewString())
 	b.must(err)
 	for condition, two := range map[string]bool{
 		`!actor.email.endsWith("@example.com")`:  true,

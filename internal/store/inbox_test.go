@@ -40,8 +40,8 @@ func BenchmarkToDecide(b *testing.B) {
 func manyRequests(b *testing.B, pool *pgxpool.Pool) {
 	b.Helper()
 	for _, sql := range []string{
-		`INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at)
-			SELECT gen_random_uuid(), 'team-' || n, 'team-' || n, 'team-' || n, 'team-' || n || '-approvers', 10, '{}', now() FROM generate_series(0, 49) n`,
+		`INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at)
+			SELECT gen_random_uuid(), 'team-' || n, 'team-' || n, 'team-' || n, 'team-' || n || '-approvers', '{"nodes": 10}', now() FROM generate_series(0, 49) n`,
 		`INSERT INTO requests (id, submit_key, team_id, operation, target_name, params, justification, plan, digest, state,
 				issuer, subject, requester_name, created_at, updated_at, planned_at, due_at, approver_groups)
 			SELECT gen_random_uuid(), n::text, t.id, 'create_cluster', 'c-' || n, '{}', 'why', '{}', 'd',

@@ -15,7 +15,7 @@ const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, 
 	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at AS starts, r.judged,
 	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
 	coalesce(t.member_group, '') AS member_group, coalesce(t.approver_group, '') AS approver_group,
-	coalesce(t.quota_nodes, 0) AS quota_nodes, coalesce(t.quota_sizes, '{}') AS quota_sizes,
+	coalesce(t.quota, '{}') AS quota,
 	coalesce(t.version, 0) AS team_version, coalesce(t.updated_at, 'epoch') AS team_updated_at`
 
 const requestTables = ` FROM requests r LEFT JOIN teams t ON t.id = r.team_id `
@@ -26,8 +26,7 @@ type requestRow struct {
 	Issuer, Subject, RequesterName                         string
 	Starts                                                 *time.Time
 	TeamID, TeamSlug, TeamName, MemberGroup, ApproverGroup string
-	QuotaNodes                                             int
-	QuotaSizes                                             map[string]int
+	Quota                                                  portal.Quota
 	TeamVersion                                            int
 	TeamUpdatedAt                                          time.Time
 }
@@ -37,7 +36,7 @@ func readRequest(row pgx.CollectableRow) (portal.Request, error) {
 	r := got.Request
 	r.Requester, r.StartsAt = person(got.Issuer, got.Subject, got.RequesterName), fromNull(got.Starts)
 	r.Team = portal.Team{ID: got.TeamID, Slug: got.TeamSlug, Name: got.TeamName, MemberGroup: got.MemberGroup, ApproverGroup: got.ApproverGroup,
-		Quota: portal.Quota{Nodes: got.QuotaNodes, Sizes: got.QuotaSizes}, Version: got.TeamVersion, UpdatedAt: got.TeamUpdatedAt}
+		Quota: got.Quota, Version: got.TeamVersion, UpdatedAt: got.TeamUpdatedAt}
 	if len(r.TargetIDs) == 0 && r.TargetID != "" {
 		r.TargetIDs = []string{r.TargetID} // kept by a replica of an earlier version
 	}

@@ -10,22 +10,11 @@ import (
 	"doksportal/internal/portal"
 )
 
-const teamColumns = `id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, version, updated_at`
-
-func readTeam(row pgx.CollectableRow) (portal.Team, error) {
-	type team struct {
-		portal.Team
-		QuotaNodes int
-		QuotaSizes map[string]int
-	}
-	r, err := pgx.RowToStructByNameLax[team](row)
-	r.Quota = portal.Quota{Nodes: r.QuotaNodes, Sizes: r.QuotaSizes}
-	return r.Team, err
-}
+const teamColumns = `id, slug, name, member_group, approver_group, quota, version, updated_at`
 
 // Teams lists all teams by name.
 func Teams(ctx context.Context, q Querier) ([]portal.Team, error) {
-	return db.All(ctx, q, readTeam, `SELECT `+teamColumns+` FROM teams ORDER BY name, id`)
+	return db.All(ctx, q, pgx.RowToStructByName[portal.Team], `SELECT `+teamColumns+` FROM teams ORDER BY name, id`)
 }
 
 // TeamBySlug returns a team, or an error of KindNotFound.
@@ -45,7 +34,7 @@ func LockTeam(ctx context.Context, tx pgx.Tx, id string) (portal.Team, error) {
 }
 
 func oneTeam(ctx context.Context, q Querier, where string, args pgx.StrictNamedArgs) (portal.Team, error) {
-	t, err := db.One(ctx, q, readTeam, `SELECT `+teamColumns+` FROM teams `+where, args)
+	t, err := db.One(ctx, q, pgx.RowToStructByName[portal.Team], `SELECT `+teamColumns+` FROM teams `+where, args)
 	return t, named(err, "there is no such team")
 }
 
@@ -59,10 +48,10 @@ func LockTeamNames(ctx context.Context, tx pgx.Tx) error {
 // InsertTeam keeps a new team. A slug that is taken gives a field error.
 func InsertTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) error {
 	_, err := tx.Exec(ctx, `
-		INSERT INTO teams (id, slug, name, member_group, approver_group, quota_nodes, quota_sizes, updated_at)
-		VALUES (@id, @slug, @name, @members, @approvers, @nodes, @sizes, @now)`,
+		INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at)
+		VALUES (@id, @slug, @name, @members, @approvers, @quota, @now)`,
 		pgx.StrictNamedArgs{"id": t.ID, "slug": t.Slug, "name": t.Name, "members": t.MemberGroup, "approvers": t.ApproverGroup,
-			"nodes": t.Quota.Nodes, "sizes": t.Quota.Sizes, "now": now})
+			"quota": t.Quota, "now": now})
 	if db.IsUnique(err, "teams_slug_key") {
 		return portal.Invalid(portal.FieldError{Field: "slug", Message: "A team with this short name exists already."})
 	}
@@ -74,10 +63,10 @@ func InsertTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) error {
 	tag, err := tx.Exec(ctx, `
 		UPDATE teams SET name = @name, member_group = @members, approver_group = @approvers,
-			quota_nodes = @nodes, quota_sizes = @sizes, updated_at = @now, version = version + 1
+			quota = @quota, updated_at = @now, version = version + 1
 		WHERE id = @id AND version = @version`,
 		pgx.StrictNamedArgs{"id": t.ID, "version": t.Version, "name": t.Name, "members": t.MemberGroup, "approvers": t.ApproverGroup,
-			"nodes": t.Quota.Nodes, "sizes": t.Quota.Sizes, "now": now})
+			"quota": t.Quota, "now": now})
 	if err != nil {
 		return db.Wrap(err)
 	}
@@ -90,32 +79,34 @@ func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 // TeamUsage is what a team takes of its quota: its clusters and what its
 // requests under way hold. A pool whose request holds it counts as much as it
 // is held for, or more when there is more. It is one statement, because a
-// create moves its nodes from a reservation to a cluster and must be counted
+// create moves what it takes from a reservation to a cluster and must be counted
 // exactly once.
 func TeamUsage(ctx context.Context, q Querier, teamID string) (portal.Usage, error) {
 	return usage(ctx, q, `
-		WITH pools AS (
-			SELECT p.id, p.size, CASE WHEN p.auto_scale THEN p.max_nodes ELSE p.count END AS nodes
-			FROM node_pools p JOIN clusters c ON c.id = p.cluster_id
-			WHERE c.team_id = @team AND c.gone_at IS NULL
-		), held AS (SELECT pool_id, size, nodes FROM reservations WHERE team_id = @team)
-		SELECT size, sum(nodes)::int AS nodes FROM (
-			SELECT size, greatest(nodes, (SELECT max(held.nodes) FROM held WHERE pool_id = pools.id)) AS nodes FROM pools
+		WITH own AS (SELECT id FROM clusters WHERE team_id = @team AND gone_at IS NULL),
+		pools AS (
+			SELECT id, @nodes_of || size AS item, CASE WHEN auto_scale THEN max_nodes ELSE count END AS amount
+			FROM node_pools WHERE cluster_id IN (SELECT id FROM own)
+		), held AS (SELECT pool_id, item, amount FROM reservations WHERE team_id = @team)
+		SELECT item, sum(amount)::int AS amount FROM (
+			SELECT @clusters AS item, 1 AS amount FROM own
 			UNION ALL
-			SELECT size, nodes FROM held WHERE pool_id NOT IN (SELECT id FROM pools)
-		) used GROUP BY size`, pgx.StrictNamedArgs{"team": teamID})
+			SELECT item, greatest(amount, (SELECT max(held.amount) FROM held WHERE pool_id = pools.id)) FROM pools
+			UNION ALL
+			SELECT item, amount FROM held WHERE pool_id NOT IN (SELECT id FROM pools)
+		) used GROUP BY item`, pgx.StrictNamedArgs{"team": teamID, "clusters": string(portal.Clusters), "nodes_of": string(portal.NodesOf(""))})
 }
 
-// usage reads rows of a size and a number of nodes.
+// usage reads rows of an item and an amount.
 func usage(ctx context.Context, q Querier, sql string, args pgx.StrictNamedArgs) (portal.Usage, error) {
 	type row struct {
-		Size  string
-		Nodes int
+		Item   portal.Item
+		Amount int
 	}
 	list, err := db.All(ctx, q, pgx.RowToStructByName[row], sql, args)
 	u := portal.Usage{}
 	for _, r := range list {
-		u[r.Size] = r.Nodes
+		u[r.Item] = r.Amount
 	}
 	return u, err
 }
@@ -123,12 +114,12 @@ func usage(ctx context.Context, q Querier, sql string, args pgx.StrictNamedArgs)
 // Reserve holds quota for a request, as far as it grows. The caller has locked
 // the team's row.
 func Reserve(ctx context.Context, tx pgx.Tx, requestID, teamID string, u portal.Usage) error {
-	for size, nodes := range u {
-		if nodes <= 0 {
+	for item, amount := range u {
+		if amount <= 0 {
 			continue
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO reservations (request_id, team_id, size, nodes) VALUES (@request, @team, @size, @nodes)`,
-			pgx.StrictNamedArgs{"request": requestID, "team": teamID, "size": size, "nodes": nodes})
+		_, err := tx.Exec(ctx, `INSERT INTO reservations (request_id, team_id, item, amount) VALUES (@request, @team, @item, @amount)`,
+			pgx.StrictNamedArgs{"request": requestID, "team": teamID, "item": item, "amount": amount})
 		if err != nil {
 			return db.Wrap(err)
 		}
@@ -143,14 +134,14 @@ func Hold(ctx context.Context, tx pgx.Tx, requestID, teamID string, p portal.Poo
 		return err
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO reservations (request_id, team_id, size, nodes, pool_id) VALUES (@request, @team, @size, @nodes, @pool)`,
-		pgx.StrictNamedArgs{"request": requestID, "team": teamID, "size": p.Size, "nodes": nodes, "pool": p.ID})
+		INSERT INTO reservations (request_id, team_id, item, amount, pool_id) VALUES (@request, @team, @item, @amount, @pool)`,
+		pgx.StrictNamedArgs{"request": requestID, "team": teamID, "item": portal.NodesOf(p.Size), "amount": nodes, "pool": p.ID})
 	return db.Wrap(err)
 }
 
 // Reserved is the quota that a request holds.
 func Reserved(ctx context.Context, q Querier, requestID string) (portal.Usage, error) {
-	return usage(ctx, q, `SELECT size, nodes FROM reservations WHERE request_id = @id`, pgx.StrictNamedArgs{"id": requestID})
+	return usage(ctx, q, `SELECT item, amount FROM reservations WHERE request_id = @id`, pgx.StrictNamedArgs{"id": requestID})
 }
 
 // Release gives back the quota that a request holds, if any.

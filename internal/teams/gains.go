@@ -2,7 +2,6 @@ package teams
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"doksportal/internal/portal"
@@ -32,15 +31,8 @@ func teamGains(before, after portal.Team) []portal.Gain {
 		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s can approve requests of team %s.", after.ApproverGroup, after.Name),
 			Groups: []string{after.ApproverGroup}})
 	}
-	quota := func(what string, from, to int) {
-		if to > from {
-			list = append(list, portal.Gain{Text: fmt.Sprintf("The quota of team %s for %s grows from %d to %d.", after.Name, what, from, to),
-				Groups: []string{after.MemberGroup}})
-		}
-	}
-	quota("nodes", before.Quota.Nodes, after.Quota.Nodes)
-	for _, size := range slices.Sorted(maps.Keys(after.Quota.Sizes)) {
-		quota(size, before.Quota.Sizes[size], after.Quota.Sizes[size])
+	for _, text := range quotaGains(after.Name, before.Quota, after.Quota) {
+		list = append(list, portal.Gain{Text: text, Groups: []string{after.MemberGroup}})
 	}
 	return list
 }

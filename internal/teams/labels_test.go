@@ -29,7 +29,7 @@ func TestLabelGroup(t *testing.T) {
 		"withdrawn), nobody gains anything (dropped", "“find”"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, "another", label), portal.KindInvalid)
 	}
-	_, err = b.Create(t.Context(), ada, teams.Input{Slug: "x", Name: "X", MemberGroup: "payments-people", ApproverGroup: "y", Nodes: "1", Sizes: "s 1"})
+	_, err = b.Create(t.Context(), ada, teams.Input{Slug: "x", Name: "X", MemberGroup: "payments-people", ApproverGroup: "y", Quota: typed("1", "s 1")})
 	if e := portal.FieldErrorsOf(err); len(e) != 1 || e[0].Field != "member_group" {
 		t.Errorf("a team whose group looks like a label: %v", err)
 	}

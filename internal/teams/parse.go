@@ -10,10 +10,6 @@ import (
 	"doksportal/internal/store"
 )
 
-// maxQuota keeps typing errors from becoming quotas; it is far above what an
-// account can have.
-const maxQuota = 100_000
-
 func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team, error) {
 	var f fieldErrors
 	t := portal.Team{
@@ -30,12 +26,13 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	t.Name = f.name("name", "a name", t.Name)
 	f.checkGroup("member_group", "the group of the members", t.MemberGroup)
 	f.checkGroup("approver_group", "the group of the approvers", t.ApproverGroup)
-	t.Quota.Nodes = f.number("nodes", in.Nodes)
 	offer, err := store.Offer(ctx, s.Pool)
 	if err != nil {
 		return t, err
 	}
-	t.Quota.Sizes = f.sizes(in.Sizes, offer.Options)
+	for _, l := range limits {
+		l.read(&f, in.Quota[l.Name], offer.Options, &t.Quota)
+	}
 	return t, f.Err()
 }
 
@@ -68,37 +65,4 @@ func (f *fieldErrors) checkGroup(field, what, s string) {
 	case names.Visible(s, most) != s:
 		f.Add(field, "This has a character that cannot be seen; type it again.")
 	}
-}
-
-func (f *fieldErrors) number(field, typed string) int {
-	n, ok := portal.ParseNumber(typed, 0, maxQuota)
-	if !ok {
-		f.Add(field, "Enter a whole number from 0 to %d; this is “%.40s”.", maxQuota, typed)
-		return 0
-	}
-	return n
-}
-
-// sizes parses lines of a size and a number. A size that DigitalOcean does not
-// offer is most likely misspelt; while its offer is not known all are taken.
-func (f *fieldErrors) sizes(typed string, o portal.Options) map[string]int {
-	sizes := map[string]int{}
-	for line := range strings.Lines(typed) {
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		if len(words) != 2 {
-			f.Add("sizes", "The line “%.60s” is not a size and a number.", strings.TrimSpace(line))
-			continue
-		}
-		if _, known := o.Size(words[0]); !known && !o.Empty() {
-			f.Add("sizes", "DigitalOcean does not offer the size “%.40s”.", words[0])
-		}
-		if _, twice := sizes[words[0]]; twice {
-			f.Add("sizes", "The size “%.40s” appears twice.", words[0])
-		}
-		sizes[words[0]] = f.number("sizes", words[1])
-	}
-	return sizes
 }

@@ -132,3 +132,8 @@ func (b *bundle) edit(a portal.Actor, slug string, change func(*teams.Input)) (t
 	change(&in)
 	return b.Update(b.t.Context(), a, slug, in)
 }
+
+// typed is a quota as an admin types it.
+func typed(nodes, sizes string) map[string]string {
+	return map[string]string{"nodes": nodes, "sizes": sizes}
+}

@@ -7,8 +7,6 @@ package teams
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,20 +40,15 @@ type Input struct {
 	Name          string
 	MemberGroup   string
 	ApproverGroup string
-	Nodes         string
-	Sizes         string // a size and a number a line
-	Version       string // of the team that was edited
+	Quota         map[string]string // by the names of QuotaFields
+	Version       string            // of the team that was edited
 }
 
 // FormOf returns what an admin would have typed to get t.
 func FormOf(t portal.Team) Input {
-	var sizes strings.Builder
-	for _, size := range slices.Sorted(maps.Keys(t.Quota.Sizes)) {
-		fmt.Fprintf(&sizes, "%s %d\n", size, t.Quota.Sizes[size])
-	}
 	return Input{
 		Slug: t.Slug, Name: t.Name, MemberGroup: t.MemberGroup, ApproverGroup: t.ApproverGroup,
-		Nodes: strconv.Itoa(t.Quota.Nodes), Sizes: sizes.String(), Version: strconv.Itoa(t.Version),
+		Quota: quotaForm(t.Quota), Version: strconv.Itoa(t.Version),
 	}
 }
 

@@ -19,7 +19,7 @@ var changes = []struct {
 	done  func(b *bundle) bool // it has taken effect
 }{
 	{"make a team", func(b *bundle, a portal.Actor) (teams.Outcome, error) {
-		return b.Create(b.t.Context(), a, teams.Input{Slug: "ops", Name: "Ops", MemberGroup: "g", ApproverGroup: "h", Nodes: "3"})
+		return b.Create(b.t.Context(), a, teams.Input{Slug: "ops", Name: "Ops", MemberGroup: "g", ApproverGroup: "h", Quota: typed("3", "")})
 	}, true, func(b *bundle) bool { return b.has("ops") }},
 	{"more nodes", quota("6", "s 5"), true, func(b *bundle) bool { return b.team("pay").Quota.Nodes == 6 }},
 	{"more of a size", quota("5", "s 6"), true, func(b *bundle) bool { return b.team("pay").Quota.Sizes["s"] == 6 }},
@@ -35,7 +35,7 @@ var changes = []struct {
 
 // quota is what an admin does who gives team pay other limits.
 func quota(nodes, sizes string) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
-	return edit(func(in *teams.Input) { in.Nodes, in.Sizes = nodes, sizes })
+	return edit(func(in *teams.Input) { in.Quota = typed(nodes, sizes) })
 }
 
 func edit(change func(*teams.Input)) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
@@ -219,7 +219,7 @@ func TestAdoption(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 0)
 		for group, proposed := range map[string]bool{"others": false, "portal-admins": true} {
-			out, err := b.Create(t.Context(), b.admin("ada", "portal-admins"), teams.Input{Slug: group, Name: group, MemberGroup: group, ApproverGroup: "x", Nodes: "3"})
+			out, err := b.Create(t.Context(), b.admin("ada", "portal-admins"), teams.Input{Slug: group, Name: group, MemberGroup: group, ApproverGroup: "x", Quota: typed("3", "")})
 			must(t, err)
 			if out.Proposed != proposed {
 				t.Errorf("for %s: proposed: %t", group, out.Proposed)
@@ -290,7 +290,7 @@ func TestNamesThatLookAlike(t *testing.T) {
 	t.Parallel()
 	b := setup(t, longAgo)
 	for _, name := range []string{"PAY", "p a y", "рау", "pay\u202e", "pa\ny", "pаy"} {
-		_, err := b.Create(t.Context(), b.admin("ada"), teams.Input{Slug: "other", Name: name, MemberGroup: "g", ApproverGroup: "h", Nodes: "1"})
+		_, err := b.Create(t.Context(), b.admin("ada"), teams.Input{Slug: "other", Name: name, MemberGroup: "g", ApproverGroup: "h", Quota: typed("1", "")})
 		if fields := portal.FieldErrorsOf(err); len(fields) != 1 || fields[0].Field != "name" {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -308,7 +308,7 @@ func TestNamesAtOnce(t *testing.T) {
 		b := setup(t, 0)
 		var group sync.WaitGroup
 		for _, in := range []teams.Input{{Slug: "a", Name: "Mobile"}, {Slug: "b", Name: "MOBILE"}} {
-			in.MemberGroup, in.ApproverGroup, in.Nodes = "g", "h", "1"
+			in.MemberGroup, in.ApproverGroup, in.Quota = "g", "h", typed("1", "")
 			group.Go(func() { _, _ = b.Create(t.Context(), b.admin("ada"), in) })
 		}
 		group.Wait()

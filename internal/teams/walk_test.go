@@ -28,7 +28,7 @@ func (b *bundle) power(groups []string) map[string]int {
 		if in(t.MemberGroup) {
 			p["quota"] += t.Quota.Nodes
 			p["size s"] += t.Quota.Sizes["s"]
-			p["room"] += t.Quota.Nodes - usage.Total()
+			p["room"] += t.Quota.Nodes - usage.Nodes()
 		}
 		if in(t.ApproverGroup) {
 			p["approve for "+t.Slug] = 1
@@ -61,7 +61,7 @@ func (b *bundle) step(r *rand.Rand, a portal.Actor) string {
 	switch r.IntN(6) {
 	case 0:
 		slug := "t" + uuid.NewString()[:8]
-		_, err := b.Create(ctx, a, teams.Input{Slug: slug, Name: slug, MemberGroup: group(), ApproverGroup: group(), Nodes: fmt.Sprint(r.IntN(9)), Sizes: "s 3"})
+		_, err := b.Create(ctx, a, teams.Input{Slug: slug, Name: slug, MemberGroup: group(), ApproverGroup: group(), Quota: typed(fmt.Sprint(r.IntN(9)), "s 3")})
 		return fmt.Sprint("create team ", slug, ": ", err)
 	case 1:
 		list, err := store.Teams(ctx, b.Pool)
@@ -74,9 +74,9 @@ func (b *bundle) step(r *rand.Rand, a portal.Actor) string {
 			case 1:
 				in.ApproverGroup = group()
 			case 2:
-				in.Nodes = fmt.Sprint(r.IntN(12))
+				in.Quota["nodes"] = fmt.Sprint(r.IntN(12))
 			case 3:
-				in.Sizes = fmt.Sprint("s ", r.IntN(12))
+				in.Quota["sizes"] = fmt.Sprint("s ", r.IntN(12))
 			}
 		})
 		return fmt.Sprint("edit team ", slug, ": ", err)
@@ -158,7 +158,7 @@ func TestChainsOfOneAdmin(t *testing.T) {
 		}
 	}
 	newTeam := func(b *bundle, a portal.Actor) {
-		_, err := b.Create(b.t.Context(), a, teams.Input{Slug: "mine", Name: "mine", MemberGroup: "portal-admins", ApproverGroup: "portal-admins", Nodes: "9", Sizes: "s 9"})
+		_, err := b.Create(b.t.Context(), a, teams.Input{Slug: "mine", Name: "mine", MemberGroup: "portal-admins", ApproverGroup: "portal-admins", Quota: typed("9", "s 9")})
 		must(b.t, err)
 	}
 	change := func(f func(*teams.Input)) func(b *bundle, a portal.Actor) {
@@ -170,7 +170,7 @@ func TestChainsOfOneAdmin(t *testing.T) {
 	}{
 		{"a team of one's own, over nobody", []func(b *bundle, a portal.Actor){newTeam, own("", "", false), own("mine", portal.Development, false)}},
 		{"less than production, then deletion", []func(b *bundle, a portal.Actor){own("pay", portal.Development, true)}},
-		{"the quota of one's team", []func(b *bundle, a portal.Actor){change(func(in *teams.Input) { in.MemberGroup = "portal-admins" }), change(func(in *teams.Input) { in.Nodes = "9" })}},
+		{"the quota of one's team", []func(b *bundle, a portal.Actor){change(func(in *teams.Input) { in.MemberGroup = "portal-admins" }), change(func(in *teams.Input) { in.Quota["nodes"] = "9" })}},
 		{"one's own group approves", []func(b *bundle, a portal.Actor){change(func(in *teams.Input) { in.ApproverGroup = "portal-admins" })}},
 		{"protection lifted, then deletion", []func(b *bundle, a portal.Actor){own("pay", portal.Production, false)}},
 	}

@@ -88,7 +88,7 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 		title = "Create team"
 	}
 	p := views.TeamPage{
-		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in),
+		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in), Limits: quotaFields(),
 		Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != "",
 	}
 	if problem != nil && len(p.Faults) == 0 {
@@ -107,11 +107,24 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	return nil
 }
 
-func teamInput(f portal.Form) teams.Input {
-	return teams.Input{
-		Slug: f.Typed("slug"), Name: f.Typed("name"), MemberGroup: f.Typed("member_group"), ApproverGroup: f.Typed("approver_group"),
-		Nodes: f.Typed("nodes"), Sizes: f.Typed("sizes"), Version: f.Typed("version"),
+// quotaFields are the fields of a team's limits as pages show them.
+func quotaFields() []views.QuotaField {
+	var list []views.QuotaField
+	for _, limit := range teams.QuotaFields() {
+		list = append(list, views.QuotaField(limit))
 	}
+	return list
+}
+
+func teamInput(f portal.Form) teams.Input {
+	in := teams.Input{
+		Slug: f.Typed("slug"), Name: f.Typed("name"), MemberGroup: f.Typed("member_group"), ApproverGroup: f.Typed("approver_group"),
+		Quota: map[string]string{}, Version: f.Typed("version"),
+	}
+	for _, limit := range teams.QuotaFields() {
+		in.Quota[limit.Name] = f.Typed(limit.Name)
+	}
+	return in
 }
 
 func (s *Server) ownership(c *gin.Context, v viewer) error {

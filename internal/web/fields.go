@@ -8,12 +8,13 @@ import (
 
 	"doksportal/internal/operation"
 	"doksportal/internal/portal"
+	"doksportal/internal/teams"
 )
 
-// formFields are the fields that forms have besides those of operations.
+// formFields are the fields that forms have besides those of operations and of quotas.
 var formFields = []string{
 	"action", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "cluster", "comment", "decision", "digest",
-	"environment", "group", "justification", "key", "kind", "label", "mail", "member_group", "note", "protected", "revision", "seen", "sizes",
+	"environment", "group", "justification", "key", "kind", "label", "mail", "member_group", "note", "protected", "revision", "seen",
 	"slug", "start_at", "stop_reason", "submit_key", "target", "text", "topics", "zone",
 }
 
@@ -22,7 +23,8 @@ var formFields = []string{
 func KnownField(name string) bool {
 	rest, ok := strings.CutPrefix(name, "pools[")
 	if !ok {
-		return slices.Contains(formFields, name) || slices.Contains(operation.Fields(), name)
+		return slices.Contains(formFields, name) || slices.Contains(operation.Fields(), name) ||
+			slices.ContainsFunc(teams.QuotaFields(), func(f teams.QuotaField) bool { return f.Name == name })
 	}
 	index, field, _ := strings.Cut(rest, "].")
 	i, ok := portal.ParseNumber(index, 0, portal.MaxPools-1)

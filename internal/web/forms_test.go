@@ -319,7 +319,7 @@ func TestTeamEditedTwice(t *testing.T) {
 	if p.Value("nodes") != "9" {
 		t.Error("what was typed is lost")
 	}
-	if n := b.count("SELECT quota_nodes FROM teams WHERE slug = 'pay'"); n != 10 {
+	if n := b.count("SELECT (quota->>'nodes')::int FROM teams WHERE slug = 'pay'"); n != 10 {
 		t.Errorf("the quota is %d", n)
 	}
 	var before, after string
