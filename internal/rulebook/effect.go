@@ -122,14 +122,14 @@ func knownTeams(ctx context.Context, q store.Querier) ([]policy.KnownTeam, error
 	if err != nil {
 		return nil, err
 	}
+	members, err := store.SomeMembers(ctx, q, some)
+	if err != nil {
+		return nil, err
+	}
 	var list []policy.KnownTeam
 	for _, t := range teams {
 		known := policy.KnownTeam{Team: policy.Team{Slug: t.Slug, Name: t.Name, ApproverGroup: t.ApproverGroup}, Limit: t.Quota.Nodes}
-		people, err := store.SomePeopleIn(ctx, q, t.MemberGroup, some)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range people {
+		for _, a := range members[t.ID] {
 			known.Actors = append(known.Actors, policy.Actor{Name: a.Name, Email: a.Email, Groups: a.Groups})
 		}
 		for _, c := range clusters {
