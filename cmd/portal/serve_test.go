@@ -105,7 +105,7 @@ func TestReplicas(t *testing.T) {
 	heard := follow(t, approver.Client, s.url, s.requestID(number))
 	approver.Get("/requests/" + number).WantStatus(http.StatusOK)
 	digest := approver.Get("/requests/" + number).Value("digest")
-	post(approver, "/requests/"+number+"/review", url.Values{"decision": {"approve"}, "digest": {digest}}).WantStatus(http.StatusOK)
+	post(approver, "/requests/"+number+"/review", url.Values{"decision": {"approve"}, "digest": {digest}, "revision": {"1"}}).WantStatus(http.StatusOK)
 	<-heard // by a reader of the first replica, of what the second did
 
 	// Whichever replica had the job: one is left to finish it.

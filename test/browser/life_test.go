@@ -98,7 +98,7 @@ func TestWithoutApprovals(t *testing.T) {
 	admin.open(request)
 	eval[bool](admin, `document.querySelector("details:has([data-testid=break-glass])").open = true`)
 	admin.click("[data-testid=break-glass]")
-	admin.sees("[data-fault=break_glass_reason]", "Enter a reason")
+	admin.sees("[data-fault=break_glass_reason]", "Enter why")
 	admin.check("glass-fault")
 	admin.fill("#break_glass_reason", "the old cluster is down")
 	admin.click("[data-testid=break-glass]")

@@ -128,7 +128,7 @@ func TestWalk(t *testing.T) {
 		approver.check("home")
 		approver.open(request)
 		approver.click("[data-testid=reject]")
-		approver.sees(`[data-fault=comment]`, "Enter a reason")
+		approver.sees(`[data-fault=comment]`, "Enter why")
 		approver.fill("#comment", "fine, the new one is up")
 		approver.check("request-review")
 		eval[bool](member, `window.sameDocument = true`)
@@ -214,7 +214,7 @@ func TestForeignIDsDoNotExist(t *testing.T) {
 	p.check("not-found")
 	for _, path := range []string{"/audit", "/admin/teams", "/admin/clusters"} {
 		p.open(path)
-		p.sees("h1", "may not")
+		p.sees("h1", "not allowed")
 	}
 }
 
