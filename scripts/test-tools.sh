@@ -1,11 +1,13 @@
 #!/bin/sh
-# Makes sure that there is what the tests need beside Go and Node. Only root
-# installs something; anybody else is told the one command that does.
+# Makes sure that there is what the tests need beside Go and Node, and what the
+# race detector needs, with the argument "race". Only root installs something;
+# anybody else is told the one command that does.
 set -eu
 missing=
 has() { for name in "$@"; do command -v "$name" >/dev/null 2>&1 && return; done; return 1; }
 has chromium chromium-browser google-chrome || missing="$missing chromium"
 PATH="$PATH:/usr/sbin" has pgbouncer || missing="$missing pgbouncer"
+[ "${1:-}" != race ] || has gcc clang || missing="$missing gcc libc6-dev"
 [ -n "$missing" ] || exit 0
 if ! has apt-get; then
 	echo "The tests need:$missing. Install them with your system's package manager." >&2

@@ -59,7 +59,7 @@ func (d *dev) first(ctx context.Context) error {
 	return nil
 }
 
-// show has open pages loaded anew.
+// show has open pages reloaded.
 func (d *dev) show() {
 	if d.portal != nil {
 		d.front.show(d.portal.address)
@@ -67,7 +67,7 @@ func (d *dev) show() {
 }
 
 // follow serves each change, until ctx ends or until one is to this program
-// itself, which is then made anew.
+// itself, which is then made again.
 func (d *dev) follow(ctx context.Context, changes <-chan []string) (again bool) {
 	for {
 		select {

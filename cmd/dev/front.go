@@ -24,7 +24,7 @@ var reloadScript []byte
 
 // front is what browsers talk to. It passes on what they ask to the newest
 // portal, serves the newest browser assets itself, and has each page loaded
-// anew when there is something newer.
+// again when there is something newer.
 type front struct {
 	http.Server
 	assets string // their directory
@@ -49,7 +49,7 @@ func newFront(assets string) *front {
 	return f
 }
 
-// show has all open pages loaded anew, from the portal at address.
+// show has all open pages reloaded, from the portal at address.
 func (f *front) show(address string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

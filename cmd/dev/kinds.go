@@ -8,7 +8,7 @@ import (
 // own are the directories of what this program runs itself.
 var own = []string{"cmd/dev/", "internal/auth/devidp/", "internal/db/pgembed/", "internal/demo/", "internal/doapi/dosim/"}
 
-// changedKinds say what has to be made anew.
+// changedKinds say what has to be made again.
 type changedKinds struct {
 	pages      []string // .templ files
 	assets     bool

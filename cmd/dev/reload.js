@@ -1,4 +1,4 @@
-// Loads the page anew when something newer is served than what it shows. A tab
+// Reloads the page when something newer is served than what it shows. A tab
 // that nobody sees lets go of its stream, as browsers open few.
 const shown = new URL(document.currentScript.src).searchParams.get("build");
 let stream;

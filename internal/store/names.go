@@ -9,7 +9,7 @@ import (
 // States of requests that statements look for.
 var (
 	underWay = []portal.State{portal.Executing, portal.Settling, portal.Unknown}
-	// open is what is not at an end and need not be planned anew.
+	// open is what is not at an end and need not be planned again.
 	open  = append([]portal.State{portal.Pending, portal.Approved}, underWay...)
 	ended = []portal.State{portal.Succeeded, portal.Failed}
 )
