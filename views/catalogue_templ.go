@@ -72,7 +72,7 @@ func Catalogue(p CataloguePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " of DigitalOcean's Kubernetes API, where they are done here, and what they ask of you.</p><div class=\"panel mt-4 overflow-x-auto p-0\" tabindex=\"0\" role=\"region\" aria-label=\"List of operations\"><table class=\"grid-table\" data-testid=\"catalogue\"><thead><tr><th scope=\"col\">Operation</th><th scope=\"col\">Risk</th><th scope=\"col\">Approvals required</th><th scope=\"col\">Where</th><th scope=\"col\">At DigitalOcean, under <span class=\"mono\">/v2/kubernetes</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " of DigitalOcean's Kubernetes API, where to find them in the portal, and which approvals they need.</p><div class=\"panel mt-4 overflow-x-auto p-0\" tabindex=\"0\" role=\"region\" aria-label=\"List of operations\"><table class=\"grid-table\" data-testid=\"catalogue\"><thead><tr><th scope=\"col\">Operation</th><th scope=\"col\">Risk</th><th scope=\"col\">Approvals required</th><th scope=\"col\">Where</th><th scope=\"col\">At DigitalOcean, under <span class=\"mono\">/v2/kubernetes</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

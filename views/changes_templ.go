@@ -349,7 +349,7 @@ func adminChange(p ChangesPage, c portal.AdminChange) templ.Component {
 func notAcceptable(p ChangesPage, c portal.AdminChange, labels portal.GroupLabels) string {
 	switch group := c.Benefits(p.Actor); {
 	case !c.Open(p.Now):
-		return "It has expired and can only be discarded."
+		return "It has expired and can only be dropped."
 	case c.Author.Identity == p.Actor.Identity:
 		return "You proposed this; another admin has to accept it."
 	case group != "":

@@ -135,7 +135,7 @@ func decisions(p RequestPage) templ.Component {
 			}
 		}
 		if p.CanReviewBreakGlass {
-			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "break-glass-review", field: "break_glass_comment", label: "Review this break-glass", help: "What you found about running it without approvals.", colour: "btn-primary"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reasonForm(p, reasonProps{action: "break-glass-review", field: "break_glass_comment", label: "Review the use of break-glass", help: "What you found about running it without approvals.", colour: "btn-primary"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -371,7 +371,7 @@ func review(v portal.Review, revision int) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case portal.ReviewChanges:
-			templ_7745c5c3_Err = ui.State("bg-warning", "changes asked for").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.State("bg-warning", "changes requested").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

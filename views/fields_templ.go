@@ -262,7 +262,7 @@ func settingsFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Check("surge_upgrade", "Surge upgrades", "new nodes come up before old ones go", p.Draft.Form.On("surge_upgrade")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Check("surge_upgrade", "Surge upgrades", "new nodes come up before old ones are removed", p.Draft.Form.On("surge_upgrade")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -270,7 +270,7 @@ func settingsFields(p ChangePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select(field(p, "maintenance_day", "Day", ""), p.Draft.Form.Typed("maintenance_day"), "as DigitalOcean likes", dayOptions()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select(field(p, "maintenance_day", "Day", ""), p.Draft.Form.Typed("maintenance_day"), "chosen by DigitalOcean", dayOptions()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -399,7 +399,7 @@ func poolFields(p ChangePage, prefix string, isNew bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, prefix+"min_nodes", "At least", ""), p.Draft.Form.Typed(prefix+"min_nodes"), templ.Attributes{"inputmode": "numeric"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, prefix+"min_nodes", "Minimum nodes", ""), p.Draft.Form.Typed(prefix+"min_nodes"), templ.Attributes{"inputmode": "numeric"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -407,7 +407,7 @@ func poolFields(p ChangePage, prefix string, isNew bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(field(p, prefix+"max_nodes", "At most", ""), p.Draft.Form.Typed(prefix+"max_nodes"), templ.Attributes{"inputmode": "numeric"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Input(field(p, prefix+"max_nodes", "Maximum nodes", ""), p.Draft.Form.Typed(prefix+"max_nodes"), templ.Attributes{"inputmode": "numeric"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -68,7 +68,7 @@ func Groups(p GroupsPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Groups</h1><p class=\"muted mt-1 max-w-3xl\">The groups of the identity provider that the portal goes by. Where the provider sends ids that nobody can read, give the group a label: pages show it instead. Who is in a group, and what it may do, does not change by that.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Groups</h1><p class=\"muted mt-1 max-w-3xl\">The identity provider's groups that the portal uses. Where the provider sends IDs instead of readable names, give the group a label, and pages show that instead. A label does not change who is in a group or what the group may do.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

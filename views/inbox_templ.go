@@ -62,7 +62,7 @@ func Inbox(p InboxPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.ToReview) > 0 {
-				templ_7745c5c3_Err = inboxSection("to-review", "Break-glass: your review is pending", p.ToReview, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = inboxSection("to-review", "Break-glass: needs your review", p.ToReview, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -80,7 +80,7 @@ func Inbox(p InboxPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.ToAct) > 0 {
-				templ_7745c5c3_Err = inboxSection("to-act", "Your requests that wait for you: to be collected, or planned again", p.ToAct, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = inboxSection("to-act", "Your requests to collect or plan again", p.ToAct, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -97,7 +97,7 @@ func Inbox(p InboxPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = inboxSection("decided", "What you decided", p.Decided, "You have made no decisions yet.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = inboxSection("decided", "Your decisions", p.Decided, "You have made no decisions yet.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -53,7 +53,7 @@ func Channels(p ChannelsPanel) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if p.Tested {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"border-success rounded-box mt-3 border-2 p-3\" role=\"status\" data-testid=\"tested\">A test is on its way. What became of it is shown here in a moment; load the page again.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"border-success rounded-box mt-3 border-2 p-3\" role=\"status\" data-testid=\"tested\">A test is on its way. Reload the page in a moment to see whether it arrived.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -68,7 +68,7 @@ func Channels(p ChannelsPanel) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<table class=\"grid-table\" data-testid=\"channels\"><thead><tr><th scope=\"col\">Kind</th><th scope=\"col\">Where</th><th scope=\"col\">Topics</th><th scope=\"col\">Last</th><th scope=\"col\"><span class=\"sr-only\">Actions</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<table class=\"grid-table\" data-testid=\"channels\"><thead><tr><th scope=\"col\">Type</th><th scope=\"col\">Target</th><th scope=\"col\">Topics</th><th scope=\"col\">Last delivery</th><th scope=\"col\"><span class=\"sr-only\">Actions</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -337,7 +337,7 @@ func channelForm(p ChannelsPanel) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.CheckGroup(ui.FieldProps{Name: "kind", Label: "How", Fault: fault(p.Faults, "kind")}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.CheckGroup(ui.FieldProps{Name: "kind", Label: "Type", Fault: fault(p.Faults, "kind")}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

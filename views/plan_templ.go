@@ -301,14 +301,14 @@ func others(list []portal.RelatedRequest) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, " by somebody outside of the team (")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, " by someone outside the team (")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var13 string
 					templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(string(o.State))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 74, Col: 81}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/plan.templ`, Line: 74, Col: 77}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 					if templ_7745c5c3_Err != nil {
@@ -510,7 +510,7 @@ func cost(c portal.CostEffect) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, " at the most)</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, " at most)</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1072,7 +1072,7 @@ func confirmName(d portal.Draft, faults []portal.FieldError, more templ.Attribut
 			return templ_7745c5c3_Err
 		}
 		if d.Plan.Verdict.TypedName {
-			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "typed_name", Label: "Type " + d.TargetName + " to ask for this", Fault: fault(faults, "typed_name")}, d.Form.Typed("typed_name"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Input(ui.FieldProps{Name: "typed_name", Label: "Type " + d.TargetName + " to confirm", Fault: fault(faults, "typed_name")}, d.Form.Typed("typed_name"), templ.Attributes{"spellcheck": "false"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1152,10 +1152,10 @@ func termsText(v portal.Verdict) string {
 	}
 	var parts []string
 	if v.CoolOff > 0 {
-		parts = append(parts, "It can be stopped for "+portal.DurationText(v.CoolOff)+" before it is carried out.")
+		parts = append(parts, "Once approved, it waits "+portal.DurationText(v.CoolOff)+" before it runs, and can still be stopped.")
 	}
-	for _, w := range v.Windows {
-		parts = append(parts, "It is carried out "+w.String()+".")
+	if len(v.Windows) > 0 {
+		parts = append(parts, "It can run in this window: "+portal.WindowsText(v.Windows)+".")
 	}
 	return strings.Join(parts, " ")
 }

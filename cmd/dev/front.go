@@ -93,7 +93,7 @@ func (f *front) insert(resp *http.Response) error {
 
 func unanswered(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil {
-		http.Error(w, "the portal does not answer: "+err.Error(), http.StatusBadGateway)
+		http.Error(w, "the portal is not responding: "+err.Error(), http.StatusBadGateway)
 	}
 }
 

@@ -78,7 +78,7 @@ func (p *process) await(ctx context.Context) error {
 	for !p.answers(ctx) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the new portal does not answer: %w", ctx.Err())
+			return fmt.Errorf("the new portal is not responding: %w", ctx.Err())
 		case <-p.done:
 			return errors.New("the new portal has ended")
 		case <-time.After(20 * time.Millisecond):

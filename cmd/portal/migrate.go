@@ -13,7 +13,7 @@ import (
 )
 
 type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" help:"Bring the schema up to date. Of many at once, one does it."`
+	Up     migrateUpCmd     `cmd:"" help:"Bring the schema up to date. If several run at once, only one does it."`
 	Status migrateStatusCmd `cmd:"" help:"Show the schema's version and the program's."`
 }
 

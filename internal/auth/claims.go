@@ -57,7 +57,7 @@ func (a *Auth) report(c claims, who profile, token *oauth2.Token) Report {
 		r.Lacks = append(r.Lacks, who.Problem)
 	}
 	if who.SignedInAt.IsZero() {
-		r.Lacks = append(r.Lacks, "There is no auth_time: the portal cannot tell when you signed in, so nothing works that needs a fresh sign-in, like to approve, to destroy and to get access.")
+		r.Lacks = append(r.Lacks, "There is no auth_time: the portal cannot tell when you signed in, so nothing that needs a fresh sign-in works, such as approving, deleting and getting access.")
 	}
 	if who.Email == "" {
 		r.Lacks = append(r.Lacks, "There is no email: you get no mail.")
@@ -66,7 +66,7 @@ func (a *Auth) report(c claims, who profile, token *oauth2.Token) Report {
 		r.Lacks = append(r.Lacks, fmt.Sprintf("There is no name: pages call you “%s”.", who.Name))
 	}
 	if token.RefreshToken == "" {
-		r.Lacks = append(r.Lacks, "There was no refresh token: once the access token has expired your groups cannot be renewed, your session ends, and what runs on your word waits until you sign in again.")
+		r.Lacks = append(r.Lacks, "There was no refresh token: once the access token has expired your groups cannot be renewed, your session ends, and what you requested or approved waits until you sign in again.")
 	}
 	return r
 }

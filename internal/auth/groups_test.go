@@ -38,7 +38,7 @@ func TestProviderDown(t *testing.T) {
 	b.clock.advance(time.Minute)
 	refused := eve.do(http.MethodPost, b.URL+"/", nil)
 	wantStatus(t, refused, http.StatusServiceUnavailable)
-	wantBody(t, refused, "the identity provider does not answer")
+	wantBody(t, refused, "the identity provider is not responding")
 	wantBody(t, eve.get(b.URL+"/"), "eve groups=[payments-members]")
 	if !strings.Contains(b.log.String(), "groups could not be renewed") {
 		t.Error("nothing tells the operator")

@@ -34,7 +34,7 @@ func (a *Auth) Load(r *http.Request) (*http.Request, error) {
 	}
 	ctx, err := a.sessions.Load(r.Context(), token)
 	if err != nil {
-		return r, portal.E(portal.KindUnavailable, "the portal's database does not answer; try again in a moment", err)
+		return r, portal.E(portal.KindUnavailable, "the portal's database is not responding; try again in a moment", err)
 	}
 	who, err := a.identify(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *Auth) Fresh(r *http.Request) (portal.Actor, error) {
 	}
 	if a.Now().Sub(who.groupsAt) > portal.GroupsFor {
 		return portal.Actor{}, portal.E(portal.KindUnavailable,
-			"the identity provider does not answer, so your groups cannot be confirmed; you can read, but change nothing until it is back")
+			"the identity provider is not responding, so your groups cannot be confirmed; until it is back you can read, but not change anything")
 	}
 	return who.actor, nil
 }

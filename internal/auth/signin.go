@@ -21,7 +21,7 @@ import (
 	"doksportal/internal/store"
 )
 
-const providerAway = "the identity provider does not answer; try to sign in again in a moment"
+const providerAway = "the identity provider is not responding; try to sign in again in a moment"
 
 // Login sends the browser of a loaded request to the provider. The address may
 // say in "return" where to go afterwards.

@@ -333,7 +333,7 @@ func TestProviderAwayAtSignIn(t *testing.T) {
 	eve := newBrowser(t)
 	got := eve.get(b.URL + "/login")
 	wantStatus(t, got, http.StatusServiceUnavailable)
-	wantBody(t, got, "the identity provider does not answer")
+	wantBody(t, got, "the identity provider is not responding")
 	i.set(func() { i.broken = map[string]int{"/token": http.StatusBadGateway} })
 	wantStatus(t, eve.get(b.URL+"/login"), http.StatusServiceUnavailable)
 	i.set(func() { clear(i.broken) })

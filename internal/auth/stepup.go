@@ -40,7 +40,7 @@ func (a *Auth) StepUp(w http.ResponseWriter, r *http.Request, typed url.Values, 
 	}
 	if sizeOf(typed) > maxTyped {
 		return "", portal.E(portal.KindStepUp,
-			"this needs a fresh sign-in, and what you typed is too long to be kept meanwhile; sign in again in another tab, then go back and send it once more")
+			"this needs a fresh sign-in, and what you typed is too long to be kept while you do that; sign in again in another tab, then go back and send it again")
 	}
 	state, signIn := randomText(), newPending(page)
 	signIn.StepUp = &stepUp{Who: id, Typed: typed}
@@ -96,7 +96,7 @@ func (a *Auth) checkFresh(who profile) error {
 	case who.SignedInAt.IsZero():
 		return portal.E(portal.KindForbidden, "the identity provider does not say when you signed in")
 	case age < -portal.ClockSkew:
-		return portal.E(portal.KindForbidden, "the identity provider says that you signed in later than now; its clock or the portal's is wrong")
+		return portal.E(portal.KindForbidden, "the identity provider reported a sign-in time in the future; its clock or the portal's is wrong")
 	case age > a.StepUpMaxAge+portal.ClockSkew:
 		return portal.E(portal.KindForbidden, "the identity provider did not ask you to sign in again")
 	}

@@ -115,7 +115,7 @@ func WithTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) erro
 // readOnly is read_only_sql_transaction.
 const readOnly = "25006"
 
-const unavailable = "the portal's database does not answer; try again in a moment"
+const unavailable = "the portal's database is not responding; try again in a moment"
 
 // Wrap gives an error of Postgres the kind that people can act on, and says
 // where it came up. Errors that have a kind stay as they are; those that people
@@ -176,7 +176,7 @@ func IsUnique(err error, constraint string) bool {
 // Ping reports whether the database answers, in plain words if not.
 func Ping(ctx context.Context, pool *pgxpool.Pool) error {
 	if err := pool.Ping(ctx); err != nil {
-		return fmt.Errorf("the database does not answer: %w", err)
+		return fmt.Errorf("the database is not responding: %w", err)
 	}
 	return nil
 }

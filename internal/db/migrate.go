@@ -32,7 +32,7 @@ func Migrate(ctx context.Context, url string, more ...func(context.Context, *pgx
 	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("the database does not answer: %w", err)
+		return fmt.Errorf("the database is not responding: %w", err)
 	}
 	defer conn.Release()
 	if _, err := conn.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock)); err != nil {

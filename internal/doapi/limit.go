@@ -59,7 +59,7 @@ func (c *Client) admit(ctx context.Context, k call) error {
 	for waited := time.Duration(0); ; {
 		wait, err := limiter.Reserve(ctx, callerOf(ctx), isBackground(ctx))
 		if err != nil {
-			held.Err, held.Message = err, "the portal's database, which counts its calls, does not answer."
+			held.Err, held.Message = err, "the portal's database, which counts its calls, is not responding."
 			return held
 		}
 		if wait <= 0 {

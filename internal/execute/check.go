@@ -75,7 +75,7 @@ func (e *Executor) checkBreakGlass(ctx context.Context, breakGlass portal.BreakG
 		return o
 	}
 	if !admin.HasRole(portal.RoleAdmin) {
-		return blocker{stale: breakGlass.By.Name + ", who had it carried out without approvals, is no longer an admin."}
+		return blocker{stale: breakGlass.By.Name + ", who ran it without approvals, is no longer an admin."}
 	}
 	return blocker{}
 }
@@ -103,7 +103,7 @@ func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) blocker
 	case unconfirmed.blocks():
 		return unconfirmed
 	}
-	return blocker{stale: "Who approved it may no longer approve it."}
+	return blocker{stale: "Someone who approved it may no longer do so."}
 }
 
 // mayNotAsk says why the requester could no longer ask for r.

@@ -19,7 +19,7 @@ import (
 // returns KindNotFound for a request that a may not see, KindForbidden for
 // somebody else's, KindConflict when there is nothing to collect (any more) or
 // the request went out of date, KindStepUp when a's sign-in is too old, and
-// KindUnavailable when DigitalOcean does not answer or an approval cannot be
+// KindUnavailable when DigitalOcean is not responding or an approval cannot be
 // confirmed now; then it may be tried again.
 func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error) {
 	ctx = doapi.WithCaller(ctx, a.Identity)
@@ -102,7 +102,7 @@ func collectError(err error) error {
 	if classify(err) == portal.OutcomeRefused {
 		return portal.E(portal.KindConflict, "DigitalOcean refused it: "+doapi.UserMessage(err), err)
 	}
-	return portal.E(portal.KindUnavailable, "DigitalOcean did not hand it out: "+doapi.UserMessage(err)+" Try again", err)
+	return portal.E(portal.KindUnavailable, "DigitalOcean did not issue it: "+doapi.UserMessage(err)+" Try again", err)
 }
 
 // handOver records that a secret was handed to its requester.
@@ -120,7 +120,7 @@ func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, 
 		r.State = portal.Settling
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Succeeded, At: e.Now(), Actor: requester, Kind: portal.EventSucceeded,
-			Summary: fmt.Sprintf("%s collected what #%d asked for, good for %s", requester.Name, r.Number, portal.DurationText(r.Params.Access.Lifetime())),
+			Summary: fmt.Sprintf("%s collected what #%d requested, valid for %s", requester.Name, r.Number, portal.DurationText(r.Params.Access.Lifetime())),
 		})
 	})
 }

@@ -148,8 +148,8 @@ func TestNobodyIsThere(t *testing.T) {
 		{"an admin asked", portal.AddRegistries, "", ""},
 		{"the requester left the team", portal.CreateNodePool, "ann", "ann is no longer a member of team pay."},
 		{"the requester of what others approved left the team", portal.DeleteClusterDangerous, "ann", "ann is no longer a member of team pay."},
-		{"the team's approver left", portal.DeleteClusterDangerous, "bob", "Who approved it may no longer approve it."},
-		{"the platform's approver left", portal.DeleteClusterDangerous, "pia", "Who approved it may no longer approve it."},
+		{"the team's approver left", portal.DeleteClusterDangerous, "bob", "Someone who approved it may no longer do so."},
+		{"the platform's approver left", portal.DeleteClusterDangerous, "pia", "Someone who approved it may no longer do so."},
 		{"the admin left", portal.AddRegistries, "ada", "ada is no longer an admin."},
 		{"somebody left who has no say in it", portal.CreateNodePool, "bob", ""},
 	}

@@ -105,9 +105,9 @@ func (e *Executor) tooEarly(r portal.Request) (wait time.Duration, why string) {
 	}
 	switch opens := portal.NextOpening(r.Plan.Verdict.Windows, now); {
 	case opens.IsZero():
-		return e.Pace.Wait, "None of the times at which the policy allows this ever comes."
+		return e.Pace.Wait, "The policy allows this only in windows that never open."
 	case opens.After(now):
-		return opens.Sub(now), "Waiting for the next time at which the policy allows this: " + opens.UTC().Format("2 January 2006 15:04 MST") + "."
+		return opens.Sub(now), "Waiting for the next window in which the policy allows this: " + opens.UTC().Format("2 January 2006 15:04 MST") + "."
 	}
 	return 0, ""
 }

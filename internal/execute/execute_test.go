@@ -178,7 +178,7 @@ func TestApprovalsAreJudgedAgain(t *testing.T) {
 			_, err := b.pool.Exec(context.Background(), `UPDATE clusters SET team_id = NULL, environment = NULL, protected = true WHERE id = $1`, b.cluster)
 			b.must(err)
 		}, portal.Stale},
-		{"DigitalOcean does not answer", func(b *bundle) {
+		{"DigitalOcean is not responding", func(b *bundle) {
 			b.sim.Inject(dosim.Fault{Operation: "get_cluster", Kind: dosim.FaultReset, Times: 9})
 		}, portal.Approved},
 	}

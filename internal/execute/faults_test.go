@@ -160,7 +160,7 @@ func TestNothingIsConcludedWhileDigitalOceanIsAway(t *testing.T) {
 			b.clock.advance(time.Hour)
 			r = b.step(r)
 			b.want(r, portal.Unknown)
-			if !strings.Contains(r.Reason, "DigitalOcean does not answer: Unexpected server-side error") {
+			if !strings.Contains(r.Reason, "DigitalOcean is not responding: Unexpected server-side error") {
 				t.Errorf("reason %q", r.Reason)
 			}
 			b.sim.Heal()
@@ -250,9 +250,9 @@ func TestWhatDoesNotEndWell(t *testing.T) {
 	}{
 		{"a cluster in error", portal.CreateCluster, func(b *bundle, r portal.Request) { b.sim.SetState(r.TargetID, "error", "no capacity in fra1") }, 0,
 			"the cluster is error. no capacity in fra1"},
-		{"a new cluster that is deleted", portal.CreateCluster, func(b *bundle, r portal.Request) { b.sim.Remove(r.TargetID) }, 0, "The cluster was deleted meanwhile."},
-		{"a cluster that is deleted", portal.UpgradeCluster, func(b *bundle, _ portal.Request) { b.sim.Remove(b.cluster) }, 0, "The cluster was deleted meanwhile."},
-		{"one of several clusters", portal.AddRegistries, func(b *bundle, _ portal.Request) { b.sim.Remove(b.cluster) }, 0, "The cluster was deleted meanwhile."},
+		{"a new cluster that is deleted", portal.CreateCluster, func(b *bundle, r portal.Request) { b.sim.Remove(r.TargetID) }, 0, "The cluster has been deleted in the meantime."},
+		{"a cluster that is deleted", portal.UpgradeCluster, func(b *bundle, _ portal.Request) { b.sim.Remove(b.cluster) }, 0, "The cluster has been deleted in the meantime."},
+		{"one of several clusters", portal.AddRegistries, func(b *bundle, _ portal.Request) { b.sim.Remove(b.cluster) }, 0, "The cluster has been deleted in the meantime."},
 		{"nodes that do not go", portal.DeleteNodePool, func(b *bundle, _ portal.Request) {
 			b.behind(func(h hand) {
 				for _, n := range h.pool("auto")["nodes"].([]any) {
@@ -262,7 +262,7 @@ func TestWhatDoesNotEndWell(t *testing.T) {
 			})
 		}, 6*time.Hour + time.Minute, "DigitalOcean accepted it and began, but has not finished; the cluster is running."},
 		{"a setting that is undone", portal.UpdateCluster, func(b *bundle, _ portal.Request) { b.behind(setting("auto_upgrade", false)) }, 11 * time.Minute,
-			"DigitalOcean accepted it, but nothing of it is to be seen; the cluster is running."},
+			"DigitalOcean accepted it, but there is no sign that it took effect; the cluster is running."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -300,7 +300,7 @@ func TestOneOfSeveralClustersGoes(t *testing.T) {
 		b.sim.Remove(r.TargetIDs[first])
 		r = b.step(r)
 		b.want(r, portal.Failed)
-		if r.Reason != "The cluster was deleted meanwhile." {
+		if r.Reason != "The cluster has been deleted in the meantime." {
 			t.Errorf("reason %q", r.Reason)
 		}
 	}

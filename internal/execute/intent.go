@@ -57,7 +57,7 @@ func unmoved(ctx context.Context, tx pgx.Tx, r portal.Request) error {
 		return err
 	}
 	if now.State != r.State || now.Revision != r.Revision || now.Digest != r.Digest {
-		return portal.E(portal.KindConflict, "this request has moved on meanwhile")
+		return portal.E(portal.KindConflict, "this request has changed in the meantime")
 	}
 	return nil
 }

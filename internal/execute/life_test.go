@@ -194,7 +194,7 @@ func TestChangesAreAskedFor(t *testing.T) {
 	b.must(b.reviews(r, portal.ReviewChanges, "one is enough", "bob", "pay-approvers"))
 	r = b.read(r)
 	b.want(r, portal.Stale)
-	if r.Reason != "bob asks for changes: one is enough" {
+	if r.Reason != "bob requested changes: one is enough" {
 		t.Errorf("reason %q", r.Reason)
 	}
 	b.wantNoReservation(r)

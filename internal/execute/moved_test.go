@@ -277,7 +277,7 @@ rules:
 	b.clock.advance(10 * time.Minute)
 	r = b.step(b.again(r))
 	b.want(r, portal.Approved)
-	if want := "Waiting for the next time at which the policy allows this: 9 January 2026 03:00 UTC."; r.Reason != want {
+	if want := "Waiting for the next window in which the policy allows this: 9 January 2026 03:00 UTC."; r.Reason != want {
 		t.Errorf("reason %q, want %q", r.Reason, want)
 	}
 	b.wantCalls("create_node_pool", 0)

@@ -104,7 +104,7 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 	case portal.OutcomeUnknown:
 		step.Next, step.Summary = portal.Unknown, fmt.Sprintf("DigitalOcean's answer to request #%d was lost: %s", r.Number, doapi.UserMessage(err))
 	case portal.OutcomeDeferred:
-		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not take request #%d, it will be sent later: %s", r.Number, doapi.UserMessage(err))
+		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not accept request #%d; it will be sent later: %s", r.Number, doapi.UserMessage(err))
 		step.Reason = "Waiting for DigitalOcean: " + doapi.UserMessage(err)
 	default:
 		step.Next, step.Summary = portal.Failed, fmt.Sprintf("DigitalOcean refused request #%d: %s", r.Number, doapi.UserMessage(err))

@@ -50,7 +50,7 @@ func (e *Executor) observe(ctx context.Context, r portal.Request) (observation, 
 		s.live = append(s.live, c.Portal(asOf))
 	}
 	if len(s.gone) > 0 && !r.Operation.Deletes() {
-		s.effect, s.why = operation.Failed, "The cluster was deleted meanwhile."
+		s.effect, s.why = operation.Failed, "The cluster has been deleted in the meantime."
 	}
 	believed := r.State == portal.Settling || slices.ContainsFunc(s.live, func(c portal.Cluster) bool { return operation.Differs(r, c) })
 	for _, c := range s.live {
@@ -67,7 +67,7 @@ func (e *Executor) observe(ctx context.Context, r portal.Request) (observation, 
 // failedBecause says what keeps a request from ending well.
 func failedBecause(r portal.Request, c portal.Cluster) string {
 	if r.Params.UpdatePool != nil {
-		return "The pool was deleted meanwhile."
+		return "The pool has been deleted in the meantime."
 	}
 	return "DigitalOcean could not finish it: the cluster is " + c.State + ". " + c.StateMessage
 }
@@ -107,18 +107,18 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	case r.Operation == portal.CreateCluster:
 		return e.reconcileCreate(ctx, r)
 	case r.Operation.Risk() == portal.RiskSecret:
-		return done, e.fail(ctx, r, "It was lost on its way to its requester. Ask again; what was lost expires by itself.")
+		return done, e.fail(ctx, r, "It was lost on its way to the requester. Request it again; what was lost expires by itself.")
 	}
 	s, err := e.observe(ctx, r)
 	switch {
 	case err != nil:
-		return e.Pace.Wait, e.explain(ctx, r, "Looking whether it took effect; DigitalOcean does not answer: "+doapi.UserMessage(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Checking whether it took effect; DigitalOcean is not responding: "+doapi.UserMessage(err))
 	case s.effect == operation.Failed:
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
 	case s.effect != operation.Absent:
 		return e.Pace.Settle, e.found(ctx, r, nil, s)
 	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and nothing of it is to be seen since. Nothing was sent again; ask again if it is still needed.")
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost, and there is no sign that it took effect. It was not sent again; request it again if it is still needed.")
 	}
 	return e.Pace.Settle, nil
 }
@@ -126,7 +126,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.Duration, error) {
 	everything, err := e.DO.ListClusters(ctx)
 	if err != nil {
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean does not answer: "+doapi.UserMessage(err))
+		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean is not responding: "+doapi.UserMessage(err))
 	}
 	ours := slices.DeleteFunc(everything, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
 	switch {
@@ -134,9 +134,9 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 		return e.Pace.Settle, e.found(ctx, r, &ours[0], observation{})
 	case len(ours) > 1:
 		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
-			"DigitalOcean has %d clusters with the tag %s. The portal touches neither; an operator has to look.", len(ours), r.RequestTag()))
+			"DigitalOcean has %d clusters with the tag %s. The portal leaves them alone; an operator has to look into it.", len(ours), r.RequestTag()))
 	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. Nothing was sent again; ask again if it is still needed.")
+		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. It was not sent again; request it again if it is still needed.")
 	}
 	return e.Pace.Settle, nil
 }
@@ -162,7 +162,7 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 		}
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Settling, At: e.Now(), Actor: self, Kind: portal.EventOutcome,
-			Summary: fmt.Sprintf("Request #%d did take effect at DigitalOcean, as a look showed", r.Number),
+			Summary: fmt.Sprintf("Request #%d did take effect at DigitalOcean, as a later check showed", r.Number),
 			Data:    map[string]any{"outcome": "found"},
 		})
 	})
@@ -212,7 +212,7 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 			return e.succeed(ctx, tx, r)
 		case s.effect == operation.Absent && since > e.Pace.Grace:
 			next = done
-			return e.failIn(ctx, tx, r, "DigitalOcean accepted it, but nothing of it is to be seen"+stateOf(s)+".")
+			return e.failIn(ctx, tx, r, "DigitalOcean accepted it, but there is no sign that it took effect"+stateOf(s)+".")
 		case since > e.Pace.Most:
 			next = done
 			return e.failIn(ctx, tx, r, "DigitalOcean accepted it and began, but has not finished"+stateOf(s)+".")

@@ -9,7 +9,7 @@
 // queue empties. They are no jobs, because people look at deliveries for weeks,
 // see which fault one has and send it again; because one notification becomes
 // deliveries only when it is worked out who is to be told; and because deliveries
-// to one server go one after the other, so that one that does not answer holds up
+// to one server go one after the other, so that one that is not responding holds up
 // its own alone.
 package jobs
 

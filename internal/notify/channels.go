@@ -107,7 +107,7 @@ func (s *Service) parse(o portal.Owner, in Input) (portal.Channel, target, error
 	c := portal.Channel{Owner: o, Kind: portal.ChannelKind(in.Kind), Topics: topics(in.Topics)}
 	kind, known := kinds[c.Kind]
 	if !known {
-		f.Add("kind", "Choose how to be told.")
+		f.Add("kind", "Choose how to be notified.")
 	} else if why := kind.refusal(s, o); why != "" {
 		f.Add("kind", "%s", why)
 	} else {

@@ -33,12 +33,12 @@ func (s *Service) Undelivered(ctx context.Context, a portal.Actor, before string
 // TryAgain sends a delivery again, with as many attempts as a new one has. It
 // returns KindNotFound when it neither waits nor was given up.
 func (s *Service) TryAgain(ctx context.Context, a portal.Actor, id string) error {
-	return s.decide(ctx, a, id, "had the portal try again", portal.DeliveryWaiting, `attempts = 0, next_at = @now, ended_at = NULL`)
+	return s.decide(ctx, a, id, "retried", portal.DeliveryWaiting, `attempts = 0, next_at = @now, ended_at = NULL`)
 }
 
 // GiveUp ends a delivery that did not arrive. Its errors are those of TryAgain.
 func (s *Service) GiveUp(ctx context.Context, a portal.Actor, id string) error {
-	return s.decide(ctx, a, id, "gave up", portal.DeliveryGivenUp, `ended_at = @now`)
+	return s.decide(ctx, a, id, "gave up on", portal.DeliveryGivenUp, `ended_at = @now`)
 }
 
 // decide changes a delivery by an admin's word, which is put on the trail.

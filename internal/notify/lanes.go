@@ -14,7 +14,7 @@ import (
 
 // How many targets are written to at the same time: in all, of one owner, which
 // is a person or a team, and at one host. So neither the channels of one nor a
-// host that does not answer keep others waiting.
+// host that is not responding keep others waiting.
 const (
 	atOnce      = 16
 	ownersMost  = 4

@@ -74,7 +74,7 @@ func TestSlowWebhooksKeepNobodyWaiting(t *testing.T) {
 	b.must(<-done)
 }
 
-// While a host does not answer, webhooks to others leave, whoever they are of.
+// While a host is not responding, webhooks to others leave, whoever they are of.
 func TestSlowHostKeepsNobodyWaiting(t *testing.T) {
 	b := setup(t)
 	hung, quick, release := b.slowHooks()

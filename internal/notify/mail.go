@@ -91,7 +91,7 @@ var mailChannel = channelKind{
 	refusal: func(s *Service, o portal.Owner) string {
 		switch {
 		case o.TeamID == "":
-			return "Choose how to be told."
+			return "Choose how to be notified."
 		case !s.CanMail():
 			return noMail
 		}

@@ -34,7 +34,7 @@ func TestMail(t *testing.T) {
 	if id := m.Header.Get("Message-ID"); !strings.HasSuffix(id, "@portal.example>") {
 		t.Errorf("Message-ID: %s", id)
 	}
-	for _, want := range []string{"ann: request_submitted", "Asked for by: ann", "Team: Payments", "Why: no longer needed", "State: Waiting for approval.",
+	for _, want := range []string{"ann: request_submitted", "Requested by: ann", "Team: Payments", "Reason: no longer needed", "State: Waiting for approval.",
 		fmt.Sprintf("https://portal.example/requests/%d", r.Number)} {
 		if !strings.Contains(letters[0].text, want) {
 			t.Errorf("%q is missing in\n%s", want, letters[0].text)

@@ -58,7 +58,7 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 func (s *Service) testMessage(d claimed) message {
 	return message{
 		headline: "A test of the portal's notifications",
-		lines:    []line{{"", "Somebody asked the portal for this test. It says that notifications arrive here."}},
+		lines:    []line{{"", "This is a test. It shows that notifications arrive here."}},
 		link:     s.BaseURL.JoinPath("/").String(), at: d.createdAt,
 	}
 }
@@ -73,8 +73,8 @@ func (s *Service) compose(o portal.Topic, n Notification, r portal.Request) mess
 	m := message{topic: o, headline: plain(headline(o, name), 200), number: r.Number, at: n.At,
 		link: s.BaseURL.JoinPath("requests", fmt.Sprint(r.Number)).String()}
 	for _, l := range []line{
-		{"", n.Summary}, {"Asked for by", r.Requester.Name}, {"Team", cmp.Or(r.Team.Name, "several")},
-		{"Why", r.Justification}, {"State", state},
+		{"", n.Summary}, {"Requested by", r.Requester.Name}, {"Team", cmp.Or(r.Team.Name, "several")},
+		{"Reason", r.Justification}, {"State", state},
 	} {
 		if text := plain(l.text, 1000); text != "" {
 			m.lines = append(m.lines, line{l.label, text})

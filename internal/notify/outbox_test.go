@@ -232,7 +232,7 @@ func TestTwoWorkers(t *testing.T) {
 	}
 }
 
-// A target that does not answer keeps no other waiting.
+// A target that is not responding keeps no other waiting.
 func TestSlowTarget(t *testing.T) {
 	b := setup(t)
 	slow := newReceiver(t)

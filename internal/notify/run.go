@@ -30,7 +30,7 @@ func (s *Service) RunMail(ctx context.Context) error {
 func (s *Service) RunHooks(ctx context.Context) error { return s.drainAll(ctx, false) }
 
 // drain sends what is due in a lane. It ends with the first failure, which it
-// reports, so that a target that does not answer holds a round up once and not
+// reports, so that a target that is not responding holds a round up once and not
 // for each delivery.
 func (s *Service) drain(ctx context.Context, lane string) (failed bool, err error) {
 	enough, cancel := context.WithTimeout(ctx, drainFor)
@@ -95,7 +95,7 @@ func (s *Service) attempt(ctx context.Context, d claimed, m message) *failure {
 	if d.channelID != "" {
 		t = target{}
 		if err := s.seal.Open(d.target, d.channelID, &t); err != nil {
-			return &failure{"Where it leads can no longer be read, because the portal's secret has changed. Remove the channel and add it again.", true}
+			return &failure{"Its address can no longer be read, because the portal's secret has changed. Remove the channel and add it again.", true}
 		}
 	}
 	kind, known := kinds[d.kind]

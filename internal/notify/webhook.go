@@ -103,7 +103,7 @@ func (m message) payload() payload {
 }
 
 // detailNames are the names that the lines of a message have in a payload.
-var detailNames = map[string]string{"": "summary", "Asked for by": "requester", "Team": "team", "Why": "justification", "State": "state"}
+var detailNames = map[string]string{"": "summary", "Requested by": "requester", "Team": "team", "Reason": "justification", "State": "state"}
 
 // sendWebhook sends a message. The id is the same for all attempts.
 func sendWebhook(ctx context.Context, s *Service, t target, d claimed, m message) *failure {
@@ -179,5 +179,5 @@ func connectionFailure(err error) *failure {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &failure{words: "It did not answer in time."}
 	}
-	return &failure{words: "It could not be connected to."}
+	return &failure{words: "The portal could not connect to it."}
 }

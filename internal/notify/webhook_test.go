@@ -44,7 +44,7 @@ func TestSignature(t *testing.T) {
 		}
 	}
 	b.must(json.Unmarshal(got[0].body, &p))
-	if p.Type != "request.review_asked" || p.Data.Request != r.Number || p.Data.URL != fmt.Sprintf("https://portal.example/requests/%d", r.Number) ||
+	if p.Type != "request.review_requested" || p.Data.Request != r.Number || p.Data.URL != fmt.Sprintf("https://portal.example/requests/%d", r.Number) ||
 		p.Data.Details["requester"] != "ann" || p.Data.Details["justification"] != r.Justification || p.Data.Details["state"] != "Waiting for approval." {
 		t.Errorf("the webhook says %s", got[0].body)
 	}
@@ -70,8 +70,8 @@ func TestSlackText(t *testing.T) {
 	}
 	b.must(json.Unmarshal(got[0].body, &said))
 	want := fmt.Sprintf("<https://portal.example/requests/%d|#%d (Create cluster we/b&gt;) waits for a decision>\n", r.Number, r.Number) +
-		"Eve &lt;!channel&gt; *Approved*: request_submitted\n*Asked for by:* Eve &lt;!channel&gt; *Approved*\n*Team:* Payments\n" +
-		"*Why:* &lt;https://evil.example|the portal&gt; &amp; more gnp [1m\n*State:* Waiting for approval.\n"
+		"Eve &lt;!channel&gt; *Approved*: request_submitted\n*Requested by:* Eve &lt;!channel&gt; *Approved*\n*Team:* Payments\n" +
+		"*Reason:* &lt;https://evil.example|the portal&gt; &amp; more gnp [1m\n*State:* Waiting for approval.\n"
 	if said.Text != want {
 		t.Errorf("it says\n%s\nwant\n%s", said.Text, want)
 	}

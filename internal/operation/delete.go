@@ -53,7 +53,7 @@ func (f *fieldErrors) readChosen(d *portal.Draft) portal.DeleteParams {
 		}
 	}
 	if len(chosen) == 0 {
-		f.Add("resources", "Choose what should go with the cluster, or delete the cluster only.")
+		f.Add("resources", "Choose what should be deleted with the cluster, or delete the cluster only.")
 	}
 	return p
 }
@@ -91,7 +91,7 @@ func ResourceDrift(op portal.OperationID, p portal.DeleteParams, now []portal.Re
 	}
 	for _, r := range now {
 		if !has(p.Destroy, r.ID) {
-			return fmt.Sprintf("The %s %s has come to belong to the cluster and would be destroyed too.", r.Kind, r.Name)
+			return fmt.Sprintf("The %s %s now belongs to the cluster and would be destroyed too.", r.Kind, r.Name)
 		}
 	}
 	return ""

@@ -63,7 +63,7 @@ var badInput = []struct {
 	{portal.CreateCluster, "tags", "a/b", "tags", "The tag “a/b” may have letters"},
 	{portal.CreateCluster, "tags", "<b>", "tags", "The tag “<b>”"},
 	{portal.CreateCluster, "tags", long[:256], "tags", "has 256 characters; at most 255"},
-	{portal.CreateCluster, "tags", lines(21, "t%d"), "tags", "These are 21 tags; at most 20"},
+	{portal.CreateCluster, "tags", lines(21, "t%d"), "tags", "You entered 21 tags; at most 20"},
 	{portal.CreateCluster, "maintenance_day", "someday", "maintenance_day", "no day called “someday”"},
 	{portal.CreateCluster, "maintenance_start", "4:00", "maintenance_start", "Enter a time like 04:00"},
 	{portal.CreateCluster, "maintenance_start", "24:00", "maintenance_start", "this is “24:00”"},
@@ -73,8 +73,8 @@ var badInput = []struct {
 	{portal.CreateCluster, "firewall_allowed", "::1", "firewall_allowed", "not an IPv4 address"},
 	{portal.CreateCluster, "firewall_allowed", "203.0.113.7/33", "firewall_allowed", "not an IPv4 address"},
 	{portal.CreateCluster, "firewall_allowed", "203.0.113.007", "firewall_allowed", "not an IPv4 address"},
-	{portal.CreateCluster, "firewall_allowed", lines(101, "10.0.0.%d"), "firewall_allowed", "These are 101 addresses; at most 100"},
-	{portal.CreateCluster, "expanders", "cheapest", "expanders", "no expander called “cheapest”; there are random, priority, least_waste"},
+	{portal.CreateCluster, "firewall_allowed", lines(101, "10.0.0.%d"), "firewall_allowed", "You entered 101 addresses; at most 100"},
+	{portal.CreateCluster, "expanders", "cheapest", "expanders", "no expander called “cheapest”; choose from random, priority, least_waste"},
 	{portal.CreateCluster, "expanders", "random random", "expanders", "The expander random appears twice"},
 	{portal.CreateCluster, "unneeded_time", "ten", "unneeded_time", "this is “ten”"},
 	{portal.CreateCluster, "unneeded_time", "10", "unneeded_time", "Enter a time like 10m"},
@@ -116,13 +116,13 @@ var badInput = []struct {
 	{portal.CreateNodePool, "labels", "a/b/c=d", "labels", "not a valid label"},
 	{portal.CreateNodePool, "labels", "A.com/b=d", "labels", "not a valid label"},
 	{portal.CreateNodePool, "labels", "a=b\na=c", "labels", "The label “a” appears twice"},
-	{portal.CreateNodePool, "labels", lines(51, "l%d=x"), "labels", "These are 51 labels; at most 50"},
+	{portal.CreateNodePool, "labels", lines(51, "l%d=x"), "labels", "You entered 51 labels; at most 50"},
 	{portal.CreateNodePool, "taints", "k=v", "taints", "not a valid taint; write key=value:NoSchedule"},
 	{portal.CreateNodePool, "taints", "=v:NoSchedule", "taints", "not a valid taint"},
-	{portal.CreateNodePool, "taints", "k=v:Never", "taints", "has the effect “Never”; there are NoSchedule, PreferNoSchedule, NoExecute"},
+	{portal.CreateNodePool, "taints", "k=v:Never", "taints", "has the effect “Never”; choose from NoSchedule, PreferNoSchedule, NoExecute"},
 	{portal.CreateNodePool, "taints", "k=v:noschedule", "taints", "has the effect “noschedule”"},
 	{portal.CreateNodePool, "taints", "k=v:NoExecute\nk=w:NoExecute", "taints", "appears twice"},
-	{portal.CreateNodePool, "taints", lines(51, "k%d:NoSchedule"), "taints", "These are 51 taints; at most 50"},
+	{portal.CreateNodePool, "taints", lines(51, "k%d:NoSchedule"), "taints", "You entered 51 taints; at most 50"},
 	{portal.CreateNodePool, "tags", "team:x", "tags", "set by the portal"},
 
 	{portal.UpdateNodePool, "name", "auto", "name", "Another pool of this cluster is called “auto” already."},
@@ -138,7 +138,7 @@ var badInput = []struct {
 	{portal.AddRegistries, "registries", "Images", "registries", "not the name of a registry"},
 	{portal.AddRegistries, "registries", "registry.example.com/x", "registries", "not the name of a registry"},
 	{portal.AddRegistries, "registries", long[:64], "registries", "not the name of a registry"},
-	{portal.AddRegistries, "registries", lines(21, "images-%d"), "registries", "These are 21 registries; at most 20"},
+	{portal.AddRegistries, "registries", lines(21, "images-%d"), "registries", "You entered 21 registries; at most 20"},
 	{portal.RemoveRegistries, "registries", "-a-b", "registries", "not the name of a registry"},
 	{portal.AddRegistry, "clusters", "c1|c9", "clusters", "There is no cluster “c9” now."},
 
@@ -152,7 +152,7 @@ var badInput = []struct {
 	{portal.RunClusterlint, "include_groups", "Basic", "include_groups", "“Basic” is not the name of a check or group."},
 	{portal.RunClusterlint, "include_checks", "a;b", "include_checks", "not the name of a check"},
 	{portal.RunClusterlint, "exclude_groups", "../x", "exclude_groups", "not the name of a check"},
-	{portal.RunClusterlint, "exclude_checks", lines(21, "check-%d"), "exclude_checks", "These are 21 names; at most 20"},
+	{portal.RunClusterlint, "exclude_checks", lines(21, "check-%d"), "exclude_checks", "You entered 21 names; at most 20"},
 }
 
 func TestBadInput(t *testing.T) {
@@ -180,7 +180,7 @@ func TestBadBounds(t *testing.T) {
 		{"1", "", "max_nodes", "Enter the number of nodes."},
 		{"-1", "3", "min_nodes", "from 0 to 512"},
 		{"0", "0", "max_nodes", "from 1 to 512"},
-		{"5", "3", "max_nodes", "The most nodes (3) are fewer than the least (5)."},
+		{"5", "3", "max_nodes", "The maximum number of nodes (3) is less than the minimum (5)."},
 		{"1", "513", "max_nodes", "from 1 to 512"},
 		{"1", "x", "max_nodes", "this is “x”"},
 		{"1", "510", "max_nodes", "nodes in total; it can have at most 512"},
@@ -235,7 +235,7 @@ func TestWhatATargetDoesNotAllow(t *testing.T) {
 		{"no team", portal.CreateCluster, func(d *portal.Draft) { d.Team = portal.Team{} }, "team", "Choose one of your teams."},
 		{"no clusters", portal.RemoveRegistry, func(d *portal.Draft) { d.Chosen, d.Form = nil, portal.Form{} }, "clusters", "Choose at least one cluster."},
 		{"no nodes", portal.RecycleNodePool, func(d *portal.Draft) { d.Form = portal.Form{} }, "nodes", "Choose at least one node."},
-		{"no resources", portal.DeleteClusterSelective, func(d *portal.Draft) { d.Form = portal.Form{} }, "resources", "Choose what should go"},
+		{"no resources", portal.DeleteClusterSelective, func(d *portal.Draft) { d.Form = portal.Form{} }, "resources", "Choose what should be deleted"},
 		{"no pools", portal.CreateCluster, func(d *portal.Draft) {
 			for _, field := range []string{"name", "size", "count"} {
 				delete(d.Form, "pools[0]."+field)

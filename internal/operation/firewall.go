@@ -22,7 +22,7 @@ func readFirewall(f *fieldErrors, form portal.Form, s *portal.Settings) {
 	w := portal.Firewall{Enabled: form.On("firewall"), Allowed: form.Fields("firewall_allowed")}
 	s.Firewall = w
 	if len(w.Allowed) > maxAddresses {
-		f.Add("firewall_allowed", "These are %d addresses; at most %d are allowed.", len(w.Allowed), maxAddresses)
+		f.Add("firewall_allowed", "You entered %d addresses; at most %d are allowed.", len(w.Allowed), maxAddresses)
 		return
 	}
 	for _, a := range w.Allowed {

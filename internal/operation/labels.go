@@ -41,7 +41,7 @@ func isValue(s string) bool { return len(validation.IsValidLabelValue(s)) == 0 }
 func (f *fieldErrors) readLabels(field string, form portal.Form, now map[string]string) map[string]string {
 	words := form.Fields(field)
 	if len(words) > maxLabels {
-		f.Add(field, "These are %d labels; at most %d are allowed.", len(words), maxLabels)
+		f.Add(field, "You entered %d labels; at most %d are allowed.", len(words), maxLabels)
 		return nil
 	}
 	labels := map[string]string{}
@@ -67,7 +67,7 @@ func (f *fieldErrors) readLabels(field string, form portal.Form, now map[string]
 func (f *fieldErrors) readTaints(field string, form portal.Form, now []portal.Taint) []portal.Taint {
 	words := form.Fields(field)
 	if len(words) > maxLabels {
-		f.Add(field, "These are %d taints; at most %d are allowed.", len(words), maxLabels)
+		f.Add(field, "You entered %d taints; at most %d are allowed.", len(words), maxLabels)
 		return nil
 	}
 	taints := []portal.Taint{}
@@ -78,7 +78,7 @@ func (f *fieldErrors) readTaints(field string, form portal.Form, now []portal.Ta
 		case !ok || !isKey(key) || !isValue(value):
 			f.Add(field, "%s is not a valid taint; write key=value:NoSchedule.", portal.Quote(word))
 		case !slices.Contains(portal.TaintEffects, effect):
-			f.Add(field, "%s has the effect %s; there are %s.", portal.Quote(word), portal.Quote(effect), strings.Join(portal.TaintEffects, ", "))
+			f.Add(field, "%s has the effect %s; choose from %s.", portal.Quote(word), portal.Quote(effect), strings.Join(portal.TaintEffects, ", "))
 		case slices.ContainsFunc(taints, func(t portal.Taint) bool { return t.Key == key && t.Effect == effect }):
 			f.Add(field, "The taint %s appears twice.", portal.Quote(word))
 		case owned(key) && !slices.Contains(now, portal.Taint{Key: key, Value: value, Effect: effect}):

@@ -32,7 +32,7 @@ var checkName = regexp.MustCompile(`^[a-z0-9-]{1,100}$`)
 func (f *fieldErrors) readChecks(field string, form portal.Form) []string {
 	list := form.Fields(field)
 	if len(list) > maxTags {
-		f.Add(field, "These are %d names; at most %d are allowed.", len(list), maxTags)
+		f.Add(field, "You entered %d names; at most %d are allowed.", len(list), maxTags)
 		return nil
 	}
 	for _, name := range list {

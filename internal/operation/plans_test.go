@@ -96,9 +96,9 @@ func TestWordsOfPlans(t *testing.T) {
 
 		{"an upgrade", planned(t, portal.UpgradeCluster),
 			"Upgrade cluster web from 1.34.4-do.0 to 1.35.1-do.0.\nKubernetes version: 1.34.4-do.0 → 1.35.1-do.0\n" +
-				"The control plane is upgraded first; meanwhile the cluster's API may not answer for some minutes.\n" +
-				"Then pool fixed (3 nodes): new nodes come up before old ones are drained and go.\n" +
-				"Then pool auto (2 nodes): new nodes come up before old ones are drained and go.\n" +
+				"The control plane is upgraded first; during this time the cluster's API may be unavailable for a few minutes.\n" +
+				"Then pool fixed (3 nodes): new nodes come up before old ones are drained and deleted.\n" +
+				"Then pool auto (2 nodes): new nodes come up before old ones are drained and deleted.\n" +
 				"An upgrade cannot be undone.\nlost: The data on the nodes' disks.", nil, 0},
 		{"settings", planned(t, portal.UpdateCluster, "ha", "true", "tags", "", "firewall", "true", "firewall_allowed", "203.0.113.7", "utilization", "0.5", "routing_agent", "on"),
 			"Change cluster web.\nTags: blue → none\nHigh availability: no → yes\nAutomatic upgrades: off → on\n" +

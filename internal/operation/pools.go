@@ -44,7 +44,7 @@ func (f *fieldErrors) readPools(form portal.Form, options portal.Options) []port
 		f.Add("pools", "A cluster needs at least one node pool.")
 	}
 	if count > portal.MaxPools {
-		f.Add("pools", "These are too many pools; at most %d are allowed.", portal.MaxPools)
+		f.Add("pools", "There are too many pools; at most %d are allowed.", portal.MaxPools)
 		return nil
 	}
 	names := map[string]bool{}
@@ -60,7 +60,7 @@ func (f *fieldErrors) readPools(form portal.Form, options portal.Options) []port
 		pools = append(pools, pool)
 	}
 	if total > maxNodes {
-		f.Add("pools", "These are %d nodes in total; a cluster can have at most %d.", total, maxNodes)
+		f.Add("pools", "You entered %d nodes in total; a cluster can have at most %d.", total, maxNodes)
 	}
 	if count > 0 && total == 0 && len(f.FieldErrors) == 0 {
 		f.Add("pools[0].count", "A cluster needs at least one node.")
@@ -98,7 +98,7 @@ func (f *fieldErrors) readNodes(prefix string, form portal.Form) (count, least, 
 	least = f.readCount(prefix+"min_nodes", 0, form)
 	most = f.readCount(prefix+"max_nodes", 1, form)
 	if len(f.FieldErrors) == before && most < least {
-		f.Add(prefix+"max_nodes", "The most nodes (%d) are fewer than the least (%d).", most, least)
+		f.Add(prefix+"max_nodes", "The maximum number of nodes (%d) is less than the minimum (%d).", most, least)
 	}
 	return least, least, most
 }

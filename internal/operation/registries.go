@@ -49,7 +49,7 @@ func (f *fieldErrors) readRegistryNames(form portal.Form) []string {
 		f.Add("registries", "Enter the names of one or more registries.")
 	}
 	if len(names) > maxTags {
-		f.Add("registries", "These are %d registries; at most %d are allowed.", len(names), maxTags)
+		f.Add("registries", "You entered %d registries; at most %d are allowed.", len(names), maxTags)
 		return nil
 	}
 	for _, name := range names {

@@ -21,7 +21,7 @@ func (f *fieldErrors) readSchedule(d *portal.Draft, now time.Time) {
 	}
 	zone, err := time.LoadLocation(d.Form.Get("zone")) // the empty name is UTC
 	if err != nil {
-		f.Add("start_at", "The portal does not know your time zone %s; leave the time empty, or ask with a browser in another zone.", portal.Quote(d.Form.Get("zone")))
+		f.Add("start_at", "The portal does not know your time zone %s; leave the time empty, or use a browser set to another time zone.", portal.Quote(d.Form.Get("zone")))
 		return
 	}
 	at, err := time.ParseInLocation(minuteLayout, typed, zone)
@@ -29,7 +29,7 @@ func (f *fieldErrors) readSchedule(d *portal.Draft, now time.Time) {
 	case err != nil:
 		f.Add("start_at", "Enter a date with a time, like 2026-03-01T22:00; this is %s.", portal.Quote(typed))
 	case at.Before(now.Add(-time.Minute)):
-		f.Add("start_at", "This time is over; leave it empty to start as soon as possible.")
+		f.Add("start_at", "This time has passed; leave it empty to start as soon as possible.")
 	case at.After(now.Add(furthest)):
 		f.Add("start_at", "Choose a time within the next 30 days.")
 	default:

@@ -127,7 +127,7 @@ func readMaintenance(f *fieldErrors, form portal.Form, s *portal.Settings) {
 // DigitalOcean does not allow.
 func (f *fieldErrors) checkMoved(before, after portal.Maintenance) {
 	if before.Day != "" && after.Day == "" {
-		f.Add("maintenance_day", "A maintenance window can be moved, not taken away; choose a day, or “any”.")
+		f.Add("maintenance_day", "A maintenance window can be moved, but not removed; choose a day or “any”.")
 	}
 	if before.Start != "" && after.Start == "" && after.Day == "any" {
 		f.Add("maintenance_start", "Enter when the maintenance window begins, like 04:00.")
@@ -150,7 +150,7 @@ func readAutoscaler(f *fieldErrors, form portal.Form, s *portal.Settings) {
 	}
 	for i, e := range a.Expanders {
 		if !slices.Contains(portal.Expanders, e) {
-			f.Add("expanders", "There is no expander called %s; there are %s.", portal.Quote(e), strings.Join(portal.Expanders, ", "))
+			f.Add("expanders", "There is no expander called %s; choose from %s.", portal.Quote(e), strings.Join(portal.Expanders, ", "))
 		} else if slices.Contains(a.Expanders[:i], e) {
 			f.Add("expanders", "The expander %s appears twice.", e)
 		}

@@ -20,7 +20,7 @@ var tag = regexp.MustCompile(`^[\pL\pN:_-]+$`)
 func (f *fieldErrors) readTags(field string, form portal.Form) []string {
 	tags := form.Fields(field)
 	if len(tags) > maxTags {
-		f.Add(field, "These are %d tags; at most %d are allowed.", len(tags), maxTags)
+		f.Add(field, "You entered %d tags; at most %d are allowed.", len(tags), maxTags)
 		return nil
 	}
 	for _, t := range tags {

@@ -37,16 +37,16 @@ func planUpgrade(d *portal.Draft) {
 	c, version := d.Cluster, d.Params.Upgrade.Version
 	d.Plan.Summary = fmt.Sprintf("Upgrade cluster %s from %s to %s.", c.Name, c.Version, version)
 	d.Plan.Changes = []portal.Change{{What: "Kubernetes version", Before: c.Version, After: version}}
-	control := "The control plane is upgraded first; meanwhile the cluster's API may not answer for some minutes."
+	control := "The control plane is upgraded first; during this time the cluster's API may be unavailable for a few minutes."
 	if c.HA {
-		control = "The control plane is upgraded first; being highly available, it goes on answering."
+		control = "The control plane is upgraded first; because it is highly available, it stays available."
 	}
 	d.Plan.Steps = append(d.Plan.Steps, control)
 	d.Plan.Cost, d.Plan.Nodes = costWith(d, portal.Pool{}), c.NodeCount()
 	for _, p := range c.Pools {
 		how := "each node is drained and replaced"
 		if c.Details.Settings.SurgeUpgrade {
-			how = "new nodes come up before old ones are drained and go"
+			how = "new nodes come up before old ones are drained and deleted"
 		}
 		d.Plan.Steps = append(d.Plan.Steps, fmt.Sprintf("Then pool %s (%s): %s.", p.Name, nodes(p.Count), how))
 	}

@@ -20,7 +20,7 @@ func Differ(before, after portal.Verdict) (Difference, bool) {
 	d := Difference{Before: Describe(before), After: Describe(after)}
 	switch {
 	case before.Decision != after.Decision:
-		d.Kind = kinds[after.Decision] + ", before " + kinds[before.Decision]
+		d.Kind = kinds[after.Decision] + ", previously " + kinds[before.Decision]
 	case after.Decision == portal.Deny:
 		return d, false
 	case !sameApprovals(before.Approvals, after.Approvals):

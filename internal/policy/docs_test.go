@@ -115,7 +115,7 @@ func TestDocumentationIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, reference, _ := strings.Cut(string(b), "## What a condition can speak of")
+	_, reference, _ := strings.Cut(string(b), "## What a condition can refer to")
 	text, err := json.Marshal(policy.Input{})
 	if err != nil {
 		t.Fatal(err)

@@ -63,11 +63,11 @@ rules:
       - {days: [mon]}
 `
 	want := []string{
-		"3:10 : “7 days” is no time; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.",
-		"4:3 : There is no key “hold” here; there are waits, holds, cool_off, longest_access, fresh_sign_in, typed_name, windows.",
+		"3:10 : “7 days” is not a duration; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.",
+		"4:3 : There is no key “hold” here; choose from waits, holds, cool_off, longest_access, fresh_sign_in, typed_name, windows.",
 		"7:34 one: There is no such thing as “creat_cluster” among the operations; the page Catalogue lists them.",
-		"8:13 one: There is no such thing as “risky” among the risks; there are read, diagnostic, change, destructive, dangerous, secret, account.",
-		"9:20 one: There is no such thing as “prod” among the environments; there are development, staging, production.",
+		"8:13 one: There is no such thing as “risky” among the risks; choose from read, diagnostic, change, destructive, dangerous, secret, account.",
+		"9:20 one: There is no such thing as “prod” among the environments; choose from development, staging, production.",
 		"10:13 one: There is no such thing as “Pay” among the teams; write the short name of a team.",
 		"10:23 one: “pay” is in this list twice.",
 		"12:11 one: Another rule is called “one” as well.",
@@ -81,10 +81,10 @@ rules:
 		"27:21 terms: “0h” is out of range; at least 1m and at most 90d are allowed.",
 		"28:15 terms: “91d” is out of range; at least 0m and at most 7d are allowed.",
 		"29:20 terms: This is true or false, not “1”.",
-		"31:17 terms: “monday” is no day; there are mon, tue, wed, thu, fri, sat, sun.",
-		"31:32 terms: “9:00” is no time of the day; write hours and minutes like 09:00.",
-		"31:44 terms: “25:00” is no time of the day; write hours and minutes like 09:00.",
-		"31:59 terms: “Berlin” is no time zone; write one like Europe/Berlin or UTC.",
+		"31:17 terms: “monday” is no day; choose from mon, tue, wed, thu, fri, sat, sun.",
+		"31:32 terms: “9:00” is not a time of day; write hours and minutes like 09:00.",
+		"31:44 terms: “25:00” is not a time of day; write hours and minutes like 09:00.",
+		"31:59 terms: “Berlin” is not a time zone; write one like Europe/Berlin or UTC.",
 		"32:9 terms: A window has days, from, to and zone, like {days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: Europe/Berlin}.",
 	}
 	if diff := cmp.Diff(want, faults(t, text)); diff != "" {
@@ -157,7 +157,7 @@ func TestFaults(t *testing.T) {
 		rule("require: [{approvals: 1, from: [everybody]}]"):                       "3:37 a: “everybody” are no approvers: write team, platform, or “group:” with the name of a group of the identity provider.",
 		rule("require: [{approvals: 1, from: ['group:']}]"):                        "3:37 a: “group:” are no approvers: write team, platform, or “group:” with the name of a group of the identity provider.",
 		rule("require: [{approvals: 11, from: [team]}]"):                           "3:27 a: This is a whole number from 1 to 10, not “11”.",
-		"rules:\n  - name: a\n    allow: true\n  - name: b\n    deny: never":       "4:5 b: This rule never matches: the rules before it, which have no condition, settle all that it speaks of.",
+		"rules:\n  - name: a\n    allow: true\n  - name: b\n    deny: never":       "4:5 b: This rule never matches: the rules before it, which have no condition, cover everything that it covers.",
 		"rules: [" + strings.Repeat("{name: a, allow: true},", 201) + "]":          "1:4609 : A policy has at most 200 rules; this one has 201.",
 		"#" + strings.Repeat("x", policy.MaxText):                                  "1:1 : A policy has at most 64 KiB; this one has 65.",
 	}

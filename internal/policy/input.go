@@ -50,7 +50,7 @@ type Change struct {
 	Risk      portal.Risk        `json:"risk"`
 	Nodes     int                `json:"nodes"`   // by which the quota's use grows; negative: shrinks
 	Fields    []string           `json:"fields"`  // what of the target changes, as the plan names it
-	Minutes   int                `json:"minutes"` // that access is good for; 0 for other operations
+	Minutes   int                `json:"minutes"` // that access is valid for; 0 for other operations
 }
 
 // Quota is the team's use of its limit on all nodes, and whether any limit

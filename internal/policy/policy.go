@@ -53,7 +53,7 @@ func (p *Policy) Names(groups []string) bool {
 }
 
 // Judge returns the verdict on a request. Whatever the rules say, growth beyond
-// the quota is denied, and so is what no rule speaks of, what a condition
+// the quota is denied, and so is what no rule covers, what a condition
 // cannot be evaluated for, and what nobody could approve. A cluster whose
 // environment nobody has set counts as production.
 func (p *Policy) Judge(in Input) portal.Verdict {

@@ -92,7 +92,7 @@ func (r *reader) members(n ast.Node, known ...string) map[string]ast.Node {
 		key := pair.Key.GetToken().Value
 		switch {
 		case !slices.Contains(known, key):
-			r.fault(pair.Key, "There is no key “%s” here; there are %s.", key, strings.Join(known, ", "))
+			r.fault(pair.Key, "There is no key “%s” here; choose from %s.", key, strings.Join(known, ", "))
 		case values[key] != nil:
 			r.fault(pair.Key, "“%s” is here twice.", key)
 		default:

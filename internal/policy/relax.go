@@ -14,7 +14,7 @@ func relaxations(old, now *rule, secret bool) []string {
 		return nil
 	}
 	if denies(old) || !covers(now.approvals, old.approvals) {
-		return []string{fmt.Sprintf("%s, before %s", now.describe(), old.describe())}
+		return []string{fmt.Sprintf("%s, previously %s", now.describe(), old.describe())}
 	}
 	var list []string
 	for _, what := range relaxedTerms(old, now, secret) {

@@ -109,14 +109,14 @@ func TestRelaxationsWords(t *testing.T) {
 		"longest_access: 1h", "longest_access: 4h", "typed_name: true", "typed_name: false").Replace(strict)
 	got := policy.Relaxations(t.Context(), must(t, strict), must(t, now))
 	want := []string{
-		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in production of team pay, production of other teams: the name is not typed any more (rule “guarded”).",
+		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in production of team pay, production of other teams: the name no longer has to be typed (rule “guarded”).",
 		"Create cluster, Change cluster, Add node pool, Change node pool, Upgrade cluster in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
-			"before 1 approval from the team's approvers and 1 approval from platform approvers or group sre (rule “guarded”).",
-		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of other teams, staging of other teams, production of other teams: the name is not typed any more (rule “guarded”).",
+			"previously 1 approval from the team's approvers and 1 approval from platform approvers or group sre (rule “guarded”).",
+		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of other teams, staging of other teams, production of other teams: the name no longer has to be typed (rule “guarded”).",
 		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of team pay, staging of team pay, production of team pay: " +
-			"1 approval from group sre (rule “frozen”), before denied (rule “frozen”).",
+			"1 approval from group sre (rule “frozen”), previously denied (rule “frozen”).",
 		"Get credentials, Get kubeconfig in development of team pay, development of other teams, staging of team pay, staging of other teams, production of team pay, production of other teams: " +
-			"access is good for up to 4h, before 1h (rule “access”).",
+			"access is valid for up to 4h, previously 1h (rule “access”).",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -350,8 +350,8 @@ func TestDiffer(t *testing.T) {
 		{same, ""},
 		{other, "other approvals: 1 approval from a or b → 2 approvals from a or b"},
 		{terms, "other terms: cool-off 0m, typed name no → cool-off 15m, typed name yes"},
-		{denied, "denied, before needs approval: 1 approval from a or b → denied"},
-		{portal.Verdict{Decision: portal.Allow}, "allowed, before needs approval: 1 approval from a or b → allowed at once"},
+		{denied, "denied, previously needs approval: 1 approval from a or b → denied"},
+		{portal.Verdict{Decision: portal.Allow}, "allowed, previously needs approval: 1 approval from a or b → allowed at once"},
 	}
 	for _, tt := range tests {
 		d, differs := policy.Differ(approve, tt.after)

@@ -64,7 +64,7 @@ func hint(of string) string {
 	default:
 		return "; the page Catalogue lists them"
 	}
-	return "; there are " + strings.Join(list, ", ")
+	return "; choose from " + strings.Join(list, ", ")
 }
 
 // cell is a kind of request that selectors tell apart, the team aside.
@@ -94,7 +94,7 @@ func (r *reader) checkReach(n ast.Node, read *rule, seen coverage) {
 		}
 	}
 	if !reached {
-		r.fault(n, "This rule never matches: the rules before it, which have no condition, settle all that it speaks of.")
+		r.fault(n, "This rule never matches: the rules before it, which have no condition, cover everything that it covers.")
 	}
 }
 

@@ -46,15 +46,15 @@ var terms = []term{
 			if after.CoolOff >= before.CoolOff {
 				return ""
 			}
-			return fmt.Sprintf("a cool-off of %s, before %s", Span(after.CoolOff), Span(before.CoolOff))
+			return fmt.Sprintf("a cool-off of %s, previously %s", Span(after.CoolOff), Span(before.CoolOff))
 		},
 	},
-	longest("longest_access", "LongestAccess", "longest access", "access is good", bounds{time.Minute, maxTerm},
+	longest("longest_access", "LongestAccess", "longest access", "access is valid", bounds{time.Minute, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.LongestAccess },
 		func(_ *rule, secret bool) bool { return secret }),
-	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "no fresh sign-in any more",
+	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "a fresh sign-in is no longer required",
 		func(t *portal.Terms) *bool { return &t.FreshSignIn }),
-	demand("typed_name", "TypedName", "typed name", "the name is not typed any more",
+	demand("typed_name", "TypedName", "typed name", "the name no longer has to be typed",
 		func(t *portal.Terms) *bool { return &t.TypedName }),
 	{
 		key: "windows", field: "Windows", name: "windows",
@@ -80,7 +80,7 @@ func longest(key, field, name, what string, b bounds, of func(*portal.Terms) *ti
 			if to <= from || !matters(old, secret) {
 				return ""
 			}
-			return fmt.Sprintf("%s for up to %s, before %s", what, Span(to), Span(from))
+			return fmt.Sprintf("%s for up to %s, previously %s", what, Span(to), Span(from))
 		},
 	}
 }

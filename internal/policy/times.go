@@ -30,7 +30,7 @@ func (r *reader) duration(n ast.Node, b bounds) time.Duration {
 	}
 	parts := durationForm.FindStringSubmatch(word)
 	if parts == nil {
-		r.fault(n, "“%s” is no time; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.", word)
+		r.fault(n, "“%s” is not a duration; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.", word)
 		return 0
 	}
 	count, _ := strconv.Atoi(parts[1]) // up to five digits
@@ -69,7 +69,7 @@ var dayNames = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 func (r *reader) days(n ast.Node) []time.Weekday {
 	chosen := r.words(n, "days", func(n ast.Node, word string) {
 		if !slices.Contains(dayNames, word) {
-			r.fault(n, "“%s” is no day; there are %s.", word, strings.Join(dayNames, ", "))
+			r.fault(n, "“%s” is no day; choose from %s.", word, strings.Join(dayNames, ", "))
 		}
 	})
 	var days []time.Weekday
@@ -86,7 +86,7 @@ var clockForm = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 func (r *reader) clock(n ast.Node) string {
 	word, ok := r.word(n, "a time of the day like 09:00")
 	if ok && !clockForm.MatchString(word) {
-		r.fault(n, "“%s” is no time of the day; write hours and minutes like 09:00.", word)
+		r.fault(n, "“%s” is not a time of day; write hours and minutes like 09:00.", word)
 	}
 	return word
 }
@@ -94,7 +94,7 @@ func (r *reader) clock(n ast.Node) string {
 func (r *reader) zone(n ast.Node) string {
 	word, ok := r.word(n, "a time zone like Europe/Berlin")
 	if _, err := time.LoadLocation(word); ok && (err != nil || word == "" || word == "Local") {
-		r.fault(n, "“%s” is no time zone; write one like Europe/Berlin or UTC.", word)
+		r.fault(n, "“%s” is not a time zone; write one like Europe/Berlin or UTC.", word)
 	}
 	return word
 }

@@ -26,7 +26,7 @@ func Describe(v portal.Verdict) string {
 // describe says in short what a rule says; of no rule, that it denies.
 func (r *rule) describe() string {
 	if r == nil {
-		return "denied, as no rule speaks of it"
+		return "denied, as no rule covers it"
 	}
 	if r.broken() {
 		return fmt.Sprintf("denied where the condition of rule “%s” cannot be evaluated", r.name)

@@ -7,7 +7,7 @@ type Topic string
 
 // The topics.
 const (
-	TopicReviewRequested Topic = "review_asked"
+	TopicReviewRequested Topic = "review_requested"
 	TopicDecided         Topic = "decided"
 	TopicExpiring        Topic = "expiring"
 	TopicStale           Topic = "stale"
@@ -47,7 +47,7 @@ func TopicOf(k EventKind) Topic {
 func (o Topic) Title() string {
 	switch o {
 	case TopicReviewRequested:
-		return "A decision is asked for"
+		return "A review is requested"
 	case TopicDecided:
 		return "A decision was made"
 	case TopicExpiring:
@@ -55,7 +55,7 @@ func (o Topic) Title() string {
 	case TopicStale:
 		return "A request is out of date or has expired"
 	case TopicExecuted:
-		return "A request was carried out"
+		return "A request has succeeded"
 	case TopicFailed:
 		return "A request has failed"
 	case TopicBreakGlass:
@@ -86,7 +86,7 @@ var channelKinds = []struct {
 	kind        ChannelKind
 	title, help string
 }{
-	{ChannelSlack, "Slack", "or what takes the same incoming webhooks"},
+	{ChannelSlack, "Slack", "or a service that accepts Slack's incoming webhooks"},
 	{ChannelWebhook, "Webhook", "JSON, signed by the standard-webhooks specification"},
 	{ChannelMail, "E-mail", "to an address of the team"},
 }

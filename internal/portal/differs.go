@@ -45,7 +45,7 @@ func (v Verdict) Differs(before Verdict) string {
 	}
 	parts = append(parts, v.Terms.differs(before.Terms)...)
 	if len(parts) == 0 {
-		parts = append(parts, "another rule holds: "+v.Reason)
+		parts = append(parts, "another rule applies: "+v.Reason)
 	}
 	return "The policy's answer has changed: " + strings.Join(parts, "; ") + "."
 }
@@ -57,22 +57,23 @@ func (t Terms) differs(before Terms) []string {
 		now, was time.Duration
 	}{
 		{"it waits for a decision for", t.WaitFor, before.WaitFor}, {"an approval holds for", t.HoldFor, before.HoldFor},
-		{"the time to stop it is", t.CoolOff, before.CoolOff}, {"access lasts at most", t.LongestAccess, before.LongestAccess},
+		{"the cool-off is", t.CoolOff, before.CoolOff}, {"access lasts at most", t.LongestAccess, before.LongestAccess},
 	} {
 		if d.now != d.was {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s", d.what, DurationText(d.now), DurationText(d.was)))
 		}
 	}
-	if now, was := windowsText(t.Windows), windowsText(before.Windows); now != was {
-		parts = append(parts, "it is carried out "+now+" instead of "+was)
+	if now, was := WindowsText(t.Windows), WindowsText(before.Windows); now != was {
+		parts = append(parts, "it can run "+now+" instead of "+was)
 	}
 	if t.FreshSignIn != before.FreshSignIn || t.TypedName != before.TypedName {
-		parts = append(parts, "what its requester has to confirm is another")
+		parts = append(parts, "what its requester has to confirm has changed")
 	}
 	return parts
 }
 
-func windowsText(windows []Window) string {
+// WindowsText says in words when one of the windows is open.
+func WindowsText(windows []Window) string {
 	if len(windows) == 0 {
 		return "at any time"
 	}

@@ -18,7 +18,7 @@ func DurationText(d time.Duration) string {
 			return fmt.Sprintf("%d %ss", n, u.name)
 		}
 	}
-	return "no time"
+	return "none"
 }
 
 // RoughDuration says how long a time is as people speak of one that passes, at

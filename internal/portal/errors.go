@@ -20,7 +20,7 @@ const (
 	KindForbidden                // signed in, not allowed
 	KindNotFound                 // does not exist, or is not the reader's to see
 	KindConflict                 // the thing changed meanwhile or is in the wrong state
-	KindUnavailable              // a part the portal depends on does not answer
+	KindUnavailable              // a part the portal depends on is not responding
 	KindStepUp                   // the reader has to sign in afresh first
 	KindDenied                   // the policy does not allow it, whoever asks
 	KindLimited                  // the reader has asked too much in too short a time
@@ -85,7 +85,7 @@ func E(kind Kind, message string, cause ...error) *Error {
 
 // Invalid makes an error that names the faulty fields.
 func Invalid(fields ...FieldError) *Error {
-	return &Error{Kind: KindInvalid, Message: "some answers need another look", Fields: fields, Site: Site(1)}
+	return &Error{Kind: KindInvalid, Message: "some fields need to be corrected", Fields: fields, Site: Site(1)}
 }
 
 // KindOf returns the kind of err, KindUnknown when it has none.

@@ -15,7 +15,7 @@ const (
 	EventRefused            EventKind = "request_refused"
 	EventApprovedBy         EventKind = "review_approved"
 	EventRejectedBy         EventKind = "review_rejected"
-	EventChangesRequested   EventKind = "review_changes_asked"
+	EventChangesRequested   EventKind = "review_changes_requested"
 	EventCommented          EventKind = "request_commented"
 	EventReplanned          EventKind = "request_replanned"
 	EventStopped            EventKind = "request_stopped"

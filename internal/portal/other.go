@@ -22,7 +22,7 @@ func (r Request) Conflict(other OperationID, pool string) string {
 	case other.Deletes():
 		return "It deletes the cluster."
 	case mine.Deletes():
-		return "The cluster that it is about would be gone."
+		return "The cluster would no longer exist."
 	case mine.Risk() == RiskDiagnostic || other.Risk() == RiskDiagnostic:
 		return ""
 	case pool != "" && pool == r.Params.PoolID():

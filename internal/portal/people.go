@@ -25,7 +25,7 @@ func CheckAdmin(ctx context.Context, people People, proposer Person, now time.Ti
 	case err != nil && !Is(err, KindNotFound):
 		return err
 	case err != nil:
-		return E(KindConflict, "nobody knows "+proposer.Name+" any more; drop this and propose it yourself", err)
+		return E(KindConflict, "the portal no longer knows "+proposer.Name+"; drop this and propose it yourself", err)
 	case now.Sub(asOf) > GroupsFor:
 		return E(KindConflict, "the identity provider does not confirm that "+proposer.Name+" still is an admin; ask them to sign in, or drop this and propose it yourself")
 	case a.Identity != proposer.Identity || !a.HasRole(RoleAdmin):

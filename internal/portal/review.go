@@ -106,7 +106,7 @@ func (r Request) refuseOwn(a Actor) error {
 	case a.IsZero() || a.Issuer == SystemIssuer:
 		return E(KindForbidden, "only people can review requests")
 	case a.Identity == r.Requester.Identity:
-		return E(KindForbidden, "you asked for this yourself; somebody else has to decide")
+		return E(KindForbidden, "this is your own request; somebody else has to decide")
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (r Request) StopRefusal(a Actor) error {
 	case a.IsZero() || a.Issuer == SystemIssuer:
 		return E(KindForbidden, "only people can stop requests")
 	case a.Identity == r.Requester.Identity:
-		return E(KindForbidden, "you asked for this yourself; withdraw it instead")
+		return E(KindForbidden, "this is your own request; withdraw it instead")
 	case !r.MayApprove(a) && !a.ApproverOf(r.Team) && !a.HasRole(RoleAdmin):
 		return E(KindForbidden, "only approvers and admins can stop this")
 	case r.State == Pending && !r.reviewedBy(a):
@@ -149,9 +149,9 @@ func (r Request) BreakGlassRefusal(a Actor) error {
 	}
 	switch {
 	case !a.HasRole(RoleAdmin):
-		return E(KindForbidden, "only admins of the portal can do without approvals")
+		return E(KindForbidden, "only admins of the portal can bypass approvals")
 	case r.State != Pending:
-		return E(KindConflict, "this request is "+string(r.State)+" and waits for no approval")
+		return E(KindConflict, "this request is "+string(r.State)+" and is not waiting for approval")
 	}
 	return nil
 }

@@ -54,13 +54,13 @@ func (s State) Sentence() string {
 	case Pending:
 		return "Waiting for approval."
 	case Approved:
-		return "Approved, waiting to be carried out."
+		return "Approved, waiting to run."
 	case Executing:
 		return "Being sent to DigitalOcean."
 	case Settling:
 		return "DigitalOcean has accepted it; waiting until it is done."
 	case Unknown:
-		return "DigitalOcean's answer was lost. The portal is looking whether it took effect and sends nothing again."
+		return "DigitalOcean's answer was lost. The portal is checking whether it took effect and will not send it again."
 	case Succeeded:
 		return "Done."
 	case Failed:

@@ -75,7 +75,7 @@ func sentAlready(r portal.Request, form portal.Form) error {
 	if r.FormHash == "" || r.FormHash == form.Hash() {
 		return nil
 	}
-	return portal.E(portal.KindConflict, fmt.Sprintf("this form has made request #%d already; look it over and send it once more to ask for something else besides", r.Number))
+	return portal.E(portal.KindConflict, fmt.Sprintf("this form has already created request #%d; to make a second request, check the form and submit it again", r.Number))
 }
 
 // submit makes a request of a draft, in one transaction that has locked the
@@ -146,7 +146,7 @@ func (s *Service) lock(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal
 		return err
 	}
 	if now.TeamID != d.Team.ID {
-		return portal.E(portal.KindConflict, "this cluster has been given to another team meanwhile")
+		return portal.E(portal.KindConflict, "this cluster has been given to another team in the meantime")
 	}
 	d.Cluster.Environment, d.Cluster.Protected = now.Environment, now.Protected
 	return nil
@@ -170,7 +170,7 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	}
 	err = Record(ctx, tx, r, Step{
 		At: r.CreatedAt, Actor: r.Requester, Kind: portal.EventSubmitted,
-		Summary: r.Requester.Name + " asked for " + describe(r) + ": " + r.Plan.Verdict.Reason,
+		Summary: r.Requester.Name + " requested " + describe(r) + ": " + r.Plan.Verdict.Reason,
 		Data:    planData(r),
 	})
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 func PolicySummary(rules *policy.Policy, op portal.Operation, a portal.Actor, teams []portal.Team) string {
 	switch {
 	case !op.Asked():
-		return "Nothing: it changes nothing."
+		return "None: it changes nothing."
 	case op.Risk == portal.RiskAccount && !a.HasRole(portal.RoleAdmin):
-		return "Only admins of the portal can ask for it."
+		return "Only admins of the portal can request it."
 	case op.Risk == portal.RiskAccount:
 		return judged(rules, op.ID, a, portal.Team{}, portal.Production)
 	case len(teams) == 0:
-		return "Only members of a team can ask for it."
+		return "Only members of a team can request it."
 	}
 	outside := judged(rules, op.ID, a, teams[0], portal.Development)
 	inside := judged(rules, op.ID, a, teams[0], portal.Production)

@@ -56,8 +56,8 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 	}
 	err := Move(ctx, tx, r, Step{
 		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventBreakGlass,
-		Reason:  a.Name + " had it carried out without approvals: " + reason,
-		Summary: a.Name + " had " + describe(r) + " carried out without its approvals: " + reason,
+		Reason:  a.Name + " ran it without approvals: " + reason,
+		Summary: a.Name + " ran " + describe(r) + " without its approvals: " + reason,
 		Data:    map[string]any{"reason": reason, "outstanding": r.Outstanding(), "digest": r.Digest, "revision": r.Revision},
 	})
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 		}
 		return Record(ctx, tx, r, Step{
 			At: s.Now(), Actor: a.Person(), Kind: portal.EventBreakGlassReviewed,
-			Summary: a.Name + " reviewed that " + breakGlass.By.Name + " did without the approvals of " + describe(r) + ": " + comment,
+			Summary: a.Name + " reviewed how " + breakGlass.By.Name + " bypassed the approvals for " + describe(r) + ": " + comment,
 			Data:    map[string]any{"comment": comment, "revision": breakGlass.Revision},
 		})
 	})

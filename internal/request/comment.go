@@ -52,7 +52,7 @@ func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key
 		case err != nil:
 			return err
 		case n >= commentsAnHour:
-			return portal.E(portal.KindLimited, fmt.Sprintf("you have written %d comments within an hour, which is the most; try again later", n))
+			return portal.E(portal.KindLimited, fmt.Sprintf("you have written %d comments within an hour, which is the limit; try again later", n))
 		}
 		c := portal.Comment{ID: commentID(r.ID, a.Identity, key, text), Author: a.Person(), Text: strings.TrimSpace(text), CreatedAt: s.Now()}
 		if added, err := store.InsertComment(ctx, tx, r.ID, c); err != nil || !added {

@@ -54,7 +54,7 @@ const atOnce = 100
 var clock = portal.System("clock").Person()
 
 // TooLate says why an approved request is out of date when it is due.
-const TooLate = "It was not carried out for as long as its approval holds."
+const TooLate = "It did not run before its approval expired."
 
 // ends says how requests end that have waited too long.
 var ends = []struct {
@@ -116,7 +116,7 @@ func (s *Service) dropStale(ctx context.Context) error {
 			}
 			return Move(ctx, tx, r, Step{
 				Next: portal.Expired, Reason: r.Reason, At: s.Now(), Actor: clock, Kind: portal.EventExpired,
-				Summary: describe(r) + " ended: nobody had it planned again",
+				Summary: describe(r) + " ended: its requester did not plan it again",
 			})
 		})
 	})

@@ -23,7 +23,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 			return err
 		}
 		if taken {
-			d.Errors.Add("name", "A cluster called %s exists already or is being asked for.", portal.Quote(d.TargetName))
+			d.Errors.Add("name", "A cluster called %s already exists or has already been requested.", portal.Quote(d.TargetName))
 		}
 	}
 	operation.Plan(d)
@@ -93,7 +93,7 @@ func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) 
 	return quota.Check(d.Team.Quota, used, d.Usage), nil
 }
 
-const protected = "The cluster is protected: no request can delete it until an admin of the portal lifts that."
+const protected = "The cluster is protected: no request can delete it until an admin of the portal removes the protection."
 
 // verdict is the policy's answer, but for what no policy can allow.
 func verdict(rules *policy.Policy, in policy.Input) portal.Verdict {

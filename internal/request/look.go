@@ -55,7 +55,7 @@ func unreadable(err error) error {
 		return portal.E(portal.KindConflict, "DigitalOcean no longer has this cluster", err)
 	}
 	return portal.E(portal.KindUnavailable,
-		"DigitalOcean does not answer, so the portal cannot show what would happen and submits nothing; try again later", err)
+		"DigitalOcean is not responding, so the portal cannot show what would happen and submits nothing; try again later", err)
 }
 
 // ClusterReader reads clusters from DigitalOcean.

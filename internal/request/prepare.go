@@ -25,7 +25,7 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 		d.Form = portal.Form{"submit_key": {uuid.Must(uuid.NewV7()).String()}}
 	}
 	if !operation.Exists(ask.Operation) {
-		return d, portal.E(portal.KindNotFound, "there is no such operation to ask for")
+		return d, portal.E(portal.KindNotFound, "there is no such operation")
 	}
 	if err := s.findTarget(ctx, a, ask, &d, live); err != nil {
 		return d, err
@@ -35,7 +35,7 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 		return d, err
 	}
 	if offer.AsOf.IsZero() {
-		return d, portal.E(portal.KindUnavailable, "the portal has not yet heard from DigitalOcean what can be created; try again in a minute")
+		return d, portal.E(portal.KindUnavailable, "the portal has not yet read from DigitalOcean what can be created; try again in a minute")
 	}
 	d.Offer = offer.Options
 	if d.Longest, err = s.longestAccess(ctx, &d, a); err != nil {
@@ -96,7 +96,7 @@ func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask SubmitInput,
 		return err
 	}
 	if len(d.Teams) == 0 {
-		return portal.E(portal.KindForbidden, "only members of a team can ask for clusters")
+		return portal.E(portal.KindForbidden, "only members of a team can request clusters")
 	}
 	slug := ask.Form.Get("team")
 	if ask.Form == nil && ask.revises.ID != "" {

@@ -41,7 +41,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
 		if _, known := reviewSteps[in.Decision]; !known {
-			return portal.E(portal.KindInvalid, "choose whether you approve, reject or ask for changes")
+			return portal.E(portal.KindInvalid, "choose whether to approve, reject or request changes")
 		}
 		why := "why you reject it"
 		if in.Decision == portal.ReviewChanges {
@@ -64,7 +64,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 // tooLate says that what somebody decided was not taken, because the request
 // has just been found to be out of date.
 func tooLate(why string) error {
-	return portal.E(portal.KindConflict, "your decision was not taken, because the request is out of date: "+why)
+	return portal.E(portal.KindConflict, "your decision was not recorded, because the request is out of date: "+why)
 }
 
 // late says that a request is due, though no job has ended it yet.
@@ -92,7 +92,7 @@ var reviewSteps = map[portal.ReviewDecision]struct {
 }{
 	portal.ReviewApprove: {portal.EventApprovedBy, portal.Approved, "approved"},
 	portal.ReviewReject:  {portal.EventRejectedBy, portal.Rejected, "rejected"},
-	portal.ReviewChanges: {portal.EventChangesRequested, portal.Stale, "asked for changes to"},
+	portal.ReviewChanges: {portal.EventChangesRequested, portal.Stale, "requested changes to"},
 }
 
 // decide takes a decision. A request that turns out to be out of date becomes
@@ -160,7 +160,7 @@ func (s *Service) reviewStep(r portal.Request, v portal.Review) Step {
 	case portal.ReviewReject:
 		step.Reason = v.Comment
 	case portal.ReviewChanges:
-		step.Reason = v.Reviewer.Name + " asks for changes: " + v.Comment
+		step.Reason = v.Reviewer.Name + " requested changes: " + v.Comment
 	}
 	return step
 }

@@ -77,7 +77,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 }
 
 // meanwhile says that somebody has been faster, in another tab.
-var meanwhile = portal.E(portal.KindConflict, "you have had this planned again meanwhile; look at the plan as it is now")
+var meanwhile = portal.E(portal.KindConflict, "you have planned this again in the meantime; look at the current plan")
 
 // again reports whether a click that was made on an earlier revision has had
 // its effect already.

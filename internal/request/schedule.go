@@ -19,7 +19,7 @@ func setTimes(r *portal.Request, now time.Time) error {
 		start = *at
 	}
 	if r.StartsAt = portal.NextOpening(terms.Windows, start); r.StartsAt.IsZero() {
-		return portal.E(portal.KindDenied, "the policy names times at which this may be carried out, and none of them ever comes")
+		return portal.E(portal.KindDenied, "the policy allows this only in windows that never open")
 	}
 	r.DueAt = r.StartsAt.Add(terms.HoldFor)
 	return nil

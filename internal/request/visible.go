@@ -15,7 +15,7 @@ func (s *Service) ownCluster(ctx context.Context, a portal.Actor, id string) (po
 	case err != nil:
 		return cluster, team, err
 	case !a.MemberOf(team):
-		return cluster, team, portal.E(portal.KindForbidden, "only members of the team that owns a cluster can ask for this")
+		return cluster, team, portal.E(portal.KindForbidden, "only members of the team that owns a cluster can request this")
 	case !cluster.GoneAt.IsZero():
 		return cluster, team, portal.E(portal.KindConflict, "this cluster is gone already")
 	}

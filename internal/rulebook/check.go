@@ -146,7 +146,7 @@ func (s *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []string,
 	}
 	draft, faults := policy.Parse([]byte(p.Text))
 	if len(faults) > 0 {
-		return p, []string{"It cannot be read any more: " + faults[0].String()}, nil
+		return p, []string{"It can no longer be read: " + faults[0].String()}, nil
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
 	effect, err := s.compare(ctx, s.Pool, draft)

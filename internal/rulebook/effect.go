@@ -59,7 +59,7 @@ func newcomers(ctx context.Context, inForce, draft *policy.Policy) []string {
 	var list []string
 	for _, group := range groups {
 		if group != draft.PlatformApprovers { // who see all requests
-			list = append(list, "Members of group “"+group+"” see requests that they could not decide on before, and decide on them.")
+			list = append(list, "Members of group “"+group+"” see requests that they could not decide on before, and can decide on them.")
 		}
 	}
 	return list

@@ -33,11 +33,11 @@ rules:
 	b.must(err)
 	want := rulebook.Preview{
 		Requests: 7, Unknown: 3,
-		Counts: []rulebook.Count{{"allowed, before needs approval", 1}, {"denied, before allowed", 1}, {"other terms", 1}},
+		Counts: []rulebook.Count{{"allowed, previously needs approval", 1}, {"denied, previously allowed", 1}, {"other terms", 1}},
 		Changed: []rulebook.Changed{
 			{5, "Get kubeconfig", policy.Difference{Kind: "other terms", Before: "longest access 1h", After: "longest access 30m"}},
-			{4, "Delete cluster", policy.Difference{Kind: "allowed, before needs approval", Before: "1 approval from team or platform", After: "allowed at once"}},
-			{3, "Create cluster", policy.Difference{Kind: "denied, before allowed", Before: "allowed at once", After: "denied"}},
+			{4, "Delete cluster", policy.Difference{Kind: "allowed, previously needs approval", Before: "1 approval from team or platform", After: "allowed at once"}},
+			{3, "Create cluster", policy.Difference{Kind: "denied, previously allowed", Before: "allowed at once", After: "denied"}},
 		},
 	}
 	if diff := cmp.Diff(want, c.Preview); diff != "" {

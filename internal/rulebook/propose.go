@@ -108,11 +108,11 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 	switch {
 	case len(effect.relaxations) > 0:
 	case len(effect.newcomers) > 0:
-		summary = "%s proposed policy version %d, which has others decide"
+		summary = "%s proposed policy version %d, which lets others decide"
 	case len(effect.stops) > 0:
 		summary = "%s proposed policy version %d, which denies something altogether"
 	default:
-		summary = "%s proposed policy version %d, which makes requests wait for long"
+		summary = "%s proposed policy version %d, which makes requests wait for a long time"
 	}
 	return s.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
 }
@@ -120,7 +120,7 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 // Decide has a proposed version come in force, or drops it. Only admins may who
 // have just signed in (KindStepUp); the author may drop, but not accept it
 // (KindForbidden). KindConflict says that it has been decided on, that another
-// version has come in force since it was proposed, or that the provider does not
+// version has come into force since it was proposed, or that the provider does not
 // confirm that its author still is an admin.
 func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accept bool) error {
 	if err := a.RequireAdmin(); err != nil {
@@ -157,7 +157,7 @@ func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accep
 		case unconfirmed != nil:
 			return unconfirmed
 		case p.Base != inForce:
-			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come in force since this was proposed; drop it and propose it again", inForce))
+			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come into force since this was proposed; drop it and propose it again", inForce))
 		}
 		return s.accept(ctx, tx, a, p)
 	})
@@ -220,7 +220,7 @@ func (s *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draf
 		groups = append(groups, draft.Groups()...)
 	}
 	if i := slices.IndexFunc(groups, a.InGroup); i >= 0 {
-		return portal.E(portal.KindForbidden, "you gain something by this as a member of group "+groups[i]+"; another admin has to accept it")
+		return portal.E(portal.KindForbidden, "you would gain from this as a member of group "+groups[i]+"; another admin has to accept it")
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (s *Service) InForce(ctx context.Context, q store.Querier) (*policy.Policy,
 	}
 	p, faults := policy.Parse([]byte(kept.Text))
 	if len(faults) > 0 {
-		return nil, portal.E(portal.KindUnavailable, "the policy in force cannot be read by this version of the portal; an admin has to mend it",
+		return nil, portal.E(portal.KindUnavailable, "the policy in force cannot be read by this version of the portal; an admin has to fix it",
 			fmt.Errorf("%w: version %d: %s", errUnreadable, version, faults[0]))
 	}
 	return s.keep(s.ready(p, version)), nil

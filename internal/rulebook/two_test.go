@@ -111,7 +111,7 @@ func TestWhoGainsDoesNotAccept(t *testing.T) {
 	}
 	gains := b.ben
 	gains.Groups = append(gains.Groups, "admins")
-	if err := b.book.Decide(t.Context(), gains, p.Version, true); !portal.Is(err, portal.KindForbidden) || !strings.Contains(err.Error(), "gain something") {
+	if err := b.book.Decide(t.Context(), gains, p.Version, true); !portal.Is(err, portal.KindForbidden) || !strings.Contains(err.Error(), "would gain") {
 		t.Errorf("who gains by it accepts it: %v", err)
 	}
 	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))

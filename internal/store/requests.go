@@ -306,7 +306,7 @@ func Busy(ctx context.Context, tx pgx.Tx, r portal.Request, operations []portal.
 
 func expectOne(affected int64, err error) error {
 	if err == nil && affected != 1 {
-		return portal.E(portal.KindConflict, "this request has moved on meanwhile")
+		return portal.E(portal.KindConflict, "this request has changed in the meantime")
 	}
 	return db.Wrap(err)
 }

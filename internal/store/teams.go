@@ -71,7 +71,7 @@ func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 		return db.Wrap(err)
 	}
 	if tag.RowsAffected() == 0 {
-		return portal.E(portal.KindConflict, "somebody else has changed this team meanwhile; look at it as it is now and try again")
+		return portal.E(portal.KindConflict, "someone else has changed this team in the meantime; look at the current version and try again")
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, unconfirmed e
 	case p.Author.Identity == a.Identity:
 		return portal.E(portal.KindForbidden, "you proposed this yourself; another admin has to accept it")
 	case group != "":
-		return portal.E(portal.KindForbidden, "you gain something by this as a member of group "+group+"; another admin has to accept it")
+		return portal.E(portal.KindForbidden, "you would gain from this as a member of group "+group+"; another admin has to accept it")
 	case unconfirmed != nil:
 		return unconfirmed
 	}

@@ -44,7 +44,7 @@ func ownershipGains(c portal.Cluster, losing, winning portal.Team, env portal.En
 	var list []portal.Gain
 	if losing.ID != winning.ID {
 		if losing.ID != "" {
-			list = append(list, portal.Gain{Text: fmt.Sprintf("Team %s no longer has cluster %s, and can use what it takes of its quota for others.", losing.Name, c.Name),
+			list = append(list, portal.Gain{Text: fmt.Sprintf("Team %s no longer has cluster %s, and can use the freed quota for others.", losing.Name, c.Name),
 				Groups: []string{losing.MemberGroup}})
 		}
 		if winning.ID != "" {

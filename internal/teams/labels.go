@@ -55,9 +55,9 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 			return err
 		}
 		e := portal.Event{At: s.Now(), Kind: portal.EventGroupLabelled, Actor: a.Person(),
-			Summary: a.Name + " had pages call group " + group + " “" + label + "”", Data: map[string]any{"group": group, "label": label, "before": labels[group]}}
+			Summary: a.Name + " labelled group " + group + " “" + label + "”", Data: map[string]any{"group": group, "label": label, "before": labels[group]}}
 		if label == "" {
-			e.Summary = a.Name + " took the label of group " + group + " away"
+			e.Summary = a.Name + " removed the label of group " + group
 		}
 		return audit.Append(ctx, tx, e)
 	})
@@ -98,7 +98,7 @@ func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.G
 	}
 	for _, other := range others {
 		if other != group && other != "" && alike(other) {
-			return refuseLabel("This looks like what another group is called, “" + other + "”; choose another label.")
+			return refuseLabel("This looks like the label of another group, “" + other + "”; choose another label.")
 		}
 	}
 	return nil

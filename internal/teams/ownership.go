@@ -64,7 +64,7 @@ func (c *ownershipChange) title() string {
 	if c.losing.ID != c.winning.ID {
 		return fmt.Sprintf("Give cluster %s to %s", c.cluster.Name, owner(c.winning.Name))
 	}
-	return "Change what protects cluster " + c.cluster.Name
+	return "Change the protection of cluster " + c.cluster.Name
 }
 
 // load locks the teams before the cluster, like everybody who locks both.
@@ -101,7 +101,7 @@ func (c *ownershipChange) load(ctx context.Context, tx pgx.Tx) error {
 	}
 	seen := ETagOf(c.cluster.TeamID, c.cluster.Environment, c.cluster.Protected)
 	if c.cluster.TeamID != before.TeamID || c.To.ETag != "" && c.To.ETag != seen {
-		return portal.E(portal.KindConflict, "somebody else has changed what is set for "+c.cluster.Name+" meanwhile; look at it as it is now")
+		return portal.E(portal.KindConflict, "someone else has changed "+c.cluster.Name+" in the meantime; look at its current settings")
 	}
 	c.To.ETag = seen
 	return nil

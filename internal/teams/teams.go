@@ -110,7 +110,7 @@ func (c *teamChange) load(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if c.before.Version != c.After.Version {
-		return portal.E(portal.KindConflict, "somebody else has changed this team meanwhile; look at it as it is now and try again")
+		return portal.E(portal.KindConflict, "someone else has changed this team in the meantime; look at the current version and try again")
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ var answers = map[portal.Kind]struct {
 	heading string
 }{
 	portal.KindUnknown:      {http.StatusInternalServerError, "Something went wrong"},
-	portal.KindInvalid:      {http.StatusUnprocessableEntity, "That does not work"},
+	portal.KindInvalid:      {http.StatusUnprocessableEntity, "There is a problem"},
 	portal.KindUnauthorized: {http.StatusUnauthorized, "You are not signed in"},
 	portal.KindForbidden:    {http.StatusForbidden, "You are not allowed to do this"},
 	portal.KindDenied:       {http.StatusForbidden, "The policy does not allow this"},
@@ -99,12 +99,12 @@ func (s *Server) failPart(c *gin.Context, panel panel, err error) {
 }
 
 func (s *Server) notFound(*gin.Context) error {
-	return portal.E(portal.KindNotFound, "this page does not exist, or is not yours to see")
+	return portal.E(portal.KindNotFound, "this page does not exist, or you do not have access to it")
 }
 
 func (s *Server) notAllowed(c *gin.Context) error {
 	s.render(c, http.StatusMethodNotAllowed, views.Error(views.ErrorPage{
-		Page: s.bare(c, "That does not work"), Heading: "That does not work", Message: "This address cannot be used like that.",
+		Page: s.bare(c, "There is a problem"), Heading: "There is a problem", Message: "This address does not accept that kind of request.",
 	}))
 	return nil
 }

@@ -262,7 +262,7 @@ func TestDigitalOceanAway(t *testing.T) {
 	}
 	b.as("member").Get("/clusters/" + b.ledger).WantStatus(http.StatusOK)
 	p = b.as("member").Get("/clusters/" + b.ledger + "/delete").WantStatus(http.StatusServiceUnavailable)
-	if !strings.Contains(p.Text("main"), "does not answer") || p.Find("[data-testid=submit]").Length() != 0 {
+	if !strings.Contains(p.Text("main"), "is not responding") || p.Find("[data-testid=submit]").Length() != 0 {
 		t.Error(p.Text("main"))
 	}
 	b.sim.Heal()

@@ -56,7 +56,7 @@ func (s *Server) limit(c *gin.Context) {
 		return
 	case wait > 0:
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		s.fail(c, portal.E(portal.KindLimited, "you have sent more than the portal takes from one person; wait a moment and try again"))
+		s.fail(c, portal.E(portal.KindLimited, "you have sent too many requests; wait a moment and try again"))
 		c.Abort()
 		return
 	}

@@ -29,9 +29,9 @@ func (s *Server) policy(c *gin.Context, v viewer) error {
 func savedPolicy(state string) string {
 	switch portal.PolicyState(state) {
 	case portal.PolicyInForce:
-		return "It is in force."
+		return "The new version is in force."
 	case portal.PolicyProposed:
-		return "It is proposed and waits for another admin."
+		return "The new version has been proposed and is waiting for another admin."
 	case portal.PolicyDropped:
 		return "It is dropped."
 	}

@@ -90,7 +90,7 @@ func TestPolicyPreviewPanel(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	got := panel.Text("[data-testid=preview]")
-	for _, want := range []string{"The last 2 requests", "1 allowed, before needs approval", "1 request could not be judged again", "#" + number + " Create cluster1 approval from pay-approvers or platform → allowed at once"} {
+	for _, want := range []string{"The last 2 requests", "1 allowed, previously needs approval", "1 request could not be judged again", "#" + number + " Create cluster1 approval from pay-approvers or platform → allowed at once"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q does not say %q", got, want)
 		}
@@ -191,10 +191,10 @@ func TestPolicyByForm(t *testing.T) {
 		page := b.as("admin").Post("/admin/policy", url.Values{"base": {strconv.Itoa(b.policyBase())}, "text": {text}, "note": {"why"}, "action": {"propose"}})
 		return page.Status, page.Text("main")
 	}
-	if _, says := propose(stricterPolicy); !strings.Contains(says, "It is in force.") {
+	if _, says := propose(stricterPolicy); !strings.Contains(says, "The new version is in force.") {
 		t.Fatalf("%q", says)
 	}
-	if _, says := propose(easierPolicy); !strings.Contains(says, "It is proposed and waits for another admin.") || !strings.Contains(says, "another admin has to decide") {
+	if _, says := propose(easierPolicy); !strings.Contains(says, "The new version has been proposed and is waiting for another admin.") || !strings.Contains(says, "another admin has to decide") {
 		t.Fatalf("%q", says)
 	}
 	b.as("admin").Post("/admin/policy/3/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusForbidden)
@@ -205,7 +205,7 @@ func TestPolicyByForm(t *testing.T) {
 	if status, says := propose("rules: [{name: other, allow: true}]"); status != http.StatusConflict || !strings.Contains(says, "Version 4 waits for a decision already") {
 		t.Errorf("%d %q", status, says)
 	}
-	if got := b.as("admin").Post("/admin/policy/4/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusOK).Text("main"); !strings.Contains(got, "It is in force.") {
+	if got := b.as("admin").Post("/admin/policy/4/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusOK).Text("main"); !strings.Contains(got, "The new version is in force.") {
 		t.Errorf("%q", got)
 	}
 	if got := b.as("admin").Get("/admin/policy/4").Text("[data-testid=decided]"); !strings.Contains(got, "Ada Admin") {

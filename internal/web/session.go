@@ -47,7 +47,7 @@ func (s *Server) readyz(c *gin.Context) {
 	defer cancel()
 	if err := s.Pool.Ping(ctx); err != nil {
 		s.Logger.Error("not ready", "error", err)
-		c.String(http.StatusServiceUnavailable, "the database does not answer\n")
+		c.String(http.StatusServiceUnavailable, "the database is not responding\n")
 		return
 	}
 	c.String(http.StatusOK, "ready\n")

@@ -77,9 +77,9 @@ func (s *Server) typed(c *gin.Context, v viewer) (portal.Form, error) {
 	case !v.actor.Fresh(s.Now(), s.Auth.StepUpMaxAge):
 		c.Set(keyReturned, "You have not signed in again. What you typed is still here.")
 	case len(form) == 0:
-		c.Set(keyReturned, "You have signed in again. Press the button once more.")
+		c.Set(keyReturned, "You have signed in again. Press the button again.")
 	default:
-		c.Set(keyReturned, "You have signed in again. Look it over and send it.")
+		c.Set(keyReturned, "You have signed in again. Check what you typed, then send it.")
 	}
 	if len(form) == 0 {
 		return nil, nil

@@ -23,7 +23,7 @@ func (b *bundle) old(account string) *webtest.Browser {
 	return webtest.SignIn(b.t, b.url, account)
 }
 
-const signedInAgain = "You have signed in again. Look it over and send it."
+const signedInAgain = "You have signed in again. Check what you typed, then send it."
 
 // Whoever has to sign in for what they sent comes back to a page that there is:
 // the one with the form.

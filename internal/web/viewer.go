@@ -132,7 +132,7 @@ func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return portal.E(portal.KindTooLarge, fmt.Sprintf("what you sent is larger than the %d KiB that a form may be; shorten it and send it again", maxBody>>10), err)
+			return portal.E(portal.KindTooLarge, fmt.Sprintf("what you sent is larger than the limit of %d KiB for a form; shorten it and send it again", maxBody>>10), err)
 		}
 		return portal.E(portal.KindInvalid, "this form could not be read", err)
 	}

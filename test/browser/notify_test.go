@@ -39,7 +39,7 @@ func TestNotifications(t *testing.T) {
 	}
 	p.check("notifications")
 	p.open("/admin/teams/search")
-	p.sees("[data-testid=channels]", "could not be connected to")
+	p.sees("[data-testid=channels]", "could not connect")
 	p.check("channels")
 	p.click("[data-testid=channels] form[action$=remove] button")
 	p.wait("[data-testid=saved]")

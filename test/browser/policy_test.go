@@ -6,18 +6,18 @@ import "testing"
 func TestPolicy(t *testing.T) {
 	admin := signIn(t, "admin")
 	admin.open("/admin/policy")
-	admin.sees("#check", "The plan appears here.")
+	admin.sees("#check", "The result of the check appears here.")
 	admin.sees(".code-numbers", "70")
 	admin.check("policy")
 
 	admin.fill("#text", "rules:\n  - name: all\n    when: cluster.nmae == \"x\"\n    allow: true\n")
-	admin.sees("[data-testid=policy-faults]", "1 fault")
+	admin.sees("[data-testid=policy-faults]", "1 error")
 	admin.sees("#check", "3:18")
 	admin.check("policy-faults")
 
 	admin.fill("#text", "rules:\n  - {name: all, allow: true}\n")
 	admin.sees("[data-testid=easier]", "It needs a second admin.")
-	admin.sees("[data-testid=preview]", "under it")
+	admin.sees("[data-testid=preview]", "under this policy")
 	admin.check("policy-easier")
 
 	admin.open("/admin/policy/1")

@@ -33,6 +33,7 @@ var subjects = []struct {
 	{"teams", []string{"teams", "web"}},
 	{"auth", []string{"auth", "web"}},
 	{"notify", []string{"notify", "web"}},
+	{"operation", []string{"operation", "execute", "web"}},
 	{"request", []string{"request", "execute", "web"}},
 	{"execute", []string{"execute", "web"}},
 }
