@@ -152,7 +152,7 @@ func kindOf(err error) (portal.Kind, string) {
 	}
 	switch pgErr.Code {
 	case "23505": // unique_violation
-		return portal.KindConflict, "this exists already"
+		return portal.KindConflict, "this already exists"
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return portal.KindConflict, "somebody else changed this at the same time; try again"
 	case "22P02": // invalid_text_representation: an identifier of the wrong form names nothing

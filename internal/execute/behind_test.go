@@ -142,7 +142,7 @@ var behindCases = []struct {
 	{"a new volume", portal.DeleteCluster, resource("volumes", "v3", "late"), ""},
 	{"high availability", portal.DeleteCluster, setting("ha", true), "high availability was no and is yes"},
 	{"a new volume", portal.DeleteClusterDangerous, resource("volumes", "v3", "late"), "The volume late now belongs to the cluster and would be destroyed too."},
-	{"a new load balancer", portal.DeleteClusterDangerous, resource("load_balancers", "l1", "front"), "The load balancer front has come"},
+	{"a new load balancer", portal.DeleteClusterDangerous, resource("load_balancers", "l1", "front"), "The load balancer front now belongs"},
 	{"a snapshot that is gone", portal.DeleteClusterDangerous, without("volume_snapshots"), "The volume snapshot nightly, which was to be destroyed, no longer belongs"},
 	{"a new volume", portal.DeleteClusterSelective, resource("volumes", "v3", "late"), ""},
 	{"volumes that are gone", portal.DeleteClusterSelective, without("volumes"), "The volume data, which was to be destroyed, no longer belongs"},

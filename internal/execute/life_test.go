@@ -164,7 +164,7 @@ func TestScheduleFaults(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	for typed, want := range map[string]string{
-		"tonight": "like 2026-03-01T22:00", "2025-01-01T00:00": "is over", "2026-03-01T00:00": "within the next 30 days"} {
+		"tonight": "like 2026-03-01T22:00", "2025-01-01T00:00": "has passed", "2026-03-01T00:00": "within the next 30 days"} {
 		ask := cases[portal.CreateNodePool].ask(b)
 		ask.Form.Set("start_at", typed)
 		_, err := b.requests.Submit(t.Context(), b.member, ask)

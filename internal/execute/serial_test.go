@@ -145,7 +145,7 @@ func TestResourcesThatAppear(t *testing.T) {
 	b.must(err)
 	r = b.step(r)
 	b.want(r, portal.Stale)
-	if !strings.Contains(r.Reason, "data has come to belong to the cluster") {
+	if !strings.Contains(r.Reason, "data now belongs to the cluster") {
 		t.Errorf("reason %q", r.Reason)
 	}
 	b.wantCalls("delete_cluster_dangerous", 0)

@@ -53,7 +53,7 @@ func InsertTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 		pgx.StrictNamedArgs{"id": t.ID, "slug": t.Slug, "name": t.Name, "members": t.MemberGroup, "approvers": t.ApproverGroup,
 			"quota": t.Quota, "now": now})
 	if db.IsUnique(err, "teams_slug_key") {
-		return portal.Invalid(portal.FieldError{Field: "slug", Message: "A team with this short name exists already."})
+		return portal.Invalid(portal.FieldError{Field: "slug", Message: "A team with this short name already exists."})
 	}
 	return db.Wrap(err)
 }

@@ -139,7 +139,7 @@ func slugTaken(err error) error {
 	if err != nil {
 		return err
 	}
-	return portal.Invalid(portal.FieldError{Field: "slug", Message: "A team with this short name exists already."})
+	return portal.Invalid(portal.FieldError{Field: "slug", Message: "A team with this short name already exists."})
 }
 
 // Proposed lists the changes that wait for a second admin, and those that have

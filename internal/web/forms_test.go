@@ -28,8 +28,8 @@ var wrongClusters = []struct{ field, typed, says string }{
 	{"name", "-shop", "starts with a letter"},
 	{"name", "shop-", "does not end with a hyphen"},
 	{"name", "магазин", "lowercase letters"},
-	{"name", "ledger", "exists already"},
-	{"name", "index", "exists already"},
+	{"name", "ledger", "already exists"},
+	{"name", "index", "already exists"},
 	{"region", "", "Choose a region"},
 	{"region", "mars1", "does not offer the region “mars1”"},
 	{"version", "", "Choose a Kubernetes version"},
@@ -279,7 +279,7 @@ func TestDigitalOceanAway(t *testing.T) {
 
 var wrongTeams = []struct{ field, typed, says string }{
 	{"slug", "", "1 to 40 lowercase letters"}, {"slug", "Pay Ments", "1 to 40"}, {"slug", strings.Repeat("a", 41), "1 to 40"},
-	{"slug", "new", "choose another"}, {"slug", "pay", "exists already"},
+	{"slug", "new", "choose another"}, {"slug", "pay", "already exists"},
 	{"name", "", "Enter a name"}, {"name", strings.Repeat("n", 61), "61 characters"},
 	{"member_group", "", "Enter the group"}, {"approver_group", "", "Enter the group"}, {"approver_group", strings.Repeat("g", 201), "201 characters"},
 	{"nodes", "", "whole number from 0"}, {"nodes", "-1", "this is “-1”"}, {"nodes", "1000000000", "from 0 to 100000"}, {"nodes", "ten", "this is “ten”"},

@@ -127,7 +127,7 @@ func TestUndelivered(t *testing.T) {
 	number := b.pending()
 	b.must(b.notify.Run(t.Context())) // there is no mail server
 	page := admin.Get("/admin/notifications")
-	for _, want := range []string{"#" + number, "Abe Approver", "waiting after 1 attempt", "could not be connected to"} {
+	for _, want := range []string{"#" + number, "Abe Approver", "waiting after 1 attempt", "could not connect to it"} {
 		if got := page.Text("[data-testid=deliveries]"); !strings.Contains(got, want) {
 			t.Errorf("%q is missing in %s", want, got)
 		}

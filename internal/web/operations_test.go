@@ -57,7 +57,7 @@ var wrongChanges = map[string][]struct{ field, typed, says string }{
 	"/settings": {
 		{"name", "", "Enter a name"}, {"name", "Not OK", "lowercase letters"}, {"name", "ledger", "Nothing has changed"},
 		{"tags", "k8s", "start with “k8s”"}, {"tags", "a/b", "letters, digits"},
-		{"maintenance_day", "", "not taken away"}, {"maintenance_start", "", "when the maintenance window begins"},
+		{"maintenance_day", "", "not removed"}, {"maintenance_start", "", "when the maintenance window begins"},
 		{"maintenance_day", "someday", "no day called “someday”"}, {"maintenance_start", "4am", "like 04:00"}, {"maintenance_start", "25:00", "like 04:00"},
 		{"firewall_allowed", "10.0.0.300", "not an IPv4 address"}, {"firewall_allowed", "::1", "not an IPv4 address"}, {"firewall_allowed", "10.0.0.0/33", "not an IPv4 address"},
 		{"expanders", "cheapest", "no expander called “cheapest”"}, {"expanders", "random random", "appears twice"},

@@ -66,7 +66,7 @@ func TestPolicyCheckPanel(t *testing.T) {
 	if got := panel.Text("#check ul"); got != want {
 		t.Errorf("%q", got)
 	}
-	if got := panel.Text("[data-testid=policy-faults]"); got != "2 faults" {
+	if got := panel.Text("[data-testid=policy-faults]"); got != "2 errors" {
 		t.Errorf("%q", got)
 	}
 	if panel.Find("nav").Length() > 0 {
@@ -106,7 +106,7 @@ func TestPolicyFormWithoutScripts(t *testing.T) {
 	b := setup(t)
 	form := url.Values{"text": {faultyPolicy}, "note": {"a note"}, "action": {"check"}}
 	page := b.as("admin").Post("/admin/policy", form).WantStatus(http.StatusOK)
-	if page.Value("text") != faultyPolicy || page.Value("note") != "a note" || page.Text("[data-testid=policy-faults]") != "2 faults" {
+	if page.Value("text") != faultyPolicy || page.Value("note") != "a note" || page.Text("[data-testid=policy-faults]") != "2 errors" {
 		t.Errorf("%q, %q, %q", page.Value("text"), page.Value("note"), page.Text("#check"))
 	}
 	form.Set("action", "propose")

@@ -175,7 +175,7 @@ func TestStepUpToCollect(t *testing.T) {
 		t.Errorf("%s: %s", asked.URL, asked.Text("main"))
 	}
 	back := old.SignInAgain(asked, "member")
-	if back.URL.Path != "/requests/"+number || !strings.Contains(back.Text("[data-testid=returned]"), "Press the button once more") {
+	if back.URL.Path != "/requests/"+number || !strings.Contains(back.Text("[data-testid=returned]"), "Press the button again") {
 		t.Fatalf("%s: %s", back.URL, back.Text("[data-testid=returned]"))
 	}
 	if p := old.Post("/requests/"+number+"/collect", url.Values{}); !strings.Contains(p.Body, "current-context") {
