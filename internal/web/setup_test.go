@@ -167,11 +167,14 @@ func (b *bundle) serve() {
 }
 
 // as returns the browser of an account, "nobody" for one that has not signed in.
+// The first call for each is no other's at the same time.
 func (b *bundle) as(account string) *webtest.Browser {
 	b.t.Helper()
-	browser := b.browsers[account]
+	if browser := b.browsers[account]; browser != nil {
+		return browser
+	}
+	var browser *webtest.Browser
 	switch {
-	case browser != nil:
 	case account == "nobody":
 		browser = webtest.NewBrowser(b.t, b.url)
 	case slices.ContainsFunc(accounts, func(a devidp.Account) bool { return a.Username == account }):
