@@ -3,6 +3,7 @@ package audit_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -225,6 +226,7 @@ func TestSearch(t *testing.T) {
 		portal.Event{At: b.now.Add(2 * time.Hour), Kind: portal.EventSubmitted, Actor: bob, RequestID: other.ID, Summary: "c"},
 		portal.Event{At: b.now.Add(3 * time.Hour), Kind: portal.EventSignIn, Actor: b.ann, TeamID: uuid.NewString(), Summary: "d"},
 	)
+	tried := map[string]bool{"Before": true} // by the tests of pages
 	for _, test := range []struct {
 		filter portal.EventFilter
 		want   string
@@ -245,6 +247,14 @@ func TestSearch(t *testing.T) {
 	} {
 		if got := summaries(b.search(test.filter)); got != test.want {
 			t.Errorf("%+v: %q, want %q", test.filter, got, test.want)
+		}
+		for f, v := range reflect.ValueOf(test.filter).Fields() {
+			tried[f.Name] = tried[f.Name] || !v.IsZero()
+		}
+	}
+	for f := range reflect.TypeFor[portal.EventFilter]().Fields() {
+		if !tried[f.Name] {
+			t.Errorf("no search is narrowed by %s", f.Name)
 		}
 	}
 	for _, f := range []portal.EventFilter{{TeamID: "payments", Limit: 1}, {Before: "yesterday", Limit: 1}} {

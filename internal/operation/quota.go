@@ -41,15 +41,3 @@ func overQuota(team portal.Team, l portal.QuotaLine) string {
 	}
 	return fmt.Sprintf("Team %s may have %d %s and would have %d: %d too many.", team.Name, l.Limit, l.Unit, l.After, l.Over())
 }
-
-// CheckTerms notes where what was typed does not keep to the terms of the
-// verdict.
-func CheckTerms(d *portal.Draft) {
-	v := d.Plan.Verdict
-	if d.Params.Access != nil && d.Params.Access.Lifetime() > v.LongestAccess {
-		d.Errors.Add("minutes", "Choose at most %s.", portal.DurationText(v.LongestAccess))
-	}
-	if v.TypedName && d.Form.Get("typed_name") != d.TargetName {
-		d.Errors.Add("typed_name", "Type the name %s, so that it is certain which one is meant.", d.TargetName)
-	}
-}

@@ -12,7 +12,7 @@ import (
 )
 
 // term is a term of a verdict: how rules write it, how it is read, shown and
-// compared. A new one is a line of terms.
+// compared. A new one is a line of terms, and of Verdict.Differs.
 type term struct {
 	key   string // in rules
 	field string // of portal.Terms

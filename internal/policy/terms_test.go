@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +38,15 @@ func TestEveryTermIsCompared(t *testing.T) {
 			a.Set(reflect.ValueOf([]portal.Window{{Days: []time.Weekday{time.Monday}, Zone: "UTC"}}))
 		default:
 			t.Errorf("this test does not know how to make %s easier", f.Name)
+		}
+	}
+	docs, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range terms {
+		if !strings.Contains(string(docs), "\n| `"+x.key+"` |") {
+			t.Errorf("docs/policy.md has no line about %s", x.key)
 		}
 	}
 	old := &rule{decision: portal.Approve, terms: strict}
