@@ -30,7 +30,7 @@ func TestNotifications(t *testing.T) {
 	p.wait("[data-testid=tested]")
 	for deadline := time.Now().Add(patience); ; { // the page is not a live one
 		p.open("/admin/notifications")
-		if strings.Contains(p.seen(), "could not be connected to") {
+		if strings.Contains(p.seen(), "could not connect to it") {
 			break
 		}
 		if time.Now().After(deadline) {
