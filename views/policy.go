@@ -42,6 +42,7 @@ type PolicyCheck struct {
 	Faults      []PolicyFault
 	Relaxations []string
 	Newcomers   []string // who decide on what they did not decide on
+	Denials     []string // what it may deny
 	Delays      []string // what waits for long before it runs
 	Stops       []string // what it denies altogether
 	Cut         bool     // there was no time to try it on more requests

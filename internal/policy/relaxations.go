@@ -19,14 +19,20 @@ func Relaxations(ctx context.Context, old, now *Policy) []string {
 	if old.PlatformApprovers != now.PlatformApprovers {
 		list = append(list, fmt.Sprintf("Platform approvers are the members of “%s” instead of “%s”.", now.PlatformApprovers, old.PlatformApprovers))
 	}
-	c := comparison{left: maxOutcomes, known: map[string][]string{}, found: findings{}}
+	return append(list, compare(ctx, old, now, relaxations, "nothing becomes easier")...)
+}
+
+// compare says in what two policies differ, for every outcome of their
+// conditions. unshown is what cannot be shown where they are too many.
+func compare(ctx context.Context, old, now *Policy, differ func(old, now *rule, secret bool) []string, unshown string) []string {
+	c := comparison{differ: differ, left: maxOutcomes, known: map[string][]string{}, found: findings{}}
 	sets, whole := eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) { c.compare(old, now, op, e, teams) })
-	list = append(list, c.found.sentences(sets > 1)...)
+	list := c.found.sentences(sets > 1)
 	switch {
 	case c.left < 0:
-		list = append(list, "The conditions are too many to compare, so it cannot be shown that nothing becomes easier.")
+		list = append(list, "The conditions are too many to compare, so it cannot be shown that "+unshown+".")
 	case !whole:
-		list = append(list, "The teams are too many to compare, so it cannot be shown that nothing becomes easier.")
+		list = append(list, "The teams are too many to compare, so it cannot be shown that "+unshown+".")
 	}
 	return list
 }
@@ -36,19 +42,20 @@ const maxOutcomes = 50_000
 
 // comparison compares two policies, one kind of request after the other.
 type comparison struct {
+	differ func(old, now *rule, secret bool) []string // what differs between two rules that match
 	left  int                 // outcomes that may still be looked at; negative when there were too many
 	known map[string][]string // what differs between two lists of rules
 	found findings
 }
 
-// compare notes what becomes easier for requests of one kind.
+// compare notes what differs for requests of one kind.
 func (c *comparison) compare(old, now *Policy, op portal.OperationID, e portal.Environment, teams teamSet) {
 	before, after := old.selected(op, e, teams.slug), now.selected(op, e, teams.slug)
 	secret := op.Risk() == portal.RiskSecret
 	key := fmt.Sprint(before, after, secret)
 	differences, ok := c.known[key]
 	if !ok {
-		w := walk{before: before, after: after, secret: secret, given: map[string]answer{}, left: &c.left}
+		w := walk{differ: c.differ, before: before, after: after, secret: secret, given: map[string]answer{}, left: &c.left}
 		w.explore()
 		differences = w.differences
 		c.known[key] = differences
@@ -87,6 +94,7 @@ const (
 // walk goes through everything that the conditions of two lists of rules may
 // come to.
 type walk struct {
+	differ        func(old, now *rule, secret bool) []string
 	before, after []*rule
 	secret        bool // the requests are for access
 	given         map[string]answer
@@ -111,7 +119,7 @@ func (w *walk) explore() {
 		return
 	}
 	*w.left--
-	for _, what := range relaxations(old, now, w.secret) {
+	for _, what := range w.differ(old, now, w.secret) {
 		if !slices.Contains(w.differences, what) {
 			w.differences = append(w.differences, what)
 		}

@@ -22,6 +22,7 @@ type Check struct {
 	Relaxations []string // what it makes easier than the policy in force
 	Newcomers   []string // who decide on what they do not decide on under the policy in force
 	Stops       []string // what it denies altogether, and the policy in force does not
+	Denials     []string // what it may deny, and the policy in force does not
 	Delays      []string // what waits for long before it runs, and does not under the policy in force
 	Preview     Preview
 	Waiting     int // requests that would have to be planned again, counted to mostWaiting
@@ -78,7 +79,7 @@ func (s *Service) Check(ctx context.Context, text string) (Check, error) {
 	bounded, cancel := context.WithTimeout(ctx, previewFor)
 	defer cancel()
 	tried := preview(bounded, draft, requests)
-	return Check{Relaxations: effect.relaxations, Newcomers: effect.newcomers, Stops: effect.stops, Delays: effect.delays, Preview: tried, Waiting: waiting}, ctx.Err()
+	return Check{Relaxations: effect.relaxations, Newcomers: effect.newcomers, Stops: effect.stops, Denials: effect.denials, Delays: effect.delays, Preview: tried, Waiting: waiting}, ctx.Err()
 }
 
 func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {

@@ -15,10 +15,11 @@ type effect struct {
 	relaxations []string // than under the policy in force
 	newcomers   []string // who decide on what they do not decide on under the policy in force
 	stops       []string // what it denies altogether, and the policy in force does not
+	denials     []string // what it may deny, and the policy in force does not
 	delays      []string // what waits for long before it runs, and does not under the policy in force
 }
 
-func (e effect) all() []string { return slices.Concat(e.relaxations, e.newcomers, e.stops, e.delays) }
+func (e effect) all() []string { return slices.Concat(e.relaxations, e.newcomers, e.stops, e.denials, e.delays) }
 
 // compare says how a draft differs from what is in force as q sees it. Of a
 // policy in force that cannot be read anything may be easier.
@@ -35,7 +36,7 @@ func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Po
 		return effect{}, err
 	}
 	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	e := effect{relaxations: policy.Relaxations(ctx, inForce, draft), newcomers: newcomers(ctx, inForce, draft)}
+	e := effect{relaxations: policy.Relaxations(ctx, inForce, draft), newcomers: policy.Newcomers(ctx, inForce, draft)}
 	before, err := s.agreedOn(ctx, q, inForce)
 	if err != nil {
 		return effect{}, err
@@ -44,25 +45,14 @@ func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Po
 		return effect{}, err
 	}
 	for _, old := range before {
+		e.denials = append(e.denials, policy.Denials(ctx, old, draft)...)
 		e.delays = append(e.delays, policy.Delays(ctx, old, draft)...)
 	}
-	slices.Sort(e.delays)
-	e.delays = slices.Compact(e.delays)
-	return e, ctx.Err()
-}
-
-// newcomers says which groups decide on requests under a draft on which they do
-// not decide under the policy in force. Who may decide sees the request, and may
-// reject it, even where their approval is asked for besides all others.
-func newcomers(ctx context.Context, inForce, draft *policy.Policy) []string {
-	groups, _, _ := policy.NewApprovers(ctx, inForce, draft) // what is too much to compare, Relaxations tells
-	var list []string
-	for _, group := range groups {
-		if group != draft.PlatformApprovers { // who see all requests
-			list = append(list, "Members of group “"+group+"” see requests that they could not decide on before, and can decide on them.")
-		}
+	for _, list := range []*[]string{&e.denials, &e.delays} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
 	}
-	return list
+	return e, ctx.Err()
 }
 
 // agreedOn are the policy in force and the last one that two admins agreed on:

@@ -111,6 +111,8 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 		summary = "%s proposed policy version %d, which lets others decide"
 	case len(effect.stops) > 0:
 		summary = "%s proposed policy version %d, which denies something altogether"
+	case len(effect.denials) > 0:
+		summary = "%s proposed policy version %d, which denies something"
 	default:
 		summary = "%s proposed policy version %d, which makes requests wait for a long time"
 	}

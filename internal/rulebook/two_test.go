@@ -149,7 +149,7 @@ func TestNewcomersTakeTwo(t *testing.T) {
 	}
 	_, said, err := b.book.Proposed(t.Context())
 	b.must(err)
-	if len(said) != 1 || !strings.Contains(said[0], "group “guests” see requests") {
+	if len(said) != 1 || !strings.Contains(said[0], "group “guests” see it") {
 		t.Errorf("%q", said)
 	}
 	b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
@@ -196,8 +196,8 @@ func TestFreezeAroundTheTrialTakesTwo(t *testing.T) {
 	}
 }
 
-// Steps of which each denies half of what the one before let pass are measured
-// together by what two admins last agreed on.
+// Each step of which denies a part of what could pass takes two, and what two
+// have agreed on is not held against the next.
 func TestFreezeInStepsTakesTwo(t *testing.T) {
 
 	b := setup(t)
@@ -206,7 +206,7 @@ func TestFreezeInStepsTakesTwo(t *testing.T) {
 		condition string
 		state     portal.PolicyState
 	}{
-		{`cluster.ha`, portal.PolicyInForce},
+		{`cluster.ha`, portal.PolicyProposed},
 		{`!cluster.ha && cluster.region == "nyc3"`, portal.PolicyProposed},
 	} {
 		text = strings.Replace(text, "rules:\n", fmt.Sprintf("rules:\n  - {name: step %d, when: '%s', deny: frozen}\n", i, step.condition), 1)

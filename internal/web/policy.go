@@ -179,7 +179,7 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 
 // policyCheck is a check as pages show it.
 func policyCheck(check rulebook.Check) views.PolicyCheck {
-	p := views.PolicyCheck{Relaxations: check.Relaxations, Newcomers: check.Newcomers, Stops: check.Stops, Delays: check.Delays, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	p := views.PolicyCheck{Relaxations: check.Relaxations, Newcomers: check.Newcomers, Stops: check.Stops, Denials: check.Denials, Delays: check.Delays, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
 	for _, f := range check.Faults {
 		p.Faults = append(p.Faults, views.PolicyFault(f))
 	}
