@@ -105,25 +105,6 @@ func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, err
 		pgx.StrictNamedArgs{"groups": notNil(groups)})
 }
 
-// SomeMembers returns some people of each team who were last known to be its
-// members, at most so many, by the team's id.
-func SomeMembers(ctx context.Context, q Querier, most int) (map[string][]portal.Actor, error) {
-	type row struct {
-		portal.Actor
-		TeamID string
-	}
-	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[row], `
-		SELECT t.id::text AS team_id, p.* FROM teams t CROSS JOIN LATERAL (
-			SELECT issuer, subject, name, email, groups FROM people
-			WHERE groups @> ARRAY[t.member_group] ORDER BY issuer, subject LIMIT @most) p`,
-		pgx.StrictNamedArgs{"most": most})
-	members := map[string][]portal.Actor{}
-	for _, r := range list {
-		members[r.TeamID] = append(members[r.TeamID], r.Actor)
-	}
-	return members, err
-}
-
 // Recipient is somebody who may be told of something, with what they do not
 // want to be told by e-mail.
 type Recipient struct {
