@@ -43,9 +43,9 @@ const maxOutcomes = 50_000
 // comparison compares two policies, one kind of request after the other.
 type comparison struct {
 	differ func(old, now *rule, secret bool) []string // what differs between two rules that match
-	left  int                 // outcomes that may still be looked at; negative when there were too many
-	known map[string][]string // what differs between two lists of rules
-	found findings
+	left   int                                        // outcomes that may still be looked at; negative when there were too many
+	known  map[string][]string                        // what differs between two lists of rules
+	found  findings
 }
 
 // compare notes what differs for requests of one kind.
