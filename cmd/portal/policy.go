@@ -32,8 +32,15 @@ func (c policyCheckCmd) Run(k *kong.Context) error {
 		if before, err = readPolicy(k.Stdout, c.Against); err != nil {
 			return err
 		}
-		for _, what := range policy.Relaxations(context.Background(), before, p) {
-			fmt.Fprintln(k.Stdout, "easier:", what)
+		for _, d := range []struct {
+			word    string
+			compare func(ctx context.Context, old, now *policy.Policy) []string
+		}{
+			{"easier:", policy.Relaxations}, {"decide:", policy.Newcomers}, {"denied:", policy.Denials}, {"wait:", policy.Delays},
+		} {
+			for _, what := range d.compare(context.Background(), before, p) {
+				fmt.Fprintln(k.Stdout, d.word, what)
+			}
 		}
 	}
 	for _, what := range policy.Stops(context.Background(), before, p, nil) {

@@ -31,7 +31,12 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 		return t, err
 	}
 	for _, l := range limits {
-		l.read(&f, in.Quota[l.Name], offer.Options, &t.Quota)
+		typed, sent := in.Quota[l.Name]
+		if !sent { // read as empty it would take a limit away, or all that it allows
+			f.Add(l.Name, "This field was not sent; open the form again.")
+			continue
+		}
+		l.read(&f, typed, offer.Options, &t.Quota)
 	}
 	return t, f.Err()
 }

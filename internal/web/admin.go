@@ -122,7 +122,9 @@ func teamInput(f portal.Form) teams.Input {
 		Quota: map[string]string{}, Version: f.Typed("version"),
 	}
 	for _, limit := range teams.QuotaFields() {
-		in.Quota[limit.Name] = f.Typed(limit.Name)
+		if f.Has(limit.Name) {
+			in.Quota[limit.Name] = f.Typed(limit.Name)
+		}
 	}
 	return in
 }

@@ -299,6 +299,13 @@ func TestWrongTeams(t *testing.T) {
 		}
 		kept(t, p, form, c.field)
 	}
+	for _, field := range []string{"nodes", "sizes"} { // read as empty it would take away what is not spoken of
+		form := url.Values{"slug": {"fresh"}, "name": {"Fresh"}, "member_group": {"g"}, "approver_group": {"h"}, "nodes": {"1"}, "sizes": {"s-2vcpu-4gb 1"}, "version": {""}}
+		form.Del(field)
+		if p := b.as("admin").Post("/admin/teams/new", form); p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Fault(field), "was not sent") {
+			t.Errorf("without %s: %d %q", field, p.Status, p.Fault(field))
+		}
+	}
 }
 
 // Of two admins who edit a team at once, the second is told.
