@@ -34,9 +34,10 @@ test: check test-tools build ## run every check and every test, browser tests in
 test-fast: test-tools build ## run the tests that take no more than a minute together: no browser, no crowds
 	go test -short -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
 
-race: build ## run the tests under the race detector, all but those of the browser
+race: build ## run the tests under the race detector, crowds too, all but those of the browser
 	@scripts/test-tools.sh race
-	CGO_ENABLED=1 go test -short -race -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
+	CGO_ENABLED=1 go test -short -race -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -v -e /test/browser -e /internal/execute)
+	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./internal/execute
 
 check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files
 	@unformatted=$$(gofmt -l cmd internal migrations static test views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
