@@ -11,18 +11,29 @@ import (
 
 // NewApprovers returns the groups of the identity provider whose members may
 // approve something under the new policy that they may not under the old one,
-// each once; team reports that the teams' own approvers are among them. whole is
-// false when there was too much to compare, or ctx has ended.
+// each once; team reports that the teams' own approvers are among them. What both
+// let pass is compared outcome by outcome of the conditions: who decides on a few
+// requests of a kind gains by deciding on all. whole is false when there was too
+// much to compare, or ctx has ended.
 func NewApprovers(ctx context.Context, old, now *Policy) (groups []string, team, whole bool) {
 	found := map[string]bool{}
-	_, whole = eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
-		before := old.approvers(op, e, teams.slug)
-		for from := range now.approvers(op, e, teams.slug) {
+	note := func(before, after map[string]bool) {
+		for from := range after {
 			if !before[from] {
 				found[from] = true
 			}
 		}
+	}
+	_, whole = eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
+		note(old.approvers(op, e, teams.slug), now.approvers(op, e, teams.slug))
 	})
+	unshown := compare(ctx, old, now, func(was, is *rule, _ bool) []string {
+		if !denies(was) && !denies(is) {
+			note(was.approvers(), is.approvers())
+		}
+		return nil
+	}, "nobody gains by it")
+	whole = whole && len(unshown) == 0
 	for _, from := range slices.Sorted(maps.Keys(found)) {
 		switch group, named := strings.CutPrefix(from, fromGroup); {
 		case named:
@@ -42,10 +53,17 @@ func NewApprovers(ctx context.Context, old, now *Policy) (groups []string, team,
 func (p *Policy) approvers(op portal.OperationID, e portal.Environment, team string) map[string]bool {
 	list := map[string]bool{}
 	for _, r := range p.selected(op, e, team) {
-		for _, n := range r.approvals {
-			for _, from := range n.from {
-				list[from] = true
-			}
+		maps.Copy(list, r.approvers())
+	}
+	return list
+}
+
+// approvers are those whose approval counts by the rule.
+func (r *rule) approvers() map[string]bool {
+	list := map[string]bool{}
+	for _, n := range r.approvals {
+		for _, from := range n.from {
+			list[from] = true
 		}
 	}
 	return list

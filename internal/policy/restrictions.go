@@ -67,25 +67,13 @@ func Newcomers(ctx context.Context, old, now *Policy) []string {
 			return nil
 		}
 		var list []string
-		for group := range groupsOf(now) {
-			if denies(old) || !groupsOf(old)[group] {
+		for from := range now.approvers() {
+			group, named := strings.CutPrefix(from, fromGroup)
+			if named && (denies(old) || !old.approvers()[from]) {
 				list = append(list, fmt.Sprintf("members of group “%s” see it and decide on it (rule “%s”)", group, now.name))
 			}
 		}
 		slices.Sort(list)
 		return list
 	}, "nobody else decides")
-}
-
-// groupsOf are the groups of the identity provider that a rule asks for approvals.
-func groupsOf(r *rule) map[string]bool {
-	groups := map[string]bool{}
-	for _, n := range r.approvals {
-		for _, from := range n.from {
-			if group, named := strings.CutPrefix(from, fromGroup); named {
-				groups[group] = true
-			}
-		}
-	}
-	return groups
 }

@@ -239,3 +239,26 @@ func TestLongWaitsTakeTwo(t *testing.T) {
 		})
 	}
 }
+
+// Who decides on a few requests of a kind gains by deciding on all, and does not
+// accept it.
+func TestWhoGainsBySpreadingDoesNotAccept(t *testing.T) {
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{guests}', now())`)
+	b.must(err)
+	const guests = `require: [{approvals: 1, from: [team, platform]}, {approvals: 1, from: ["group:guests"]}]`
+	narrow := strings.Replace(policy.BuiltInText, "rules:\n", "rules:\n  - {name: narrow, operations: [create_cluster], environments: [production], when: 'cost.change > 100000.0', "+guests+"}\n", 1)
+	p, err := b.book.Propose(t.Context(), b.ada, b.base(), narrow, "large ones")
+	b.must(err)
+	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+	wide := strings.Replace(narrow, "operations: [create_cluster]\n    require: [{approvals: 1, from: [team, platform]}]", "operations: [create_cluster]\n    "+guests, 1)
+	p, err = b.book.Propose(t.Context(), b.ada, b.base(), wide, "all")
+	b.must(err)
+	if p.State != portal.PolicyProposed {
+		t.Fatal("one admin alone has spread it")
+	}
+	gains := b.ben
+	gains.Groups = append(gains.Groups, "guests")
+	b.wantKind(b.book.Decide(t.Context(), gains, p.Version, true), portal.KindForbidden)
+	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+}
