@@ -54,7 +54,8 @@ CREATE TABLE policies (
     decided_subject text NOT NULL DEFAULT '',
     decided_name    text NOT NULL DEFAULT '',
     decided_at      timestamptz,
-    in_force_at     timestamptz
+    in_force_at     timestamptz,
+    stricter        boolean NOT NULL DEFAULT false -- it may ask for more than its base
 );
 CREATE UNIQUE INDEX policies_one_proposed ON policies (state) WHERE state = 'proposed';
 CREATE UNIQUE INDEX policies_one_in_force ON policies (state) WHERE state = 'in_force';

@@ -32,25 +32,27 @@ type PolicyForm struct {
 // PolicyWaiting when there is none.
 type PolicyWaiting struct {
 	portal.PolicyVersion
-	Relaxations []string
-	InForce     int  // version
-	CanAccept   bool // the reader is another admin than the author
+	Consequences []PolicyConsequence
+	InForce      int  // version
+	CanAccept    bool // the reader is another admin than the author
 }
 
 // PolicyCheck is what can be said of a draft.
 type PolicyCheck struct {
-	Faults      []PolicyFault
-	Relaxations []string
-	Newcomers   []string // who decide on what they did not decide on
-	Denials     []string // what it may deny
-	Delays      []string // what waits for long before it runs
-	Stops       []string // what it denies altogether
-	Cut         bool     // there was no time to try it on more requests
-	Waiting     int      // requests that would have to be planned again
-	Requests    int      // that it was tried on
-	Unknown     int      // of them, those that could not be judged again
-	Counts      []PolicyCount
-	Changed     []PolicyChange
+	Faults       []PolicyFault
+	Consequences []PolicyConsequence // that take a second admin
+	Cut          bool                // there was no time to try it on more requests
+	Outdated     int                 // waiting requests that would have to be planned again
+	Requests     int                 // that it was tried on
+	Unknown      int                 // of them, those that could not be judged again
+	Counts       []PolicyCount
+	Changed      []PolicyChange
+}
+
+// PolicyConsequence is what a version does in one way.
+type PolicyConsequence struct {
+	Title string
+	List  []string
 }
 
 // PolicyFault is something wrong with the text of a policy.

@@ -27,24 +27,20 @@ func (c policyCheckCmd) Run(k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	var before *policy.Policy
-	if c.Against != "" {
-		if before, err = readPolicy(k.Stdout, c.Against); err != nil {
+	if c.Against == "" {
+		for _, what := range policy.Stops(context.Background(), nil, p, nil) {
+			fmt.Fprintln(k.Stdout, "stopped:", what)
+		}
+	} else {
+		before, err := readPolicy(k.Stdout, c.Against)
+		if err != nil {
 			return err
 		}
-		for _, d := range []struct {
-			word    string
-			compare func(ctx context.Context, old, now *policy.Policy) []string
-		}{
-			{"easier:", policy.Relaxations}, {"decide:", policy.Newcomers}, {"denied:", policy.Denials}, {"wait:", policy.Delays},
-		} {
-			for _, what := range d.compare(context.Background(), before, p) {
-				fmt.Fprintln(k.Stdout, d.word, what)
+		for _, consequence := range policy.Consequences(context.Background(), []*policy.Policy{before}, p, nil) {
+			for _, what := range consequence.List {
+				fmt.Fprintln(k.Stdout, consequence.Word, what)
 			}
 		}
-	}
-	for _, what := range policy.Stops(context.Background(), before, p, nil) {
-		fmt.Fprintln(k.Stdout, "denied:", what)
 	}
 	fmt.Fprintf(k.Stdout, "ok: %d rules\n", p.Rules())
 	return nil

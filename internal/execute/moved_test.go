@@ -108,9 +108,70 @@ func TestDueIsDue(t *testing.T) {
 // policy puts a text into force.
 func (b *bundle) policy(text string) {
 	b.t.Helper()
-	_, err := b.pool.Exec(b.t.Context(), `INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state)
-		VALUES (1, 0, $1, 'i', 's', 'n', '', now(), 'in_force')`, text)
+	_, err := b.pool.Exec(b.t.Context(), `UPDATE policies SET state = 'superseded'`)
 	b.must(err)
+	_, err = b.pool.Exec(b.t.Context(), `INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state)
+		SELECT count(*) + 1, 0, $1, 'i', 's', 'n', '', now(), 'in_force' FROM policies`, text)
+	b.must(err)
+}
+
+// Other words, or less than was asked for, leave a request and its approvals as
+// they are: it runs on what was approved. Anything more makes it stale.
+func TestAnotherVersionOfThePolicy(t *testing.T) {
+	t.Parallel()
+	const (
+		one = "rules:\n  - {name: all, require: [{approvals: 1, from: [team, platform]}], cool_off: 15m}\n"
+		two = "The policy's answer has changed: version 2 of the policy is in force, and it was judged by version 1; it now needs"
+	)
+	for name, tt := range map[string]struct{ text, stale string }{
+		"a comment":       {one + "# and a word\n", ""},
+		"another name":    {strings.Replace(one, "name: all", "name: everything", 1), ""},
+		"a rule before":   {strings.Replace(one, "rules:", "rules:\n  - {name: registries, risks: [account], deny: not now}", 1), ""},
+		"less":            {"rules: [{name: all, allow: true}]", ""},
+		"more approvals":  {strings.Replace(one, "approvals: 1", "approvals: 2", 1), two},
+		"other approvals": {strings.Replace(one, "[team, platform]", "[platform]", 1), two},
+		"a denial":        {"rules: [{name: all, deny: not now}]", "The policy's answer has changed: not now"},
+		"longer cool-off": {strings.Replace(one, "15m", "16m", 1), "the cool-off is 16 minutes instead of 15 minutes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			b.policy(one)
+			waiting, approved := b.pending(portal.DeleteNodePool), b.approvedDelete()
+			b.policy(tt.text)
+			b.must(b.requests.Freshen(t.Context()))
+			if tt.stale != "" {
+				for _, r := range []portal.Request{b.read(waiting), b.read(approved)} {
+					if r.State != portal.Stale || !strings.Contains(r.Reason, tt.stale) {
+						t.Errorf("%s: %q", r.State, r.Reason)
+					}
+				}
+				return
+			}
+			b.want(b.read(waiting), portal.Pending)
+			b.must(b.reviews(b.read(waiting), portal.ReviewApprove, "", "bob", "pay-approvers"))
+			b.clock.advance(16 * time.Minute)
+			b.want(b.finish(b.again(b.read(approved))), portal.Succeeded)
+		})
+	}
+}
+
+// What is kept of a request is what was approved, whoever wrote into the
+// database.
+func TestWhatIsKeptIsWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{
+		`params = jsonb_set(params, '{create_pool,count}', '9')`, `plan = jsonb_set(plan, '{verdict,reason}', '"another"')`,
+	} {
+		b := richSetup(t)
+		r := b.approved(cases[portal.CreateNodePool])
+		tag, err := b.pool.Exec(t.Context(), `UPDATE requests SET `+change+` WHERE id = $1`, r.ID)
+		b.must(err)
+		if tag.RowsAffected() != 1 || b.read(r).Plan.Verdict.Rule == "" {
+			t.Fatal(change)
+		}
+		b.wantStale(b.step(b.again(r)), portal.CreateNodePool, "What is kept of it is no longer what was planned.")
+	}
 }
 
 // The policy judges the target as it is when people decide and when it runs,
@@ -186,7 +247,7 @@ func TestTheNameIsTypedForThat(t *testing.T) {
 func TestOneBadRequestStopsNoOther(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
-	b.must(b.environment(portal.Production))
+	b.must(b.environment(portal.Staging))
 	var list []portal.Request
 	for _, name := range []string{"a", "b"} {
 		r, err := b.requests.Submit(t.Context(), b.member, on(portal.CreateNodePool, "name", name, "size", "s-2vcpu-4gb", "count", "1")(b))
@@ -195,7 +256,7 @@ func TestOneBadRequestStopsNoOther(t *testing.T) {
 	}
 	_, err := b.pool.Exec(t.Context(), `UPDATE requests SET judged = '{"change": {"nodes": "many"}}' WHERE id = $1`, list[0].ID)
 	b.must(err)
-	b.must(b.environment(portal.Staging))
+	b.must(b.environment(portal.Production))
 	if err := b.requests.Freshen(t.Context()); err == nil {
 		t.Error("nobody hears of it")
 	}

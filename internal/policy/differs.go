@@ -33,6 +33,26 @@ func Differ(before, after portal.Verdict) (Difference, bool) {
 	return d, true
 }
 
+// Stricter reports whether the second of two verdicts on the same operation asks
+// for anything that the first does not, or denies it: what was planned under the
+// first no longer holds.
+func Stricter(before, after portal.Verdict, secret bool) bool {
+	if after.Decision == portal.Deny || before.Decision == portal.Deny || !covers(asked(before), asked(after)) {
+		return true
+	}
+	// What would be easier, were the second to become the first, is stricter now.
+	return len(relaxedTerms(&rule{decision: after.Decision, terms: after.Terms}, &rule{terms: before.Terms}, secret)) > 0
+}
+
+// asked are the approvals of a verdict as rules write them.
+func asked(v portal.Verdict) []approvalRule {
+	list := make([]approvalRule, len(v.Approvals))
+	for i, n := range v.Approvals {
+		list[i] = approvalRule{count: n.Count, from: n.Groups}
+	}
+	return list
+}
+
 var kinds = map[portal.Decision]string{portal.Allow: "allowed", portal.Approve: "needs approval", portal.Deny: "denied"}
 
 // sameApprovals compares approval rules, in whichever order their groups are.

@@ -22,6 +22,7 @@ const (
 type teamSet struct {
 	slug   string   // of one of them; empty: teams that no rule names
 	called []string // the teams in words
+	has    func(slug string) bool
 }
 
 // teamSets tells apart the teams that the policies name, whether there are such
@@ -44,10 +45,10 @@ func teamSets(policies ...*Policy) []teamSet {
 	}
 	var sets []teamSet
 	for _, teams := range same {
-		sets = append(sets, teamSet{teams[0], called(teams)})
+		sets = append(sets, teamSet{teams[0], called(teams), func(slug string) bool { return slices.Contains(teams, slug) }})
 	}
 	slices.SortFunc(sets, func(a, b teamSet) int { return cmp.Compare(a.slug, b.slug) })
-	return append(sets, teamSet{called: []string{"other teams"}})
+	return append(sets, teamSet{called: []string{"other teams"}, has: func(slug string) bool { return rules[slug] == nil }})
 }
 
 // called names the first teams of a set and counts the rest.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 )
 
@@ -81,102 +80,6 @@ func TestWhatCannotBeSeen(t *testing.T) {
 		want := []string{"2:13 : Here is a character that cannot be seen (U+" + code + "); delete it."}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
-		}
-	}
-}
-
-// Who denies all requests of a kind is told.
-func TestStops(t *testing.T) {
-	t.Parallel()
-	read := func(text string) *policy.Policy {
-		p := must(t, text)
-		p.PlatformApprovers = "platform"
-		return p
-	}
-	allow := read("rules: [{name: all, allow: true}]")
-	sre := func(group string) bool { return group == "sre" }
-	tests := []struct {
-		name, text string
-		stops      bool
-	}{
-		{"everything", "rules: [{name: none, deny: closed}]", true},
-		{"under a condition and otherwise", "rules: [{name: a, when: cluster.ha, deny: x}, {name: b, deny: y}]", true},
-		{"one operation", "rules: [{name: a, operations: [create_cluster], deny: x}, {name: b, allow: true}]", true},
-		{"one team", "rules: [{name: a, teams: [pay], deny: x}, {name: b, allow: true}]", true},
-		{"no rule that matches", "rules: [{name: b, environments: [production], allow: true}]", true},
-		{"under a condition that is always true", "rules: [{name: a, when: '1 < 2', deny: x}, {name: b, allow: true}]", true},
-		{"but under a condition that is never true", "rules: [{name: a, when: 'false', allow: true}, {name: b, deny: x}]", true},
-		{"under a condition that is never true", "rules: [{name: a, when: 'false', deny: x}, {name: b, allow: true}]", false},
-		{"all but what nobody can approve", "rules: [{name: a, require: [{approvals: 1, from: ['group:ghosts']}]}]", true},
-		{"all but what somebody can approve", "rules: [{name: a, require: [{approvals: 1, from: ['group:ghosts', 'group:sre']}]}]", false},
-		{"all but what a team or the platform can approve", "rules: [{name: a, require: [{approvals: 1, from: [team]}, {approvals: 1, from: [platform]}]}]", false},
-		{"under a condition alone", "rules: [{name: a, when: cluster.ha, deny: x}, {name: b, allow: true}]", false},
-		{"but under a condition", "rules: [{name: a, when: cluster.ha, allow: true}, {name: b, deny: x}]", false},
-		{"nothing that could be asked for", "rules: [{name: a, operations: [list_clusters], deny: x}, {name: b, allow: true}]", false},
-	}
-	for _, tt := range tests {
-		if got := policy.Stops(t.Context(), allow, read(tt.text), sre); (len(got) > 0) != tt.stops {
-			t.Errorf("%s: %q", tt.name, got)
-		}
-		if got := policy.Stops(t.Context(), read(tt.text), read(tt.text), sre); len(got) > 0 {
-			t.Errorf("%s, as before: %q", tt.name, got)
-		}
-	}
-	if got := policy.Stops(t.Context(), nil, read("rules: [{name: none, deny: closed}]"), nil); len(got) != 1 || !strings.HasPrefix(got[0], "Cr") && !strings.Contains(got[0], "every request is denied") {
-		t.Errorf("without another policy: %q", got)
-	}
-	builtIn := policy.BuiltIn()
-	builtIn.PlatformApprovers = "platform"
-	if got := policy.Stops(t.Context(), nil, builtIn, nil); len(got) > 0 {
-		t.Errorf("the built-in policy: %q", got)
-	}
-	if portal.OperationID("list_clusters").Title() == "" {
-		t.Error("there is no such operation")
-	}
-}
-
-// What a condition comes to cannot be known, but a denial that ordinary requests
-// meet is told, and so is a condition that fails for all of them. One that only
-// unusual requests meet is not.
-func TestStopsByCondition(t *testing.T) {
-	t.Parallel()
-	builtIn := policy.BuiltIn()
-	builtIn.PlatformApprovers = "platform"
-	for condition, stops := range map[string]bool{
-		"1/(1-1) > 0":                      true,
-		"change.nodes < 1000000":           true,
-		"actor.name != 'ada'":              true,
-		"!('x' in cluster.tags)":           true,
-		"quota.after > 0":                  true,
-		"cluster.tags[5] == 'x'":           true,
-		"change.nodes > 10":                false,
-		"cost.change > 500.0":              false,
-		"'pci' in cluster.tags":            false,
-		"change.minutes > 300":             false,
-		"blast.volumes > 5":                false,
-		"cluster.name.startsWith('vault')": false,
-	} {
-		for _, rule := range []string{"deny: frozen", "allow: true"} {
-			if rule == "allow: true" && !strings.Contains(condition, "1/(1-1)") && !strings.Contains(condition, "[5]") {
-				continue // only a condition that fails denies by itself
-			}
-			draft, faults := policy.Parse([]byte(strings.Replace(policy.BuiltInText, "rules:\n", "rules:\n  - {name: freeze, when: \""+condition+"\", "+rule+"}\n", 1)))
-			if len(faults) > 0 {
-				t.Fatalf("%s: %v", condition, faults)
-			}
-			draft.PlatformApprovers = "platform"
-			if got := policy.Stops(t.Context(), builtIn, draft, nil); len(got) > 0 != stops {
-				t.Errorf("%s, %s: %q", condition, rule, got)
-			}
-			if got := policy.Stops(t.Context(), draft, draft, nil); len(got) > 0 {
-				t.Errorf("%s, as before: %q", condition, got)
-			}
-		}
-	}
-	for _, terms := range []string{"waits: 59m", "holds: 1s", "cool_off: 8d"} {
-		_, faults := policy.Parse([]byte("defaults: {" + terms + "}\nrules: [{name: all, allow: true}]\n"))
-		if len(faults) != 1 || !strings.Contains(faults[0].String(), "out of range") {
-			t.Errorf("%s: %v", terms, faults)
 		}
 	}
 }

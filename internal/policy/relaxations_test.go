@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -358,5 +359,63 @@ func TestDiffer(t *testing.T) {
 		if got := d.Kind + ": " + d.Before + " → " + d.After; differs != (tt.want != "") || differs && got != tt.want {
 			t.Errorf("%v %q, want %q", differs, got, tt.want)
 		}
+	}
+}
+
+// Plans stay as they are under a policy that asks for the same in other words or
+// for less, and not under one that asks for anything more.
+func TestStricter(t *testing.T) {
+	t.Parallel()
+	planned := portal.Verdict{Decision: portal.Approve, Rule: "a", Policy: 1, Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"a", "b"}}, {Count: 2, Groups: []string{"c"}}}}
+	planned.WaitFor, planned.HoldFor, planned.CoolOff, planned.LongestAccess = 10*time.Hour, 10*time.Hour, 10*time.Hour, 10*time.Hour
+	approvals := func(rules ...portal.ApprovalRule) func(*portal.Verdict) {
+		return func(v *portal.Verdict) { v.Approvals = rules }
+	}
+	tests := []struct {
+		name   string
+		change func(*portal.Verdict)
+		want   bool
+	}{
+		{"other words", func(v *portal.Verdict) { v.Rule, v.Reason, v.Policy = "b", "why", 2 }, false},
+		{"allowed", func(v *portal.Verdict) { v.Decision, v.Approvals = portal.Allow, nil }, false},
+		{"denied", func(v *portal.Verdict) { v.Decision, v.Approvals = portal.Deny, nil }, true},
+		{"in another order", approvals(portal.ApprovalRule{Count: 2, Groups: []string{"c"}}, portal.ApprovalRule{Count: 1, Groups: []string{"b", "a"}}), false},
+		{"fewer approvals", approvals(portal.ApprovalRule{Count: 1, Groups: []string{"c"}}), false},
+		{"from more people", approvals(portal.ApprovalRule{Count: 2, Groups: []string{"c", "d"}}), false},
+		{"more approvals", approvals(portal.ApprovalRule{Count: 3, Groups: []string{"c"}}), true},
+		{"from fewer people", approvals(portal.ApprovalRule{Count: 1, Groups: []string{"a"}}), true},
+		{"from others", approvals(portal.ApprovalRule{Count: 1, Groups: []string{"z"}}), true},
+		{"from others as well", approvals(append(slices.Clone(planned.Approvals), portal.ApprovalRule{Count: 1, Groups: []string{"z"}})...), true},
+		{"longer waits", func(v *portal.Verdict) { v.WaitFor++ }, false},
+		{"shorter waits", func(v *portal.Verdict) { v.WaitFor-- }, true},
+		{"longer holds", func(v *portal.Verdict) { v.HoldFor++ }, false},
+		{"shorter holds", func(v *portal.Verdict) { v.HoldFor-- }, true},
+		{"a shorter cool-off", func(v *portal.Verdict) { v.CoolOff-- }, false},
+		{"a longer cool-off", func(v *portal.Verdict) { v.CoolOff++ }, true},
+		{"shorter access", func(v *portal.Verdict) { v.LongestAccess-- }, true},
+		{"a fresh sign-in", func(v *portal.Verdict) { v.FreshSignIn = true }, true},
+		{"a typed name", func(v *portal.Verdict) { v.TypedName = true }, true},
+		{"windows", func(v *portal.Verdict) { v.Windows = []portal.Window{{Days: []time.Weekday{time.Monday}}} }, true},
+	}
+	for _, tt := range tests {
+		now := planned
+		tt.change(&now)
+		if got := policy.Stricter(planned, now, true); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+	allowed, denied := planned, planned
+	allowed.Decision, allowed.Approvals = portal.Allow, nil
+	denied.Decision, denied.Approvals = portal.Deny, nil
+	if !policy.Stricter(allowed, planned, true) {
+		t.Error("approvals are no more than none")
+	}
+	if !policy.Stricter(denied, allowed, true) {
+		t.Error("what was denied holds")
+	}
+	short := planned
+	short.LongestAccess--
+	if policy.Stricter(planned, short, false) {
+		t.Error("the longest access matters where no access is handed out")
 	}
 }

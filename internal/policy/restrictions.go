@@ -26,6 +26,35 @@ func Denials(ctx context.Context, old, now *Policy) []string {
 	}, "nothing more is denied")
 }
 
+// Deadlines says in plain words for what the new policy leaves people little
+// time, and less than the old one: to decide, to have it carried out or
+// collected, and to use access.
+func Deadlines(ctx context.Context, old, now *Policy) []string {
+	deadlines := []struct {
+		least  time.Duration
+		what   string
+		of     func(portal.Terms) time.Duration
+		secret bool // it matters for access alone
+	}{
+		{4 * time.Hour, "it has to be decided on within", func(t portal.Terms) time.Duration { return t.WaitFor }, false},
+		{4 * time.Hour, "it has to run or be collected within", func(t portal.Terms) time.Duration { return t.HoldFor }, false},
+		{time.Hour, "it can only run in windows of at most", func(t portal.Terms) time.Duration { return portal.LongestOpening(t.Windows) }, false},
+		{10 * time.Minute, "access ends after", func(t portal.Terms) time.Duration { return t.LongestAccess }, true},
+	}
+	return compare(ctx, old, now, func(old, now *rule, secret bool) []string {
+		if denies(old) || denies(now) {
+			return nil
+		}
+		var list []string
+		for _, d := range deadlines {
+			if left := d.of(now.terms); left < min(d.least, d.of(old.terms)) && (secret || !d.secret) {
+				list = append(list, fmt.Sprintf("%s %s (rule “%s”)", d.what, portal.RoughDuration(left), now.name))
+			}
+		}
+		return list
+	}, "nobody has to hurry")
+}
+
 // shortDelay is how long requests may wait, once nothing keeps them any more,
 // without anybody having to agree.
 const shortDelay = 24 * time.Hour

@@ -2,61 +2,52 @@ package policy
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"doksportal/internal/portal"
 )
 
-// Stops says in plain words of which requests the new policy denies all, or
-// most of the ordinary ones, where the old one let them pass; of no old policy
-// (nil), all that it denies so. Not even break-glass passes such a denial, so its
-// author should know. hasMembers says of a group of the identity provider whether
-// anybody is known to be in it; nil where nothing is known of groups. What could
-// not be looked at, because it was too much or because ctx has ended, Stops says
-// too.
-func Stops(ctx context.Context, old, now *Policy, hasMembers func(group string) bool) []string {
+// Stops says in plain words of which requests none can pass under the new policy,
+// where some could under the old one; of no old policy (nil), all of which none
+// can pass. No request passes whose approvals nobody can give, as far as people
+// are known; known is nil where nothing is known of them. What could not be looked
+// at, because it was too much or because ctx has ended, Stops says too.
+func Stops(ctx context.Context, old, now *Policy, known *Known) []string {
 	policies := []*Policy{now}
 	if old != nil {
 		policies = append(policies, old)
 	}
-	tried, before := now, old
-	if hasMembers == nil { // somebody may be a platform approver, too
-		tried, before = withPlatform(now), withPlatform(old)
-	}
-	found := findings{}
-	sets, whole := eachKind(ctx, policies, func(op portal.OperationID, e portal.Environment, teams teamSet) {
-		switch {
-		case op.Risk() == portal.RiskRead:
-		case now.deniesAll(op, e, teams.slug, hasMembers):
-			if old == nil || !old.deniesAll(op, e, teams.slug, hasMembers) {
-				found.add("every request is denied", op, e, teams)
+	found, some := findings{}, false // some: but not all of a set
+	sets, whole := eachKind(ctx, policies, func(op portal.OperationID, e portal.Environment, set teamSet) {
+		if op.Risk() == portal.RiskRead {
+			return
+		}
+		teams := known.approversOf(set)
+		var stopped []string
+		for _, slug := range slices.Sorted(maps.Keys(teams)) {
+			if !now.canPass(op, e, slug, teams[slug], known) && (old == nil || old.canPass(op, e, slug, teams[slug], known)) {
+				stopped = append(stopped, slug)
 			}
-		case tried.deniesMost(before, ordinary(op, e, teams.slug)):
-			found.add("most ordinary requests are denied", op, e, teams)
+		}
+		if 0 < len(stopped) && len(stopped) < len(teams) {
+			set.called, some = called(stopped), true
+		}
+		if len(stopped) > 0 {
+			found.add("no request can pass", op, e, set)
 		}
 	})
-	list := found.sentences(sets > 1)
+	list := found.sentences(sets > 1 || some)
 	if !whole {
 		list = append(list, "The teams are too many to compare, so it cannot be shown that every kind of request can still pass.")
 	}
 	return list
 }
 
-// deniesAll reports whether no request of a kind can pass.
-func (p *Policy) deniesAll(op portal.OperationID, e portal.Environment, team string, hasMembers func(string) bool) bool {
-	return !slices.ContainsFunc(p.selected(op, e, team), func(r *rule) bool {
-		return !denies(r) && !slices.ContainsFunc(r.approvals, func(n approvalRule) bool { return !n.canBeMet(p.PlatformApprovers, hasMembers) })
-	})
-}
-
-// canBeMet reports whether there may be anybody whose approval counts. Of a
-// team's approvers nothing is known here: each team has its own.
-func (n approvalRule) canBeMet(platform string, hasMembers func(string) bool) bool {
-	return hasMembers == nil || slices.ContainsFunc(n.from, func(from string) bool {
-		group, named := strings.CutPrefix(from, fromGroup)
-		return from == fromTeam || from == fromPlatform && platform != "" || named && hasMembers(group)
-	})
+// canPass reports whether some request of a kind can pass.
+func (p *Policy) canPass(op portal.OperationID, e portal.Environment, team, approvers string, known *Known) bool {
+	return slices.ContainsFunc(p.selected(op, e, team), func(r *rule) bool { return !denies(r) && known.canMeet(r, approvers, p.PlatformApprovers) })
 }
 
 // Groups are the groups of the identity provider that the rules name, each once.

@@ -25,4 +25,5 @@ type PolicyVersion struct {
 	DecidedBy Person // who had it come in force or dropped it; nobody when that needed no decision
 	DecidedAt time.Time
 	InForceAt time.Time // zero when it never was
+	Stricter  bool      // it may ask for more than its base
 }

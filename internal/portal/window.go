@@ -85,3 +85,25 @@ func LongestWait(windows []Window) time.Duration {
 	}
 	return longest
 }
+
+// LongestOpening is how long the longest of the windows stays open, a week when
+// there are none.
+func LongestOpening(windows []Window) time.Duration {
+	const day = 24 * time.Hour
+	if len(windows) == 0 {
+		return 7 * day
+	}
+	var longest time.Duration
+	for _, w := range windows {
+		from, fromErr := time.Parse("15:04", w.From)
+		to, toErr := time.Parse("15:04", w.To)
+		if fromErr != nil || toErr != nil {
+			continue
+		}
+		if !to.After(from) {
+			to = to.Add(day)
+		}
+		longest = max(longest, to.Sub(from))
+	}
+	return longest
+}

@@ -53,3 +53,19 @@ func TestNextOpening(t *testing.T) {
 		}
 	}
 }
+
+func TestLongestOpening(t *testing.T) {
+	t.Parallel()
+	short, night := portal.Window{From: "09:00", To: "09:30"}, portal.Window{From: "22:00", To: "02:00"}
+	for want, windows := range map[time.Duration][]portal.Window{
+		7 * 24 * time.Hour: nil,
+		30 * time.Minute:   {short},
+		4 * time.Hour:      {short, night},
+		24 * time.Hour:     {{From: "09:00", To: "09:00"}},
+		0:                  {{From: "9", To: "10:00"}},
+	} {
+		if got := portal.LongestOpening(windows); got != want {
+			t.Errorf("%v: %s, want %s", windows, got, want)
+		}
+	}
+}

@@ -19,8 +19,11 @@ type Now struct {
 	Quota     portal.QuotaEffect // empty when the request takes none
 }
 
-// Rejudge says in plain words how the policy's answer to a request has changed
-// since it was planned, empty when it has not.
+// Rejudge says in plain words what the policy asks for now and did not when a
+// request was planned, empty when the plan still meets it. A version that says
+// the same in other words, or asks for less, leaves plans and their approvals as
+// they are: otherwise whoever edits the policy once a day would keep everything
+// from running.
 func Rejudge(rules *policy.Policy, r portal.Request, now Now) (string, error) {
 	if r.Judged == nil {
 		return "It was planned by an earlier version of the portal.", nil
@@ -29,10 +32,15 @@ func Rejudge(rules *policy.Policy, r portal.Request, now Now) (string, error) {
 	if err := json.Unmarshal(r.Judged, &in); err != nil {
 		return "", fmt.Errorf("what request %s was judged by: %w", r.ID, err)
 	}
-	v := verdict(rules, renew(in, r, now))
-	digest, err := portal.Digest(r.Operation, r.Params, v)
-	if err != nil || digest == r.Digest {
+	switch digest, err := portal.Digest(r.Operation, r.Params, r.Plan.Verdict); {
+	case err != nil:
 		return "", err
+	case digest != r.Digest: // no use case does that
+		return "What is kept of it is no longer what was planned.", nil
+	}
+	v := verdict(rules, renew(in, r, now))
+	if !policy.Stricter(r.Plan.Verdict, v, r.Operation.Risk() == portal.RiskSecret) {
+		return "", nil
 	}
 	return v.Differs(r.Plan.Verdict), nil
 }

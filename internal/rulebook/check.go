@@ -16,16 +16,15 @@ import (
 // previewed is how many requests a preview looks back on.
 const previewed = 500
 
+// Consequence is what a version does that takes a second admin.
+type Consequence = policy.Consequence
+
 // Check is what can be said of a draft before it is proposed.
 type Check struct {
-	Faults      []policy.Fault
-	Relaxations []string // what it makes easier than the policy in force
-	Newcomers   []string // who decide on what they do not decide on under the policy in force
-	Stops       []string // what it denies altogether, and the policy in force does not
-	Denials     []string // what it may deny, and the policy in force does not
-	Delays      []string // what waits for long before it runs, and does not under the policy in force
-	Preview     Preview
-	Waiting     int // requests that would have to be planned again, counted to mostWaiting
+	Faults       []policy.Fault
+	Consequences []Consequence // that take a second admin
+	Preview      Preview
+	Outdated     int // of the first mostWaiting requests that wait, those that would have to be planned again
 }
 
 const mostWaiting = 1000
@@ -64,7 +63,7 @@ func (s *Service) Check(ctx context.Context, text string) (Check, error) {
 		return Check{Faults: faults}, nil
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
-	effect, err := s.compare(ctx, s.Pool, draft)
+	consequences, err := s.compare(ctx, s.Pool, draft)
 	if err != nil {
 		return Check{}, err
 	}
@@ -72,14 +71,29 @@ func (s *Service) Check(ctx context.Context, text string) (Check, error) {
 	if err != nil {
 		return Check{}, err
 	}
-	waiting, err := store.WaitingCount(ctx, s.Pool, mostWaiting)
+	waiting, err := store.JudgedWaiting(ctx, s.Pool, mostWaiting)
 	if err != nil {
 		return Check{}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, previewFor)
 	defer cancel()
-	tried := preview(bounded, draft, requests)
-	return Check{Relaxations: effect.relaxations, Newcomers: effect.newcomers, Stops: effect.stops, Denials: effect.denials, Delays: effect.delays, Preview: tried, Waiting: waiting}, ctx.Err()
+	return Check{Consequences: consequences, Preview: preview(bounded, draft, requests), Outdated: outdated(bounded, draft, waiting)}, ctx.Err()
+}
+
+// outdated counts the requests that would no longer be as the policy asks. Of
+// what there was no time for, nothing is said.
+func outdated(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) int {
+	n := 0
+	for _, r := range requests {
+		if ctx.Err() != nil {
+			break
+		}
+		in, ok := input(r)
+		if !ok || policy.Stricter(r.Verdict, draft.Judge(in), in.Change.Operation.Risk() == portal.RiskSecret) {
+			n++
+		}
+	}
+	return n
 }
 
 func preview(ctx context.Context, draft *policy.Policy, requests []store.JudgedRequest) Preview {
@@ -138,20 +152,20 @@ func (s *Service) Text(ctx context.Context) (text string, version int, err error
 	return kept.Text, version, err
 }
 
-// Proposed returns the version that waits for a decision and what it makes
-// easier or denies altogether, or an error of KindNotFound.
-func (s *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []string, error) {
+// Proposed returns the version that waits for a decision and why it takes a
+// second admin, or an error of KindNotFound.
+func (s *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []Consequence, error) {
 	p, err := store.ProposedPolicy(ctx, s.Pool)
 	if err != nil {
 		return p, nil, err
 	}
 	draft, faults := policy.Parse([]byte(p.Text))
 	if len(faults) > 0 {
-		return p, []string{"It can no longer be read: " + faults[0].String()}, nil
+		return p, []Consequence{{Effect: policy.Effect{Title: "It can no longer be read:"}, List: []string{faults[0].String()}}}, nil
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
-	effect, err := s.compare(ctx, s.Pool, draft)
-	return p, effect.all(), err
+	consequences, err := s.compare(ctx, s.Pool, draft)
+	return p, consequences, err
 }
 
 // Version returns a version and the lines in which it differs from the one

@@ -3,56 +3,99 @@ package rulebook
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
+	"time"
 
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
 
-// effect is what a draft does that takes a second admin.
-type effect struct {
-	relaxations []string // than under the policy in force
-	newcomers   []string // who decide on what they do not decide on under the policy in force
-	stops       []string // what it denies altogether, and the policy in force does not
-	denials     []string // what it may deny, and the policy in force does not
-	delays      []string // what waits for long before it runs, and does not under the policy in force
-}
+// What asks for more makes requests that wait be planned again. One admin alone
+// does so this often in a while, or by an edit a day nothing would ever run.
+const (
+	aloneOften = 3
+	aloneIn    = 7 * 24 * time.Hour
+)
 
-func (e effect) all() []string {
-	return slices.Concat(e.relaxations, e.newcomers, e.stops, e.denials, e.delays)
-}
+var (
+	mayRelax   = policy.Effect{Title: "It may relax something:", What: "makes something easier"}
+	tooOften   = policy.Effect{Title: "It is one of many:", What: "asks for more once again"}
+	unreadable = []policy.Consequence{{Effect: mayRelax, List: []string{"The policy in force cannot be read, so it cannot be shown that nothing becomes easier."}}}
+)
 
-// compare says how a draft differs from what is in force as q sees it. Of a
-// policy in force that cannot be read anything may be easier.
-func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) (effect, error) {
+// compare says for what a draft takes a second admin, compared with what is in
+// force as q sees it. Of a policy in force that cannot be read anything may be
+// easier.
+func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) ([]policy.Consequence, error) {
 	inForce, err := s.InForce(ctx, q)
 	if errors.Is(err, errUnreadable) {
-		return effect{relaxations: []string{unreadable}}, nil
+		return unreadable, nil
 	}
 	if err != nil {
-		return effect{}, err
+		return nil, err
 	}
-	groups, err := store.KnownGroups(ctx, q, append(inForce.Groups(), draft.Groups()...))
+	known, err := s.knownPeople(ctx, q, inForce, draft)
 	if err != nil {
-		return effect{}, err
+		return nil, err
 	}
-	hasMembers := func(group string) bool { return slices.Contains(groups, group) }
-	e := effect{relaxations: policy.Relaxations(ctx, inForce, draft), newcomers: policy.Newcomers(ctx, inForce, draft)}
 	before, err := s.agreedOn(ctx, q, inForce)
 	if err != nil {
-		return effect{}, err
+		return nil, err
 	}
-	for _, old := range before {
-		e.stops = append(e.stops, policy.Stops(ctx, old, draft, hasMembers)...)
-		e.denials = append(e.denials, policy.Denials(ctx, old, draft)...)
-		e.delays = append(e.delays, policy.Delays(ctx, old, draft)...)
+	list := policy.Consequences(ctx, before, draft, known)
+	if stricter(ctx, inForce, draft) {
+		times, err := store.StricterAlone(ctx, q, s.Now().Add(-aloneIn))
+		if err != nil {
+			return nil, err
+		}
+		if times >= aloneOften {
+			list = append(list, policy.Consequence{Effect: tooOften, List: []string{fmt.Sprintf(
+				"%d versions that ask for more have come into force in %s on the word of one admin. Each makes waiting requests be planned again.",
+				times, portal.DurationText(aloneIn))}})
+		}
 	}
-	for _, list := range []*[]string{&e.stops, &e.denials, &e.delays} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
+	return list, ctx.Err()
+}
+
+// stricter reports whether a draft may ask for more than what is in force, which
+// is when going back would be easier.
+func stricter(ctx context.Context, inForce, draft *policy.Policy) bool {
+	return len(policy.Relaxations(ctx, draft, inForce)) > 0
+}
+
+// knownPeople are the people by whom the approvals of policies can be given. In
+// the groups of a team and of the platform is somebody, whether or not they have
+// signed in.
+func (s *Service) knownPeople(ctx context.Context, q store.Querier, policies ...*policy.Policy) (*policy.Known, error) {
+	teams, err := store.Teams(ctx, q)
+	if err != nil {
+		return nil, err
 	}
-	return e, ctx.Err()
+	known := &policy.Known{Teams: map[string]string{}}
+	theirs := map[string]bool{s.PlatformApprovers: true} // groups in which somebody is
+	groups := []string{s.PlatformApprovers}
+	for _, p := range policies {
+		groups = append(groups, p.Groups()...)
+	}
+	for _, t := range teams {
+		known.Teams[t.Slug] = t.ApproverGroup
+		theirs[t.ApproverGroup], theirs[t.MemberGroup] = true, true
+		groups = append(groups, t.ApproverGroup)
+	}
+	delete(theirs, "")
+	if known.People, err = store.GroupsOfPeople(ctx, q, groups); err != nil {
+		return nil, err
+	}
+	for _, person := range known.People {
+		for _, group := range person {
+			delete(theirs, group)
+		}
+	}
+	for group := range theirs {
+		known.People = append(known.People, []string{group})
+	}
+	return known, nil
 }
 
 // agreedOn are the policy in force and the last one that two admins agreed on:

@@ -25,11 +25,12 @@ func TestPreview(t *testing.T) {
 	}
 	b.insert(small, map[string]any{"change": map[string]any{"operation": "gone"}})
 	b.insert(small, []int{1})
-	c, err := b.book.Check(t.Context(), `
+	const text = `
 rules:
   - {name: large, when: change.nodes > 10, deny: too large}
   - {name: access, risks: [secret], require: [{approvals: 1, from: [team, platform]}], longest_access: 30m}
-  - {name: rest, allow: true}`)
+  - {name: rest, allow: true}`
+	c, err := b.book.Check(t.Context(), text)
 	b.must(err)
 	want := rulebook.Preview{
 		Requests: 7, Unknown: 3,
@@ -43,8 +44,17 @@ rules:
 	if diff := cmp.Diff(want, c.Preview); diff != "" {
 		t.Error(diff)
 	}
-	if len(c.Relaxations) == 0 || len(c.Faults) > 0 {
+	if !does(c.Consequences, "easier:") || len(c.Faults) > 0 || c.Outdated > 0 {
 		t.Errorf("%+v", c)
+	}
+	_, err = b.pool.Exec(t.Context(), `UPDATE requests SET state = 'pending'`)
+	b.must(err)
+	for text, outdated := range map[string]int{text: 5, policy.BuiltInText: 3} { // those that cannot be judged again count
+		c, err := b.book.Check(t.Context(), text)
+		b.must(err)
+		if c.Outdated != outdated {
+			t.Errorf("%d would have to be planned again, not %d", c.Outdated, outdated)
+		}
 	}
 	c, err = b.book.Check(t.Context(), "rules:")
 	b.must(err)

@@ -18,14 +18,11 @@ import (
 	"doksportal/internal/store"
 )
 
-const (
-	maxNote    = 500
-	unreadable = "The policy in force cannot be read, so it cannot be shown that nothing becomes easier."
-)
+const maxNote = 500
 
 // Propose makes a new version of the policy of the one in force, which must
-// still be base. When it makes nothing easier, has no others decide and denies no kind of request
-// altogether it is in force at once, else it waits for another admin. Only admins may who have
+// still be base. When it has no consequences that take a second admin it is in
+// force at once, else it waits for one. Only admins may who have
 // just signed in (KindStepUp); faults are those of the fields text and note
 // (KindInvalid); KindConflict says that another version waits already, or has
 // come into force.
@@ -70,14 +67,19 @@ func (s *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *porta
 	if before.Text == p.Text {
 		return portal.Invalid(portal.FieldError{Field: "text", Message: "This is the policy that is in force."})
 	}
-	effect, err := s.compare(ctx, tx, draft)
+	consequences, err := s.compare(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
-	if len(effect.all()) == 0 {
+	inForce, err := s.InForce(ctx, tx)
+	if err != nil && !errors.Is(err, errUnreadable) {
+		return err
+	}
+	p.Stricter = inForce == nil || stricter(ctx, inForce, draft)
+	if len(consequences) == 0 {
 		return s.enterInForce(ctx, tx, a, p)
 	}
-	return s.enterProposed(ctx, tx, a, p, effect)
+	return s.enterProposed(ctx, tx, a, p, consequences)
 }
 
 func (s *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion) error {
@@ -89,10 +91,10 @@ func (s *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p
 	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {
 		return err
 	}
-	return s.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which makes nothing easier")
+	return s.record(ctx, tx, a, *p, portal.EventPolicyInForce, nil, "%s put policy version %d in force, which needed no second admin")
 }
 
-func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, effect effect) error {
+func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, consequences []policy.Consequence) error {
 	switch waiting, err := store.ProposedPolicy(ctx, tx); {
 	case err == nil:
 		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
@@ -104,19 +106,7 @@ func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, 
 	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {
 		return err
 	}
-	summary := "%s proposed policy version %d, which makes something easier"
-	switch {
-	case len(effect.relaxations) > 0:
-	case len(effect.newcomers) > 0:
-		summary = "%s proposed policy version %d, which lets others decide"
-	case len(effect.stops) > 0:
-		summary = "%s proposed policy version %d, which denies something altogether"
-	case len(effect.denials) > 0:
-		summary = "%s proposed policy version %d, which denies something"
-	default:
-		summary = "%s proposed policy version %d, which makes requests wait for a long time"
-	}
-	return s.record(ctx, tx, a, *p, portal.EventPolicyProposed, effect.all(), summary)
+	return s.record(ctx, tx, a, *p, portal.EventPolicyProposed, consequences, "%s proposed policy version %d, which "+consequences[0].What)
 }
 
 // Decide has a proposed version come in force, or drops it. Only admins may who
@@ -178,7 +168,7 @@ func (s *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 	if err != nil {
 		return err
 	}
-	effect, err := s.compare(ctx, tx, draft)
+	consequences, err := s.compare(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
@@ -192,7 +182,7 @@ func (s *Service) accept(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 	if err := store.DecidePolicy(ctx, tx, p); err != nil {
 		return err
 	}
-	return s.record(ctx, tx, a, p, portal.EventPolicyInForce, effect.all(), "%s put policy version %d in force, which "+p.Author.Name+" proposed")
+	return s.record(ctx, tx, a, p, portal.EventPolicyInForce, consequences, "%s put policy version %d in force, which "+p.Author.Name+" proposed")
 }
 
 // checkGain makes sure that a may approve nothing under the draft that they may
@@ -228,10 +218,14 @@ func (s *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draf
 }
 
 // record puts on the trail what became of a version, and all that it says.
-func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, relaxations []string, summary string) error {
+func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p portal.PolicyVersion, kind portal.EventKind, consequences []policy.Consequence, summary string) error {
+	var effects []string
+	for _, c := range consequences {
+		effects = append(effects, c.List...)
+	}
 	return audit.Append(ctx, tx, portal.Event{
 		At: s.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
-		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "easier": relaxations},
+		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "effects": effects},
 	})
 }
 

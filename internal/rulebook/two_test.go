@@ -3,6 +3,7 @@ package rulebook_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,11 @@ import (
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 )
+
+// does reports whether one of the consequences is of a kind.
+func does(list []policy.Consequence, word string) bool {
+	return slices.ContainsFunc(list, func(c policy.Consequence) bool { return c.Word == word })
+}
 
 // Who denies everything needs a second admin too, and two put the version before
 // back.
@@ -25,7 +31,7 @@ func TestDenyEverythingTakesTwo(t *testing.T) {
 	if p.State != portal.PolicyProposed {
 		t.Fatalf("one admin alone has put it in force: %+v", p)
 	}
-	if c, err := b.book.Check(t.Context(), none); err != nil || len(c.Stops) == 0 || len(c.Relaxations) > 0 {
+	if c, err := b.book.Check(t.Context(), none); err != nil || !does(c.Consequences, "stopped:") || does(c.Consequences, "easier:") {
 		t.Errorf("it is not told before: %+v, %v", c, err)
 	}
 	if err := b.book.Decide(t.Context(), b.ben, p.Version, true); err != nil {
@@ -79,14 +85,14 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 		const both = "      - {approvals: 1, from: [platform]}\n"
 		return strings.Replace(policy.BuiltInText, both, both+"      - {approvals: 1, from: ['group:"+group+"']}\n", 1)
 	}
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre}', now())`)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre,pay-approvers}', now()), ('i', 't', 'm', 'e', '{pay-approvers}', now())`)
 	b.must(err)
 	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
 	b.must(err)
 	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
 		c, err := b.book.Check(t.Context(), asks(group))
 		b.must(err)
-		if len(c.Faults) > 0 || len(c.Relaxations) > 0 || len(c.Stops) > 0 != stops {
+		if len(c.Faults) > 0 || does(c.Consequences, "easier:") || does(c.Consequences, "stopped:") != stops {
 			t.Errorf("%s: %+v", group, c)
 		}
 	}
@@ -149,7 +155,7 @@ func TestNewcomersTakeTwo(t *testing.T) {
 	}
 	_, said, err := b.book.Proposed(t.Context())
 	b.must(err)
-	if len(said) != 1 || !strings.Contains(said[0], "group “guests” see it") {
+	if len(said) != 1 || !strings.Contains(said[0].List[0], "group “guests” see it") {
 		t.Errorf("%q", said)
 	}
 	b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
@@ -261,4 +267,88 @@ func TestWhoGainsBySpreadingDoesNotAccept(t *testing.T) {
 	gains.Groups = append(gains.Groups, "guests")
 	b.wantKind(b.book.Decide(t.Context(), gains, p.Version, true), portal.KindForbidden)
 	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
+}
+
+// Whoever has everything planned again by an edit a day keeps it from running, so
+// that one admin alone asks for more only now and then. Other words cost nobody
+// anything.
+func TestOneAdminAsksForMoreNowAndThen(t *testing.T) {
+	b := setup(t)
+	edit := func(coolOff int, comment string) portal.PolicyState {
+		t.Helper()
+		text := strings.Replace(policy.BuiltInText, "cool_off: 15m", fmt.Sprintf("cool_off: %dm", coolOff), 1) + comment
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "a little more")
+		b.must(err)
+		return p.State
+	}
+	alone := func(state portal.PolicyState, what string) {
+		t.Helper()
+		if state != portal.PolicyInForce {
+			t.Errorf("%s takes two", what)
+		}
+	}
+	for i := range 3 {
+		alone(edit(20+i, ""), "a stricter version")
+		alone(edit(20+i, "# words\n"), "a comment")
+	}
+	if edit(30, "") != portal.PolicyProposed {
+		t.Error("a fourth time in a week one admin alone has asked for more")
+	}
+	if c, err := b.book.Check(t.Context(), strings.Replace(policy.BuiltInText, "cool_off: 15m", "cool_off: 31m", 1)); err != nil || len(c.Consequences) != 1 || !strings.Contains(c.Consequences[0].List[0], "3 versions") {
+		t.Errorf("it is not told before: %+v, %v", c, err)
+	}
+	b.must(b.book.Decide(t.Context(), b.ada, b.base()+1, false))
+	alone(edit(22, "# other words\n"), "a comment after that")
+	_, err := b.pool.Exec(t.Context(), `UPDATE policies SET in_force_at = in_force_at - interval '7 days'`)
+	b.must(err)
+	for i := range 3 {
+		alone(edit(40+i, ""), "a stricter version a week later")
+	}
+	if edit(50, "") != portal.PolicyProposed {
+		t.Fatal("one admin alone has asked for more once again")
+	}
+	b.must(b.book.Decide(t.Context(), b.ben, b.base()+1, true))
+	alone(edit(60, ""), "a stricter version after one that two agreed on")
+}
+
+// Who leaves people no time to decide, to collect or to use what they were given
+// denies it.
+func TestHasteTakesTwo(t *testing.T) {
+	const daily = "cool_off: 15m\n    windows: [{days: [mon, tue, wed, thu, fri, sat, sun], from: '02:00', "
+	for change, alone := range map[[2]string]bool{
+		{"waits: 7d", "waits: 4h"}:                            true,
+		{"waits: 7d", "waits: 3h"}:                            false,
+		{"holds: 24h", "holds: 4h"}:                           true,
+		{"holds: 24h", "holds: 239m"}:                         false,
+		{"cool_off: 15m", daily + "to: '03:00', zone: UTC}]"}: true,
+		{"cool_off: 15m", daily + "to: '02:59', zone: UTC}]"}: false,
+		{"longest_access: 1h", "longest_access: 10m"}:         true,
+		{"longest_access: 1h", "longest_access: 9m"}:          false,
+	} {
+		t.Run(change[1], func(t *testing.T) {
+			b := setup(t)
+			p, err := b.book.Propose(t.Context(), b.ada, b.base(), strings.Replace(policy.BuiltInText, change[0], change[1], 1), "quicker")
+			b.must(err)
+			if inForce := p.State == portal.PolicyInForce; inForce != alone {
+				t.Errorf("in force by one admin: %v", inForce)
+			}
+		})
+	}
+}
+
+// More approvals than a team has people for take two, where it had enough before.
+func TestApprovalsOfMoreThanThereAreTakeTwo(t *testing.T) {
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{pay-approvers}', now()), ('i', 't', 'm', 'e', '{pay-approvers,x}', now())`)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
+	b.must(err)
+	for count, alone := range map[string]bool{"2": true, "4": false} { // the platform approvers are one
+		text := strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: "+count+", from: [team, platform]}]", 1)
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "more eyes")
+		b.must(err)
+		if inForce := p.State == portal.PolicyInForce; inForce != alone {
+			t.Errorf("%s approvals, in force by one admin: %v", count, inForce)
+		}
+	}
 }

@@ -95,13 +95,11 @@ func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.
 		pgx.StrictNamedArgs{"groups": notNil(groups), "issuer": but.Issuer, "subject": but.Subject, "since": since, "enough": enough})
 }
 
-// KnownGroups returns those of the groups that a team has or that anybody is
-// known to be in.
-func KnownGroups(ctx context.Context, q Querier, groups []string) ([]string, error) {
-	return db.All(ctx, q, pgx.RowTo[string], `
-		SELECT DISTINCT asked.of FROM unnest(@groups::text[]) asked (of)
-		WHERE EXISTS (SELECT FROM people WHERE groups @> ARRAY[asked.of])
-			OR EXISTS (SELECT FROM teams WHERE asked.of IN (member_group, approver_group))`,
+// GroupsOfPeople returns of each person who is in one of the groups the groups of
+// theirs that are among them.
+func GroupsOfPeople(ctx context.Context, q Querier, groups []string) ([][]string, error) {
+	return db.All(ctx, q, pgx.RowTo[[]string],
+		`SELECT ARRAY(SELECT unnest(groups) INTERSECT SELECT unnest(@groups::text[])) FROM people WHERE groups && @groups`,
 		pgx.StrictNamedArgs{"groups": notNil(groups)})
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 const policyColumns = `version, base, text, issuer, subject, author_name AS name, note, created_at, state,
-	decided_issuer, decided_subject, decided_name, decided_at AS decided, in_force_at AS in_force`
+	decided_issuer, decided_subject, decided_name, decided_at AS decided, in_force_at AS in_force, stricter`
 
 func readPolicy(row pgx.CollectableRow) (portal.PolicyVersion, error) {
 	type policy struct {
@@ -50,6 +50,15 @@ func AgreedPolicy(ctx context.Context, q Querier) (portal.PolicyVersion, error) 
 		WHERE in_force_at IS NOT NULL AND (decided_at IS NOT NULL OR issuer = @system))`, pgx.StrictNamedArgs{"system": portal.SystemIssuer})
 }
 
+// StricterAlone counts the versions that ask for more and came into force after a
+// time on the word of one admin, since two agreed on one.
+func StricterAlone(ctx context.Context, q Querier, since time.Time) (int, error) {
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT count(*) FROM policies
+		WHERE stricter AND in_force_at > @since AND decided_at IS NULL AND issuer <> @system
+			AND version > (SELECT coalesce(max(version), 0) FROM policies WHERE in_force_at IS NOT NULL AND decided_at IS NOT NULL)`,
+		pgx.StrictNamedArgs{"since": since, "system": portal.SystemIssuer})
+}
+
 func onePolicy(ctx context.Context, q Querier, where string, args ...any) (portal.PolicyVersion, error) {
 	p, err := db.One(ctx, q, readPolicy, `SELECT `+policyColumns+` FROM policies `+where, args...)
 	return p, named(err, "there is no such version of the policy")
@@ -73,11 +82,11 @@ func LockPolicies(ctx context.Context, tx pgx.Tx) error {
 // locked the policies.
 func InsertPolicy(ctx context.Context, tx pgx.Tx, p portal.PolicyVersion) (int, error) {
 	return db.One(ctx, tx, pgx.RowTo[int], `
-		INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state, in_force_at)
-		SELECT coalesce(max(version), 0) + 1, @base, @text, @issuer, @subject, @name, @note, @at, @state, @in_force FROM policies
+		INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state, in_force_at, stricter)
+		SELECT coalesce(max(version), 0) + 1, @base, @text, @issuer, @subject, @name, @note, @at, @state, @in_force, @stricter FROM policies
 		RETURNING version`,
 		pgx.StrictNamedArgs{"base": p.Base, "text": p.Text, "issuer": p.Author.Issuer, "subject": p.Author.Subject, "name": p.Author.Name,
-			"note": p.Note, "at": p.CreatedAt, "state": p.State, "in_force": db.OrNull(p.InForceAt)})
+			"note": p.Note, "at": p.CreatedAt, "state": p.State, "in_force": db.OrNull(p.InForceAt), "stricter": p.Stricter})
 }
 
 // SupersedePolicy ends the version in force, if any.
@@ -109,8 +118,17 @@ type JudgedRequest struct {
 	Input   []byte // JSON; empty when it was not kept
 }
 
+const judgedColumns = `number, plan->'verdict' AS verdict, judged AS input`
+
 // JudgedRequests lists the newest requests with their verdicts.
 func JudgedRequests(ctx context.Context, q Querier, limit int) ([]JudgedRequest, error) {
 	return db.All(ctx, q, pgx.RowToStructByName[JudgedRequest],
-		`SELECT number, plan->'verdict' AS verdict, judged AS input FROM requests ORDER BY number DESC LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+		`SELECT `+judgedColumns+` FROM requests ORDER BY number DESC LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+}
+
+// JudgedWaiting lists requests that wait for a decision or to be carried out, with
+// their verdicts.
+func JudgedWaiting(ctx context.Context, q Querier, limit int) ([]JudgedRequest, error) {
+	return db.All(ctx, q, pgx.RowToStructByName[JudgedRequest],
+		`SELECT `+judgedColumns+` FROM requests WHERE `+waiting+` ORDER BY number LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
 }

@@ -227,12 +227,6 @@ func WaitingAfter(ctx context.Context, q Querier, number int64, limit int) ([]po
 		WHERE r.`+waiting+` AND r.number > @after ORDER BY r.number LIMIT @limit`, pgx.StrictNamedArgs{"after": number, "limit": limit})
 }
 
-// WaitingCount is how many requests wait, counted to a limit.
-func WaitingCount(ctx context.Context, q Querier, limit int) (int, error) {
-	return db.One(ctx, q, pgx.RowTo[int], `SELECT count(*) FROM (SELECT FROM requests WHERE `+waiting+` LIMIT @limit) counted`,
-		pgx.StrictNamedArgs{"limit": limit})
-}
-
 // Requester returns who asked for a request.
 func Requester(ctx context.Context, q Querier, id string) (portal.Identity, error) {
 	return db.One(ctx, q, pgx.RowToStructByName[portal.Identity], `SELECT issuer, subject FROM requests WHERE id = @id`,

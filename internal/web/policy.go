@@ -166,7 +166,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 }
 
 func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, error) {
-	p, relaxations, err := s.Requests.Rules.Proposed(c.Request.Context())
+	p, consequences, err := s.Requests.Rules.Proposed(c.Request.Context())
 	if portal.Is(err, portal.KindNotFound) {
 		return views.PolicyWaiting{}, nil
 	}
@@ -174,12 +174,21 @@ func (s *Server) waitingPolicy(c *gin.Context, v viewer) (views.PolicyWaiting, e
 		return views.PolicyWaiting{}, err
 	}
 	_, inForce, err := s.Requests.Rules.Text(c.Request.Context())
-	return views.PolicyWaiting{PolicyVersion: p, Relaxations: relaxations, InForce: inForce, CanAccept: p.Author.Identity != v.actor.Identity}, err
+	return views.PolicyWaiting{PolicyVersion: p, Consequences: policyConsequences(consequences), InForce: inForce, CanAccept: p.Author.Identity != v.actor.Identity}, err
+}
+
+// policyConsequences are consequences as pages show them.
+func policyConsequences(list []rulebook.Consequence) []views.PolicyConsequence {
+	var shown []views.PolicyConsequence
+	for _, c := range list {
+		shown = append(shown, views.PolicyConsequence{Title: c.Title, List: c.List})
+	}
+	return shown
 }
 
 // policyCheck is a check as pages show it.
 func policyCheck(check rulebook.Check) views.PolicyCheck {
-	p := views.PolicyCheck{Relaxations: check.Relaxations, Newcomers: check.Newcomers, Stops: check.Stops, Denials: check.Denials, Delays: check.Delays, Cut: check.Preview.Cut, Waiting: check.Waiting, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
+	p := views.PolicyCheck{Consequences: policyConsequences(check.Consequences), Cut: check.Preview.Cut, Outdated: check.Outdated, Requests: check.Preview.Requests, Unknown: check.Preview.Unknown}
 	for _, f := range check.Faults {
 		p.Faults = append(p.Faults, views.PolicyFault(f))
 	}
