@@ -27,6 +27,7 @@ type limit struct {
 	read func(f *fieldErrors, typed string, o portal.Options, q *portal.Quota)
 	// counts are the numbers that the limit sets, by what they are for.
 	counts func(q portal.Quota) map[string]int
+	used   func(u portal.Usage) map[string]int // by the same
 }
 
 // limits is all limits of a quota.
@@ -38,6 +39,7 @@ var limits = []limit{
 			q.Nodes = f.number("nodes", typed)
 		},
 		counts: func(q portal.Quota) map[string]int { return map[string]int{"nodes": q.Nodes} },
+		used:   func(u portal.Usage) map[string]int { return map[string]int{"nodes": u.Nodes()} },
 	},
 	{
 		QuotaField: QuotaField{Name: "sizes", Label: "Nodes per size", Lines: true,
@@ -45,6 +47,7 @@ var limits = []limit{
 		open:   openSizes,
 		read:   func(f *fieldErrors, typed string, o portal.Options, q *portal.Quota) { q.Sizes = f.sizes(typed, o) },
 		counts: func(q portal.Quota) map[string]int { return q.Sizes },
+		used:   usedSizes,
 	},
 }
 
@@ -78,6 +81,37 @@ func quotaGains(team string, before, after portal.Quota) []string {
 		}
 	}
 	return list
+}
+
+// BelowUse is the field by which an admin says that a team may end up with less
+// than it uses.
+var BelowUse = QuotaField{Name: "below_use", Label: "Allow limits below what is in use",
+	Help: "The team can then create nothing more until it uses less."}
+
+// checkUse tells who sets a limit below what the team uses: it can then create
+// nothing more, and no approval and no break-glass helps.
+func checkUse(team string, before, after portal.Quota, use portal.Usage) error {
+	var f portal.FieldErrors
+	for _, l := range limits {
+		was, is, used := l.counts(before), l.counts(after), l.used(use)
+		for _, what := range slices.Sorted(maps.Keys(was)) {
+			if is[what] < was[what] && is[what] < used[what] {
+				f.Add(l.Name, "Team %s uses %d for %s, and this allows %d. It could create nothing more until it uses less. To set it anyway, select “%s”.",
+					team, used[what], what, is[what], BelowUse.Label)
+			}
+		}
+	}
+	return f.Err()
+}
+
+func usedSizes(u portal.Usage) map[string]int {
+	sizes := map[string]int{}
+	for item, n := range u {
+		if size, ok := item.Size(); ok {
+			sizes[size] = n
+		}
+	}
+	return sizes
 }
 
 func openSizes(q portal.Quota) string {

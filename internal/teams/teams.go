@@ -41,6 +41,7 @@ type Input struct {
 	MemberGroup   string
 	ApproverGroup string
 	Quota         map[string]string // by the names of QuotaFields
+	BelowUse      bool              // limits may be below what the team uses
 	Version       string            // of the team that was edited
 }
 
@@ -83,6 +84,15 @@ func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in In
 		return Outcome{}, err
 	}
 	t.ID, t.Slug = before.ID, before.Slug
+	if !in.BelowUse {
+		use, err := store.TeamUsage(ctx, s.Pool, t.ID)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if err := checkUse(before.Name, before.Quota, t.Quota, use); err != nil {
+			return Outcome{}, err
+		}
+	}
 	return s.submit(ctx, a, &teamChange{After: t})
 }
 
@@ -196,7 +206,7 @@ func (c *teamChange) apply(ctx context.Context, tx pgx.Tx, by decision) error {
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
-	if len(by.gains) == 0 {
+	if shrinks := len(quotaGains(c.After.Name, c.After.Quota, c.before.Quota)) > 0; len(by.gains) == 0 && !shrinks {
 		return nil
 	}
 	return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, TeamID: c.After.ID, Actor: e.Actor, Summary: e.Summary, At: e.At})

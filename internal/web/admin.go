@@ -88,7 +88,7 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 		title = "Create team"
 	}
 	p := views.TeamPage{
-		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in), Limits: quotaFields(),
+		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in), Limits: quotaFields(), BelowUse: views.QuotaField(teams.BelowUse),
 		Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != "",
 	}
 	if problem != nil && len(p.Faults) == 0 {
@@ -119,7 +119,7 @@ func quotaFields() []views.QuotaField {
 func teamInput(f portal.Form) teams.Input {
 	in := teams.Input{
 		Slug: f.Typed("slug"), Name: f.Typed("name"), MemberGroup: f.Typed("member_group"), ApproverGroup: f.Typed("approver_group"),
-		Quota: map[string]string{}, Version: f.Typed("version"),
+		Quota: map[string]string{}, BelowUse: f.Typed(teams.BelowUse.Name) != "", Version: f.Typed("version"),
 	}
 	for _, limit := range teams.QuotaFields() {
 		if f.Has(limit.Name) {

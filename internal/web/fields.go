@@ -24,7 +24,7 @@ func KnownField(name string) bool {
 	rest, ok := strings.CutPrefix(name, "pools[")
 	if !ok {
 		return slices.Contains(formFields, name) || slices.Contains(operation.Fields(), name) ||
-			slices.ContainsFunc(teams.QuotaFields(), func(f teams.QuotaField) bool { return f.Name == name })
+			name == teams.BelowUse.Name || slices.ContainsFunc(teams.QuotaFields(), func(f teams.QuotaField) bool { return f.Name == name })
 	}
 	index, field, _ := strings.Cut(rest, "].")
 	i, ok := portal.ParseNumber(index, 0, portal.MaxPools-1)
