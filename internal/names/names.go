@@ -13,6 +13,7 @@ import (
 	"github.com/mtibben/confusables"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/runenames"
 )
 
 // Check returns a name as it is kept, with single spaces and composed letters.
@@ -118,13 +119,27 @@ func Alike(a, b string) bool {
 		skeleton(strings.ToUpper(a)) == skeleton(strings.ToUpper(b))
 }
 
+// normal leaves of a name what tells it from others: letters and digits, without
+// lines and accents that can be taken for dirt on the screen.
 func normal(name string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
-			return r
+		switch {
+		case unicode.Is(unicode.Mn, r) && unicode.Is(unicode.Inherited, r):
+			return -1
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+			return capital(r)
 		}
 		return -1
-	}, norm.NFKC.String(name))
+	}, norm.NFKD.String(name))
+}
+
+// capital is the capital letter that a small capital looks like; any other letter
+// is itself.
+func capital(r rune) rune {
+	if letter, ok := strings.CutPrefix(runenames.Name(r), "LATIN LETTER SMALL CAPITAL "); ok && len(letter) == 1 {
+		return rune(letter[0])
+	}
+	return r
 }
 
 func skeleton(name string) string { return cases.Fold().String(confusables.Skeleton(name)) }

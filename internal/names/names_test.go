@@ -30,7 +30,7 @@ func TestCheck(t *testing.T) {
 
 func TestAlike(t *testing.T) {
 	t.Parallel()
-	for a, b := range map[string]string{"payments": "PAYMENTS", "pay ments": "payments", "раураl": "paypal", "ｐａｙ": "pay", "search": "ѕеаrсһ", "portal-admins": "ꓑꓳꓣꓔꓮꓡ ꓮꓓꓟꓲꓠꓢ"} {
+	for a, b := range map[string]string{"payments": "PAYMENTS", "pay ments": "payments", "раураl": "paypal", "ｐａｙ": "pay", "search": "ѕеаrсһ", "portal-admins": "ꓑꓳꓣꓔꓮꓡ ꓮꓓꓟꓲꓠꓢ", "admins": "ᴀᴅᴍɪɴs", "auditors": "a\u0332uditors", "Osterreich": "Österreich"} {
 		if !names.Alike(a, b) {
 			t.Errorf("%q and %q look different", a, b)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -67,7 +69,24 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 var labelForm = regexp.MustCompile(`^[\p{L}\p{M}\p{N} ._&/+-]*$`)
 
 // roleWords are what pages call people with a role.
-var roleWords = []string{"admins", "auditors", "approvers", "members", "platform approvers"}
+var roleWords = []string{"admin", "administrator", "auditor", "approver", "member", "platform", "portal", "owner", "everyone", "everybody", "anyone", "anybody", "user", "people"}
+
+// fillers are words that tell no group from another.
+var fillers = []string{"the", "team", "group", "of", "for", "in", "all", "and", "our"}
+
+// gist is a label without what tells it from no other: fillers, plurals, and the
+// order of its words.
+func gist(label string) []string {
+	var words []string
+	for word := range strings.FieldsFuncSeq(label, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }) {
+		alike := func(filler string) bool { return names.Alike(filler, word) || names.Alike(filler+"s", word) }
+		if !slices.ContainsFunc(fillers, alike) {
+			words = append(words, strings.TrimSuffix(strings.ToLower(word), "s"))
+		}
+	}
+	slices.Sort(words)
+	return words
+}
 
 // checkLabel makes sure that nobody takes the group for another one, or for what
 // pages call people of no particular group.
@@ -75,14 +94,18 @@ func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.G
 	if label == "" {
 		return nil
 	}
+	said := gist(label)
 	alike := func(other string) bool {
-		return names.Alike(other, label) || names.Alike(other, withoutTeam(label))
+		return names.Alike(other, label) || names.Alike(strings.Join(gist(other), " "), strings.Join(said, " "))
 	}
 	if i := slices.IndexFunc(ownWords, alike); i >= 0 {
 		return refuseLabel("Pages use “" + ownWords[i] + "” for something else; choose another label.")
 	}
-	if i := slices.IndexFunc(roleWords, alike); i >= 0 {
-		return refuseLabel("Pages use “" + roleWords[i] + "” for something else; choose another label.")
+	particular := func(word string) bool {
+		return !slices.ContainsFunc(roleWords, func(role string) bool { return names.Alike(role, word) || names.Alike(role+"s", word) })
+	}
+	if !slices.ContainsFunc(said, particular) {
+		return refuseLabel("This says nothing of which group it is; people have roles that are called like that.")
 	}
 	teams, err := store.Teams(ctx, tx)
 	if err != nil {

@@ -25,13 +25,18 @@ func TestLabelGroup(t *testing.T) {
 		t.Errorf("it is called %q", labels.Of(id))
 	}
 	for _, label := range []string{"find", "find-leads", "FIND", "fіnd", "platform", "Payments people", "Payments peopIe", "find leads", "find_leads", "Finance.Leads",
-		"team find", "admins", "Team auditors", "everybody", "Nobody", "approvers",
+		"team find", "admins", "Team auditors", "everybody", "Nobody", "approvers", "the admins", "Administrators", "everyone", "ᴀᴅᴍɪɴs", "a\u0332dmins", "portal admins", "All of the Owners",
+		"leads of find", "find team", "the finance leads", "people of the payments team",
 		"withdrawn), nobody gains anything (dropped", "“find”"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, "another", label), portal.KindInvalid)
 	}
 	_, err = b.Create(t.Context(), ada, teams.Input{Slug: "x", Name: "X", MemberGroup: "payments-people", ApproverGroup: "y", Quota: typed("1", "s 1")})
 	if e := portal.FieldErrorsOf(err); len(e) != 1 || e[0].Field != "member_group" {
 		t.Errorf("a team whose group looks like a label: %v", err)
+	}
+	_, err = b.Create(t.Context(), ada, teams.Input{Slug: "x", Name: "payments People", MemberGroup: "x", ApproverGroup: "y", Quota: typed("1", "s 1")})
+	if e := portal.FieldErrorsOf(err); len(e) != 1 || e[0].Field != "name" {
+		t.Errorf("a team whose name looks like a label: %v", err)
 	}
 	for _, group := range []string{"", "with\u202emark"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, group, "Fine"), portal.KindInvalid)

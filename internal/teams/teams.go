@@ -166,6 +166,11 @@ func (c *teamChange) checkGroups(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
+	for other, label := range labels {
+		if other != c.After.MemberGroup && other != c.After.ApproverGroup && names.Alike(withoutTeam(label), withoutTeam(c.After.Name)) {
+			return portal.Invalid(portal.FieldError{Field: "name", Message: "This looks like what group " + other + " is called, “" + label + "”; choose another name."})
+		}
+	}
 	for field, group := range map[string]string{"member_group": c.After.MemberGroup, "approver_group": c.After.ApproverGroup} {
 		for other, label := range labels {
 			if other != group && names.Alike(label, group) {
