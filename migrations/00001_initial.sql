@@ -121,6 +121,7 @@ CREATE TABLE refusals (
     subject    text NOT NULL,
     actor_name text NOT NULL,
     number     integer NOT NULL,
+    tried      text[] NOT NULL, -- the first of them that differ
     first_at   timestamptz NOT NULL,
     last_at    timestamptz NOT NULL,
     PRIMARY KEY (kind, issuer, subject)

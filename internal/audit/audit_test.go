@@ -328,4 +328,13 @@ func TestRefusalsDoNotHideEachOther(t *testing.T) {
 	if cheap > 30 || serious != 1 {
 		t.Errorf("%d cheap ones and %d serious ones are on the trail", cheap, serious)
 	}
+	for i := range 100 { // of the same kind, for each of which there is no line
+		refuse("POST /requests/:number/review", fmt.Sprintf("request %d", i))
+	}
+	b.must(b.tx(func(tx pgx.Tx) error { return audit.SumUpRefusals(t.Context(), tx, b.now) }))
+	var told int
+	b.must(b.pool.QueryRow(t.Context(), `SELECT count(DISTINCT told) FROM events, jsonb_array_elements_text(data->'tried') told WHERE data ? 'tried'`).Scan(&told))
+	if told < 50 {
+		t.Errorf("the sum tells of %d different ones", told)
+	}
 }

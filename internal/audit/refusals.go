@@ -32,7 +32,7 @@ func AppendRefusal(ctx context.Context, tx pgx.Tx, e portal.Event, what string) 
 		return err
 	}
 	if wait > 0 {
-		return store.CountRefusal(ctx, tx, e.Kind, e.Actor, e.At)
+		return store.CountRefusal(ctx, tx, e.Kind, e.Actor, e.Summary, e.At)
 	}
 	return Append(ctx, tx, e)
 }
@@ -48,7 +48,7 @@ func SumUpRefusals(ctx context.Context, tx pgx.Tx, now time.Time) error {
 		err := Append(ctx, tx, portal.Event{
 			At: now, Kind: r.Kind, Actor: r.Person,
 			Summary: fmt.Sprintf("%s was refused %d more times", r.Person.Name, r.Number),
-			Data:    map[string]any{"number": r.Number, "from": r.From.UTC(), "to": r.To.UTC()},
+			Data:    map[string]any{"number": r.Number, "tried": r.Tried, "from": r.From.UTC(), "to": r.To.UTC()},
 		})
 		if err != nil {
 			return err

@@ -40,12 +40,17 @@ func SweepRates(ctx context.Context, q Querier, now time.Time) error {
 	return db.Wrap(err)
 }
 
-// CountRefusal adds to the refusals of a person that are summed up.
-func CountRefusal(ctx context.Context, q Querier, kind portal.EventKind, p portal.Person, now time.Time) error {
-	_, err := q.Exec(ctx, `INSERT INTO refusals AS r (kind, issuer, subject, actor_name, number, first_at, last_at)
-		VALUES (@kind, @issuer, @subject, @name, 1, @now, @now)
-		ON CONFLICT (kind, issuer, subject) DO UPDATE SET number = r.number + 1, last_at = @now`,
-		pgx.StrictNamedArgs{"kind": kind, "issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "now": now})
+// triedKept is how many different refusals of one person are told in their sum.
+const triedKept = 50
+
+// CountRefusal adds to the refusals of a person that are summed up; tried says
+// what was refused.
+func CountRefusal(ctx context.Context, q Querier, kind portal.EventKind, p portal.Person, tried string, now time.Time) error {
+	_, err := q.Exec(ctx, `INSERT INTO refusals AS r (kind, issuer, subject, actor_name, number, tried, first_at, last_at)
+		VALUES (@kind, @issuer, @subject, @name, 1, ARRAY[@tried], @now, @now)
+		ON CONFLICT (kind, issuer, subject) DO UPDATE SET number = r.number + 1, last_at = @now,
+			tried = CASE WHEN cardinality(r.tried) < @most AND @tried <> ALL (r.tried) THEN r.tried || @tried ELSE r.tried END`,
+		pgx.StrictNamedArgs{"kind": kind, "issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "tried": tried, "most": triedKept, "now": now})
 	return db.Wrap(err)
 }
 
@@ -54,6 +59,7 @@ type Refusals struct {
 	Kind   portal.EventKind
 	Person portal.Person
 	Number int
+	Tried  []string // the first of them that differ
 	From   time.Time
 	To     time.Time
 }
@@ -61,7 +67,7 @@ type Refusals struct {
 // TakeRefusals returns the refusals that are to be summed up and removes them.
 func TakeRefusals(ctx context.Context, tx pgx.Tx) ([]Refusals, error) {
 	return db.All(ctx, tx, readRefusals, `
-		DELETE FROM refusals RETURNING kind, issuer, subject, actor_name AS name, number, first_at AS "from", last_at AS "to"`)
+		DELETE FROM refusals RETURNING kind, issuer, subject, actor_name AS name, number, tried, first_at AS "from", last_at AS "to"`)
 }
 
 func readRefusals(row pgx.CollectableRow) (Refusals, error) {
