@@ -56,24 +56,24 @@ func TestWordsOfPlans(t *testing.T) {
 		cents int64
 	}{
 		{"a pool grows", planned(t, portal.UpdateNodePool, "count", "5"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 5\nIt gains 2 nodes.", portal.Usage{portal.NodesOf(small): 2}, 4800},
+			"Update pool fixed of cluster web.\nNodes: 3 → 5\nIt gains 2 nodes.", portal.Usage{portal.NodesOf(small): 2}, 4800},
 		{"a pool shrinks", planned(t, portal.UpdateNodePool, "count", "2"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 2\nIt loses 1 node, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
+			"Update pool fixed of cluster web.\nNodes: 3 → 2\nIt loses 1 node, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
 			portal.Usage{portal.NodesOf(small): -1}, -2400},
 		{"a pool is emptied", planned(t, portal.UpdateNodePool, "count", "0"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 0\nIt loses 3 nodes, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
+			"Update pool fixed of cluster web.\nNodes: 3 → 0\nIt loses 3 nodes, which DigitalOcean chooses, drains and removes.\nlost: The data on the disks of the removed nodes.",
 			portal.Usage{portal.NodesOf(small): -3}, -7200},
 		{"a pool autoscales, around what it has", planned(t, portal.UpdateNodePool, "auto_scale", "true", "min_nodes", "2", "max_nodes", "6"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 2 to 6\nAutoscaling: off → on", portal.Usage{portal.NodesOf(small): 3}, 7200},
+			"Update pool fixed of cluster web.\nNodes: 3 → 2 to 6\nAutoscaling: off → on", portal.Usage{portal.NodesOf(small): 3}, 7200},
 		{"a pool autoscales, above what it has", planned(t, portal.UpdateNodePool, "auto_scale", "true", "min_nodes", "4", "max_nodes", "6"),
-			"Change pool fixed of cluster web.\nNodes: 3 → 4 to 6\nAutoscaling: off → on\nIt gains 1 node.", portal.Usage{portal.NodesOf(small): 3}, 7200},
-		{"bounds", onAuto(t, "max_nodes", "9"), "Change pool auto of cluster web.\nNodes: 1 to 5 → 1 to 9", portal.Usage{portal.NodesOf(small): 4}, 9600},
+			"Update pool fixed of cluster web.\nNodes: 3 → 4 to 6\nAutoscaling: off → on\nIt gains 1 node.", portal.Usage{portal.NodesOf(small): 3}, 7200},
+		{"bounds", onAuto(t, "max_nodes", "9"), "Update pool auto of cluster web.\nNodes: 1 to 5 → 1 to 9", portal.Usage{portal.NodesOf(small): 4}, 9600},
 		{"no autoscaling", onAuto(t, "auto_scale", "", "count", "2"),
-			"Change pool auto of cluster web.\nNodes: 1 to 5 → 2\nAutoscaling: on → off", portal.Usage{portal.NodesOf(small): -3}, -7200},
+			"Update pool auto of cluster web.\nNodes: 1 to 5 → 2\nAutoscaling: on → off", portal.Usage{portal.NodesOf(small): -3}, -7200},
 		{"a pool is renamed", planned(t, portal.UpdateNodePool, "count", "3", "name", "wide"),
-			"Change pool fixed of cluster web.\nName: fixed → wide\nExisting nodes keep their names; only new ones use the pool's new name.", portal.Usage{portal.NodesOf(small): 0}, 0},
+			"Update pool fixed of cluster web.\nName: fixed → wide\nExisting nodes keep their names; only new ones use the pool's new name.", portal.Usage{portal.NodesOf(small): 0}, 0},
 		{"labels, taints and tags", planned(t, portal.UpdateNodePool, "count", "3", "labels", "tier=db", "taints", "", "tags", "red"),
-			"Change pool fixed of cluster web.\nLabels: a/b=, tier=web → tier=db\nTaints: a:NoExecute, k=v:NoSchedule → none\nTags: blue → red\nLabels that are removed stay on existing nodes.",
+			"Update pool fixed of cluster web.\nLabels: a/b=, tier=web → tier=db\nTaints: a:NoExecute, k=v:NoSchedule → none\nTags: blue → red\nLabels that are removed stay on existing nodes.",
 			portal.Usage{portal.NodesOf(small): 0}, 0},
 
 		{"a node with drain and replacement", planned(t, portal.DeleteNode),
@@ -101,7 +101,7 @@ func TestWordsOfPlans(t *testing.T) {
 				"Then pool auto (2 nodes): new nodes come up before old ones are drained and deleted.\n" +
 				"An upgrade cannot be undone.\nlost: The data on the nodes' disks.", nil, 0},
 		{"settings", planned(t, portal.UpdateCluster, "ha", "true", "tags", "", "firewall", "true", "firewall_allowed", "203.0.113.7", "utilization", "0.5", "routing_agent", "on"),
-			"Change cluster web.\nTags: blue → none\nHigh availability: no → yes\nAutomatic upgrades: off → on\n" +
+			"Update cluster web.\nTags: blue → none\nHigh availability: no → yes\nAutomatic upgrades: off → on\n" +
 				"Control plane firewall: off → only from 203.0.113.7\nScale-down utilization threshold: default → 50 %\nRouting agent: off → on\n" +
 				"The control plane is made highly available, which cannot be undone.\nFrom then on, only the allowed addresses can reach the cluster's API.",
 			nil, 4000},

@@ -89,7 +89,7 @@ func planUpdatePool(d *portal.Draft) {
 	d.Usage = portal.Usage{portal.NodesOf(p.Size): after.Cost() - p.Cost()}
 	d.Plan.Cost = costWith(d, after)
 	d.Plan.Nodes = max(0, p.Count-after.Count)
-	d.Plan.Summary = fmt.Sprintf("Change pool %s of cluster %s.", p.Name, d.Cluster.Name)
+	d.Plan.Summary = fmt.Sprintf("Update pool %s of cluster %s.", p.Name, d.Cluster.Name)
 	d.Plan.Changes = poolChanges(p, *u)
 	switch {
 	case p.Count > after.Count:

@@ -78,7 +78,7 @@ func updateChanges(p portal.UpdateParams, c portal.Cluster) []portal.Change {
 
 func planUpdate(d *portal.Draft) {
 	p := d.Params.Update
-	d.Plan.Summary = "Change cluster " + d.Cluster.Name + "."
+	d.Plan.Summary = "Update cluster " + d.Cluster.Name + "."
 	d.Plan.Changes = updateChanges(*p, d.Cluster)
 	d.Plan.Cost = costWith(d, portal.Pool{})
 	if p.HA != nil && *p.HA {
