@@ -225,6 +225,7 @@ CREATE TABLE requests (
 );
 CREATE INDEX requests_by_team ON requests (team_id, number DESC);
 CREATE INDEX requests_by_requester ON requests (issuer, subject, number DESC);
+CREATE INDEX requests_by_name ON requests (lower(target_name) text_pattern_ops, number DESC);
 CREATE INDEX requests_by_target ON requests USING gin (target_ids);
 CREATE INDEX requests_pending ON requests (number DESC) WHERE state = 'pending';
 CREATE INDEX requests_to_approve ON requests USING gin (approver_groups) WHERE state = 'pending';

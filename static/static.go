@@ -15,7 +15,7 @@ import (
 var dist embed.FS
 
 // Required are the files that the pages need.
-var Required = []string{"app.css", "app.js", "htmx.js"}
+var Required = []string{"app.css", "app.js", "htmx.js", "logo.svg", "icons.svg"}
 
 // Dist returns the built files and the names that they have: the name of each
 // carries a hash of its content, so that it can be cached for ever.

@@ -35,12 +35,13 @@ type ClusterFilter struct {
 	Limit     int
 }
 
+const clusterSummary = `SELECT c.id, c.name, c.region, c.version, c.state,
+	coalesce(c.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name, coalesce(c.environment, '') AS environment,
+	c.protected, (SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id) AS nodes` + clusterTables
+
 // Clusters lists the clusters that exist, by name.
 func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.ClusterSummary, error) {
-	return db.All(ctx, q, pgx.RowToStructByName[portal.ClusterSummary], `
-		SELECT c.id, c.name, c.region, c.version, c.state,
-			coalesce(c.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name, coalesce(c.environment, '') AS environment,
-			c.protected, (SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id) AS nodes`+clusterTables+`
+	return db.All(ctx, q, pgx.RowToStructByName[portal.ClusterSummary], clusterSummary+`
 		WHERE c.gone_at IS NULL AND (@all OR c.team_id = ANY(@teams::uuid[])) AND (c.name, c.id) > (@after_name, @after_id)
 		ORDER BY c.name, c.id LIMIT @limit`,
 		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "after_name": f.AfterName, "after_id": f.AfterID, "limit": f.Limit})

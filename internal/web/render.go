@@ -11,12 +11,13 @@ import (
 
 	"doksportal/internal/auth"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
 // render writes a page, once all of it is there.
 func (s *Server) render(c *gin.Context, status int, page templ.Component) {
 	var b bytes.Buffer
-	if err := page.Render(c.Request.Context(), &b); err != nil {
+	if err := page.Render(ui.WithIcons(c.Request.Context(), s.assets["icons.svg"]), &b); err != nil {
 		s.Logger.Error("render", "http_request", c.GetString(keyRequestID), "error", err)
 		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
 		return
@@ -31,7 +32,7 @@ func (s *Server) bare(c *gin.Context, title string) views.Page {
 	return views.Page{
 		Title: title, Path: c.Request.URL.RequestURI(), Actor: actor, SignedIn: signedIn,
 		Theme: theme(c.Request), Notice: s.Notice, Nonce: c.GetString(keyNonce), Assets: s.assets,
-		Returned: c.GetString(keyReturned),
+		Returned: c.GetString(keyReturned), Narrow: cookie(c.Request, "nav") == "narrow",
 	}
 }
 
@@ -44,9 +45,16 @@ func (s *Server) page(c *gin.Context, v viewer, title string) views.Page {
 
 // theme is the colours that the reader has chosen, empty for their system's.
 func theme(r *http.Request) string {
-	cookie, err := r.Cookie("theme")
-	if err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
-		return cookie.Value
+	if chosen := cookie(r, "theme"); chosen == "light" || chosen == "dark" {
+		return chosen
+	}
+	return ""
+}
+
+// cookie is what the browser keeps under a name, empty when it keeps nothing.
+func cookie(r *http.Request, name string) string {
+	if c, err := r.Cookie(name); err == nil {
+		return c.Value
 	}
 	return ""
 }

@@ -58,6 +58,8 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/inbox", s.welcome(s.inbox))
 	e.GET("/inbox/count", part(nil), s.welcome(s.inboxCount))
 
+	e.GET("/search", s.welcome(s.search))
+
 	e.GET("/catalogue", s.signedIn(s.catalogue))
 
 	e.GET("/audit", s.welcome(s.audit))

@@ -45,6 +45,14 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(copy.dataset.copy);
     copy.textContent = "Copied";
   }
+  const collapse = event.target.closest("[data-collapse]");
+  if (collapse) {
+    const narrow = document.documentElement.dataset.nav !== "narrow";
+    document.cookie = `nav=${narrow ? "narrow" : "wide"}; Path=/; Max-Age=31536000; SameSite=Lax`;
+    if (narrow) document.documentElement.dataset.nav = "narrow";
+    else delete document.documentElement.dataset.nav;
+    collapse.setAttribute("aria-pressed", String(narrow));
+  }
   const theme = event.target.closest("[data-set-theme]");
   if (theme) {
     const value = theme.dataset.setTheme;
@@ -87,4 +95,39 @@ document.addEventListener("htmx:sse:after:connection", () => {
   setTimeout(() => {
     if (document.hidden) document.dispatchEvent(new Event("visibilitychange"));
   });
+});
+
+// The palette opens by Ctrl-K or "/", and its findings are walked through by the
+// arrow keys. Who types a text, types a text.
+function openPalette() {
+  const palette = document.getElementById("palette");
+  if (!palette || palette.open) return;
+  palette.showModal();
+  palette.querySelector("input").select();
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const palette = document.getElementById("palette");
+  if ((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey)) {
+    if (!palette) return;
+    event.preventDefault();
+    openPalette();
+  } else if (palette?.open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    event.preventDefault();
+    const stops = [palette.querySelector("input"), ...palette.querySelectorAll("#palette-found a")];
+    const next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+    stops[Math.min(Math.max(next, 0), stops.length - 1)].focus();
+  } else if (palette?.open && event.key === "Enter" && event.target.matches("#palette input")) {
+    const first = palette.querySelector("#palette-found a");
+    if (first) {
+      event.preventDefault();
+      first.click();
+    }
+  }
+});
+
+// A click beside the palette closes it.
+document.addEventListener("click", (event) => {
+  if (event.target.id === "palette") event.target.close();
 });
