@@ -10,7 +10,7 @@ GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 
 VIEWS := $(shell find views -name '*.templ')
-ASSET_SOURCES := static/src/app.css static/src/app.js static/src/logo.svg scripts/assets.mjs $(VIEWS)
+ASSET_SOURCES := $(wildcard static/src/* static/src/css/*) scripts/assets.mjs $(VIEWS)
 
 .PHONY: help demo dev build test test-fast race check bench mutate generate need-go need-node test-tools
 

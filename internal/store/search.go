@@ -47,4 +47,6 @@ func SearchPeople(ctx context.Context, q Querier, text string, limit int) ([]por
 }
 
 // likeText is a text that LIKE takes to the letter.
-func likeText(text string) string { return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) }
+func likeText(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}

@@ -1,17 +1,34 @@
 // Small helps on top of pages that work without them.
 
-// Times are written in UTC by the server; readers see their own zone, with UTC
-// in the tooltip.
-function localTimes(root) {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  for (const el of root.querySelectorAll("time[datetime]:not([data-local])")) {
+// Times are written in UTC by the server. Readers see how long ago they were, or
+// the time in their own zone where that is what is read, and both times in the
+// tooltip.
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "long" });
+const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+function timeText(at, show) {
+  if (show === "exact") return exact.format(at);
+  const seconds = (at - Date.now()) / 1000;
+  if (Math.abs(seconds) > 30 * 86400) return day.format(at);
+  const unit = units.find(([, length]) => Math.abs(seconds) >= length);
+  return unit ? relative.format(Math.trunc(seconds / unit[1]), unit[0]) : seconds > 0 ? "in less than a minute" : "just now";
+}
+
+function localTimes() {
+  for (const el of document.querySelectorAll("time[datetime]")) {
     const at = new Date(el.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    el.title = el.textContent.trim();
-    el.textContent = format.format(at);
-    el.dataset.local = "true";
+    if (!el.dataset.local) {
+      el.title = `${exact.format(at)} (${el.textContent.trim()})`;
+      el.dataset.local = "true";
+    }
+    const text = timeText(at, el.dataset.show);
+    if (el.textContent !== text) el.textContent = text;
   }
 }
+setInterval(localTimes, 30_000);
 
 // A form that is under way is not sent again by an impatient second click. The
 // server would make one request of it anyway.
@@ -81,7 +98,7 @@ function ownZone() {
 }
 
 function renewed() {
-  localTimes(document);
+  localTimes();
   ownZone();
 }
 document.addEventListener("DOMContentLoaded", renewed);

@@ -197,6 +197,7 @@ func TestOutsider(t *testing.T) {
 	p.check("outsider")
 	p.open("/requests")
 	p.wait("[data-testid=no-access]")
+	p.click("[popovertarget=user-menu]")
 	p.click(`form[action="/logout"] button`)
 	p.sees("[data-testid=message]", "session has ended")
 	p.check("signed-out")
