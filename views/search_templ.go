@@ -42,7 +42,7 @@ func (p SearchPage) found() []finding {
 			Detail: string(r.State) + ", " + r.Requester.Name, Icon: "git-pull-request-arrow"})
 	}
 	for _, t := range p.Teams {
-		path := "/clusters?" + url.Values{"team": {t.Slug}}.Encode()
+		path := ClusterFilter{Team: t.Name}.path()
 		if p.IsAdmin() {
 			path = "/admin/teams/" + t.Slug
 		}

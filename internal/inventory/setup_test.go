@@ -129,7 +129,7 @@ func (b *bundle) clusters() string {
 	b.must(err)
 	text := ""
 	for _, c := range list {
-		text += fmt.Sprintf("%s:%d ", c.Name, c.Nodes)
+		text += fmt.Sprintf("%s:%d ", c.Name, c.Nodes())
 	}
 	return text
 }

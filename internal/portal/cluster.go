@@ -73,7 +73,42 @@ type ClusterSummary struct {
 	TeamName    string      // of the team, for display
 	Environment Environment // empty: not set
 	Protected   bool        // no request may delete it
-	Nodes       int         // that the pools should have now
+	Tags        []string
+	HA          bool
+	CreatedAt   time.Time
+	Pools       []PoolSummary
+}
+
+// PoolSummary is what a list of clusters tells of a pool.
+type PoolSummary struct {
+	Size      string `json:"size"`
+	Count     int    `json:"count"`
+	AutoScale bool   `json:"auto_scale"`
+}
+
+// Nodes is how many nodes the pools should have now.
+func (c ClusterSummary) Nodes() int {
+	n := 0
+	for _, p := range c.Pools {
+		n += p.Count
+	}
+	return n
+}
+
+// MonthlyCents is what the cluster costs a month at list price as it is now, in
+// USD cents; known is false when the price of one of its sizes is not.
+func (c ClusterSummary) MonthlyCents(o Options) (cents int64, known bool) {
+	if c.HA {
+		cents = HAMonthlyCents
+	}
+	for _, p := range c.Pools {
+		size, ok := o.Size(p.Size)
+		if !ok || size.MonthlyCents == 0 {
+			return 0, false
+		}
+		cents += size.MonthlyCents * int64(p.Count)
+	}
+	return cents, true
 }
 
 // Pool is a node pool of a cluster.

@@ -37,7 +37,9 @@ type ClusterFilter struct {
 
 const clusterSummary = `SELECT c.id, c.name, c.region, c.version, c.state,
 	coalesce(c.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name, coalesce(c.environment, '') AS environment,
-	c.protected, (SELECT coalesce(sum(count), 0) FROM node_pools p WHERE p.cluster_id = c.id) AS nodes` + clusterTables
+	c.protected, c.tags, c.ha, c.created_at, (
+		SELECT coalesce(jsonb_agg(jsonb_build_object('size', size, 'count', count, 'auto_scale', auto_scale) ORDER BY name), '[]')
+		FROM node_pools p WHERE p.cluster_id = c.id) AS pools` + clusterTables
 
 // Clusters lists the clusters that exist, by name.
 func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.ClusterSummary, error) {

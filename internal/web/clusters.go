@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -15,36 +14,7 @@ import (
 )
 
 // pageSize is how many rows a list shows at once.
-const pageSize = 100
-
-func (s *Server) clusters(c *gin.Context, v viewer) error {
-	p := views.ClustersPage{Page: s.page(c, v, "Clusters"), CanCreate: len(v.memberTeams()) > 0}
-	p.Live = []string{string(events.Inventory)}
-	var err error
-	if p.Clusters, p.Next, err = s.listClusters(c, v); err != nil {
-		return err
-	}
-	if p.Freshness, err = s.freshness(c); err != nil {
-		return err
-	}
-	s.render(c, http.StatusOK, views.Clusters(p))
-	return nil
-}
-
-// listClusters returns the page of clusters that the address asks for, and the
-// address of the next one.
-func (s *Server) listClusters(c *gin.Context, v viewer) ([]portal.ClusterSummary, string, error) {
-	list, err := store.Clusters(c.Request.Context(), s.Pool, store.ClusterFilter{
-		All: v.actor.SeesAll(), TeamIDs: v.teamIDs(),
-		AfterName: query(c, "after"), AfterID: query(c, "id"), Limit: pageSize + 1,
-	})
-	if err != nil || len(list) <= pageSize {
-		return list, "", err
-	}
-	list = list[:pageSize]
-	last := list[pageSize-1]
-	return list, c.FullPath() + "?" + url.Values{"after": {last.Name}, "id": {last.ID}}.Encode(), nil
-}
+const pageSize = views.PageRows
 
 func (s *Server) freshness(c *gin.Context) (views.Freshness, error) {
 	state, err := store.Freshness(c.Request.Context(), s.Pool)

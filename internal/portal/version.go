@@ -1,0 +1,39 @@
+package portal
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CompareVersions orders versions as DigitalOcean writes them, like
+// 1.34.1-do.0, by their numbers.
+func CompareVersions(a, b string) int { return slices.Compare(versionNumbers(a), versionNumbers(b)) }
+
+func versionNumbers(version string) []int {
+	var numbers []int
+	for part := range strings.FieldsFuncSeq(version, func(r rune) bool { return r < '0' || r > '9' }) {
+		n, _ := strconv.Atoi(part)
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
+// UpgradeTo is the newest version that DigitalOcean offers for new clusters and
+// that a cluster can reach in one step: of its own minor version or the next.
+// Empty when there is none. What an upgrade really may go to DigitalOcean says
+// for each cluster when it is planned.
+func (o Options) UpgradeTo(version string) string {
+	now := versionNumbers(version)
+	newest := ""
+	for _, c := range o.Versions {
+		offered := versionNumbers(c.Slug)
+		if len(now) < 2 || len(offered) < 2 || offered[0] != now[0] || offered[1] > now[1]+1 || slices.Compare(offered, now) <= 0 {
+			continue
+		}
+		if newest == "" || CompareVersions(c.Slug, newest) > 0 {
+			newest = c.Slug
+		}
+	}
+	return newest
+}
