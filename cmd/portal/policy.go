@@ -28,8 +28,8 @@ func (c policyCheckCmd) Run(k *kong.Context) error {
 		return err
 	}
 	if c.Against == "" {
-		for _, what := range policy.Stops(context.Background(), nil, p, nil) {
-			fmt.Fprintln(k.Stdout, "stopped:", what)
+		for _, what := range policy.DeniedAltogether(context.Background(), p) {
+			fmt.Fprintln(k.Stdout, "denied:", what)
 		}
 	} else {
 		before, err := readPolicy(k.Stdout, c.Against)

@@ -28,7 +28,7 @@ var effects = []struct {
 }{
 	{Effect{"easier:", "It relaxes:", "makes something easier"}, unknowing(Relaxations), false},
 	{Effect{"decide:", "It lets others decide:", "lets others decide"}, unknowing(Newcomers), false},
-	{Effect{"stopped:", "No request of these kinds could pass, as far as the portal knows people:", "stops something altogether"}, Stops, true},
+	{Effect{"stopped:", "Nobody could approve these requests, as far as the portal knows people:", "stops something altogether"}, Stops, true},
 	{Effect{"denied:", "It denies what could pass before, under the conditions of its rules:", "denies something"}, unknowing(Denials), true},
 	{Effect{"wait:", "It makes requests wait, even with break-glass:", "makes requests wait for a long time"}, unknowing(Delays), true},
 	{Effect{"hurry:", "It leaves people little time:", "leaves people little time"}, unknowing(Deadlines), true},

@@ -27,7 +27,7 @@ func NewApprovers(ctx context.Context, old, now *Policy) (groups []string, team,
 	_, whole = eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
 		note(old.approvers(op, e, teams.slug), now.approvers(op, e, teams.slug))
 	})
-	unshown := compare(ctx, old, now, func(was, is *rule, _ bool) []string {
+	unshown := compare(ctx, old, now, func(was, is *rule, _ kind) []string {
 		if !denies(was) && !denies(is) {
 			note(was.approvers(), is.approvers())
 		}

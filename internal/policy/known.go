@@ -16,21 +16,27 @@ type Known struct {
 	met map[string]bool // by approvals
 }
 
-// someTeam is the approver group of a team of which nothing is known.
-const someTeam = "\x00team"
+// Groups of which nothing is known, but that somebody is in them.
+const (
+	someTeam     = "\x00team"
+	somePlatform = "\x00platform"
+)
 
 // canMeet reports whether there are people for the approvals of a rule that does
 // not deny. Who asks may be one of them, which no policy can know.
 func (k *Known) canMeet(r *rule, team, platform string) bool {
 	if k == nil {
-		return true
+		platform = somePlatform
 	}
 	v := r.verdict(team, platform)
-	if v.Decision == portal.Deny {
-		return false
+	if k == nil || v.Decision == portal.Deny {
+		return v.Decision != portal.Deny
 	}
 	v.Approvals = slices.DeleteFunc(v.Approvals, func(n portal.ApprovalRule) bool { return slices.Contains(n.Groups, someTeam) })
-	key := fmt.Sprint(v.Approvals)
+	key := ""
+	for _, n := range v.Approvals {
+		key += fmt.Sprintf("%d %q ", n.Count, n.Groups)
+	}
 	met, ok := k.met[key]
 	if !ok {
 		if met = len(v.Outstanding(k.People)) == 0; k.met == nil {
@@ -41,18 +47,25 @@ func (k *Known) canMeet(r *rule, team, platform string) bool {
 	return met
 }
 
-// approversOf are the approver groups of the teams of a set, by slug.
-func (k *Known) approversOf(set teamSet) map[string]string {
+// approversOf are the approver groups of the teams of a kind of request, by slug.
+// What concerns the whole account has no team, and so no approvers of one.
+func (k *Known) approversOf(of kind) map[string]string {
 	found := map[string]string{}
+	switch {
+	case of.account && of.teams.slug != "":
+		return found
+	case of.account:
+		return map[string]string{"": ""}
+	}
 	if k != nil {
 		for slug, group := range k.Teams {
-			if set.has(slug) {
+			if of.teams.has(slug) {
 				found[slug] = group
 			}
 		}
 	}
 	if len(found) == 0 {
-		found[set.slug] = someTeam
+		found[of.teams.slug] = someTeam
 	}
 	return found
 }

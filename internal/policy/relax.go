@@ -9,7 +9,7 @@ import (
 
 // relaxations says in what the new rule is easier than the old one, where each of
 // them matches. No rule denies.
-func relaxations(old, now *rule, secret bool) []string {
+func relaxations(old, now *rule, k kind) []string {
 	if denies(now) {
 		return nil
 	}
@@ -17,7 +17,7 @@ func relaxations(old, now *rule, secret bool) []string {
 		return []string{fmt.Sprintf("%s, previously %s", now.describe(), old.describe())}
 	}
 	var list []string
-	for _, what := range relaxedTerms(old, now, secret) {
+	for _, what := range relaxedTerms(old, now, k.secret) {
 		list = append(list, fmt.Sprintf("%s (rule “%s”)", what, now.name))
 	}
 	return list

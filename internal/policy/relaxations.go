@@ -24,8 +24,13 @@ func Relaxations(ctx context.Context, old, now *Policy) []string {
 
 // compare says in what two policies differ, for every outcome of their
 // conditions. unshown is what cannot be shown where they are too many.
-func compare(ctx context.Context, old, now *Policy, differ func(old, now *rule, secret bool) []string, unshown string) []string {
+func compare(ctx context.Context, old, now *Policy, differ func(old, now *rule, k kind) []string, unshown string) []string {
 	c := comparison{differ: differ, left: maxOutcomes, known: map[string][]string{}, found: findings{}}
+	return c.run(ctx, old, now, unshown)
+}
+
+// run compares all kinds of requests.
+func (c *comparison) run(ctx context.Context, old, now *Policy, unshown string) []string {
 	sets, whole := eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) { c.compare(old, now, op, e, teams) })
 	list := c.found.sentences(sets > 1)
 	switch {
@@ -37,25 +42,37 @@ func compare(ctx context.Context, old, now *Policy, differ func(old, now *rule, 
 	return list
 }
 
-// maxOutcomes bounds the work of a comparison.
-const maxOutcomes = 50_000
+// maxOutcomes bounds the work of a comparison, of which a new version takes
+// several.
+const maxOutcomes = 10_000
+
+// kind is what a comparison knows of the requests for which two rules match.
+type kind struct {
+	secret  bool // they are for access
+	account bool // they concern the whole account, and are no team's
+	teams   teamSet
+}
 
 // comparison compares two policies, one kind of request after the other.
 type comparison struct {
-	differ func(old, now *rule, secret bool) []string // what differs between two rules that match
-	left   int                                        // outcomes that may still be looked at; negative when there were too many
-	known  map[string][]string                        // what differs between two lists of rules
+	differ func(old, now *rule, k kind) []string // what differs between two rules that match
+	byTeam bool                                  // and for which teams
+	left   int                                   // outcomes that may still be looked at; negative when there were too many
+	known  map[string][]string                   // what differs between two lists of rules
 	found  findings
 }
 
 // compare notes what differs for requests of one kind.
 func (c *comparison) compare(old, now *Policy, op portal.OperationID, e portal.Environment, teams teamSet) {
 	before, after := old.selected(op, e, teams.slug), now.selected(op, e, teams.slug)
-	secret := op.Risk() == portal.RiskSecret
-	key := fmt.Sprint(before, after, secret)
+	k := kind{op.Risk() == portal.RiskSecret, op.Risk() == portal.RiskAccount, teams}
+	key := fmt.Sprint(before, after, k.secret, k.account)
+	if c.byTeam {
+		key += " " + teams.slug
+	}
 	differences, ok := c.known[key]
 	if !ok {
-		w := walk{differ: c.differ, before: before, after: after, secret: secret, given: map[string]answer{}, left: &c.left}
+		w := walk{differ: c.differ, before: before, after: after, kind: k, given: map[string]answer{}, left: &c.left}
 		w.explore()
 		differences = w.differences
 		c.known[key] = differences
@@ -94,9 +111,9 @@ const (
 // walk goes through everything that the conditions of two lists of rules may
 // come to.
 type walk struct {
-	differ        func(old, now *rule, secret bool) []string
+	differ        func(old, now *rule, k kind) []string
 	before, after []*rule
-	secret        bool // the requests are for access
+	kind          kind
 	given         map[string]answer
 	left          *int
 	differences   []string
@@ -119,7 +136,7 @@ func (w *walk) explore() {
 		return
 	}
 	*w.left--
-	for _, what := range w.differ(old, now, w.secret) {
+	for _, what := range w.differ(old, now, w.kind) {
 		if !slices.Contains(w.differences, what) {
 			w.differences = append(w.differences, what)
 		}

@@ -15,7 +15,7 @@ import (
 // what a condition comes to for the requests of tomorrow nobody can show, and not
 // even break-glass passes a denial.
 func Denials(ctx context.Context, old, now *Policy) []string {
-	return compare(ctx, old, now, func(old, now *rule, _ bool) []string {
+	return compare(ctx, old, now, func(old, now *rule, _ kind) []string {
 		if denies(old) || !denies(now) {
 			return nil
 		}
@@ -41,13 +41,13 @@ func Deadlines(ctx context.Context, old, now *Policy) []string {
 		{time.Hour, "it can only run in windows of at most", func(t portal.Terms) time.Duration { return portal.LongestOpening(t.Windows) }, false},
 		{10 * time.Minute, "access ends after", func(t portal.Terms) time.Duration { return t.LongestAccess }, true},
 	}
-	return compare(ctx, old, now, func(old, now *rule, secret bool) []string {
+	return compare(ctx, old, now, func(old, now *rule, k kind) []string {
 		if denies(old) || denies(now) {
 			return nil
 		}
 		var list []string
 		for _, d := range deadlines {
-			if left := d.of(now.terms); left < min(d.least, d.of(old.terms)) && (secret || !d.secret) {
+			if left := d.of(now.terms); left < min(d.least, d.of(old.terms)) && (k.secret || !d.secret) {
 				list = append(list, fmt.Sprintf("%s %s (rule “%s”)", d.what, portal.RoughDuration(left), now.name))
 			}
 		}
@@ -65,7 +65,7 @@ const shortDelay = 24 * time.Hour
 // earlier.
 func Delays(ctx context.Context, old, now *Policy) []string {
 	known := waits{}
-	return compare(ctx, old, now, func(old, now *rule, _ bool) []string {
+	return compare(ctx, old, now, func(old, now *rule, _ kind) []string {
 		if denies(old) || denies(now) {
 			return nil
 		}
@@ -91,7 +91,7 @@ func (w waits) of(r *rule) time.Duration {
 // may reject it, even where their approval is asked for besides all others. Those
 // of a team and of the platform see its requests anyway.
 func Newcomers(ctx context.Context, old, now *Policy) []string {
-	return compare(ctx, old, now, func(old, now *rule, _ bool) []string {
+	return compare(ctx, old, now, func(old, now *rule, _ kind) []string {
 		if denies(now) {
 			return nil
 		}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,45 +10,48 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Stops says in plain words of which requests none can pass under the new policy,
-// where some could under the old one; of no old policy (nil), all of which none
-// can pass. No request passes whose approvals nobody can give, as far as people
-// are known; known is nil where nothing is known of them. What could not be looked
-// at, because it was too much or because ctx has ended, Stops says too.
+// Stops says in plain words for which requests nobody could give the approvals
+// that the new policy asks for, where people could give those of the old one: for
+// every outcome of the conditions, and as far as people are known. known is nil
+// where nothing is known of them.
 func Stops(ctx context.Context, old, now *Policy, known *Known) []string {
-	policies := []*Policy{now}
-	if old != nil {
-		policies = append(policies, old)
-	}
-	found, some := findings{}, false // some: but not all of a set
-	sets, whole := eachKind(ctx, policies, func(op portal.OperationID, e portal.Environment, set teamSet) {
-		if op.Risk() == portal.RiskRead {
-			return
+	c := comparison{byTeam: true, left: maxOutcomes, known: map[string][]string{}, found: findings{}}
+	c.differ = func(was, is *rule, k kind) []string {
+		if denies(was) || denies(is) {
+			return nil
 		}
-		teams := known.approversOf(set)
+		teams := known.approversOf(k)
 		var stopped []string
 		for _, slug := range slices.Sorted(maps.Keys(teams)) {
-			if !now.canPass(op, e, slug, teams[slug], known) && (old == nil || old.canPass(op, e, slug, teams[slug], known)) {
+			if known.canMeet(was, teams[slug], old.PlatformApprovers) && !known.canMeet(is, teams[slug], now.PlatformApprovers) {
 				stopped = append(stopped, slug)
 			}
 		}
-		if 0 < len(stopped) && len(stopped) < len(teams) {
-			set.called, some = called(stopped), true
+		switch {
+		case len(stopped) == 0:
+			return nil
+		case len(stopped) < len(teams):
+			return []string{fmt.Sprintf("nobody could give the approvals for %s (rule “%s”)", strings.Join(called(stopped), ", "), is.name)}
 		}
-		if len(stopped) > 0 {
-			found.add("no request can pass", op, e, set)
-		}
-	})
-	list := found.sentences(sets > 1 || some)
-	if !whole {
-		list = append(list, "The teams are too many to compare, so it cannot be shown that every kind of request can still pass.")
+		return []string{fmt.Sprintf("nobody could give the approvals (rule “%s”)", is.name)}
 	}
-	return list
+	return c.run(ctx, old, now, "every request can still be approved")
 }
 
-// canPass reports whether some request of a kind can pass.
-func (p *Policy) canPass(op portal.OperationID, e portal.Environment, team, approvers string, known *Known) bool {
-	return slices.ContainsFunc(p.selected(op, e, team), func(r *rule) bool { return !denies(r) && known.canMeet(r, approvers, p.PlatformApprovers) })
+// DeniedAltogether says in plain words of which kinds of requests a policy denies
+// all, whatever its conditions come to.
+func DeniedAltogether(ctx context.Context, p *Policy) []string {
+	found := findings{}
+	sets, whole := eachKind(ctx, []*Policy{p}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
+		if op.Risk() != portal.RiskRead && !slices.ContainsFunc(p.selected(op, e, teams.slug), func(r *rule) bool { return !denies(r) }) {
+			found.add("every request is denied", op, e, teams)
+		}
+	})
+	list := found.sentences(sets > 1)
+	if !whole {
+		list = append(list, "The teams are too many to compare, so it cannot be shown that every kind of request can pass.")
+	}
+	return list
 }
 
 // Groups are the groups of the identity provider that the rules name, each once.

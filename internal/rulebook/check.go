@@ -159,13 +159,35 @@ func (s *Service) Proposed(ctx context.Context) (portal.PolicyVersion, []Consequ
 	if err != nil {
 		return p, nil, err
 	}
+	consequences, err := s.consequencesOf(ctx, p)
+	return p, consequences, err
+}
+
+// consequencesOf are those of the version that waits, worked out once in a while.
+func (s *Service) consequencesOf(ctx context.Context, p portal.PolicyVersion) ([]Consequence, error) {
+	inForce, err := store.PolicyInForce(ctx, s.Pool)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	kept := s.waiting
+	s.mu.Unlock()
+	if age := s.Now().Sub(kept.at); kept.version == p.Version && kept.inForce == inForce && 0 <= age && age < waitingKept {
+		return kept.consequences, nil
+	}
 	draft, faults := policy.Parse([]byte(p.Text))
 	if len(faults) > 0 {
-		return p, []Consequence{{Effect: policy.Effect{Title: "It can no longer be read:"}, List: []string{faults[0].String()}}}, nil
+		return []Consequence{{Effect: policy.Effect{Title: "It can no longer be read:"}, List: []string{faults[0].String()}}}, nil
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
 	consequences, err := s.compare(ctx, s.Pool, draft)
-	return p, consequences, err
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = waiting{version: p.Version, inForce: inForce, at: s.Now(), consequences: consequences}
+	return consequences, nil
 }
 
 // Version returns a version and the lines in which it differs from the one

@@ -28,6 +28,11 @@ var (
 // force as q sees it. Of a policy in force that cannot be read anything may be
 // easier.
 func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) ([]policy.Consequence, error) {
+	s.comparing.Lock()
+	defer s.comparing.Unlock()
+	if err := ctx.Err(); err != nil { // the reader has left meanwhile
+		return nil, err
+	}
 	inForce, err := s.InForce(ctx, q)
 	if errors.Is(err, errUnreadable) {
 		return unreadable, nil
@@ -84,7 +89,7 @@ func (s *Service) knownPeople(ctx context.Context, q store.Querier, policies ...
 		groups = append(groups, t.ApproverGroup)
 	}
 	delete(theirs, "")
-	if known.People, err = store.GroupsOfPeople(ctx, q, groups); err != nil {
+	if known.People, err = store.GroupsOfPeople(ctx, q, groups, s.Now().Add(-portal.KnownFor)); err != nil {
 		return nil, err
 	}
 	for _, person := range known.People {

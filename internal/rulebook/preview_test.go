@@ -66,7 +66,7 @@ rules:
 func TestHistoryPages(t *testing.T) {
 	b := setup(t)
 	for i := range 24 {
-		_, err := b.book.Propose(t.Context(), b.ada, b.base(), fmt.Sprintf("# %d\n%s", i, policy.BuiltInText), "a comment")
+		_, err := b.book.Propose(t.Context(), []portal.Actor{b.ada, b.ben}[i%2], b.base(), fmt.Sprintf("# %d\n%s", i, policy.BuiltInText), "a comment")
 		b.must(err)
 	}
 	first, next, err := b.book.History(t.Context(), 0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,9 @@ import (
 )
 
 const maxNote = 500
+
+// proposeRate is how often one person may make a version. Each stays for good.
+var proposeRate = store.Rate{Every: time.Hour, Burst: 20}
 
 // Propose makes a new version of the policy of the one in force, which must
 // still be base. When it has no consequences that take a second admin it is in
@@ -40,6 +44,13 @@ func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, n
 	}
 	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: s.Now()}
 	return p, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		wait, err := proposeRate.Admit(ctx, tx, "policy "+a.Issuer+" "+a.Subject, 1, s.Now())
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return portal.E(portal.KindLimited, "you have made many versions of the policy; try again in "+portal.RoughDuration(wait))
+		}
 		if p.Base, err = s.begin(ctx, tx); err != nil {
 			return err
 		}
@@ -66,6 +77,12 @@ func (s *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *porta
 	}
 	if before.Text == p.Text {
 		return portal.Invalid(portal.FieldError{Field: "text", Message: "This is the policy that is in force."})
+	}
+	switch waiting, err := store.ProposedPolicy(ctx, tx); {
+	case err == nil:
+		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision; accept or drop it first", waiting.Version))
+	case !portal.Is(err, portal.KindNotFound):
+		return err
 	}
 	consequences, err := s.compare(ctx, tx, draft)
 	if err != nil {
@@ -95,12 +112,6 @@ func (s *Service) enterInForce(ctx context.Context, tx pgx.Tx, a portal.Actor, p
 }
 
 func (s *Service) enterProposed(ctx context.Context, tx pgx.Tx, a portal.Actor, p *portal.PolicyVersion, consequences []policy.Consequence) error {
-	switch waiting, err := store.ProposedPolicy(ctx, tx); {
-	case err == nil:
-		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
-	case !portal.Is(err, portal.KindNotFound):
-		return err
-	}
 	p.State = portal.PolicyProposed
 	var err error
 	if p.Version, err = store.InsertPolicy(ctx, tx, *p); err != nil {

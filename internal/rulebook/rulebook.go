@@ -32,7 +32,21 @@ type Service struct {
 
 	mu     sync.Mutex
 	parsed map[int]*policy.Policy // by version, whose text never changes
+
+	comparing sync.Mutex // one draft is compared at a time, which may take a second
+	waiting   waiting
 }
+
+// waiting is what the version that waits for a decision does, kept for the pages
+// that show it.
+type waiting struct {
+	version, inForce int
+	at               time.Time
+	consequences     []Consequence
+}
+
+// waitingKept is for how long that is believed: people come and go meanwhile.
+const waitingKept = time.Minute
 
 // maxParsed is how many versions are kept ready.
 const maxParsed = 8

@@ -19,6 +19,18 @@ func does(list []policy.Consequence, word string) bool {
 	return slices.ContainsFunc(list, func(c policy.Consequence) bool { return c.Word == word })
 }
 
+// know has somebody sign in who is in these groups.
+func (b *bundle) know(groups ...string) {
+	b.t.Helper()
+	b.knowSince(now, groups...)
+}
+
+func (b *bundle) knowSince(at time.Time, groups ...string) {
+	b.t.Helper()
+	_, err := b.pool.Exec(b.t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', $1, 'n', 'e', $2, $3)`, uuid.NewString(), groups, at)
+	b.must(err)
+}
+
 // Who denies everything needs a second admin too, and two put the version before
 // back.
 func TestDenyEverythingTakesTwo(t *testing.T) {
@@ -31,7 +43,7 @@ func TestDenyEverythingTakesTwo(t *testing.T) {
 	if p.State != portal.PolicyProposed {
 		t.Fatalf("one admin alone has put it in force: %+v", p)
 	}
-	if c, err := b.book.Check(t.Context(), none); err != nil || !does(c.Consequences, "stopped:") || does(c.Consequences, "easier:") {
+	if c, err := b.book.Check(t.Context(), none); err != nil || !does(c.Consequences, "denied:") || does(c.Consequences, "easier:") {
 		t.Errorf("it is not told before: %+v, %v", c, err)
 	}
 	if err := b.book.Decide(t.Context(), b.ben, p.Version, true); err != nil {
@@ -85,9 +97,9 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 		const both = "      - {approvals: 1, from: [platform]}\n"
 		return strings.Replace(policy.BuiltInText, both, both+"      - {approvals: 1, from: ['group:"+group+"']}\n", 1)
 	}
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{sre,pay-approvers}', now()), ('i', 't', 'm', 'e', '{pay-approvers}', now())`)
-	b.must(err)
-	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
+	b.know("sre", "pay-approvers")
+	b.know("pay-approvers")
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
 	b.must(err)
 	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
 		c, err := b.book.Check(t.Context(), asks(group))
@@ -107,8 +119,7 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 func TestWhoGainsDoesNotAccept(t *testing.T) {
 
 	b := setup(t)
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{admins}', now())`)
-	b.must(err)
+	b.know("admins")
 	text := strings.Replace(policy.BuiltInText, "from: [team, platform]", "from: [team, platform, 'group:admins']", 1)
 	p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "we are all trusted")
 	b.must(err)
@@ -143,8 +154,7 @@ func TestFreezeByConditionTakesTwo(t *testing.T) {
 func TestNewcomersTakeTwo(t *testing.T) {
 
 	b := setup(t)
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{guests}', now())`)
-	b.must(err)
+	b.know("guests")
 	with := func(more string) string {
 		return strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: 1, from: [team, platform]}, {approvals: 1, from: ["+more+"]}]", 1)
 	}
@@ -250,8 +260,7 @@ func TestLongWaitsTakeTwo(t *testing.T) {
 // accept it.
 func TestWhoGainsBySpreadingDoesNotAccept(t *testing.T) {
 	b := setup(t)
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{guests}', now())`)
-	b.must(err)
+	b.know("guests")
 	const guests = `require: [{approvals: 1, from: [team, platform]}, {approvals: 1, from: ["group:guests"]}]`
 	narrow := strings.Replace(policy.BuiltInText, "rules:\n", "rules:\n  - {name: narrow, operations: [create_cluster], environments: [production], when: 'cost.change > 100000.0', "+guests+"}\n", 1)
 	p, err := b.book.Propose(t.Context(), b.ada, b.base(), narrow, "large ones")
@@ -339,10 +348,13 @@ func TestHasteTakesTwo(t *testing.T) {
 // More approvals than a team has people for take two, where it had enough before.
 func TestApprovalsOfMoreThanThereAreTakeTwo(t *testing.T) {
 	b := setup(t)
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at) VALUES ('i', 's', 'n', 'e', '{pay-approvers}', now()), ('i', 't', 'm', 'e', '{pay-approvers,x}', now())`)
+	b.know("pay-approvers")
+	b.know("pay-approvers", "x")
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
 	b.must(err)
-	_, err = b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
-	b.must(err)
+	for range 9 { // who left long ago
+		b.knowSince(now.Add(-portal.KnownFor), "pay-approvers")
+	}
 	for count, alone := range map[string]bool{"2": true, "4": false} { // the platform approvers are one
 		text := strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: "+count+", from: [team, platform]}]", 1)
 		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "more eyes")
@@ -351,4 +363,23 @@ func TestApprovalsOfMoreThanThereAreTakeTwo(t *testing.T) {
 			t.Errorf("%s approvals, in force by one admin: %v", count, inForce)
 		}
 	}
+}
+
+// A version is kept for good, so that one person makes only so many.
+func TestVersionsOfOnePersonAreBounded(t *testing.T) {
+	b := setup(t)
+	made := 0
+	for i := range 40 {
+		_, err := b.book.Propose(t.Context(), b.ada, b.base(), fmt.Sprintf("# %d\n%s", i, policy.BuiltInText), "a comment")
+		if portal.Is(err, portal.KindLimited) {
+			break
+		}
+		b.must(err)
+		made++
+	}
+	if made != 20 {
+		t.Errorf("%d were made", made)
+	}
+	_, err := b.book.Propose(t.Context(), b.ben, b.base(), policy.BuiltInText, "as it was")
+	b.must(err)
 }

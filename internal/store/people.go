@@ -95,12 +95,12 @@ func GroupsOfOthers(ctx context.Context, q Querier, groups []string, but portal.
 		pgx.StrictNamedArgs{"groups": notNil(groups), "issuer": but.Issuer, "subject": but.Subject, "since": since, "enough": enough})
 }
 
-// GroupsOfPeople returns of each person who is in one of the groups the groups of
-// theirs that are among them.
-func GroupsOfPeople(ctx context.Context, q Querier, groups []string) ([][]string, error) {
+// GroupsOfPeople returns of each person who is in one of the groups, and of whom
+// the provider has said so since a time, the groups of theirs that are among them.
+func GroupsOfPeople(ctx context.Context, q Querier, groups []string, since time.Time) ([][]string, error) {
 	return db.All(ctx, q, pgx.RowTo[[]string],
-		`SELECT ARRAY(SELECT unnest(groups) INTERSECT SELECT unnest(@groups::text[])) FROM people WHERE groups && @groups`,
-		pgx.StrictNamedArgs{"groups": notNil(groups)})
+		`SELECT ARRAY(SELECT unnest(groups) INTERSECT SELECT unnest(@groups::text[])) FROM people WHERE groups && @groups AND groups_at > @since`,
+		pgx.StrictNamedArgs{"groups": notNil(groups), "since": since})
 }
 
 // Recipient is somebody who may be told of something, with what they do not
