@@ -409,6 +409,7 @@ CREATE TABLE events (
 CREATE INDEX events_by_kind ON events (kind, id);
 CREATE INDEX events_by_actor ON events (actor_name, id);
 CREATE INDEX events_by_team ON events (team_id, id);
+CREATE INDEX events_by_time ON events (at, id);
 CREATE INDEX events_by_request ON events (request_id, id);
 CREATE INDEX events_by_cluster ON events (cluster_id, id) WHERE cluster_id <> '';
 

@@ -39,9 +39,24 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	return db.Wrap(err)
 }
 
+// The newest events first, from below one on. Without times they go by their ids,
+// by which those of a kind or of a person are found; with times by these, or what
+// came later would all be read to find an early day.
+const (
+	byID = `(@from::timestamptz IS NULL AND @to::timestamptz IS NULL) AND (@before = '' OR e.id < nullif(@before, '')::uuid)
+		ORDER BY e.id DESC`
+	byTime = `e.at >= coalesce(@from::timestamptz, '-infinity') AND e.at < coalesce(@to::timestamptz, 'infinity')
+			AND (@before = '' OR (e.at, e.id) < (SELECT at, id FROM events WHERE id = nullif(@before, '')::uuid))
+		ORDER BY e.at DESC, e.id DESC`
+)
+
 // Search returns the newest events that match, newest first. Callers make sure
 // that the reader may see the whole trail, or narrow f to what they may see.
 func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
+	order := byID
+	if !f.From.IsZero() || !f.To.IsZero() {
+		order = byTime
+	}
 	return db.All(ctx, q, readEvent, `
 		SELECT e.id, e.at, e.kind, e.issuer, e.subject, e.actor_name AS name, coalesce(e.team_id::text, '') AS team_id,
 			coalesce(t.name, '') AS team_name, coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number,
@@ -51,9 +66,7 @@ func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.E
 			AND (@team = '' OR e.team_id = nullif(@team, '')::uuid)
 			AND (@request::bigint = 0 OR e.request_id = (SELECT id FROM requests WHERE number = @request))
 			AND (@cluster = '' OR e.cluster_id = @cluster)
-			AND (@from::timestamptz IS NULL OR e.at >= @from) AND (@to::timestamptz IS NULL OR e.at < @to)
-			AND (@before = '' OR e.id < nullif(@before, '')::uuid)
-		ORDER BY e.id DESC LIMIT @limit`,
+			AND `+order+` LIMIT @limit`,
 		pgx.StrictNamedArgs{"kind": f.Kind, "actor": f.Actor, "team": f.TeamID, "request": f.Request, "cluster": f.Cluster,
 			"from": db.OrNull(f.From), "to": db.OrNull(f.To), "before": f.Before, "limit": f.Limit})
 }

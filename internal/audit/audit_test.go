@@ -268,6 +268,15 @@ func TestSearch(t *testing.T) {
 // one moment, and none that came meanwhile.
 func TestPages(t *testing.T) {
 	t.Parallel()
+	for name, from := range map[string]time.Duration{"all": 0, "since a time": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			turnPages(t, from)
+		})
+	}
+}
+
+func turnPages(t *testing.T, from time.Duration) {
 	b := setup(t)
 	var want []string
 	for i := range 7 {
@@ -275,7 +284,11 @@ func TestPages(t *testing.T) {
 		want = append([]string{fmt.Sprint(i)}, want...)
 	}
 	var got []string
-	for f := (portal.EventFilter{Limit: 3}); len(got) <= len(want); {
+	f := portal.EventFilter{Limit: 3}
+	if from != 0 {
+		f.From = b.now.Add(from)
+	}
+	for len(got) <= len(want) {
 		page := b.search(f)
 		if len(page) == 0 {
 			break

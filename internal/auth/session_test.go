@@ -313,3 +313,25 @@ func TestSealedTokensStayWithTheirOwner(t *testing.T) {
 	b.clock.advance(5 * time.Minute)
 	wantStatus(t, eve.get(b.URL+"/"), http.StatusUnauthorized)
 }
+
+// What a browser calls itself is kept in short, and who signs in again and again
+// keeps the newest sessions.
+func TestSessionsOfOnePersonAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, newIssuer(t).URL)
+	first := newBrowser(t)
+	wantStatus(t, first.get(b.URL+"/login"), http.StatusOK)
+	for range 50 {
+		b.clock.advance(time.Second)
+		last := newBrowser(t)
+		last.agent = strings.Repeat("agent ", 1000)
+		wantStatus(t, last.get(b.URL+"/login"), http.StatusOK)
+	}
+	if n := count(t, b.pool, `SELECT count(*) FROM sessions`); n != 50 {
+		t.Errorf("%d sessions are kept", n)
+	}
+	if n := count(t, b.pool, `SELECT max(length(user_agent) + length(data)) FROM sessions`); n > 3000 {
+		t.Errorf("one of them takes %d bytes", n)
+	}
+	wantStatus(t, first.get(b.URL+"/"), http.StatusUnauthorized)
+}

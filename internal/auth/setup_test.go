@@ -200,7 +200,8 @@ func statusOf(err error) int {
 // browser keeps cookies and follows redirects.
 type browser struct {
 	*http.Client
-	t *testing.T
+	t     *testing.T
+	agent string // what it calls itself; empty: as Go does
 }
 
 func newBrowser(t *testing.T) browser {
@@ -228,6 +229,9 @@ func (b browser) do(method, address string, form url.Values) answer {
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if b.agent != "" {
+		req.Header.Set("User-Agent", b.agent)
 	}
 	resp, err := b.Do(req)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -199,13 +200,17 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 	return err
 }
 
+// mostAgent is how much of what a browser calls itself is kept with a session, in
+// characters.
+const mostAgent = 300
+
 // valuesOf are what a session keeps of its owner.
 func valuesOf(who profile, agent string) map[string]any {
 	report, err := json.Marshal(who.Report)
 	if err != nil {
 		report = nil // of claims that were JSON
 	}
-	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: db.Text(agent), keyReport: string(report)}
+	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: names.Visible(db.Text(agent), mostAgent), keyReport: string(report)}
 	if !who.SignedInAt.IsZero() {
 		values[keySignedIn] = who.SignedInAt.Unix()
 	}

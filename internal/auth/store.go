@@ -78,8 +78,18 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 		VALUES (@hash, @data, @issuer, @subject, @agent, @now, @now, @expires)`,
 		pgx.StrictNamedArgs{"hash": hashOf(token), "data": data, "issuer": text(keyIssuer), "subject": text(keySubject), "agent": text(keyAgent),
 			"now": s.now(), "expires": expiry})
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `DELETE FROM sessions WHERE token_hash IN (
+		SELECT token_hash FROM sessions WHERE issuer = @issuer AND subject = @subject ORDER BY last_used_at DESC, token_hash OFFSET @most)`,
+		pgx.StrictNamedArgs{"issuer": text(keyIssuer), "subject": text(keySubject), "most": mostSessions})
 	return err
 }
+
+// mostSessions is how many sessions a person has at a time; the ones that have not
+// been used for longest end.
+const mostSessions = 50
 
 // DeleteCtx ends a session.
 func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {

@@ -80,7 +80,7 @@ func (s *Service) enter(ctx context.Context, tx pgx.Tx, a portal.Actor, p *porta
 	}
 	switch waiting, err := store.ProposedPolicy(ctx, tx); {
 	case err == nil:
-		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision; accept or drop it first", waiting.Version))
+		return portal.E(portal.KindConflict, fmt.Sprintf("version %d waits for a decision already; it has to be accepted or dropped first", waiting.Version))
 	case !portal.Is(err, portal.KindNotFound):
 		return err
 	}

@@ -42,11 +42,19 @@ func InsertAdminChange(ctx context.Context, tx pgx.Tx, c portal.AdminChange) err
 	return db.Wrap(err)
 }
 
-// ProposedAdminChanges lists the changes that have not been decided on, oldest
+// ProposedAdminChanges lists the changes that have not been decided on, newest
 // first.
 func ProposedAdminChanges(ctx context.Context, q Querier, limit int) ([]portal.AdminChange, error) {
 	return db.All(ctx, q, readAdminChange, `SELECT `+adminChangeColumns+` FROM admin_changes
-		WHERE state IN `+literals(portal.AdminChangeProposed)+` ORDER BY id LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+		WHERE state IN `+literals(portal.AdminChangeProposed)+` ORDER BY id DESC LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+}
+
+// AdminChangesOf counts the changes of somebody that wait and have not expired, up
+// to most.
+func AdminChangesOf(ctx context.Context, q Querier, author portal.Identity, now time.Time, most int) (int, error) {
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT count(*) FROM (SELECT FROM admin_changes
+		WHERE state IN `+literals(portal.AdminChangeProposed)+` AND author_issuer = @issuer AND author_subject = @subject AND expires_at > @now LIMIT @most) waiting`,
+		pgx.StrictNamedArgs{"issuer": author.Issuer, "subject": author.Subject, "now": now, "most": most})
 }
 
 // AdminChange returns a change, KindNotFound when there is none.

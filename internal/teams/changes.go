@@ -22,6 +22,10 @@ import (
 // proposedFor is how long after it was proposed a change may be accepted.
 const proposedFor = 7 * 24 * time.Hour
 
+// mostProposed is how many changes of one admin wait at a time, so that those of
+// others are found among them.
+const mostProposed = 20
+
 // Outcome says what came of a change that an admin asked for.
 type Outcome struct {
 	Proposed bool   // it waits for a second admin
@@ -125,6 +129,13 @@ func (s *Service) propose(ctx context.Context, tx pgx.Tx, a portal.Actor, c chan
 		return err
 	}
 	now := s.Now()
+	waiting, err := store.AdminChangesOf(ctx, tx, a.Identity, now, mostProposed)
+	if err != nil {
+		return err
+	}
+	if waiting >= mostProposed {
+		return portal.E(portal.KindLimited, fmt.Sprintf("%d changes that you proposed wait for another admin; have some decided on or drop them first", waiting))
+	}
 	p := portal.AdminChange{
 		ID: uuid.Must(uuid.NewV7()).String(), Subject: c.subject(), Title: c.title(), Payload: payload, Gains: gains,
 		Author: a.Person(), CreatedAt: now, ExpiresAt: now.Add(proposedFor), State: portal.AdminChangeProposed,
@@ -143,7 +154,7 @@ func slugTaken(err error) error {
 }
 
 // Proposed lists the changes that wait for a second admin, and those that have
-// expired and not been dropped. Only admins may.
+// expired and not been dropped, newest first. Only admins may.
 func (s *Service) Proposed(ctx context.Context, a portal.Actor) ([]portal.AdminChange, error) {
 	if err := a.RequireAdmin(); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ package teams
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -193,6 +194,9 @@ func (c *teamChange) adopts(context.Context, pgx.Tx) (bool, error) { return c.Af
 func (c *teamChange) groups() []string { return []string{c.After.MemberGroup, c.After.ApproverGroup} }
 
 func (c *teamChange) apply(ctx context.Context, tx pgx.Tx, by decision) error {
+	if c.After.ID != "" && reflect.DeepEqual(record(c.before), record(c.After)) {
+		return nil // nobody's proposal is out of date by it
+	}
 	e := portal.Event{At: by.at, Kind: portal.EventTeamChanged, Actor: by.Actor.Person(), Data: by.data()}
 	e.Data["after"] = record(c.After)
 	if c.After.ID == "" {

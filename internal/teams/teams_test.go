@@ -1,6 +1,7 @@
 package teams_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -399,5 +400,39 @@ func TestQuotaBelowUseIsTold(t *testing.T) {
 	must(t, err)
 	if got := b.team("pay").Quota; got.Nodes != 0 || len(got.Sizes) != 0 || told() != 2 {
 		t.Errorf("%+v, and the team was told %d times", got, told())
+	}
+}
+
+// One admin's proposals do not hide those of others, and saving a form that
+// changes nothing makes none of them out of date.
+func TestProposalsOfOneAdminAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	_, err := quota("6", "s 5")(b, b.admin("ben"))
+	must(t, err)
+	made := 0
+	for i := range 30 {
+		slug := fmt.Sprintf("junk%d", i)
+		_, err := b.Create(t.Context(), b.admin("ada"), teams.Input{Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-leads", Quota: typed("1", "")})
+		if portal.Is(err, portal.KindLimited) {
+			break
+		}
+		must(t, err)
+		made++
+	}
+	if made != 20 {
+		t.Errorf("%d wait", made)
+	}
+	before := b.team("pay").Version
+	_, err = b.edit(b.admin("ada"), "pay", func(*teams.Input) {})
+	must(t, err)
+	if b.team("pay").Version != before {
+		t.Error("a form that changes nothing has changed the team")
+	}
+	list, err := b.Proposed(t.Context(), b.admin("ada"))
+	must(t, err)
+	must(t, b.Accept(t.Context(), b.admin("ada"), list[len(list)-1].ID))
+	if b.team("pay").Quota.Nodes != 6 {
+		t.Errorf("%+v", b.team("pay").Quota)
 	}
 }

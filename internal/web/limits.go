@@ -23,6 +23,7 @@ import (
 type Limits struct {
 	Person  store.Rate
 	Address store.Rate
+	Acts    store.Rate // forms of a person that change something, and so stay on the trail
 }
 
 // DefaultLimits are far above what people do, and what one office does that
@@ -30,6 +31,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	Person:  store.Rate{Every: 50 * time.Millisecond, Burst: 600},
 	Address: store.Rate{Every: 50 * time.Millisecond, Burst: 1000},
+	Acts:    store.Rate{Every: 5 * time.Second, Burst: 200},
 }
 
 // What counts more than reading a page.
@@ -55,12 +57,25 @@ func (s *Server) limit(c *gin.Context) {
 		c.Abort()
 		return
 	case wait > 0:
-		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		s.fail(c, portal.E(portal.KindLimited, "you have sent too many requests; wait a moment and try again"))
+		s.fail(c, tooMany(c, wait))
 		c.Abort()
 		return
 	}
 	c.Next()
+}
+
+// limitActs refuses people who change too much.
+func (s *Server) limitActs(c *gin.Context, actor portal.Actor) error {
+	wait, err := s.Limits.Acts.Admit(c.Request.Context(), s.Pool, "acts "+actor.Issuer+" "+actor.Subject, 1, s.Now())
+	if err != nil || wait == 0 {
+		return err
+	}
+	return tooMany(c, wait)
+}
+
+func tooMany(c *gin.Context, wait time.Duration) error {
+	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return portal.E(portal.KindLimited, "you have sent too many requests; wait a moment and try again")
 }
 
 func cost(c *gin.Context) int {

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -292,5 +293,56 @@ func TestRefusedRequestsAreSummedUp(t *testing.T) {
 	counted := b.count("SELECT coalesce(sum(number), 0)::int FROM refusals WHERE kind = 'request_refused'")
 	if single > 25 || single+counted != tried {
 		t.Errorf("%d events and %d counted, of %d", single, counted, tried)
+	}
+}
+
+// What changes something stays on the trail, so that one person changes only so
+// much; what only shows a plan is free.
+func TestActsOfOnePersonAreBounded(t *testing.T) {
+	b := setup(t)
+	member, other := b.as("member"), b.as("other")
+	b.pages.Limits.Acts = store.Rate{Every: time.Hour, Burst: 3}
+	for i := range 4 {
+		page := member.Post("/me/notifications", url.Values{"mail": {"all"}})
+		if refused := page.Status == http.StatusTooManyRequests; refused != (i == 3) {
+			t.Errorf("form %d: %d", i, page.Status)
+		}
+	}
+	member.Post("/clusters/new/plan", createForm("name", "shop")).WantStatus(http.StatusOK)
+	member.Get("/me").WantStatus(http.StatusOK)
+	if page := other.Post("/me/notifications", url.Values{"mail": {"all"}}); page.Status == http.StatusTooManyRequests {
+		t.Error("another person is refused, too")
+	}
+}
+
+// Nobody outside fills the log: addresses are cut, and what the limit refuses is
+// no line of it.
+func TestLogIsNotFilledFromOutside(t *testing.T) {
+	b := setup(t)
+	cfg := b.pages.Config
+	var log strings.Builder
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Limits = web.Limits{Person: unbounded, Address: store.Rate{Every: time.Hour, Burst: 5}}
+	pages, err := web.New(cfg)
+	b.must(err)
+	for range 100 {
+		pages.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/"+strings.Repeat("a", 60_000), nil))
+	}
+	if log.Len() > 5000 || strings.Count(log.String(), "\n") > 5 {
+		t.Errorf("%d bytes in %d lines", log.Len(), strings.Count(log.String(), "\n"))
+	}
+}
+
+// A name that no file can have is no error of the portal's.
+func TestStaticFilesOfOddNames(t *testing.T) {
+	b := setup(t)
+	for _, path := range []string{"/static/%ff", "/static/..%2f..", "/static/%00", "/static/"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.Path, _ = url.PathUnescape(path)
+		w := httptest.NewRecorder()
+		b.pages.ServeHTTP(w, r)
+		if w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }

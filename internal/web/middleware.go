@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -41,11 +42,12 @@ func (s *Server) observe(c *gin.Context) {
 			s.fail(c, fmt.Errorf("panic: %v", v))
 		}
 		level := slog.LevelInfo
-		if strings.HasPrefix(c.Request.URL.Path, "/static/") || c.FullPath() == "/healthz" || c.FullPath() == "/readyz" {
+		if strings.HasPrefix(c.Request.URL.Path, "/static/") || c.FullPath() == "/healthz" || c.FullPath() == "/readyz" ||
+			c.Writer.Status() == http.StatusTooManyRequests { // of which anybody can cause any number
 			level = slog.LevelDebug
 		}
 		s.Logger.Log(c.Request.Context(), level, "http", "http_request", id, "method", c.Request.Method,
-			"path", c.Request.URL.Path, "status", c.Writer.Status(), "ms", time.Since(start).Milliseconds())
+			"path", cut(c.Request.URL.Path), "status", c.Writer.Status(), "ms", time.Since(start).Milliseconds())
 	}()
 	c.Next()
 }
@@ -120,6 +122,9 @@ type filesOnly struct{ http.FileSystem }
 
 // Open opens a file, fs.ErrNotExist when there is none.
 func (f filesOnly) Open(name string) (http.File, error) {
+	if !utf8.ValidString(name) {
+		return nil, fs.ErrNotExist
+	}
 	file, err := f.FileSystem.Open(name)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.POST("/me/channels", formOn("/me"), s.signedIn(s.addChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/test", formOn("/me"), s.signedIn(s.testChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/remove", formOn("/me"), s.signedIn(s.removeChannel(s.ownChannels)))
-	e.GET("/events", s.signedIn(s.events))
+	e.GET("/events", s.welcome(s.events))
 
 	e.GET("/clusters", s.welcome(s.clusters))
 	e.GET("/clusters/new", s.welcome(s.open(create)))

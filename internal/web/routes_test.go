@@ -25,7 +25,7 @@ var access = map[string]string{
 	"GET /me":                                   "L 2 2 2 2 2 2 2",
 	"GET /me/sign-in":                           "L 2 2 2 2 2 2 2",
 	"GET /step-up":                              "L 2 2 2 2 2 2 2",
-	"GET /events":                               "U N N N N N N N",
+	"GET /events":                               "U N N N N N N F",
 	"GET /login":                                "2 2 2 2 2 2 2 2",
 	"GET /signed-out":                           "2 2 2 2 2 2 2 2",
 	"GET /auth/callback":                        "F F F F F F F F",

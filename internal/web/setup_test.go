@@ -69,7 +69,9 @@ func (l *log) Write(b []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); r
 func (l *log) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // noLimits lets tests ask as much as they like.
-var noLimits = web.Limits{Person: store.Rate{Every: time.Microsecond, Burst: 1e6}, Address: store.Rate{Every: time.Microsecond, Burst: 1e6}}
+var noLimits = web.Limits{Person: unbounded, Address: unbounded, Acts: unbounded}
+
+var unbounded = store.Rate{Every: time.Microsecond, Burst: 1e6}
 
 // bundle is a portal that answers browsers, before a simulated DigitalOcean.
 type bundle struct {

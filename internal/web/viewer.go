@@ -65,6 +65,11 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 			if err := parseForm(c.Request); err != nil {
 				return err
 			}
+			if _, preview := partOf(c); !preview {
+				if err := s.limitActs(c, actor); err != nil {
+					return err
+				}
+			}
 		}
 		teams, err := store.Teams(c.Request.Context(), s.Pool)
 		if err != nil {
