@@ -29,7 +29,7 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 	if label != "" {
 		label = f.name("label", "a label", label)
 		if !labelForm.MatchString(label) {
-			f.Add("label", "A label has letters, digits, spaces and . - _ & / + only.")
+			f.Add("label", "A label has letters, digits, spaces and . - _ & + only.")
 		}
 	}
 	if err := f.Err(); err != nil {
@@ -66,10 +66,10 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 }
 
 // labelForm keeps a label from reading like a part of the sentence around it.
-var labelForm = regexp.MustCompile(`^[\p{L}\p{M}\p{N} ._&/+-]*$`)
+var labelForm = regexp.MustCompile(`^[\p{L}\p{M}\p{N} ._&+-]*$`)
 
 // roleWords are what pages call people with a role.
-var roleWords = []string{"admin", "administrator", "auditor", "approver", "member", "platform", "portal", "owner", "everyone", "everybody", "anyone", "anybody", "user", "people"}
+var roleWords = []string{"admin", "administrator", "auditor", "approver", "member", "platform", "portal", "owner", "everyone", "everybody", "anyone", "anybody", "noone", "nobody", "else", "user", "people"}
 
 // fillers are words that tell no group from another.
 var fillers = []string{"the", "team", "group", "of", "for", "in", "all", "and", "our"}
@@ -100,6 +100,9 @@ func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.G
 	}
 	if i := slices.IndexFunc(ownWords, alike); i >= 0 {
 		return refuseLabel("Pages use “" + ownWords[i] + "” for something else; choose another label.")
+	}
+	if slices.Contains(strings.Fields(strings.ToLower(label)), "or") {
+		return refuseLabel("This reads like several groups; pages join them by “or”.")
 	}
 	particular := func(word string) bool {
 		return !slices.ContainsFunc(roleWords, func(role string) bool { return names.Alike(role, word) || names.Alike(role+"s", word) })
