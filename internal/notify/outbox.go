@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
@@ -124,5 +125,13 @@ func (s *Service) Sweep(ctx context.Context) error {
 		return db.Wrap(err)
 	}
 	_, err := s.Pool.Exec(ctx, `DELETE FROM deliveries WHERE notification_id IS NULL AND created_at < @old`, old)
+	return db.Wrap(err)
+}
+
+// SkipBefore has nobody told of what happened before a time and has not been
+// told yet: a portal whose past was made up begins with nothing to tell.
+func SkipBefore(ctx context.Context, pool *pgxpool.Pool, before time.Time) error {
+	_, err := pool.Exec(ctx, `UPDATE notifications SET expanded_at = @before WHERE at <= @before AND expanded_at IS NULL`,
+		pgx.StrictNamedArgs{"before": before})
 	return db.Wrap(err)
 }

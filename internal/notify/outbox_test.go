@@ -295,3 +295,21 @@ func TestSweep(t *testing.T) {
 		t.Errorf("%d rows after a month", got)
 	}
 }
+
+// What happened before a time is skipped, what happens after it is told.
+func TestSkipBefore(t *testing.T) {
+	b := setup(t)
+	b.person("bob", "pay-approvers")
+	b.ask(one("pay-approvers"))
+	b.must(notify.SkipBefore(t.Context(), b.pool, b.clock.Now()))
+	b.round()
+	if got := b.post.to(); got != "" || b.queued() > 0 {
+		t.Errorf("mail to %q, %d deliveries wait", got, b.queued())
+	}
+	b.clock.advance(time.Second)
+	b.ask(one("pay-approvers"))
+	b.round()
+	if got := b.post.to(); got != "bob" {
+		t.Errorf("mail to %q", got)
+	}
+}
