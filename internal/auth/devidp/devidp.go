@@ -40,7 +40,8 @@ type Config struct {
 	ClientSecret string
 	RedirectURI  string
 	Accounts     []Account
-	Key          []byte // PEM of NewKey; a new one when nil
+	More         []Account // whom the sign-in page folds away
+	Key          []byte    // PEM of NewKey; a new one when nil
 }
 
 // Issuer is the issuer. It is safe for concurrent use.
@@ -82,7 +83,7 @@ func New(cfg Config) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the issuer's key: %w", err)
 	}
-	i := &Issuer{cfg: cfg, key: key, accounts: slices.Clone(cfg.Accounts), authTime: time.Now, requests: map[string]*authRequest{}, codes: map[string]string{}}
+	i := &Issuer{cfg: cfg, key: key, accounts: slices.Concat(cfg.Accounts, cfg.More), authTime: time.Now, requests: map[string]*authRequest{}, codes: map[string]string{}}
 	return i, i.build()
 }
 
@@ -146,7 +147,7 @@ func (i *Issuer) showSignIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'")
 	w.Header().Set("Cache-Control", "no-store")
 	id := r.URL.Query().Get("id")
-	err := signInPage.Execute(w, map[string]any{"ID": id, "Expected": i.expected(id), "Accounts": i.cfg.Accounts})
+	err := signInPage.Execute(w, map[string]any{"ID": id, "Expected": i.expected(id), "Accounts": i.cfg.Accounts, "More": i.cfg.More})
 	if err != nil {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 	}

@@ -39,6 +39,7 @@ func setup(t *testing.T, key []byte) *testBundle {
 			{Username: "ada", Name: "Ada <b>", Groups: []string{"admins"}, About: "may do all"},
 			{Username: "bob", Name: "Bob"},
 		},
+		More: []devidp.Account{{Username: "cleo", Name: "Cleo", Groups: []string{"more"}, About: "is one of many"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestSignIn(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	ctx := context.Background()
-	for account, groups := range map[string][]string{"ada": {"admins"}, "bob": {}} {
+	for account, groups := range map[string][]string{"ada": {"admins"}, "bob": {}, "cleo": {"more"}} {
 		verifier := oauth2.GenerateVerifier()
 		back := b.choose(t, account, verifier)
 		token, err := b.client.Exchange(ctx, back.Get("code"), oauth2.VerifierOption(verifier))
@@ -227,10 +228,13 @@ func TestSignInPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	shown := b.fetch(t, http.MethodGet, b.client.AuthCodeURL("state"), nil)
-	for _, part := range []string{`value="ada"`, "may do all", `value="bob"`, "own identity provider"} {
+	for _, part := range []string{`value="ada"`, "may do all", `value="bob"`, "own identity provider", "is one of many"} {
 		if !strings.Contains(shown.body, part) {
 			t.Errorf("%q is not on the page", part)
 		}
+	}
+	if _, folded, ok := strings.Cut(shown.body, "<details>"); !ok || !strings.Contains(folded, `value="cleo"`) || strings.Contains(folded, `value="bob"`) {
+		t.Errorf("the other people are not folded away: %s", shown.body)
 	}
 	if csp := shown.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("Content-Security-Policy: %s", csp)
