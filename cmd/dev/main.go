@@ -41,6 +41,7 @@ func flags() (o demo.Options, verbose bool, err error) {
 	flag.StringVar(&o.Issuer, "issuer", "127.0.0.1:8082", "address of the local sign-in, and of the mails that the portal sends")
 	flag.StringVar(&o.Data, "data", "", "directory of the data; by default that of the demo")
 	flag.BoolVar(&o.Fresh, "fresh", false, "begin again, without the data of earlier runs")
+	flag.BoolVar(&o.Story, "story", true, "begin with a company that has been at work for 90 days")
 	flag.BoolVar(&verbose, "verbose", false, "log every request")
 	flag.Parse()
 	o.StepUpMaxAge = 5 * time.Minute

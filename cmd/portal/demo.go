@@ -18,6 +18,7 @@ type demoCmd struct {
 	Issuer    string `default:"127.0.0.1:8082" help:"Address of the local sign-in, and of the mails that the portal sends."`
 	Data      string `help:"Directory of the data; by default under the user's state directory."`
 	Fresh     bool   `help:"Begin again, without the data of earlier runs."`
+	Story     bool   `default:"true" help:"Begin with a company that has been at work for 90 days; --story=false begins with two teams and three clusters."`
 
 	StepUpMaxAge time.Duration `default:"5m" help:"How old a sign-in may be to approve, to destroy and to get access."`
 
@@ -36,7 +37,7 @@ func (c demoCmd) Run(ctx context.Context) error {
 		}
 	}
 	d, err := demo.Start(ctx, demo.Options{
-		Listen: c.Listen, Simulator: c.Simulator, Issuer: c.Issuer, Data: c.Data, Fresh: c.Fresh, StepUpMaxAge: c.StepUpMaxAge})
+		Listen: c.Listen, Simulator: c.Simulator, Issuer: c.Issuer, Data: c.Data, Fresh: c.Fresh, Story: c.Story, StepUpMaxAge: c.StepUpMaxAge})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func newDemo(t *testing.T) demoSite {
 
 func (d demoSite) start(t *testing.T, more ...string) *process {
 	t.Helper()
-	return start(t, nil, append([]string{"demo", "--listen", d.listen, "--simulator", d.simulator, "--issuer", d.issuer, "--data", d.data}, more...)...)
+	return start(t, nil, append([]string{"demo", "--story=false", "--listen", d.listen, "--simulator", d.simulator, "--issuer", d.issuer, "--data", d.data}, more...)...)
 }
 
 func (d demoSite) url() string {

@@ -20,6 +20,7 @@ import (
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/db/pgembed"
+	"doksportal/internal/demo/story"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/jobs"
 )
@@ -41,6 +42,7 @@ type Options struct {
 	Issuer    string
 	Data      string // directory
 	Fresh     bool   // begin again
+	Story     bool   // a demo that begins tells what its company has done in 90 days
 
 	StepUpMaxAge time.Duration // how old a sign-in may be for what is dangerous
 }
@@ -91,28 +93,41 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return fmt.Errorf("the directory %s cannot be made (%w): choose another one with --data DIR", o.Data, err)
 	}
-	if d.postgres, err = pgembed.Start(ctx, pgembed.Config{Dir: o.Data, Fresh: o.Fresh}); err != nil {
+	fresh := o.Fresh || cutOff(o.Data)
+	if d.postgres, err = pgembed.Start(ctx, pgembed.Config{Dir: o.Data, Fresh: fresh}); err != nil {
 		return err
 	}
-	if o.Fresh {
+	if fresh {
 		if err := forget(o.Data); err != nil {
 			return err
 		}
 	}
+	d.Config = configuration(o, d.postgres.URL(), post.Addr().String())
+	if err := d.prepareData(ctx, o); err != nil {
+		return err
+	}
 	if err := d.serveSimulator(simulator, o.Data); err != nil {
 		return err
 	}
-	d.Config = configuration(o, d.postgres.URL(), post.Addr().String())
-	if err := d.serveIssuer(issuer, o.Data); err != nil {
+	if err := d.serveIssuer(issuer, o); err != nil {
 		return err
 	}
+	return seed(ctx, d.Config)
+}
+
+// prepareData brings the schema up to date, and fills what is empty with the
+// story.
+func (d *Demo) prepareData(ctx context.Context, o Options) error {
 	if err := db.Migrate(ctx, d.postgres.URL(), jobs.Migrate); err != nil {
 		return err
 	}
 	if err := checkSchema(ctx, d.postgres.URL()); err != nil {
 		return err
 	}
-	return seed(ctx, d.Config)
+	if !o.Story {
+		return nil
+	}
+	return d.tellStory(ctx, o.Data)
 }
 
 // checkSchema makes sure that the data are not another program's.
@@ -159,11 +174,12 @@ func cause(err error) error {
 const (
 	simulatorFile = "digitalocean.json"
 	keyFile       = "issuer.pem"
+	tellingFile   = "telling" // is there while the story is told
 )
 
 // forget removes what the demo keeps besides the database.
 func forget(dir string) error {
-	for _, name := range []string{simulatorFile, keyFile} {
+	for _, name := range []string{simulatorFile, keyFile, tellingFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -210,16 +226,14 @@ func (d *Demo) serveSimulator(l net.Listener, dir string) error {
 		return fmt.Errorf("%w: begin again with --fresh", err)
 	}
 	if empty {
-		for _, cluster := range clusters {
-			sim.Add(cluster.Seed)
-		}
+		addClusters(sim)
 	}
 	d.serve(l, sim)
 	return nil
 }
 
-func (d *Demo) serveIssuer(l net.Listener, dir string) error {
-	path := filepath.Join(dir, keyFile)
+func (d *Demo) serveIssuer(l net.Listener, o Options) error {
+	path := filepath.Join(o.Data, keyFile)
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if key, err = devidp.NewKey(); err == nil {
@@ -229,9 +243,13 @@ func (d *Demo) serveIssuer(l net.Listener, dir string) error {
 	if err != nil {
 		return err
 	}
+	var more []devidp.Account
+	if o.Story {
+		more = story.People
+	}
 	issuer, err := devidp.New(devidp.Config{
 		Issuer: d.Config.OIDCIssuer, ClientID: clientID, ClientSecret: clientSecret,
-		RedirectURI: d.Config.BaseURL + "/auth/callback", Accounts: Accounts, Key: key,
+		RedirectURI: d.Config.BaseURL + "/auth/callback", Accounts: Accounts, More: more, Key: key,
 	})
 	if err != nil {
 		return err

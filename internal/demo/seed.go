@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
 	"doksportal/internal/auth/devidp"
@@ -24,14 +25,14 @@ import (
 
 // Accounts are those of the local issuer, named after what they may do.
 var Accounts = []devidp.Account{
-	{Username: "payments-member", Name: "Paula Payments", Groups: []string{"payments"}, About: "asks for clusters of team payments"},
-	{Username: "payments-approver", Name: "Percy Payments", Groups: []string{"payments", "payments-approvers"}, About: "asks too, and decides on what others of team payments ask for"},
-	{Username: "search-member", Name: "Sam Search", Groups: []string{"search"}, About: "asks for clusters of team search"},
-	{Username: "platform-approver", Name: "Petra Platform", Groups: []string{"platform-approvers"}, About: "decides on requests of every team"},
-	{Username: "admin", Name: "Ada Admin", Groups: []string{"portal-admins"}, About: "sets teams, quotas and who owns a cluster"},
-	{Username: "second-admin", Name: "Adam Admin", Groups: []string{"portal-admins"}, About: "decides on what another admin proposes, and may do without approvals"},
-	{Username: "auditor", Name: "Otto Auditor", Groups: []string{"auditors"}, About: "reads everything, and the trail"},
-	{Username: "outsider", Name: "Olga Outsider", About: "belongs to nothing"},
+	{Username: "payments-member", Name: "Paula Payments", Groups: []string{"payments"}, About: "sees the clusters and requests of team payments, and requests more"},
+	{Username: "payments-approver", Name: "Percy Payments", Groups: []string{"payments", "payments-approvers"}, About: "sees the same, and decides on what others of team payments request"},
+	{Username: "search-member", Name: "Sam Search", Groups: []string{"search"}, About: "sees the clusters and requests of team search, and requests more"},
+	{Username: "platform-approver", Name: "Petra Platform", Groups: []string{"platform-approvers"}, About: "sees every team, and decides on what waits for a decision"},
+	{Username: "admin", Name: "Ada Admin", Groups: []string{"portal-admins"}, About: "sees everything, and sets teams, quotas, the policy and who owns a cluster"},
+	{Username: "second-admin", Name: "Adam Admin", Groups: []string{"portal-admins"}, About: "sees the same, decides on what the other admin proposes, and may bypass approvals"},
+	{Username: "auditor", Name: "Otto Auditor", Groups: []string{"auditors"}, About: "sees everything and the audit trail, and changes nothing"},
+	{Username: "outsider", Name: "Olga Outsider", About: "belongs to no group, and sees nothing"},
 }
 
 var teams = []portal.Team{
@@ -71,6 +72,18 @@ var clusters = []struct {
 	{Seed: dosim.Seed{ID: "5f0c2a6e-3f1e-4b59-9d53-0f6a1c0e7a03", Name: "legacy", Region: "nyc1", Size: "s-2vcpu-2gb", Count: 1}},
 }
 
+// Begin makes what every demo begins with, on an empty portal and DigitalOcean.
+func Begin(ctx context.Context, pool *pgxpool.Pool, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
+	addClusters(sim)
+	return seedPortal(ctx, pool, do, now)
+}
+
+func addClusters(sim *dosim.Sim) {
+	for _, cluster := range clusters {
+		sim.Add(cluster.Seed)
+	}
+}
+
 // seed makes the teams and gives them their clusters, the first time.
 func seed(ctx context.Context, cfg config.Config) error {
 	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal())
@@ -86,35 +99,43 @@ func seed(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := (&inventory.Syncer{Pool: pool, DO: client, Now: time.Now}).Sync(ctx); err != nil {
+	return seedPortal(ctx, pool, client, time.Now)
+}
+
+// seedPortal has the portal read the clusters, and makes the policy and the
+// teams that own them.
+func seedPortal(ctx context.Context, pool *pgxpool.Pool, do *doapi.Client, now func() time.Time) error {
+	if err := (&inventory.Syncer{Pool: pool, DO: do, Now: now}).Sync(ctx); err != nil {
 		return fmt.Errorf("read the simulated clusters: %w", err)
 	}
-	return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return errors.Join(seedPolicy(ctx, tx), seedTeams(ctx, tx)) })
+	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
+		return errors.Join(seedPolicy(ctx, tx, now()), seedTeams(ctx, tx, now()))
+	})
 }
 
 // seedPolicy puts the built-in policy into force, with a cool-off that nobody
 // has to wait long for.
-func seedPolicy(ctx context.Context, tx pgx.Tx) error {
+func seedPolicy(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	self := portal.System("demo").Person()
 	version, err := store.InsertPolicy(ctx, tx, portal.PolicyVersion{
-		Text: strings.ReplaceAll(policy.BuiltInText, "cool_off: 15m", "cool_off: 15s"), Author: self, CreatedAt: time.Now(),
-		Note: "The built-in policy, with a short cool-off for the demo.", State: portal.PolicyInForce, InForceAt: time.Now(),
+		Text: strings.ReplaceAll(policy.BuiltInText, "cool_off: 15m", "cool_off: 15s"), Author: self, CreatedAt: now,
+		Note: "The built-in policy, with a short cool-off for the demo.", State: portal.PolicyInForce, InForceAt: now,
 	})
 	if err != nil {
 		return err
 	}
 	return audit.Append(ctx, tx, portal.Event{
-		At: time.Now(), Kind: portal.EventPolicyInForce, Actor: self, Summary: fmt.Sprintf("The demo put version %d of the policy into force", version)})
+		At: now, Kind: portal.EventPolicyInForce, Actor: self, Summary: fmt.Sprintf("The demo put version %d of the policy into force", version)})
 }
 
-func seedTeams(ctx context.Context, tx pgx.Tx) error {
+func seedTeams(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	for _, t := range teams {
 		t.ID = uuid.Must(uuid.NewV7()).String()
-		if err := store.InsertTeam(ctx, tx, t, time.Now()); err != nil {
+		if err := store.InsertTeam(ctx, tx, t, now); err != nil {
 			return err
 		}
 		err := audit.Append(ctx, tx, portal.Event{
-			At: time.Now(), Kind: portal.EventTeamCreated, Actor: portal.System("demo").Person(), TeamID: t.ID,
+			At: now, Kind: portal.EventTeamCreated, Actor: portal.System("demo").Person(), TeamID: t.ID,
 			Summary: "The demo created team " + t.Name})
 		if err != nil {
 			return err

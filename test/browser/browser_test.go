@@ -76,7 +76,7 @@ type demo struct{ base, simulator string }
 func startDemo(dir string, flags ...string) (at demo, stop func(), err error) {
 	runtime.LockOSThread() // the demo ends with the thread that started it
 	listen, sim, issuer := freeAddress(), freeAddress(), freeAddress()
-	flags = append([]string{"demo", "--data", filepath.Join(dir, "data"), "--listen", listen, "--simulator", sim, "--issuer", issuer}, flags...)
+	flags = append([]string{"demo", "--story=false", "--data", filepath.Join(dir, "data"), "--listen", listen, "--simulator", sim, "--issuer", issuer}, flags...)
 	cmd := exec.Command(filepath.Join(root(), "bin", "portal"), flags...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}

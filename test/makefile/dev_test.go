@@ -77,7 +77,7 @@ func startDev(t *testing.T, dir string) *development {
 	}
 	_, port, _ := net.SplitHostPort(addresses[0])
 	d := &development{t: t, dir: dir, url: "http://localhost:" + port, done: make(chan struct{})}
-	d.cmd = exec.Command("make", "dev", fmt.Sprintf("ARGS=--listen %s --simulator %s --issuer %s --data %s",
+	d.cmd = exec.Command("make", "dev", fmt.Sprintf("ARGS=--story=false --listen %s --simulator %s --issuer %s --data %s",
 		addresses[0], addresses[1], addresses[2], filepath.Join(dir, "tmp", "data")))
 	d.cmd.Dir, d.cmd.Stdout, d.cmd.Stderr = dir, d, d
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // to press Ctrl-C for it alone

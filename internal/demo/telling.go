@@ -1,0 +1,64 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/db"
+	"doksportal/internal/demo/story"
+	"doksportal/internal/doapi"
+	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// cutOff reports whether an earlier start was ended in the middle of the story:
+// its data are good for nothing.
+func cutOff(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, tellingFile))
+	return err == nil
+}
+
+// tellStory fills an empty portal, and an empty DigitalOcean, with the story.
+func (d *Demo) tellStory(ctx context.Context, dir string) error {
+	pool, err := db.Open(ctx, d.Config.DatabaseURL.Reveal(), inBatches)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	existing, err := store.Teams(ctx, pool)
+	if err != nil || len(existing) > 0 {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, simulatorFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := replace(filepath.Join(dir, tellingFile), nil); err != nil {
+		return err
+	}
+	simulator, err := story.Tell(ctx, story.Config{
+		Pool: pool, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
+		Roles: portal.RoleGroups{portal.RoleAdmin: d.Config.AdminGroup, portal.RolePlatformApprover: d.Config.ApproverGroup, portal.RoleAuditor: d.Config.AuditorGroup},
+		Begin: func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
+			return Begin(ctx, pool, sim, do, now)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("%w: begin without the story with --story=false", err)
+	}
+	if err := replace(filepath.Join(dir, simulatorFile), simulator); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(dir, tellingFile))
+}
+
+// inBatches has Postgres write what is committed a moment later: what gets lost
+// with the machine is told again from the beginning.
+func inBatches(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "off" }
