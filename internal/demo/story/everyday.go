@@ -13,9 +13,9 @@ const everyday = 196
 // errand is something that people keep asking for.
 type errand struct {
 	operation portal.OperationID
-	weight    int // how often it is asked for
-	fits      func(c portal.Cluster, p *place) bool
-	pool      string
+	weight    int                         // how often it is asked for
+	fits      func(c portal.Cluster) bool // nil: any
+	pool      string                      // empty: the first
 	fill      func(c portal.Cluster, f portal.Form)
 	why       []string
 	no        []string // why it is rejected
@@ -29,14 +29,14 @@ const spare = "burst"
 var errands = []errand{
 	{
 		operation: portal.UpdateNodePool, weight: 9, fits: grows, fill: count(+1),
-		why: []string{"Memory is above 85 % since Monday.", "The campaign starts on Friday, marketing expects twice the traffic.", "One node more until the leak is fixed.",
+		why: []string{"Memory has been above 85 % for days.", "The campaign starts this week, marketing expects twice the traffic.", "One node more until the leak is fixed.",
 			"p95 doubles when a node drains, we need headroom.", "Load test next week.", "Pods are pending during deployments."},
-		no: []string{"The graphs show 40 % CPU. Please look at the requests of the pods first.", "Wait for the right-sizing on Thursday."}, differ: "Add the ticket of the incident, please.", reply: "Ticket OPS-2214.",
+		no: []string{"The graphs show 40 % CPU. Please look at the requests of the pods first.", "Wait for the right-sizing this week."}, differ: "Add the ticket of the incident, please.", reply: "Ticket OPS-2214.",
 	},
 	{
 		operation: portal.UpdateNodePool, weight: 8, fits: shrinks, fill: count(-1),
-		why: []string{"The campaign is over.", "The leak is fixed, back to what we had.", "Right-sizing: the node has been idle for two weeks.", "Save money over the holidays."},
-		no:  []string{"Not before the sale is over.", "The node that goes has the local cache. Drain it by hand first."}, differ: "From when on is it quiet enough?", reply: "After 18:00 UTC.",
+		why: []string{"The campaign is over.", "The leak is fixed, back to what we had.", "Right-sizing: the node has been idle for two weeks.", "Save money while nobody needs it."},
+		no:  []string{"Not before the sale is over.", "The node that goes has the local cache. Drain it by hand first."}, differ: "When is it quiet enough?", reply: "Now, the campaign ended yesterday.",
 	},
 	{
 		operation: portal.GetKubeconfig, weight: 11, fill: access("30"),
@@ -54,11 +54,11 @@ var errands = []errand{
 	},
 	{
 		operation: portal.DeleteNode, weight: 3,
-		why: []string{"The node loses packets.", "Disk errors in the kernel log.", "The node is NotReady since tonight, a new one please."},
-		no:  []string{"It is Ready again since 10 minutes ago."}, differ: "Is the database off it?", reply: "Yes, moved an hour ago.",
+		why: []string{"The node loses packets.", "Disk errors in the kernel log.", "The node is NotReady, a new one please."},
+		no:  []string{"It has been Ready again for 10 minutes."}, differ: "Is the database off it?", reply: "Yes, moved an hour ago.",
 	},
 	{
-		operation: portal.RecycleNodePool, weight: 3, fill: oldest,
+		operation: portal.RecycleNodePool, weight: 3, fill: firstNode,
 		why: []string{"The node runs an image from before the fix.", "Rotate nodes as agreed after the audit."},
 		no:  []string{"Not during the on-call handover."}, differ: "One node at a time, and say when.", reply: "Now, it is quiet.",
 	},
@@ -135,7 +135,7 @@ func (t *teller) runErrand(n int) error {
 		if err != nil {
 			return err
 		}
-		if c.State != portal.ClusterRunning || e.fits != nil && !e.fits(c, p) {
+		if c.State != portal.ClusterRunning || e.fits != nil && !e.fits(c) {
 			continue
 		}
 		if _, err = t.make(t.errandWish(e, p, n)); portal.Is(err, portal.KindInvalid) {
@@ -193,23 +193,23 @@ func (t *teller) usually(e errand) ending {
 
 // The pools that grow are those of a fixed size; they are back at an even number
 // before they grow again.
-func grows(c portal.Cluster, _ *place) bool { return !c.Pools[0].AutoScale && c.Pools[0].Count%2 == 0 }
-func shrinks(c portal.Cluster, _ *place) bool {
+func grows(c portal.Cluster) bool { return !c.Pools[0].AutoScale && c.Pools[0].Count%2 == 0 }
+func shrinks(c portal.Cluster) bool {
 	return !c.Pools[0].AutoScale && c.Pools[0].Count%2 == 1 && c.Pools[0].Count > 1
 }
-func open(c portal.Cluster, _ *place) bool   { return !c.Details.Settings.Firewall.Enabled }
-func manual(c portal.Cluster, _ *place) bool { return !c.Details.Settings.AutoUpgrade }
+func open(c portal.Cluster) bool   { return !c.Details.Settings.Firewall.Enabled }
+func manual(c portal.Cluster) bool { return !c.Details.Settings.AutoUpgrade }
 
-func maintained(day string) func(portal.Cluster, *place) bool {
-	return func(c portal.Cluster, _ *place) bool { return c.Details.Settings.Maintenance.Day == day }
+func maintained(day string) func(portal.Cluster) bool {
+	return func(c portal.Cluster) bool { return c.Details.Settings.Maintenance.Day == day }
 }
 
-func with(pool string) func(portal.Cluster, *place) bool {
-	return func(c portal.Cluster, _ *place) bool { return hasPool(c, pool) }
+func with(pool string) func(portal.Cluster) bool {
+	return func(c portal.Cluster) bool { return hasPool(c, pool) }
 }
 
-func without(pool string) func(portal.Cluster, *place) bool {
-	return func(c portal.Cluster, _ *place) bool { return !hasPool(c, pool) && !c.Pools[0].AutoScale }
+func without(pool string) func(portal.Cluster) bool {
+	return func(c portal.Cluster) bool { return !hasPool(c, pool) && !c.Pools[0].AutoScale }
 }
 
 func hasPool(c portal.Cluster, name string) bool {
@@ -239,8 +239,8 @@ func set(pairs ...string) func(portal.Cluster, portal.Form) {
 	}
 }
 
-// oldest chooses the first node of the first pool.
-func oldest(c portal.Cluster, f portal.Form) { f["nodes"] = []string{c.Pools[0].Nodes[0].ID} }
+// firstNode chooses a node of the first pool.
+func firstNode(c portal.Cluster, f portal.Form) { f["nodes"] = []string{c.Pools[0].Nodes[0].ID} }
 
 // newPool is one node of the size that the cluster has.
 func newPool(c portal.Cluster, f portal.Form) {

@@ -32,11 +32,11 @@ var scenes = []scene{
 	},
 	{
 		days(50.6), "maya.patel", portal.UpdateNodePool, "shop-prod-eu", "checkout", count(-2),
-		"The incident is over, back to what we had.", ending{words: "Thanks. Postmortem on Thursday."},
+		"The incident is over, back to what we had.", ending{words: "Thanks. Postmortem to follow."},
 	},
 	{
 		days(28), "hassan.rahimi", portal.UpdateNodePool, "warehouse-prod", "query", count(+2),
-		"Year-end reports take four hours, two more nodes make it two.",
+		"The auditors' reports take four hours, two more nodes make it two.",
 		ending{kind: isChanged, words: "That is 336 USD a month more. Does one do?", reply: "One is enough with the new partitions.", change: count(-1),
 			chat: []string{"How long are the reports needed?", "Until the auditors have left, about six weeks."}},
 	},

@@ -28,8 +28,8 @@ import (
 	"doksportal/internal/teams"
 )
 
-// Length is how long the company has been at work.
-const Length = 90 * 24 * time.Hour
+// length is how long the company has been at work.
+const length = 90 * 24 * time.Hour
 
 // Config says to whom the story is told.
 type Config struct {
@@ -103,7 +103,7 @@ var pace = execute.Pace{Settle: 4 * time.Minute, Wait: 2 * time.Hour, Grace: exe
 
 func newTeller(ctx context.Context, cfg Config) (t *teller, stop func(), err error) {
 	cfg.Until = cfg.Until.Truncate(time.Second)
-	t = &teller{Config: cfg, ctx: ctx, clock: &clock{now: cfg.Until.Add(-Length)}, random: rand.New(rand.NewPCG(1, 2)),
+	t = &teller{Config: cfg, ctx: ctx, clock: &clock{now: cfg.Until.Add(-length)}, random: rand.New(rand.NewPCG(1, 2)),
 		everybody: append(append([]devidp.Account{}, cfg.Accounts...), People...), endings: map[string]ending{}}
 	t.sim = dosim.New(dosim.Config{Token: token, Now: t.clock.Now, Limits: dosim.Limits{PerHour: -1, PerMinute: -1}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
