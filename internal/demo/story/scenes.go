@@ -116,6 +116,9 @@ var accidents = []accident{
 	{hours(27), func(t *teller, sim *dosim.Sim) { // somebody resizes it in the control panel
 		sim.Resize(t.place("tracking-prod").id, 6)
 	}},
+	{hours(2), func(t *teller, sim *dosim.Sim) { // somebody upgrades it in the control panel, and it gets stuck
+		sim.SetState(t.place("old-jenkins").id, portal.ClusterUpgrading, "")
+	}},
 	{hours(5), func(t *teller, sim *dosim.Sim) {
 		id := t.place("streams-prod").id
 		sim.SetState(id, "degraded", "The control plane is degraded: one of its members does not respond")

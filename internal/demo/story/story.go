@@ -95,6 +95,11 @@ type teller struct {
 	errands int               // that needed an approval
 }
 
+// speed has what is under way at the end be over a minute or two later. Until
+// then the portal asks DigitalOcean about it every second, which is nearly all
+// that it may ask.
+const speed = 8
+
 // token is what the story's own simulator takes.
 const token = "dop_v1_story"
 
@@ -105,7 +110,7 @@ func newTeller(ctx context.Context, cfg Config) (t *teller, stop func(), err err
 	cfg.Until = cfg.Until.Truncate(time.Second)
 	t = &teller{Config: cfg, ctx: ctx, clock: &clock{now: cfg.Until.Add(-length)}, random: rand.New(rand.NewPCG(1, 2)),
 		everybody: append(append([]devidp.Account{}, cfg.Accounts...), People...), endings: map[string]ending{}}
-	t.sim = dosim.New(dosim.Config{Token: token, Now: t.clock.Now, Limits: dosim.Limits{PerHour: -1, PerMinute: -1}})
+	t.sim = dosim.New(dosim.Config{Token: token, Now: t.clock.Now, Speed: speed, Limits: dosim.Limits{PerHour: -1, PerMinute: -1}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err

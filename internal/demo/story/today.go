@@ -53,18 +53,18 @@ var openScenes = []scene{
 	{minutes(84), "maya.patel", portal.UpgradeCluster, "shop-prod-asia", "", nil,
 		"Last one of the shops on 1.33.", ending{kind: waits}},
 	{minutes(58), "oliver.hughes", portal.UpgradeCluster, "cms-prod", "", nil,
-		"1.33 leaves support this quarter, editors are told.", ending{decided: minutes(50), words: "Editors have stopped, go."}},
+		"1.33 leaves support this quarter, editors are told.", ending{decided: minutes(57.5), words: "Editors have stopped, go."}},
 	{minutes(38), "jonas.weber", portal.DeleteNode, "acquirer-prod", "", nil,
 		"The node drops packets to the acquirer, a new one please.", ending{kind: waits}},
 	{minutes(12), "amara.diallo", portal.GetKubeconfig, "ledger-prod", "", access("45"),
 		"The reconciliation job hangs, I need a thread dump.", ending{kind: waits}},
-	{minutes(4), "tom.murphy", portal.UpdateNodePool, "routing-lab", "solver", count(+1),
+	{minutes(9), "tom.murphy", portal.UpdateNodePool, "routing-lab", "solver", count(+1),
 		"A third node for the comparison.", ending{fault: dosim.Fault{Operation: string(portal.UpdateNodePool), Kind: dosim.FaultReset}}},
 	{minutes(3), "payments-member", portal.UpdateNodePool, "fraud-prod", "pool-1", count(+1),
 		"Scoring takes 300 ms for half an hour now, it should take 80.", ending{kind: waits}},
-	{minutes(2), "kwame.mensah", portal.CreateCluster, "", "", cluster("storefront", staging, "returns-staging", "fra1", "s-2vcpu-4gb", "2"),
+	{minutes(0.2), "kwame.mensah", portal.CreateCluster, "", "", cluster("storefront", staging, "returns-staging", "fra1", "s-2vcpu-4gb", "2"),
 		"Returns leave the shop, this is their staging.", ending{}},
-	{minutes(1.2), "grace.kim", portal.DeleteCluster, "course-week-9", "", nil, "The course week is over.", ending{}},
+	{minutes(0.1), "grace.kim", portal.DeleteCluster, "course-week-9", "", nil, "The course week is over.", ending{}},
 }
 
 // later has a request carried out that long after the story ends.
