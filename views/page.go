@@ -14,13 +14,12 @@ type Page struct {
 	Path     string // of the page itself, for the navigation and live updates
 	Actor    portal.Actor
 	SignedIn bool
-	Member   bool    // has something to do with the portal
-	Crumbs   []Crumb // the pages above this one, outermost first
-	Theme    string  // "light", "dark" or empty for the system's
-	Narrow   bool    // the reader has collapsed the navigation
-	Notice   string  // shown on every page
-	Returned string  // said of a form that has come back after a fresh sign-in
-	Nonce    string  // of the content security policy
+	Member   bool   // has something to do with the portal
+	Theme    string // "light", "dark" or empty for the system's
+	Narrow   bool   // the reader has collapsed the navigation
+	Notice   string // shown on every page
+	Returned string // said of a form that has come back after a fresh sign-in
+	Nonce    string // of the content security policy
 	Assets   Assets
 	Live     []string // topics whose changes make the page refresh itself
 	Inbox    int      // how much waits for the reader

@@ -86,6 +86,16 @@ type PoolSummary struct {
 	AutoScale bool   `json:"auto_scale"`
 }
 
+// Summary is what a list of clusters tells of the cluster.
+func (c Cluster) Summary() ClusterSummary {
+	s := ClusterSummary{ID: c.ID, Name: c.Name, Region: c.Region, Version: c.Version, State: c.State, TeamID: c.TeamID, TeamName: c.TeamName,
+		Environment: c.Environment, Protected: c.Protected, Tags: c.Tags, HA: c.HA, CreatedAt: c.CreatedAt}
+	for _, p := range c.Pools {
+		s.Pools = append(s.Pools, PoolSummary{Size: p.Size, Count: p.Count, AutoScale: p.AutoScale})
+	}
+	return s
+}
+
 // Nodes is how many nodes the pools should have now.
 func (c ClusterSummary) Nodes() int {
 	n := 0

@@ -40,8 +40,22 @@ func (s *Server) clusterPage(c *gin.Context, v viewer) (views.ClusterPage, error
 	return p, err
 }
 
+// latest is how many requests the overview of a cluster shows.
+const latest = 5
+
 func (s *Server) cluster(c *gin.Context, v viewer) error {
 	p, err := s.clusterPage(c, v)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil {
+		return err
+	}
+	p.UpgradeTo = offer.Options.UpgradeTo(p.Cluster.Version)
+	p.MonthlyCents, p.PriceKnown = p.Cluster.Summary().MonthlyCents(offer.Options)
+	p.Requests, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), TargetID: p.Cluster.ID, Limit: latest})
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/inbox/count", part(nil), s.welcome(s.inboxCount))
 
 	e.GET("/search", s.welcome(s.search))
+	e.GET("/search/found", part(nil), s.welcome(s.found))
 
 	e.GET("/catalogue", s.signedIn(s.catalogue))
 

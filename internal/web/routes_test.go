@@ -64,6 +64,7 @@ var access = map[string]string{
 	"GET /requests/:number/revise":              "L 2 F N F F F F",
 	"POST /requests/:number/revise":             "U 4 F N F F F F",
 	"POST /requests/:number/revise/plan":        "U 2 F N F F F F",
+	"GET /search/found":                         "L 2 2 2 2 2 2 F",
 	"GET /search":                               "L 2 2 2 2 2 2 F",
 	"GET /inbox":                                "L 2 2 2 2 2 2 F",
 	"GET /inbox/count":                          "L 2 2 2 2 2 2 F",

@@ -17,23 +17,34 @@ const (
 	searchMost  = 63 // characters of what is looked for, as in a cluster's name
 )
 
-// search finds what the reader may see by its name or number. The palette asks
-// for the findings alone.
+// search finds what the reader may see by its name or number.
 func (s *Server) search(c *gin.Context, v viewer) error {
+	p, err := s.searched(c, v)
+	if err != nil {
+		return err
+	}
+	s.render(c, http.StatusOK, views.Search(p))
+	return nil
+}
+
+// found is what a search found, for the palette.
+func (s *Server) found(c *gin.Context, v viewer) error {
+	p, err := s.searched(c, v)
+	if err != nil {
+		return err
+	}
+	s.render(c, http.StatusOK, views.Found(p, "palette-found"))
+	return nil
+}
+
+func (s *Server) searched(c *gin.Context, v viewer) (views.SearchPage, error) {
 	text := strings.TrimSpace(query(c, "q"))
 	if utf8.RuneCountInString(text) > searchMost {
 		text = string([]rune(text)[:searchMost])
 	}
 	p := views.SearchPage{Page: s.page(c, v, "Search"), Text: text}
-	if err := s.find(c, v, &p); err != nil {
-		return err
-	}
-	if c.GetHeader("HX-Target") == "palette-found" {
-		s.render(c, http.StatusOK, views.Found(p, "palette-found"))
-		return nil
-	}
-	s.render(c, http.StatusOK, views.Search(p))
-	return nil
+	err := s.find(c, v, &p)
+	return p, err
 }
 
 func (s *Server) find(c *gin.Context, v viewer, p *views.SearchPage) error {

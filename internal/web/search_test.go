@@ -34,6 +34,9 @@ func TestSearch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got := b.as(tt.account).Get("/search?q=" + tt.text).Text("[data-testid=found]")
+		if found := b.as(tt.account).Get("/search/found?q=" + tt.text); strings.TrimSpace(found.Text("#palette-found")) != strings.TrimSpace(got) || found.Find("main").Length() > 0 {
+			t.Errorf("the palette shows %q, the page %q", found.Text("body"), got)
+		}
 		for _, want := range tt.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s finds no %q by %.20q: %q", tt.account, want, tt.text, got)

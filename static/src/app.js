@@ -135,6 +135,9 @@ document.addEventListener("keydown", (event) => {
     const stops = [palette.querySelector("input"), ...palette.querySelectorAll("#palette-found a")];
     const next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
     stops[Math.min(Math.max(next, 0), stops.length - 1)].focus();
+  } else if (palette?.open && event.key === "Escape") {
+    event.preventDefault(); // which would only empty the field
+    palette.close();
   } else if (palette?.open && event.key === "Enter" && event.target.matches("#palette input")) {
     const first = palette.querySelector("#palette-found a");
     if (first) {
