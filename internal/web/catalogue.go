@@ -17,8 +17,23 @@ func (s *Server) catalogue(c *gin.Context, v viewer) error {
 		return err
 	}
 	for _, op := range portal.Catalogue {
-		p.Entries = append(p.Entries, views.CatalogueEntry{Operation: op, Policy: request.PolicySummary(rules, op, v.actor, v.memberTeams())})
+		p.Entries = append(p.Entries, views.CatalogueEntry{Operation: op, Open: mayOpen(v, op.Page),
+			Policy: request.PolicySummary(rules, op, v.actor, v.memberTeams())})
 	}
 	s.render(c, http.StatusOK, views.Catalogue(p))
 	return nil
+}
+
+// mayOpen reports whether a reader may open the page of an operation. Those of a
+// cluster are reached from it.
+func mayOpen(v viewer, page string) bool {
+	switch page {
+	case "/clusters":
+		return v.belongs()
+	case "/clusters/new":
+		return len(v.memberTeams()) > 0
+	case "/admin/registries":
+		return v.actor.HasRole(portal.RoleAdmin)
+	}
+	return false
 }
