@@ -68,6 +68,8 @@ type Config struct {
 	SyncEvery   time.Duration `env:"PORTAL_SYNC_EVERY" envDefault:"30s"`   // between two readings of the inventory
 	SettleEvery time.Duration `env:"PORTAL_SETTLE_EVERY" envDefault:"10s"` // between two looks at an effect that is awaited
 	Notice      string        `env:"PORTAL_NOTICE"`                        // shown on every page
+
+	Gallery bool // of the parts that pages are made of; the demo's alone
 }
 
 // Load reads the configuration of environ, which has the form of os.Environ.

@@ -37,3 +37,9 @@ func mayOpen(v viewer, page string) bool {
 	}
 	return false
 }
+
+// gallery shows the parts that pages are made of.
+func (s *Server) gallery(c *gin.Context, v viewer) error {
+	s.render(c, http.StatusOK, views.Gallery(views.GalleryPage{Page: s.page(c, v, "Parts"), Now: s.Now()}))
+	return nil
+}

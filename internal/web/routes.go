@@ -66,6 +66,9 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/audit", s.welcome(s.audit))
 
 	s.adminRoutes(e)
+	if s.Gallery {
+		e.GET("/ui", s.signedIn(s.gallery))
+	}
 }
 
 // requestRoutes lists what can be done with one request.

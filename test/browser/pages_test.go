@@ -21,7 +21,7 @@ func TestEveryPage(t *testing.T) {
 			p := signIn(t, account)
 			complaints := p.complaints()
 			seen := map[string]bool{}
-			for queue := []string{"/", "/me/sign-in", "/search?q=pay"}; len(queue) > 0; queue = queue[1:] {
+			for queue := []string{"/", "/me/sign-in", "/search?q=pay", "/ui"}; len(queue) > 0; queue = queue[1:] {
 				kind := ids.ReplaceAllString(queue[0], ":")
 				if seen[kind] {
 					continue
