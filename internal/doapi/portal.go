@@ -105,7 +105,7 @@ func (o Options) Portal(sizes []Size) portal.Options {
 	for _, s := range o.Sizes {
 		k := known[s.Slug]
 		p.Sizes = append(p.Sizes, portal.Size{
-			Slug: s.Slug, VCPUs: k.VCPUs, MemoryMiB: k.Memory, MonthlyCents: int64(math.Round(k.PriceMonthly * 100))})
+			Slug: s.Slug, Family: k.Description, VCPUs: k.VCPUs, MemoryMiB: k.Memory, DiskGiB: k.Disk, MonthlyCents: int64(math.Round(k.PriceMonthly * 100))})
 	}
 	return p
 }

@@ -2,7 +2,9 @@ package operation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"doksportal/internal/doapi"
@@ -18,21 +20,101 @@ var networkFields = []string{"vpc_uuid", "cluster_subnet", "service_subnet"}
 
 // MoreFields are the names of the fields for a new cluster that most people leave
 // as they are, and that pages fold away.
-func MoreFields() []string { return append(SettingFields(), networkFields...) }
+func MoreFields() []string { return slices.Concat(SettingFields(), networkFields, []string{"tags"}) }
+
+// MoreChanged reports whether any of MoreFields is not what the form for a new
+// cluster is opened with.
+func MoreChanged(form portal.Form) bool {
+	opened := portal.Form{}
+	openMore(opened)
+	return slices.ContainsFunc(MoreFields(), func(name string) bool { return form.Get(name) != opened.Get(name) })
+}
+
+func openMore(f portal.Form) {
+	f.Tick("surge_upgrade", true)
+	f.Set("maintenance_day", "any")
+}
+
+// usualCount is how many nodes the pool of a new cluster has unless it is asked
+// for otherwise.
+const usualCount = 3
 
 func openCreate(d *portal.Draft) {
 	f := d.Form
 	f.Set("team", d.Team.Slug)
-	f.Tick("surge_upgrade", true)
-	f.Set("maintenance_day", "any")
+	if d.Like.ID != "" {
+		writeCreate(f, likeParams(d))
+		return
+	}
+	openMore(f)
+	f.Set("region", firstOffered(d.Offer.Regions, d.Region))
+	f.Set("version", firstOffered(d.Offer.Versions, ""))
+	size := usualSize(d, "")
 	f.Set("pools[0].name", "pool-1")
-	f.Set("pools[0].count", "3")
+	f.Set("pools[0].size", size)
+	count := usualCount
+	if left := d.Room[size]; left > 0 {
+		count = min(count, left)
+	}
+	f.Set("pools[0].count", strconv.Itoa(count))
+}
+
+// firstOffered is the slug that is preferred, or the first that is offered.
+func firstOffered(choices []portal.Choice, preferred string) string {
+	if len(choices) == 0 || portal.Has(choices, preferred) {
+		return preferred
+	}
+	return choices[0].Slug
+}
+
+// likeParams are the parameters for another cluster like the one that is there.
+// Its name and its subnets, which no two clusters of a VPC share, are its own.
+func likeParams(d *portal.Draft) portal.CreateParams {
+	c := d.Like
+	p := portal.CreateParams{
+		Region: c.Region, Version: likeVersion(d.Offer.Versions, c.Version), HA: c.HA, Environment: c.Environment,
+		Tags: portal.OwnTags(c.Tags), VPC: c.Details.VPC, Settings: c.Details.Settings,
+	}
+	for _, pool := range c.Pools {
+		spec := portal.PoolSpec{Name: pool.Name, Size: pool.Size, Count: pool.Count, AutoScale: pool.AutoScale,
+			MinNodes: pool.MinNodes, MaxNodes: pool.MaxNodes, Tags: portal.OwnTags(pool.Details.Tags), Labels: maps.Clone(pool.Details.Labels)}
+		maps.DeleteFunc(spec.Labels, func(key, _ string) bool { return owned(key) })
+		for _, t := range pool.Details.Taints {
+			if !owned(t.Key) {
+				spec.Taints = append(spec.Taints, t)
+			}
+		}
+		p.Pools = append(p.Pools, spec)
+	}
+	return p
+}
+
+// likeVersion is the version that is offered of the same minor, or else the
+// newest.
+func likeVersion(offered []portal.Choice, version string) string {
+	minor := func(slug string) string {
+		parts := strings.SplitN(slug, ".", 3)
+		return strings.Join(parts[:min(2, len(parts))], ".")
+	}
+	if i := slices.IndexFunc(offered, func(c portal.Choice) bool { return minor(c.Slug) == minor(version) }); i >= 0 {
+		return offered[i].Slug
+	}
+	return firstOffered(offered, "")
 }
 
 func rewriteCreate(d *portal.Draft, params portal.Params) {
-	p, f := params.Create, d.Form
+	f := d.Form
+	for _, name := range append(SettingFields(), "ha") {
+		delete(f, name)
+	}
+	f.Set("team", d.Revises.Team.Slug)
+	writeCreate(f, *params.Create)
+}
+
+// writeCreate puts parameters into the form.
+func writeCreate(f portal.Form, p portal.CreateParams) {
 	for name, value := range map[string]string{
-		"team": d.Revises.Team.Slug, "name": p.Name, "region": p.Region, "version": p.Version, "environment": string(p.Environment),
+		"name": p.Name, "region": p.Region, "version": p.Version, "environment": string(p.Environment),
 		"vpc_uuid": p.VPC, "cluster_subnet": p.ClusterSubnet, "service_subnet": p.ServiceSubnet, "tags": strings.Join(p.Tags, ", "),
 	} {
 		f.Set(name, value)

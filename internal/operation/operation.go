@@ -106,6 +106,18 @@ func Open(d *portal.Draft) {
 	}
 }
 
+// Before returns the form that changes what there is, as it is now: what is not
+// in it the operation does not change. It is nil for operations that change no
+// settings.
+func Before(d portal.Draft) portal.Form {
+	if d.Cluster.ID == "" || d.Operation != portal.UpdateCluster && d.Operation != portal.UpdateNodePool {
+		return nil
+	}
+	d.Form = portal.Form{}
+	definitions[d.Operation].open(&d)
+	return d.Form
+}
+
 // Read turns what was typed into the draft's parameters, as far as it makes
 // sense, and notes what does not in its Errors.
 func Read(d *portal.Draft, now time.Time) {

@@ -16,6 +16,11 @@ func rewriteCreatePool(d *portal.Draft, p portal.Params) { openPool(d.Form, "", 
 
 func openCreatePool(d *portal.Draft) {
 	d.Form.Set("name", fmt.Sprintf("pool-%d", len(d.Cluster.Pools)+1))
+	size := ""
+	if len(d.Cluster.Pools) > 0 {
+		size = d.Cluster.Pools[0].Size
+	}
+	d.Form.Set("size", usualSize(d, size))
 	d.Form.Set("count", "1")
 }
 

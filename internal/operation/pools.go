@@ -22,6 +22,25 @@ func PoolFields() []string {
 	return []string{"name", "size", "count", "auto_scale", "min_nodes", "max_nodes", "tags", "labels", "taints"}
 }
 
+// usualSize is the size that a new pool has unless it is asked for otherwise: the
+// preferred one or else the cheapest of which the team may have more. It is empty
+// when there is none, or no team is chosen yet.
+func usualSize(d *portal.Draft, preferred string) string {
+	best := portal.Size{}
+	for _, s := range d.Offer.Sizes {
+		if d.Room[s.Slug] <= 0 {
+			continue
+		}
+		if s.Slug == preferred {
+			return preferred
+		}
+		if best.Slug == "" || s.MonthlyCents != 0 && (best.MonthlyCents == 0 || s.MonthlyCents < best.MonthlyCents) {
+			best = s
+		}
+	}
+	return best.Slug
+}
+
 // openPool fills in the fields of a pool, whose names have that prefix.
 func openPool(f portal.Form, prefix string, p portal.PoolSpec) {
 	for name, value := range map[string]string{

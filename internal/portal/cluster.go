@@ -253,8 +253,10 @@ type Choice struct {
 // Size is a kind of node.
 type Size struct {
 	Slug         string `json:"slug"`
+	Family       string `json:"family,omitempty"` // as DigitalOcean describes it; empty when not known
 	VCPUs        int    `json:"vcpus"`
 	MemoryMiB    int    `json:"memory_mib"`
+	DiskGiB      int    `json:"disk_gib,omitempty"`
 	MonthlyCents int64  `json:"monthly_cents"` // list price in USD cents; 0 when not known
 }
 

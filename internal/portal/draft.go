@@ -21,9 +21,12 @@ type Draft struct {
 	Teams     []Team           // that the actor may ask for
 	Choices   []ClusterSummary // for operations on several clusters
 	Offer     Options
-	Upgrades  []Choice      // that DigitalOcean offers for the cluster
-	Resources []Resource    // that belong to the cluster
-	Longest   time.Duration // that access may last
+	Upgrades  []Choice       // that DigitalOcean offers for the cluster
+	Resources []Resource     // that belong to the cluster
+	Longest   time.Duration  // that access may last
+	Room      map[string]int // how many more nodes of each size the team may have, by its quota; nil while no team is chosen
+	Region    string         // in which the team has most of its clusters, when the form for a new one is opened
+	Like      Cluster        // whose settings the form for a new one is opened with; zero for none
 
 	Form   Form
 	ETag   string    // tells whether the target is still what the form was opened with

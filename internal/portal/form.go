@@ -48,7 +48,7 @@ func (f Form) Fields(name string) []string {
 func (f Form) Hash() string {
 	typed := url.Values{}
 	for name, values := range f {
-		if !slices.Contains([]string{"submit_key", "seen", "action", "revision", "zone"}, name) {
+		if !slices.Contains([]string{"submit_key", "seen", "action", "revision", "zone", "quota_of"}, name) {
 			typed[name] = values
 		}
 	}

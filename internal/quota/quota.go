@@ -4,7 +4,11 @@
 // each team's Standing. What a team uses they read from store.
 package quota
 
-import "doksportal/internal/portal"
+import (
+	"math"
+
+	"doksportal/internal/portal"
+)
 
 // Check returns the limits that a change touches, before and after it, in the
 // order of the table of limits. used includes the reservations of requests that
@@ -19,6 +23,21 @@ func Check(limits portal.Quota, used, change portal.Usage) portal.QuotaEffect {
 		}
 	}
 	return effect
+}
+
+// Room returns how many more of an item the limits leave room for, and whether
+// they allow it at all.
+func Room(limits portal.Quota, used portal.Usage, item portal.Item) (left int, allowed bool) {
+	left = math.MaxInt
+	for _, l := range Check(limits, used, portal.Usage{item: 1}).Lines {
+		if !l.Allowed {
+			return 0, false
+		}
+		if each := l.After - l.Before; each > 0 {
+			left = min(left, max(0, l.Limit-l.Before)/each)
+		}
+	}
+	return left, true
 }
 
 // Standing returns how a team stands against all of its limits, and against

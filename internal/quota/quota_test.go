@@ -82,3 +82,20 @@ func TestStandingListsEveryLimitAndEverythingUsed(t *testing.T) {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }
+
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	limits := portal.Quota{Nodes: 10, Sizes: map[string]int{"small": 8, "large": 3}}
+	used := portal.Usage{portal.NodesOf("small"): 8, portal.NodesOf("old"): 1}
+	for size, want := range map[string]struct {
+		left    int
+		allowed bool
+	}{"small": {0, true}, "large": {1, true}, "huge": {0, false}, "old": {0, false}} {
+		if left, allowed := quota.Room(limits, used, portal.NodesOf(size)); left != want.left || allowed != want.allowed {
+			t.Errorf("%s: %d %t, want %v", size, left, allowed, want)
+		}
+	}
+	if left, _ := quota.Room(limits, portal.Usage{portal.NodesOf("small"): 12}, portal.NodesOf("large")); left != 0 {
+		t.Errorf("over the limit there is room for %d", left)
+	}
+}

@@ -24,6 +24,7 @@ type SubmitInput struct {
 	PoolID    string
 	NodeID    string
 	Form      portal.Form // nil: the form is opened first
+	Like      string      // id of the cluster whose settings a form for a new one is opened with; empty for none
 	Live      bool        // DigitalOcean is asked how the target is, whatever the operation
 
 	revises portal.Request // that is planned again; zero for a new one

@@ -76,21 +76,48 @@ func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) 
 	for _, n := range d.Usage {
 		changes = changes || n != 0
 	}
-	if !changes {
+	if !changes && !offersSizes(d) {
 		return portal.QuotaEffect{}, nil
 	}
-	used, err := store.TeamUsage(ctx, q, d.Team.ID)
+	used, err := s.used(ctx, q, d)
 	if err != nil {
 		return portal.QuotaEffect{}, err
 	}
-	if d.Revises.ID != "" { // gives back what it holds first
-		held, err := store.Reserved(ctx, q, d.Revises.ID)
-		if err != nil {
-			return portal.QuotaEffect{}, err
-		}
-		used = used.Minus(held)
+	if d.Room = room(d, used); !changes {
+		return portal.QuotaEffect{}, nil
 	}
 	return quota.Check(d.Team.Quota, used, d.Usage), nil
+}
+
+// used is what the draft's team uses of its quota, without what the request
+// holds that is planned again.
+func (s *Service) used(ctx context.Context, q store.Querier, d *portal.Draft) (portal.Usage, error) {
+	used, err := store.TeamUsage(ctx, q, d.Team.ID)
+	if err != nil || d.Revises.ID == "" {
+		return used, err
+	}
+	held, err := store.Reserved(ctx, q, d.Revises.ID)
+	return used.Minus(held), err
+}
+
+// offersSizes reports whether the draft's form has sizes to choose from, and a
+// team to allow them.
+func offersSizes(d *portal.Draft) bool {
+	return d.Team.ID != "" && (d.Operation == portal.CreateCluster || d.Operation == portal.CreateNodePool)
+}
+
+// room is how many more nodes of each size the draft's team may have.
+func room(d *portal.Draft, used portal.Usage) map[string]int {
+	if !offersSizes(d) {
+		return nil
+	}
+	list := map[string]int{}
+	for _, size := range d.Offer.Sizes {
+		if left, allowed := quota.Room(d.Team.Quota, used, portal.NodesOf(size.Slug)); allowed {
+			list[size.Slug] = left
+		}
+	}
+	return list
 }
 
 const protected = "The cluster is protected: no request can delete it until an admin of the portal removes the protection."

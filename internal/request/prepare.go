@@ -43,6 +43,9 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 	}
 	d.ETag = operation.ETag(&d)
 	if ask.Form == nil {
+		if err := s.findDefaults(ctx, &d); err != nil {
+			return d, err
+		}
 		operation.Open(&d)
 	}
 	operation.Read(&d, s.Now())
@@ -98,17 +101,48 @@ func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask SubmitInput,
 	if len(d.Teams) == 0 {
 		return portal.E(portal.KindForbidden, "only members of a team can request clusters")
 	}
-	slug := ask.Form.Get("team")
-	if ask.Form == nil && ask.revises.ID != "" {
-		slug = ask.revises.Team.Slug
+	if ask.Form == nil && ask.Like != "" {
+		if d.Like, _, err = s.VisibleCluster(ctx, a, ask.Like); err != nil {
+			return err
+		}
 	}
-	if ask.Form == nil && slug == "" && len(d.Teams) == 1 {
-		slug = d.Teams[0].Slug
+	slug := ask.Form.Get("team")
+	if ask.Form == nil {
+		slug = firstTeam(ask, d)
 	}
 	if i := slices.IndexFunc(d.Teams, func(t portal.Team) bool { return t.Slug == slug }); i >= 0 {
 		d.Team = d.Teams[i]
 	}
 	return nil
+}
+
+// firstTeam is the team that a form for a new cluster is opened with, empty when
+// there are several to choose from.
+func firstTeam(ask SubmitInput, d *portal.Draft) string {
+	if ask.revises.ID != "" {
+		return ask.revises.Team.Slug
+	}
+	if i := slices.IndexFunc(d.Teams, func(t portal.Team) bool { return t.ID == d.Like.TeamID }); i >= 0 {
+		return d.Teams[i].Slug
+	}
+	if len(d.Teams) == 1 {
+		return d.Teams[0].Slug
+	}
+	return ""
+}
+
+// findDefaults finds what a form that offers sizes and regions is opened with.
+func (s *Service) findDefaults(ctx context.Context, d *portal.Draft) error {
+	if !offersSizes(d) {
+		return nil
+	}
+	used, err := s.used(ctx, s.Pool, d)
+	if err != nil {
+		return err
+	}
+	d.Room = room(d, used)
+	d.Region, err = store.TeamRegion(ctx, s.Pool, d.Team.ID)
+	return err
 }
 
 // maxChoices is how many clusters an account may have for all to be chosen from.

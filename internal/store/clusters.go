@@ -49,6 +49,17 @@ func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.Cluster
 		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "after_name": f.AfterName, "after_id": f.AfterID, "limit": f.Limit})
 }
 
+// TeamRegion returns the region in which a team has most of its clusters, empty
+// when it has none.
+func TeamRegion(ctx context.Context, q Querier, teamID string) (string, error) {
+	list, err := db.All(ctx, q, pgx.RowTo[string], `SELECT region FROM clusters WHERE gone_at IS NULL AND team_id = @team
+		GROUP BY region ORDER BY count(*) DESC, region LIMIT 1`, pgx.StrictNamedArgs{"team": teamID})
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	return list[0], nil
+}
+
 // Cluster returns a cluster with its pools, also one that is gone, or an error
 // of KindNotFound.
 func Cluster(ctx context.Context, q Querier, id string) (portal.Cluster, error) {
