@@ -1,4 +1,4 @@
-// Builds static/dist, or the directory that is named: the CSS, our own script,
+// Builds static/dist, or the directory that is named: the CSS, our own scripts,
 // htmx, the logo and the icons, each under a name that carries a hash of its
 // content, and manifest.json with those names.
 import { execFileSync } from "node:child_process";
@@ -20,7 +20,7 @@ execFileSync("node_modules/.bin/tailwindcss", ["--input", "static/src/app.css", 
 const read = (source) => readFileSync(source, "utf8").replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
 const sources = {
   "app.css": read(scratch),
-  "app.js": read("static/src/app.js"),
+  "app.js": ["static/src/app.js", "static/src/forms.js"].map(read).join("\n"),
   "htmx.js": ["node_modules/htmx.org/dist/htmx.min.js", "node_modules/htmx.org/dist/ext/hx-sse.min.js"].map(read).join(";\n"),
   "logo.svg": read("static/src/logo.svg"),
   "icons.svg": icons(),

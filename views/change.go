@@ -1,18 +1,34 @@
 package views
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"doksportal/internal/portal"
 	"doksportal/views/ui"
 )
 
-// field describes the control of a field, with what is wrong with it.
+// field describes the control of a field, with what is wrong with it and, of
+// something that is changed, what it is now.
 func field(p ChangePage, name, label, help string) ui.FieldProps {
-	return ui.FieldProps{Name: name, Label: label, Help: help, Fault: fault(p.Faults, name)}
+	f := ui.FieldProps{Name: name, Label: label, Help: help, Fault: fault(p.Faults, name)}
+	if p.Before != nil {
+		before := p.Before.Typed(name)
+		f.Before, f.Changed = &before, strings.ReplaceAll(p.Draft.Form.Typed(name), "\r\n", "\n") != before
+	}
+	return f
+}
+
+func required(f ui.FieldProps) ui.FieldProps {
+	f.Required = true
+	return f
+}
+
+func about(f ui.FieldProps, text string) ui.FieldProps {
+	f.About = text
+	return f
 }
 
 // haHelp says what high availability is and costs.
@@ -40,12 +56,23 @@ func planTrigger(op portal.OperationID) string {
 	return "input delay:250ms"
 }
 
-func submitLabel(op portal.OperationID) string {
-	switch {
+// destroys reports whether an operation ends something that cannot be brought
+// back.
+func destroys(op portal.OperationID) bool {
+	return op.Risk() == portal.RiskDestructive || op.Risk() == portal.RiskDangerous
+}
+
+// submitLabel says what the button does. Those of deletions name what they delete.
+func submitLabel(d portal.Draft) string {
+	switch op := d.Operation; {
 	case op == portal.RecycleNodePool:
-		return "Request recycling"
-	case op.Risk() == portal.RiskDestructive, op.Risk() == portal.RiskDangerous:
-		return "Request deletion"
+		return "Recycle the selected nodes of " + d.Pool.Name
+	case op == portal.DeleteNodePool:
+		return "Delete " + d.Pool.Name + " and " + count(d.Pool.Count, "node", "nodes")
+	case op == portal.DeleteNode:
+		return "Delete " + orText(d.Node.Name, d.Node.ID)
+	case op.Deletes():
+		return "Delete " + d.Cluster.Name
 	case op.Risk() == portal.RiskDiagnostic:
 		return "Run clusterlint"
 	}
@@ -53,10 +80,21 @@ func submitLabel(op portal.OperationID) string {
 }
 
 func submitColour(op portal.OperationID) string {
-	if risk := op.Risk(); risk == portal.RiskDestructive || risk == portal.RiskDangerous {
+	if destroys(op) {
 		return "btn-error"
 	}
 	return "btn-primary"
+}
+
+// danger says what cannot be undone about an operation.
+func danger(op portal.OperationID) string {
+	switch {
+	case op.Deletes():
+		return "A deleted cluster cannot be brought back, nor can the data on what is deleted with it."
+	case op == portal.DeleteNodePool:
+		return "A deleted pool cannot be brought back, nor can the data on the disks of its nodes."
+	}
+	return "The data on the disk of a node that is deleted cannot be brought back."
 }
 
 func whyLabel(op portal.OperationID) string {
@@ -127,27 +165,15 @@ func choices(list []portal.Choice) []ui.OptionGroup {
 	return []ui.OptionGroup{g}
 }
 
-// sizeOptions puts the sizes that the team may use first.
-func sizeOptions(sizes []portal.Size, quota portal.Quota) []ui.OptionGroup {
-	allowed := ui.OptionGroup{Label: "In the team's quota"}
-	other := ui.OptionGroup{Label: "Not in the team's quota"}
-	for _, s := range sizes {
-		o := ui.Option{Value: s.Slug, Label: sizeLabel(s)}
-		if _, ok := quota.Sizes[s.Slug]; ok {
-			allowed.Options = append(allowed.Options, o)
-		} else {
-			other.Options = append(other.Options, o)
+// versionOptions tells the newest of the versions that are offered.
+func versionOptions(versions []portal.Choice) []ui.OptionGroup {
+	var g ui.OptionGroup
+	for i, v := range versions {
+		label := v.Slug
+		if i == 0 {
+			label += ", newest"
 		}
+		g.Options = append(g.Options, ui.Option{Value: v.Slug, Label: label})
 	}
-	if len(allowed.Options) == 0 {
-		return []ui.OptionGroup{{Options: other.Options}}
-	}
-	return []ui.OptionGroup{allowed, other}
-}
-
-func sizeLabel(s portal.Size) string {
-	if s.VCPUs == 0 {
-		return s.Slug
-	}
-	return fmt.Sprintf("%s: %d vCPU, %d GiB, %s", s.Slug, s.VCPUs, s.MemoryMiB/1024, monthly(s.MonthlyCents))
+	return []ui.OptionGroup{g}
 }

@@ -51,7 +51,7 @@ func (ch change) ask(c *gin.Context) request.SubmitInput {
 // that choose an operation which is not the page's get the page's first.
 func (ch change) with(c *gin.Context, form portal.Form) request.SubmitInput {
 	a := request.SubmitInput{
-		Operation: ch.operations[0], ClusterID: db.Text(c.Param("id")), PoolID: db.Text(c.Param("pool")), NodeID: db.Text(c.Param("node")), Form: form,
+		Operation: ch.operations[0], Like: query(c, "like"), ClusterID: db.Text(c.Param("id")), PoolID: db.Text(c.Param("pool")), NodeID: db.Text(c.Param("node")), Form: form,
 	}
 	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
 		a.Operation = chosen
@@ -156,7 +156,8 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
 		Faults: portal.FieldErrorsOf(problem), Ready: err == nil,
 	}
-	p.MoreOpen = slices.ContainsFunc(p.Faults, func(f portal.FieldError) bool { return slices.Contains(operation.MoreFields(), f.Field) })
+	p.Before = operation.Before(d)
+	p.MoreOpen = d.Operation == portal.CreateCluster && operation.MoreChanged(d.Form) || slices.ContainsFunc(p.Faults, func(f portal.FieldError) bool { return slices.Contains(operation.MoreFields(), f.Field) })
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}

@@ -59,6 +59,7 @@ func (s *Server) cluster(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
+	p.CanCreate = len(v.memberTeams()) > 0
 	s.render(c, http.StatusOK, views.Cluster(p))
 	return nil
 }

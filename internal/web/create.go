@@ -27,6 +27,9 @@ func changePools(form portal.Form, action string) bool {
 	if action == "add-pool" {
 		form.Set(fmt.Sprintf("pools[%d].name", count), fmt.Sprintf("pool-%d", count+1))
 		form.Set(fmt.Sprintf("pools[%d].count", count), "1")
+		if count > 0 { // most clusters have nodes of one size
+			form.Set(fmt.Sprintf("pools[%d].size", count), form.Get(fmt.Sprintf("pools[%d].size", count-1)))
+		}
 		return true
 	}
 	nr, ok := strings.CutPrefix(action, "remove-pool-")

@@ -14,7 +14,7 @@ import (
 // formFields are the fields that forms have besides those of operations and of quotas.
 var formFields = []string{
 	"action", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "cluster", "comment", "decision", "digest",
-	"environment", "group", "justification", "key", "kind", "label", "mail", "member_group", "note", "protected", "revision", "seen",
+	"environment", "group", "justification", "key", "kind", "label", "mail", "member_group", "note", "protected", "quota_of", "revision", "seen",
 	"slug", "start_at", "stop_reason", "submit_key", "target", "text", "topics", "zone",
 }
 

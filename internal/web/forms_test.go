@@ -114,6 +114,9 @@ func TestSeveralPools(t *testing.T) {
 	if p = b.as("member").Post("/clusters/new", form).WantStatus(http.StatusOK); p.Find("#pools [role=group]").Length() != 3 {
 		t.Error("no pool was added")
 	}
+	if got := p.Value("pools[2].size"); got != "s-2vcpu-4gb" {
+		t.Errorf("the new pool has nodes of %q, not of the size of the one before", got)
+	}
 	none := createForm()
 	for _, name := range []string{"name", "size", "count"} {
 		none.Del("pools[0]." + name)

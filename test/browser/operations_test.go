@@ -105,7 +105,7 @@ func TestOperations(t *testing.T) {
 	step("add a pool", func(*testing.T) {
 		member.open(cluster + "/pools/new")
 		member.fill("#name", "burst")
-		member.set("#size", "s-2vcpu-4gb")
+		member.tick(`[name=size][value="s-2vcpu-4gb"]`)
 		member.tick("[name=auto_scale]")
 		member.fill("#min_nodes", "1")
 		member.fill("#max_nodes", "3")

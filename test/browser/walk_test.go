@@ -15,7 +15,7 @@ func fillCreate(p *tab, name, environment string) {
 	p.set("#environment", environment)
 	p.set("#region", "fra1")
 	p.set("#version", eval[string](p, `document.querySelector("#version option:nth-child(2)").value`))
-	p.set(`[name="pools[0].size"]`, "s-2vcpu-4gb")
+	p.tick(`[name="pools[0].size"][value="s-2vcpu-4gb"]`)
 	p.fill(`[name="pools[0].count"]`, "2")
 	p.fill("#justification", "for the walk")
 }

@@ -187,6 +187,9 @@ func (p Page) Value(name string) string {
 	case "textarea":
 		return control.Text()
 	}
+	if control.AttrOr("type", "") == "radio" {
+		control = p.Find(`[name="` + name + `"][checked]`)
+	}
 	return control.AttrOr("value", "")
 }
 
