@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -24,15 +25,16 @@ func (p *tab) decisions() []string {
 }
 
 // A new cluster takes four decisions at most, the last of which is to ask for it.
+// Its name may be one word of 63 letters, also on buttons and in headings.
 func TestDecisionsForANewCluster(t *testing.T) {
 	const most = 4
-	member := signIn(t, "payments-member")
+	member, name := signIn(t, "search-member"), strings.Repeat("w", 63)
 	member.open("/clusters")
 	member.click(`main a[href="/clusters/new"]`)
 	member.wait("#environment")
 	member.countDecisions()
 	member.set("#environment", "development")
-	member.fill("#name", "quick-dev")
+	member.fill("#name", name)
 	member.fill("#justification", "to try something")
 	member.sees("[data-testid=verdict][data-decision=allow]", "Runs immediately")
 	member.click("[data-testid=submit]")
@@ -41,6 +43,15 @@ func TestDecisionsForANewCluster(t *testing.T) {
 		t.Errorf("it took %d decisions, and may take %d: %q", len(made), most, made)
 	}
 	member.succeeds()
+	cluster := member.clusterPath(name)
+	for _, page := range []string{"/delete", "/settings"} {
+		member.open(cluster + page)
+		member.wait("[data-testid=submit]")
+		member.check("long-name" + strings.ReplaceAll(page, "/", "-"))
+	}
+	member.open("/clusters/new?like=" + strings.TrimPrefix(cluster, "/clusters/"))
+	member.sees("[data-testid=like]", name)
+	member.check("long-name-like")
 }
 
 // The plan stays in view, sizes are narrowed to what is looked for, and what the
@@ -93,16 +104,13 @@ func TestTheFormForANewCluster(t *testing.T) {
 // Fields that are changed are marked while they are typed into, and no more when
 // they are as before.
 func TestMarksOfChangedSettings(t *testing.T) {
-	member := signIn(t, "payments-member")
-	fillCreate(member, "marks-dev", "development")
-	member.click("[data-testid=submit]")
-	member.succeeds()
-	member.open(member.clusterPath("marks-dev") + "/settings")
-	member.fill("#name", "marks-dev-2")
-	member.sees(".is-changed .changed-note", "was marks-dev")
+	member := signIn(t, "search-member")
+	member.open(member.clusterPath("search-staging") + "/settings")
+	member.fill("#name", "search-next")
+	member.sees(".is-changed .changed-note", "was search-staging")
 	member.tick("[name=auto_upgrade]")
 	member.until(`document.querySelectorAll(".is-changed").length === 2`)
 	member.check("settings-marks")
-	member.fill("#name", "marks-dev")
+	member.fill("#name", "search-staging")
 	member.until(`document.querySelectorAll(".is-changed").length === 1`)
 }
