@@ -229,6 +229,7 @@ CREATE INDEX requests_by_name ON requests (lower(target_name) text_pattern_ops, 
 CREATE INDEX requests_by_target ON requests USING gin (target_ids);
 CREATE INDEX requests_pending ON requests (number DESC) WHERE state = 'pending';
 CREATE INDEX requests_to_approve ON requests USING gin (approver_groups) WHERE state = 'pending';
+CREATE INDEX requests_succeeded ON requests (operation, number DESC) WHERE state = 'succeeded';
 CREATE INDEX requests_due ON requests (due_at) WHERE state IN ('pending', 'approved', 'stale');
 -- At most one deletion of a cluster is under way, in whichever way.
 CREATE UNIQUE INDEX requests_one_deletion ON requests (target_id)

@@ -30,6 +30,16 @@ func (s *Service) Undelivered(ctx context.Context, a portal.Actor, before string
 		pgx.StrictNamedArgs{"mail": portal.ChannelMail, "before": before, "limit": limit})
 }
 
+// Failed counts the deliveries that did not arrive, up to most. Only admins may
+// see it.
+func (s *Service) Failed(ctx context.Context, a portal.Actor, most int) (int, error) {
+	if err := a.RequireAdmin(); err != nil {
+		return 0, err
+	}
+	return db.One(ctx, s.Pool, pgx.RowTo[int], `SELECT count(*) FROM (
+			SELECT FROM deliveries WHERE state IN `+toLook+` AND fault <> '' LIMIT @most) failed`, pgx.StrictNamedArgs{"most": most})
+}
+
 // TryAgain sends a delivery again, with as many attempts as a new one has. It
 // returns KindNotFound when it neither waits nor was given up.
 func (s *Service) TryAgain(ctx context.Context, a portal.Actor, id string) error {

@@ -38,9 +38,9 @@ func controlPlaneCost(ha bool) portal.Money {
 	return portal.Money{Least: portal.HAMonthlyCents, Most: portal.HAMonthlyCents}
 }
 
-// clusterCost is the list price of a cluster without the resources that belong
+// ClusterCost is the list price of a cluster without the resources that belong
 // to it.
-func clusterCost(o portal.Options, c portal.Cluster) portal.Money {
+func ClusterCost(o portal.Options, c portal.Cluster) portal.Money {
 	sum := controlPlaneCost(c.HA)
 	for _, p := range c.Pools {
 		sum = sum.Plus(poolCost(o, p))
@@ -63,7 +63,7 @@ func resourceCost(list []portal.Resource) portal.Money {
 // costWith compares the cost of the draft's cluster with what it is when the
 // pool is as given.
 func costWith(d *portal.Draft, pool portal.Pool) portal.CostEffect {
-	effect := portal.CostEffect{Before: clusterCost(d.Offer, d.Cluster), After: controlPlaneCost(d.Cluster.HA)}
+	effect := portal.CostEffect{Before: ClusterCost(d.Offer, d.Cluster), After: controlPlaneCost(d.Cluster.HA)}
 	for _, p := range d.Cluster.Pools {
 		if p.ID == pool.ID {
 			p = pool

@@ -63,7 +63,7 @@ func planDelete(d *portal.Draft) {
 	d.Usage = portal.Usage{}.Minus(c.Usage())
 	d.Plan.Nodes = c.NodeCount()
 	d.Plan.Cost = portal.CostEffect{
-		Before: clusterCost(d.Offer, c).Plus(resourceCost(d.Resources)), After: resourceCost(p.Keep),
+		Before: ClusterCost(d.Offer, c).Plus(resourceCost(d.Resources)), After: resourceCost(p.Keep),
 	}
 	d.Plan.Summary = fmt.Sprintf("Delete cluster %s in %s with its %s.", c.Name, c.Region, nodes(c.NodeCount()))
 	d.Plan.Destroys, d.Plan.Remains = p.Destroy, p.Keep

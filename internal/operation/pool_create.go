@@ -35,7 +35,7 @@ func readCreatePool(d *portal.Draft, f *fieldErrors) {
 func planCreatePool(d *portal.Draft) {
 	p := d.Params.CreatePool
 	d.Usage = portal.Usage{portal.NodesOf(p.Size): p.Cost()}
-	before := clusterCost(d.Offer, d.Cluster)
+	before := ClusterCost(d.Offer, d.Cluster)
 	d.Plan.Cost = portal.CostEffect{Before: before, After: before.Plus(specsCost(d.Offer, *p))}
 	d.Plan.Summary = fmt.Sprintf("Add pool %s with %s to cluster %s.", p.Name, nodes(p.Count), d.Cluster.Name)
 	d.Plan.Changes = []portal.Change{{What: "Pool " + p.Name, After: specText(*p)}}

@@ -201,6 +201,7 @@ func (r Request) BreakGlassReviewRefusal(a Actor) error {
 type Revision struct {
 	Number        int
 	Summary       string // of the plan
+	Changes       []Change
 	Digest        string
 	Justification string
 	Reason        string // why it was planned again

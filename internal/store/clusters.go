@@ -60,6 +60,24 @@ func TeamRegion(ctx context.Context, q Querier, teamID string) (string, error) {
 	return list[0], nil
 }
 
+// ClustersOf lists clusters of teams with their pools, those that are not running
+// first and then by name.
+func ClustersOf(ctx context.Context, q Querier, teamIDs []string, limit int) ([]portal.Cluster, error) {
+	clusters, err := db.All(ctx, q, readCluster, `SELECT `+clusterColumns+clusterTables+`
+		WHERE c.gone_at IS NULL AND c.team_id = ANY(@teams::uuid[]) ORDER BY c.state = @running, c.name, c.id LIMIT @limit`,
+		pgx.StrictNamedArgs{"teams": teamIDs, "running": portal.ClusterRunning, "limit": limit})
+	if err != nil {
+		return nil, err
+	}
+	return clusters, addPools(ctx, q, clusters)
+}
+
+// UnownedClusters lists clusters that no team owns, by name.
+func UnownedClusters(ctx context.Context, q Querier, limit int) ([]portal.ClusterSummary, error) {
+	return db.All(ctx, q, pgx.RowToStructByName[portal.ClusterSummary], clusterSummary+`
+		WHERE c.gone_at IS NULL AND c.team_id IS NULL ORDER BY c.name, c.id LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+}
+
 // Cluster returns a cluster with its pools, also one that is gone, or an error
 // of KindNotFound.
 func Cluster(ctx context.Context, q Querier, id string) (portal.Cluster, error) {

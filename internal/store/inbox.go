@@ -24,9 +24,18 @@ const toReview = `(@admin OR r.approver_groups && @groups::text[]) AND NOT (r.is
 const toAct = `r.issuer = @issuer AND r.subject = @subject AND (r.state = @stale
 	OR r.state = @approved AND r.operation = ANY(@secrets))`
 
-// ToDecide lists the requests that wait for a's decision, oldest first.
+// riskiestFirst orders requests by how much they can harm, and then by age.
+const riskiestFirst = ` ORDER BY CASE WHEN r.operation = ANY(@dangerous) THEN 0 WHEN r.operation = ANY(@destructive) THEN 1 ELSE 2 END, r.number`
+
+// ToDecide lists the requests that wait for a's decision, riskiest and oldest
+// first, with their reviews.
 func ToDecide(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.Request, error) {
-	return inbox(ctx, q, toDecide, a, limit)
+	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, limit))
+}
+
+// NumbersToDecide are the numbers of the requests of ToDecide.
+func NumbersToDecide(ctx context.Context, q Querier, a portal.Actor, limit int) ([]int64, error) {
+	return db.All(ctx, q, pgx.RowTo[int64], `SELECT r.number FROM requests r WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, limit))
 }
 
 // ToReview lists the requests that were carried out without approvals and wait
@@ -41,13 +50,14 @@ func ToAct(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.
 }
 
 func inbox(ctx context.Context, q Querier, where string, a portal.Actor, limit int) ([]portal.Request, error) {
-	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, limit))
+	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, limit))
 }
 
 // inboxOf are the arguments of what finds the requests that wait for a.
 func inboxOf(a portal.Actor, limit int) pgx.NamedArgs {
 	return pgx.NamedArgs{"issuer": a.Issuer, "subject": a.Subject, "groups": notNil(a.Groups), "admin": a.HasRole(portal.RoleAdmin),
-		"stale": portal.Stale, "approved": portal.Approved, "secrets": secrets, "limit": limit}
+		"stale": portal.Stale, "approved": portal.Approved, "secrets": secrets, "limit": limit,
+		"dangerous": dangerous, "destructive": destructive}
 }
 
 // InboxCount is how many requests wait for a, counted to a limit.

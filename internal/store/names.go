@@ -10,16 +10,22 @@ import (
 var (
 	underWay = []portal.State{portal.Executing, portal.Settling, portal.Unknown}
 	// open is what is not at an end and need not be planned again.
-	open  = append([]portal.State{portal.Pending, portal.Approved}, underWay...)
-	ended = []portal.State{portal.Succeeded, portal.Failed}
+	open = append([]portal.State{portal.Pending, portal.Approved}, underWay...)
+	// unended is what is not at an end.
+	unended = append([]portal.State{portal.Stale}, open...)
+	ended   = []portal.State{portal.Succeeded, portal.Failed}
 )
 
-// secrets are the operations that hand something out, which its requester collects.
-var secrets = secretOperations()
+// Operations by their risk. A secret is handed out, and collected by its requester.
+var (
+	secrets     = operationsOf(portal.RiskSecret)
+	dangerous   = operationsOf(portal.RiskDangerous)
+	destructive = operationsOf(portal.RiskDestructive)
+)
 
-func secretOperations() (list []portal.OperationID) {
+func operationsOf(risk portal.Risk) (list []portal.OperationID) {
 	for _, o := range portal.Catalogue {
-		if o.Risk == portal.RiskSecret {
+		if o.Risk == risk {
 			list = append(list, o.ID)
 		}
 	}

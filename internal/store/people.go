@@ -103,6 +103,27 @@ func GroupsOfPeople(ctx context.Context, q Querier, groups []string, since time.
 		pgx.StrictNamedArgs{"groups": notNil(groups), "since": since})
 }
 
+// Approvers lists people who are in one of the groups, as far as they are known
+// since the given time, those who were here last first.
+func Approvers(ctx context.Context, q Querier, groups []string, since time.Time, limit int) ([]portal.Approver, error) {
+	return db.All(ctx, q, readApprover, `
+		SELECT p.issuer, p.subject, p.name, ARRAY(SELECT unnest(p.groups) INTERSECT SELECT unnest(@groups::text[])) AS groups,
+			(SELECT max(last_used_at) FROM sessions s WHERE s.issuer = p.issuer AND s.subject = p.subject) AS seen
+		FROM people p WHERE p.groups && @groups AND p.groups_at > @since
+		ORDER BY seen DESC NULLS LAST, p.name, p.issuer, p.subject LIMIT @limit`,
+		pgx.StrictNamedArgs{"groups": notNil(groups), "since": since, "limit": limit})
+}
+
+func readApprover(row pgx.CollectableRow) (portal.Approver, error) {
+	type approver struct {
+		portal.Approver
+		Seen *time.Time
+	}
+	r, err := pgx.RowToStructByNameLax[approver](row)
+	r.SeenAt = fromNull(r.Seen)
+	return r.Approver, err
+}
+
 // Recipient is somebody who may be told of something, with what they do not
 // want to be told by e-mail.
 type Recipient struct {

@@ -102,7 +102,7 @@ func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error 
 // Revisions lists the earlier plans of a request, oldest first.
 func Revisions(ctx context.Context, q Querier, requestID string) ([]portal.Revision, error) {
 	return db.All(ctx, q, pgx.RowToStructByName[portal.Revision], `
-		SELECT revision AS number, plan ->> 'summary' AS summary, digest, justification, reason, planned_at
+		SELECT revision AS number, plan ->> 'summary' AS summary, coalesce(nullif(plan -> 'changes', 'null'), '[]') AS changes, digest, justification, reason, planned_at
 		FROM request_revisions WHERE request_id = @id ORDER BY revision`, pgx.StrictNamedArgs{"id": requestID})
 }
 
@@ -162,8 +162,10 @@ type RequestFilter struct {
 	All       bool     // of every team
 	TeamIDs   []string // of these teams, unless All
 	State     portal.State
+	Open      bool // not at an end
 	Requester portal.Identity
 	TargetID  string
+	Name      string // how the name that they are about begins
 	Operation portal.OperationID
 	Reviewed  portal.Identity // who has decided on them
 	Groups    []string        // besides TeamIDs: whose members may decide on them
@@ -171,16 +173,18 @@ type RequestFilter struct {
 	Limit     int
 }
 
-// Requests lists requests, newest first, without reviews and attempts.
+// Requests lists requests, newest first, with their reviews and without attempts.
 func Requests(ctx context.Context, q Querier, f RequestFilter) ([]portal.Request, error) {
-	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`
 		WHERE (@all OR r.team_id = ANY(@teams::uuid[]) OR r.approver_groups && @groups) AND (@state = '' OR r.state = @state)
+			AND (NOT @open OR r.state = ANY(@unended)) AND (@name = '' OR lower(r.target_name) LIKE lower(@name) || '%')
 			AND (@issuer = '' OR (r.issuer = @issuer AND r.subject = @subject)) AND (@target = '' OR r.target_ids @> ARRAY[@target])
 			AND (@before::bigint = 0 OR r.number < @before) AND (@operation = '' OR r.operation = @operation)
 			AND (@reviewer_issuer = '' OR EXISTS (SELECT FROM reviews v
 				WHERE v.request_id = r.id AND v.issuer = @reviewer_issuer AND v.subject = @reviewer_subject))
 		ORDER BY r.number DESC LIMIT @limit`,
 		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "groups": notNil(f.Groups), "state": f.State,
+			"open": f.Open, "unended": unended, "name": likeText(f.Name),
 			"issuer": f.Requester.Issuer, "subject": f.Requester.Subject, "target": f.TargetID, "before": f.Before, "operation": f.Operation,
 			"reviewer_issuer": f.Reviewed.Issuer, "reviewer_subject": f.Reviewed.Subject, "limit": f.Limit})
 }

@@ -32,6 +32,38 @@ func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review,
 		FROM reviews WHERE request_id = @id ORDER BY id`, pgx.StrictNamedArgs{"id": requestID})
 }
 
+// withReviews lists requests with their reviews.
+func withReviews(ctx context.Context, q Querier, sql string, args any) ([]portal.Request, error) {
+	list, err := db.All(ctx, q, readRequest, sql, args)
+	if err != nil || len(list) == 0 {
+		return list, err
+	}
+	return list, addReviews(ctx, q, list)
+}
+
+// addReviews reads the reviews of all requests of a list at once.
+func addReviews(ctx context.Context, q Querier, list []portal.Request) error {
+	at := make(map[string]int, len(list))
+	ids := make([]string, len(list))
+	for i, r := range list {
+		at[r.ID], ids[i] = i, r.ID
+	}
+	type review struct {
+		portal.Review
+		portal.Person
+		RequestID string
+	}
+	found, err := db.All(ctx, q, pgx.RowToStructByNameLax[review], `
+		SELECT request_id::text, issuer, subject, reviewer_name AS name, decision, comment, digest, created_at, groups, revision
+		FROM reviews WHERE request_id = ANY(@ids::uuid[]) ORDER BY id`, pgx.StrictNamedArgs{"ids": ids})
+	for _, v := range found {
+		v.Reviewer = v.Person
+		r := &list[at[v.RequestID]]
+		r.Reviews = append(r.Reviews, v.Review)
+	}
+	return err
+}
+
 func readReview(row pgx.CollectableRow) (portal.Review, error) {
 	type review struct {
 		portal.Review

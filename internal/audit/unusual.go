@@ -1,0 +1,41 @@
+package audit
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// UnusualKinds are the kinds of event that an auditor looks into: what somebody
+// did without approvals or was refused, and what did not go as it should.
+var UnusualKinds = []portal.EventKind{portal.EventBreakGlass, portal.EventAccessRefused, portal.EventRefused, portal.EventSignInRefused,
+	portal.EventFailed, portal.EventOutcome}
+
+// Unusual lists of each of these kinds the newest events since a time, up to
+// limit, newest first. Of the outcomes of calls only those count whose answer was
+// lost. Only who may see the whole trail may see them.
+func Unusual(ctx context.Context, q db.Querier, since time.Time, limit int) ([]portal.Event, error) {
+	return db.All(ctx, q, readEvent, `
+		SELECT e.id, e.at, e.kind, e.issuer, e.subject, e.actor_name AS name, coalesce(r.number, 0) AS request_number, e.summary
+		FROM unnest(@kinds::text[]) AS of (kind) CROSS JOIN LATERAL (
+			SELECT * FROM events WHERE events.kind = of.kind AND events.id >= @from::uuid
+				AND (events.kind <> @outcome OR events.data ->> 'outcome' = @unknown)
+			ORDER BY events.id DESC LIMIT @limit
+		) e LEFT JOIN requests r ON r.id = e.request_id ORDER BY e.id DESC`,
+		pgx.StrictNamedArgs{"kinds": UnusualKinds, "from": firstID(since).String(), "outcome": portal.EventOutcome, "unknown": portal.OutcomeUnknown, "limit": limit})
+}
+
+// firstID is below the id of every event from a time on: the index by kind goes by
+// id, so that the search ends there.
+func firstID(at time.Time) (id uuid.UUID) {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(max(at.UnixMilli(), 0)))
+	copy(id[:6], ms[2:])
+	return id
+}
