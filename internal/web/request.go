@@ -106,6 +106,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	p.Path, p.Live = views.RequestPath(n), []string{string(events.Request(r.ID))}
 	p.CommentKey = uuid.Must(uuid.NewV7()).String()
 	s.mayDo(&p, v.actor)
+	p.Own, p.SeesCluster = v.actor.Identity == r.Requester.Identity, v.actor.CanSee(r.Team)
 	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
@@ -113,6 +114,9 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 		p.Live = nil // a page that renews itself would say nothing of it
 	}
 	if err := s.aboutRequest(ctx, v.actor, &p); err != nil {
+		return err
+	}
+	if err := s.aroundRequest(ctx, v, &p); err != nil {
 		return err
 	}
 	s.render(c, code, views.Request(p))

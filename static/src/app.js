@@ -151,3 +151,15 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.id === "palette") event.target.close();
 });
+
+// Keys of a page: one that is named by data-key brings the focus to a button,
+// which decides nothing before it is pressed, and follows a link.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
+  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!wanted) return;
+  event.preventDefault();
+  if (wanted.matches("a")) wanted.click();
+  else wanted.focus();
+});
