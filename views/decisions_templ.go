@@ -335,7 +335,7 @@ func whoCanGive(people []portal.Approver) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						var templ_7745c5c3_Var10 string
-						templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs("here ")
+						templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs("seen ")
 						if templ_7745c5c3_Err != nil {
 							return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/decisions.templ`, Line: 97, Col: 18}
 						}

@@ -72,7 +72,7 @@ func approvalStep(r portal.Request) ui.Step {
 	case len(r.Plan.Verdict.Approvals) == 0:
 		return ui.Step{Label: "No approval needed", State: ui.StepDone}
 	case r.State == portal.Pending:
-		return ui.Step{Label: "Approval", State: ui.StepNow, Note: "is waited for"}
+		return ui.Step{Label: "Approval", State: ui.StepNow, Note: "waiting"}
 	case missing:
 		return ui.Step{Label: "Approval", State: ui.StepNext, Note: "not given"}
 	}
@@ -182,8 +182,12 @@ func succeeded(p RequestPage) []nextStep {
 		return []nextStep{{Text: "It has been collected. The portal keeps no copy."}}
 	case !p.SeesCluster || r.TargetID == "":
 		return []nextStep{{Text: "DigitalOcean has done it."}}
-	case r.Operation == portal.CreateCluster && p.Own:
-		return []nextStep{{"The cluster is running.", "Open cluster " + r.TargetName, cluster}, {"", "Get its kubeconfig", cluster + "/access"}}
+	case r.Operation == portal.CreateCluster:
+		list := []nextStep{{"The cluster is running.", "Open cluster " + r.TargetName, cluster}}
+		if p.Own {
+			list = append(list, nextStep{Label: "Get its kubeconfig", Path: cluster + "/access"})
+		}
+		return list
 	}
 	return []nextStep{{"DigitalOcean has done it.", "Open the cluster", cluster}}
 }

@@ -3,37 +3,134 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"doksportal/internal/auth"
+	"doksportal/internal/audit"
 	"doksportal/internal/events"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/quota"
 	"doksportal/internal/store"
 	"doksportal/views"
 )
 
+// How much a desk shows at once.
+const (
+	fewOnDesk     = 10
+	fewUnusual    = 5 // of each kind
+	unusualFor    = 7 * 24 * time.Hour
+	teamsOnDesk   = 10 // whose quota is shown
+	clusterOnDesk = 20
+)
+
+// home shows the desk of its reader.
 func (s *Server) home(c *gin.Context, v viewer) error {
 	if !v.belongs() {
 		return s.noAccess(c, v)
 	}
 	ctx := c.Request.Context()
-	const few = 10
-	p := views.HomePage{Page: s.page(c, v, "Home")}
-	p.Live = []string{string(events.Requests)}
+	p := views.HomePage{Page: s.page(c, v, "Home"), Decides: v.decides()}
+	p.Live = []string{string(events.Requests), string(events.Inventory)}
 	var err error
-	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, few); err != nil {
+	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, fewOnDesk); err != nil {
 		return err
 	}
-	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Requester: v.actor.Identity, Limit: few}); err != nil {
-		return err
-	}
-	if p.Teams, err = s.standings(ctx, v.memberTeams()); err != nil {
-		return err
+	for _, part := range []func(context.Context, viewer, *views.HomePage) error{s.ownDesk, s.memberDesk, s.adminDesk, s.auditorDesk} {
+		if err := part(ctx, v, &p); err != nil {
+			return err
+		}
 	}
 	s.render(c, http.StatusOK, views.Home(p))
 	return nil
+}
+
+// decides reports whether the viewer is an approver of anything.
+func (v viewer) decides() bool {
+	return v.named || v.actor.HasRole(portal.RolePlatformApprover) ||
+		slices.ContainsFunc(v.teams, func(t portal.Team) bool { return v.actor.InGroup(t.ApproverGroup) })
+}
+
+// ownDesk reads what the viewer has asked for and who can decide on it.
+func (s *Server) ownDesk(ctx context.Context, v viewer, p *views.HomePage) error {
+	var err error
+	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Open: true, Requester: v.actor.Identity, Limit: fewOnDesk}); err != nil {
+		return err
+	}
+	p.Approvers, err = s.approvers(ctx, p.Mine...)
+	return err
+}
+
+// memberDesk reads the quota and the clusters of the viewer's teams.
+func (s *Server) memberDesk(ctx context.Context, v viewer, p *views.HomePage) error {
+	teams := v.memberTeams()
+	if len(teams) == 0 {
+		return nil
+	}
+	var err error
+	if p.Teams, err = s.standings(ctx, teams[:min(len(teams), teamsOnDesk)]); err != nil {
+		return err
+	}
+	ids := make([]string, len(teams))
+	for i, t := range teams {
+		ids[i] = t.ID
+	}
+	list, err := store.ClustersOf(ctx, s.Pool, ids, clusterOnDesk+1)
+	if err != nil {
+		return err
+	}
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil {
+		return err
+	}
+	p.MoreClusters = len(list) > clusterOnDesk
+	for _, cluster := range list[:min(len(list), clusterOnDesk)] {
+		p.Clusters = append(p.Clusters, views.HomeCluster{
+			Cluster: cluster, Upgrade: offer.Options.UpgradeFor(cluster.Version), Cost: operation.ClusterCost(offer.Options, cluster),
+		})
+	}
+	return nil
+}
+
+// adminDesk reads what needs an admin.
+func (s *Server) adminDesk(ctx context.Context, v viewer, p *views.HomePage) error {
+	if !v.actor.HasRole(portal.RoleAdmin) {
+		return nil
+	}
+	d := &views.AdminDesk{}
+	var err error
+	if d.Unowned, err = store.UnownedClusters(ctx, s.Pool, views.DeskMost+1); err != nil {
+		return err
+	}
+	if d.Failed, err = s.Notify.Failed(ctx, v.actor, views.DeskMost+1); err != nil {
+		return err
+	}
+	if d.Proposed, err = store.ProposedAdminChanges(ctx, s.Pool, fewOnDesk); err != nil {
+		return err
+	}
+	policy, err := store.ProposedPolicy(ctx, s.Pool)
+	switch {
+	case err == nil:
+		d.Policy = &policy
+	case !portal.Is(err, portal.KindNotFound):
+		return err
+	}
+	d.ToReview, err = store.ToReview(ctx, s.Pool, v.actor, fewOnDesk)
+	p.Admin = d
+	return err
+}
+
+// auditorDesk reads what was unusual of late.
+func (s *Server) auditorDesk(ctx context.Context, v viewer, p *views.HomePage) error {
+	if !v.actor.HasRole(portal.RoleAuditor) {
+		return nil
+	}
+	since := s.Now().Add(-unusualFor)
+	list, err := audit.Unusual(ctx, s.Pool, since, fewUnusual)
+	p.Auditor = &views.AuditorDesk{Since: since, Events: list}
+	return err
 }
 
 func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.TeamStanding, error) {
@@ -46,58 +143,4 @@ func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.Tea
 		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, used)}
 	}
 	return standings, nil
-}
-
-func (s *Server) me(c *gin.Context, v viewer) error {
-	return s.showMe(c, v, http.StatusOK, views.ChannelForm{}, nil)
-}
-
-// showMe shows the reader what the portal knows of them, with what is wrong
-// with a channel that they typed.
-func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelForm, problem error) error {
-	p := s.mePage(c, v)
-	p.Title = v.actor.Name
-	told := views.NotificationsPanel{
-		Address: v.actor.Email, NoMail: !s.Notify.CanMail(), Saved: problem == nil && query(c, "saved") != "",
-	}
-	own, err := s.ownChannels(c, v)
-	if err != nil {
-		return err
-	}
-	if told.Channels, err = s.channelsPanel(c, own, form, problem); err != nil {
-		return err
-	}
-	if told.Mail, err = s.Notify.Choice(c.Request.Context(), v.actor); err != nil {
-		return err
-	}
-	p.Notifications = &told
-	s.render(c, code, views.Me(p))
-	return nil
-}
-
-// noAccess tells readers who belong to nothing which groups were received and
-// whom to ask.
-func (s *Server) noAccess(c *gin.Context, v viewer) error {
-	if c.FullPath() != "/" { // where everybody arrives who signs in
-		s.recordRefusal(c, portal.E(portal.KindForbidden, "belongs to no team and has no role"))
-	}
-	p := s.mePage(c, v)
-	p.Title, p.NoAccess = "No access yet", true
-	s.render(c, http.StatusForbidden, views.Me(p))
-	return nil
-}
-
-func (s *Server) mePage(c *gin.Context, v viewer) views.MePage {
-	p := views.MePage{Page: s.page(c, v, ""), GroupsKey: s.Groups}
-	p.AskWhom = "a member of the group " + s.AdminGroup
-	p.Problem = auth.GroupsProblem(c.Request.Context())
-	for _, t := range v.teams {
-		if v.actor.MemberOf(t) {
-			p.Teams = append(p.Teams, "member of "+t.Name)
-		}
-		if v.actor.InGroup(t.ApproverGroup) {
-			p.Teams = append(p.Teams, "approver of "+t.Name)
-		}
-	}
-	return p
 }

@@ -16,7 +16,7 @@ import (
 func (s *Server) inbox(c *gin.Context, v viewer) error {
 	const few = 20
 	ctx := c.Request.Context()
-	p := views.InboxPage{Page: s.page(c, v, "Inbox")}
+	p := views.InboxPage{Page: s.page(c, v, "Inbox"), CanCreate: len(v.memberTeams()) > 0}
 	p.Live = []string{string(events.Requests)}
 	var err error
 	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, pageSize); err != nil {
@@ -28,7 +28,10 @@ func (s *Server) inbox(c *gin.Context, v viewer) error {
 	if p.ToAct, err = store.ToAct(ctx, s.Pool, v.actor, pageSize); err != nil {
 		return err
 	}
-	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Requester: v.actor.Identity, Limit: few}); err != nil {
+	if p.Mine, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Open: true, Requester: v.actor.Identity, Limit: few}); err != nil {
+		return err
+	}
+	if p.Approvers, err = s.approvers(ctx, p.Mine...); err != nil {
 		return err
 	}
 	if p.Decided, err = store.Requests(ctx, s.Pool, store.RequestFilter{All: true, Reviewed: v.actor.Identity, Limit: few}); err != nil {

@@ -1,0 +1,138 @@
+package web_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// Everybody's desk has what is theirs to do, and nothing of another team.
+func TestDesks(t *testing.T) {
+	b := setup(t)
+	for _, account := range []string{"approver", "platform"} {
+		b.as(account)
+	}
+	number := b.pending()
+	b.unusual(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO deliveries (id, issuer, subject, lane, state, fault, next_at, created_at)
+		VALUES ($1, 'i', 's', 'mail', 'given up', 'no such host', now(), now())`, uuid.New())
+	b.must(err)
+	for account, desk := range map[string]struct{ has, lacks []string }{
+		"member": {[]string{"Your requests on their way", "#" + number, "Abe Approver", "Pia Platform", "ledger", "$48.00", "Quota of your teams"},
+			[]string{"index", "legacy", "Waits for your decision", "Needs an admin", "Unusual"}},
+		"approver": {[]string{"Waits for your decision", "#" + number, "Mia Member", "ledger"}, []string{"index", "Needs an admin", "Unusual"}},
+		"other":    {[]string{"index", "None of your requests is on its way"}, []string{"#" + number, "shop-0", "ledger", "Mia", "Waits for your decision"}},
+		"platform": {[]string{"Waits for your decision", "#" + number}, []string{"Your clusters", "Needs an admin", "Unusual"}},
+		"admin":    {[]string{"Needs an admin", "1 cluster without a team", "legacy", "1 notification did not arrive"}, []string{"Unusual", "ledger"}},
+		"auditor":  {[]string{"Unusual in the last 7 days", "tried the back door"}, []string{"long ago", "was accepted", "Needs an admin", "Waits for your decision"}},
+	} {
+		got := strings.Join(strings.Fields(b.as(account).Get("/").Text("main")), " ")
+		for _, has := range desk.has {
+			if !strings.Contains(got, has) {
+				t.Errorf("the desk of %s lacks %q: %s", account, has, got)
+			}
+		}
+		for _, lacks := range desk.lacks {
+			if strings.Contains(got, lacks) {
+				t.Errorf("the desk of %s has %q: %s", account, lacks, got)
+			}
+		}
+	}
+	link := b.as("auditor").Get("/").Find(`[data-testid=unusual] a[href*="kind=access_refused"]`).AttrOr("href", "")
+	if got := b.as("auditor").Get(link).Text("[data-testid=events]"); !strings.Contains(got, "tried the back door") {
+		t.Errorf("%s leads to %q", link, got)
+	}
+}
+
+// unusual puts something unusual on the trail, and things that are not.
+func (b *bundle) unusual(t *testing.T) {
+	t.Helper()
+	who := portal.Person{Identity: portal.Identity{Issuer: "i", Subject: "s"}, Name: "Eve"}
+	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		for _, e := range []portal.Event{
+			{Kind: portal.EventAccessRefused, Summary: "Eve tried the back door"},
+			{Kind: portal.EventOutcome, Summary: "a call was accepted", Data: map[string]any{"outcome": portal.OutcomeAccepted}},
+		} {
+			e.At, e.Actor = time.Now(), who
+			if err := audit.Append(t.Context(), tx, e); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(t.Context(), `INSERT INTO events (id, at, kind, issuer, subject, actor_name, summary)
+			VALUES ('018f0000-0000-7000-8000-000000000001', '2024-04-21', 'access_refused', 'i', 's', 'Eve', 'long ago')`)
+		return err
+	}))
+}
+
+// What can be upgraded says so.
+func TestUpgradeOnTheDesk(t *testing.T) {
+	b := setup(t)
+	offer, err := store.Offer(t.Context(), b.pool)
+	b.must(err)
+	newest := offer.Options.Versions[0].Slug
+	for version, want := range map[string]string{newest: "", "1.0.0-do.0": ""} {
+		_, err := b.pool.Exec(t.Context(), `UPDATE clusters SET version = $1`, version)
+		b.must(err)
+		if got := b.as("member").Get("/").Text("[data-testid=upgrade]"); got != want {
+			t.Errorf("from %s: %q", version, got)
+		}
+	}
+	older := offer.Options.Versions[len(offer.Options.Versions)-1].Slug
+	_, err = b.pool.Exec(t.Context(), `UPDATE clusters SET version = $1`, older)
+	b.must(err)
+	if got := b.as("member").Get("/").Text("[data-testid=upgrade]"); !strings.Contains(got, offer.Options.UpgradeFor(older)) || got == "" {
+		t.Errorf("from %s: %q", older, got)
+	}
+}
+
+// The list of requests is narrowed by its address.
+func TestRequestFilters(t *testing.T) {
+	b := setup(t)
+	create := b.asked("member", "/clusters/new", createForm("name", "hop-front", "environment", "production"))
+	own := b.asked("approver", "/clusters/new", createForm("name", "till", "environment", "production"))
+	foreign := b.asked("other", "/clusters/new", createForm("team", "find", "name", "theirs", "environment", "production"))
+	_, err := b.pool.Exec(t.Context(), `UPDATE requests SET state = 'rejected' WHERE number = $1`, own)
+	b.must(err)
+	for _, tt := range []struct {
+		account, query string
+		want           []string
+	}{
+		{"approver", "", []string{own, create}},
+		{"approver", "state=open", []string{create}},
+		{"approver", "state=rejected", []string{own}},
+		{"approver", "mine=true", []string{own}},
+		{"approver", "name=HOP-", []string{create}},
+		{"approver", "name=op", nil},
+		{"approver", "name=%25", nil},
+		{"approver", "operation=create_cluster&state=open", []string{create}},
+		{"approver", "operation=delete_cluster", nil},
+		{"approver", "team=pay", []string{own, create}},
+		{"auditor", "", []string{foreign, own, create}},
+		{"auditor", "team=find", []string{foreign}},
+		{"other", "", []string{foreign}},
+	} {
+		var got []string
+		page := b.as(tt.account).Get("/requests?" + tt.query)
+		for _, a := range page.Find("[data-testid=requests] a.anchor").EachIter() {
+			got = append(got, strings.TrimPrefix(a.AttrOr("href", ""), "/requests/"))
+		}
+		if strings.Join(got, " ") != strings.Join(tt.want, " ") {
+			t.Errorf("%s by %q: %q, want %q", tt.account, tt.query, got, tt.want)
+		}
+		if len(tt.want) == 0 && page.Find(`a[href="/requests"].btn`).Length() != 1 {
+			t.Errorf("%s by %q: no way out of an empty list", tt.account, tt.query)
+		}
+	}
+	for _, q := range []url.Values{{"team": {"find"}}, {"state": {"x"}}, {"operation": {"x"}}} {
+		b.as("member").Get("/requests?" + q.Encode()).WantStatus(404)
+	}
+}
