@@ -221,6 +221,7 @@ CREATE TABLE requests (
     due_at          timestamptz NOT NULL,
     starts_at       timestamptz,
     warned_at       timestamptz,
+    reminded_at     timestamptz, -- when somebody last reminded those who can decide
     UNIQUE (issuer, subject, submit_key)
 );
 CREATE INDEX requests_by_team ON requests (team_id, number DESC);

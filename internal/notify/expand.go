@@ -183,7 +183,7 @@ func concerns(o portal.Topic, actor portal.Person, r portal.Request, a portal.Ac
 	asked := a.Identity == r.Requester.Identity
 	switch o {
 	case portal.TopicReviewRequested:
-		return mayAct(r, a)
+		return mayAct(r, a) && actor.Identity != a.Identity
 	case portal.TopicExpiring:
 		return mayAct(r, a) || asked && r.State == portal.Pending
 	case portal.TopicBreakGlass:

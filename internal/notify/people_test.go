@@ -30,12 +30,17 @@ func TestWhoIsAsked(t *testing.T) {
 	if got := b.post.to(); got != "ann" {
 		t.Errorf("told of the approval: %s", got)
 	}
-	for kind, want := range map[portal.EventKind]string{portal.EventExpiring: "ann pia", portal.EventReplanned: "pia"} {
+	for kind, want := range map[portal.EventKind]string{portal.EventExpiring: "ann pia", portal.EventReplanned: "pia", portal.EventReminded: "pia"} {
 		b.tell(r, kind, portal.System("clock"))
 		b.round()
 		if got := b.post.to(); got != want {
 			t.Errorf("%s: %s, want %s", kind, got, want)
 		}
+	}
+	b.tell(r, portal.EventReminded, pia)
+	b.round()
+	if got := b.post.to(); got != "" {
+		t.Errorf("who reminds the others is told: %s", got)
 	}
 	r.Reviews = append(r.Reviews, portal.Review{Reviewer: bob.Person(), Groups: []string{"pay-approvers"}, Decision: portal.ReviewApprove, Revision: 1, Digest: r.Digest})
 	b.approve(r, pia)

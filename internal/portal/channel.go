@@ -23,7 +23,7 @@ var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicSta
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
 	switch k {
-	case EventSubmitted, EventReplanned:
+	case EventSubmitted, EventReplanned, EventReminded:
 		return TopicReviewRequested
 	case EventApprovedBy, EventRejectedBy, EventChangesRequested, EventStopped:
 		return TopicDecided

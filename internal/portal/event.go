@@ -18,6 +18,7 @@ const (
 	EventChangesRequested   EventKind = "review_changes_requested"
 	EventCommented          EventKind = "request_commented"
 	EventReplanned          EventKind = "request_replanned"
+	EventReminded           EventKind = "request_reminded"
 	EventStopped            EventKind = "request_stopped"
 	EventExpiring           EventKind = "request_expiring"
 	EventBreakGlass         EventKind = "break_glass"
@@ -46,7 +47,7 @@ const (
 
 // EventKinds lists the kinds for people to choose from.
 var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, EventAccessRefused,
-	EventSubmitted, EventReplanned, EventRefused, EventApprovedBy, EventRejectedBy, EventChangesRequested, EventCommented,
+	EventSubmitted, EventReplanned, EventRefused, EventApprovedBy, EventRejectedBy, EventChangesRequested, EventCommented, EventReminded,
 	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventBreakGlass, EventBreakGlassReviewed,
 	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
 	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped,

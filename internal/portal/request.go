@@ -39,6 +39,7 @@ type Request struct {
 	PlannedAt     time.Time       // when this revision was
 	PlanKey       string          // of the form that planned it again, as SubmitKey is of the first
 	DueAt         time.Time       // while pending: when it expires; while approved: when it is out of date
+	RemindedAt    time.Time       // when somebody last reminded those who can decide; zero: nobody has
 	StartsAt      time.Time       // while approved: it is not carried out before; zero: nobody has said yet
 	Judged        json.RawMessage // what the policy judged it by; nil for requests of earlier versions
 	Reviews       []Review        // of all revisions
@@ -92,4 +93,20 @@ func (r Request) CanRevise(a Actor) bool {
 // CanWithdraw reports whether a may take r back now.
 func (r Request) CanWithdraw(a Actor) bool {
 	return a.Identity == r.Requester.Identity && r.State.CanBecome(Withdrawn)
+}
+
+// RemindEvery is how often those who can decide on a request are reminded of it
+// at the most.
+const RemindEvery = 6 * time.Hour
+
+// RemindRefusal says why nobody can be reminded of r now, nil when those who can
+// decide can be.
+func (r Request) RemindRefusal(now time.Time) error {
+	switch again := r.RemindedAt.Add(RemindEvery); {
+	case r.State != Pending:
+		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
+	case now.Before(again):
+		return E(KindConflict, "they have been reminded within the last "+DurationText(RemindEvery)+"; try again later")
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_ids, r.target_name, r.params,
 	r.justification, r.plan, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
-	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at AS starts, r.judged,
+	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded, r.judged,
 	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
 	coalesce(t.member_group, '') AS member_group, coalesce(t.approver_group, '') AS approver_group,
 	coalesce(t.quota, '{}') AS quota,
@@ -24,7 +24,7 @@ const requestTables = ` FROM requests r LEFT JOIN teams t ON t.id = r.team_id `
 type requestRow struct {
 	portal.Request
 	Issuer, Subject, RequesterName                         string
-	Starts                                                 *time.Time
+	Starts, Reminded                                       *time.Time
 	TeamID, TeamSlug, TeamName, MemberGroup, ApproverGroup string
 	Quota                                                  portal.Quota
 	TeamVersion                                            int
@@ -35,6 +35,7 @@ func readRequest(row pgx.CollectableRow) (portal.Request, error) {
 	got, err := pgx.RowToStructByNameLax[requestRow](row)
 	r := got.Request
 	r.Requester, r.StartsAt = person(got.Issuer, got.Subject, got.RequesterName), fromNull(got.Starts)
+	r.RemindedAt = fromNull(got.Reminded)
 	r.Team = portal.Team{ID: got.TeamID, Slug: got.TeamSlug, Name: got.TeamName, MemberGroup: got.MemberGroup, ApproverGroup: got.ApproverGroup,
 		Quota: got.Quota, Version: got.TeamVersion, UpdatedAt: got.TeamUpdatedAt}
 	if len(r.TargetIDs) == 0 && r.TargetID != "" {
@@ -217,6 +218,12 @@ func ExpiringAt(ctx context.Context, q Querier, now time.Time, limit int) ([]str
 // SetWarned notes that a request has said that it expires soon.
 func SetWarned(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE requests SET warned_at = @now WHERE id = @id`, pgx.StrictNamedArgs{"id": id, "now": now})
+	return db.Wrap(err)
+}
+
+// SetReminded notes when those who can decide on a request were reminded of it.
+func SetReminded(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE requests SET reminded_at = @now WHERE id = @id`, pgx.StrictNamedArgs{"id": id, "now": now})
 	return db.Wrap(err)
 }
 

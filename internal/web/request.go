@@ -51,6 +51,7 @@ func (s *Server) requestActions() map[string]requestAction {
 		"stop": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
 			return r.Stop(ctx, a, n, f.Typed("stop_reason"))
 		},
+		"remind": func(ctx context.Context, a portal.Actor, n int64, _ portal.Form) error { return r.Remind(ctx, a, n) },
 		"comment": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
 			return r.Comment(ctx, a, n, f.Get("key"), f.Typed("text"))
 		},
@@ -133,6 +134,7 @@ func (s *Server) mayDo(p *views.RequestPage, a portal.Actor) {
 	p.CanReview, p.CanWithdraw, p.CanRevise = refusal == nil, r.CanWithdraw(a), r.CanRevise(a)
 	p.CanCollect, p.CanStop = r.CanCollect(a), r.StopRefusal(a) == nil
 	p.CanBreakGlass, p.CanReviewBreakGlass = r.BreakGlassRefusal(a) == nil, r.BreakGlassReviewRefusal(a) == nil
+	p.CanRemind = r.RemindRefusal(s.Now()) == nil && refusal != nil
 	p.Early = r.State == portal.Approved && s.Now().Before(r.StartsAt)
 }
 
