@@ -110,7 +110,7 @@ func createFields(p ChangePage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Step(1, "Where", "Whose cluster it is, and where it runs.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Section(1, "Where", "Whose cluster it is, and where it runs.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -274,7 +274,7 @@ func createFields(p ChangePage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Step(2, "Nodes", "Each pool has nodes of one size.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Section(2, "Nodes", "Each pool has nodes of one size.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -304,7 +304,7 @@ func createFields(p ChangePage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Step(3, "Name and reason", "What it is called, and what you tell those who decide.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Section(3, "Name and reason", "What it is called, and what you tell those who decide.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -364,8 +364,8 @@ func wasOn(before string) string {
 	return "changed, was off"
 }
 
-// Step is a numbered part of a long form.
-func Step(number int, title, text string) templ.Component {
+// Section is a numbered part of a long form.
+func Section(number int, title, text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
