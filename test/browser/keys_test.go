@@ -29,7 +29,7 @@ func TestKeysOfARequest(t *testing.T) {
 	}
 	eval[bool](approver, `document.activeElement.blur(), true`)
 	approver.do(chromedp.KeyEvent("j"))
-	approver.until(`location.pathname === "` + requests[1] + `"`)
+	approver.until(`document.readyState === "complete" && location.pathname === "` + requests[1] + `"`) // with its script
 	approver.do(chromedp.KeyEvent("k"))
 	approver.until(`location.pathname === "` + requests[0] + `"`)
 	approver.sees("[data-testid=status]", "Waiting for approval")
