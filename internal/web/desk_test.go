@@ -89,7 +89,7 @@ func TestUpgradeOnTheDesk(t *testing.T) {
 	older := offer.Options.Versions[len(offer.Options.Versions)-1].Slug
 	_, err = b.pool.Exec(t.Context(), `UPDATE clusters SET version = $1`, older)
 	b.must(err)
-	if got := b.as("member").Get("/").Text("[data-testid=upgrade]"); !strings.Contains(got, offer.Options.UpgradeFor(older)) || got == "" {
+	if got := b.as("member").Get("/").Text("[data-testid=upgrade]"); !strings.Contains(got, offer.Options.UpgradeTo(older)) || got == "" {
 		t.Errorf("from %s: %q", older, got)
 	}
 }

@@ -88,7 +88,7 @@ func (s *Server) memberDesk(ctx context.Context, v viewer, p *views.HomePage) er
 	p.MoreClusters = len(list) > clusterOnDesk
 	for _, cluster := range list[:min(len(list), clusterOnDesk)] {
 		p.Clusters = append(p.Clusters, views.HomeCluster{
-			Cluster: cluster, Upgrade: offer.Options.UpgradeFor(cluster.Version), Cost: operation.ClusterCost(offer.Options, cluster),
+			Cluster: cluster, Upgrade: offer.Options.UpgradeTo(cluster.Version), Cost: operation.ClusterCost(offer.Options, cluster),
 		})
 	}
 	return nil
