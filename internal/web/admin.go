@@ -87,10 +87,8 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	if isNew {
 		title = "Create team"
 	}
-	p := views.TeamPage{
-		Page: s.page(c, v, title), New: isNew, Form: views.TeamForm(in), Limits: quotaFields(), BelowUse: views.QuotaField(teams.BelowUse),
-		Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != "",
-	}
+	p := s.teamPage(c, v, title, in)
+	p.New, p.Faults, p.Saved = isNew, portal.FieldErrorsOf(problem), problem == nil && query(c, "saved") != ""
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
@@ -105,6 +103,11 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	}
 	s.render(c, code, views.Team(p))
 	return nil
+}
+
+// teamPage is the page of a team with its form.
+func (s *Server) teamPage(c *gin.Context, v viewer, title string, in teams.Input) views.TeamPage {
+	return views.TeamPage{Page: s.page(c, v, title), Form: views.TeamForm(in), Limits: quotaFields(), BelowUse: views.QuotaField(teams.BelowUse)}
 }
 
 // quotaFields are the fields of a team's limits as pages show them.

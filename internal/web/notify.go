@@ -73,7 +73,7 @@ func (s *Server) showChannels(c *gin.Context, v viewer, o owned, in notify.Input
 	if err != nil {
 		return err
 	}
-	p := views.TeamPage{Page: s.page(c, v, "Team "+team.Slug), Form: views.TeamForm(teams.FormOf(team))}
+	p := s.teamPage(c, v, "Team "+team.Slug, teams.FormOf(team))
 	if p.Channels, err = s.channelsPanel(c, o, form, problem); err != nil {
 		return err
 	}

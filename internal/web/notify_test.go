@@ -96,6 +96,9 @@ func TestChannelFaults(t *testing.T) {
 		}
 	}
 	page := b.as("admin").Post("/admin/teams/pay/channels", channelForm("kind", "")).WantStatus(http.StatusUnprocessableEntity)
+	if page.Value("nodes") != "12" || page.Find("input[name=below_use]").Length() != 1 {
+		t.Error("the form of the team beside it is not whole")
+	}
 	if action, _ := page.Find("[data-testid=save]").Closest("form").Attr("action"); action != "/admin/teams/pay" {
 		t.Errorf("the team's form goes to %q", action)
 	}
