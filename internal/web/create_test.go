@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -187,7 +186,7 @@ func TestVersionPath(t *testing.T) {
 // A team's whole name and a size's stay in forms as they were typed, however long.
 func TestLongValuesStay(t *testing.T) {
 	b := setup(t)
-	long := url.Values(createForm("name", strings.Repeat("w", 63), "pools[0].name", strings.Repeat("p", 55), "justification", ""))
+	long := createForm("name", strings.Repeat("w", 63), "pools[0].name", strings.Repeat("p", 55), "justification", "")
 	p := b.as("member").Post("/clusters/new", long).WantStatus(http.StatusUnprocessableEntity)
 	kept(t, p, long, "justification")
 }
