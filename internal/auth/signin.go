@@ -177,6 +177,13 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 	}
 	id := ""
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
+		wait, err := signInRate.Admit(ctx, tx, "sign-in "+who.Issuer+" "+who.Subject, 1, a.Now())
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return portal.E(portal.KindLimited, "you have signed in many times; try again in a minute")
+		}
 		// In the order in which refresh locks: the person, then the session.
 		if err := a.setPerson(ctx, tx, who); err != nil {
 			return err
@@ -199,6 +206,9 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 	}
 	return err
 }
+
+// signInRate is how often one person may sign in. Each time stays on the trail.
+var signInRate = store.Rate{Every: time.Minute, Burst: 60}
 
 // mostAgent is how much of what a browser calls itself is kept with a session, in
 // characters.

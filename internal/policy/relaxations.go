@@ -31,7 +31,9 @@ func compare(ctx context.Context, old, now *Policy, differ func(old, now *rule, 
 
 // run compares all kinds of requests.
 func (c *comparison) run(ctx context.Context, old, now *Policy, unshown string) []string {
-	sets, whole := eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) { c.compare(old, now, op, e, teams) })
+	sets, whole := eachKind(ctx, []*Policy{old, now}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
+		c.compare(ctx, old, now, op, e, teams)
+	})
 	list := c.found.sentences(sets > 1)
 	switch {
 	case c.left < 0:
@@ -63,7 +65,7 @@ type comparison struct {
 }
 
 // compare notes what differs for requests of one kind.
-func (c *comparison) compare(old, now *Policy, op portal.OperationID, e portal.Environment, teams teamSet) {
+func (c *comparison) compare(ctx context.Context, old, now *Policy, op portal.OperationID, e portal.Environment, teams teamSet) {
 	before, after := old.selected(op, e, teams.slug), now.selected(op, e, teams.slug)
 	k := kind{op.Risk() == portal.RiskSecret, op.Risk() == portal.RiskAccount, teams}
 	key := fmt.Sprint(before, after, k.secret, k.account)
@@ -72,8 +74,10 @@ func (c *comparison) compare(old, now *Policy, op portal.OperationID, e portal.E
 	}
 	differences, ok := c.known[key]
 	if !ok {
-		w := walk{differ: c.differ, before: before, after: after, kind: k, given: map[string]answer{}, left: &c.left}
-		w.explore()
+		w := walk{ctx: ctx, seen: map[[2]*rule]bool{}, differ: c.differ, before: before, after: after, kind: k, given: map[string]answer{}, left: &c.left}
+		if w.explore(); ctx.Err() != nil {
+			c.left = -1 // not all outcomes were looked at
+		}
 		differences = w.differences
 		c.known[key] = differences
 	}
@@ -111,6 +115,8 @@ const (
 // walk goes through everything that the conditions of two lists of rules may
 // come to.
 type walk struct {
+	ctx           context.Context
+	seen          map[[2]*rule]bool // pairs of rules that have been compared
 	differ        func(old, now *rule, k kind) []string
 	before, after []*rule
 	kind          kind
@@ -122,7 +128,7 @@ type walk struct {
 // explore decides the next condition that matters in every way, until both
 // lists give a verdict.
 func (w *walk) explore() {
-	if *w.left < 0 {
+	if *w.left < 0 || w.ctx.Err() != nil {
 		return
 	}
 	old, open := first(w.before, w.given)
@@ -136,6 +142,11 @@ func (w *walk) explore() {
 		return
 	}
 	*w.left--
+	pair := [2]*rule{old, now}
+	if w.seen[pair] {
+		return
+	}
+	w.seen[pair] = true
 	for _, what := range w.differ(old, now, w.kind) {
 		if !slices.Contains(w.differences, what) {
 			w.differences = append(w.differences, what)

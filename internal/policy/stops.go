@@ -23,6 +23,9 @@ func Stops(ctx context.Context, old, now *Policy, known *Known) []string {
 		teams := known.approversOf(k)
 		var stopped []string
 		for _, slug := range slices.Sorted(maps.Keys(teams)) {
+			if ctx.Err() != nil {
+				return nil
+			}
 			if known.canMeet(was, teams[slug], old.PlatformApprovers) && !known.canMeet(is, teams[slug], now.PlatformApprovers) {
 				stopped = append(stopped, slug)
 			}

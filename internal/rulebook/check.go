@@ -63,6 +63,11 @@ func (s *Service) Check(ctx context.Context, text string) (Check, error) {
 		return Check{Faults: faults}, nil
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
+	release, err := s.takeSlot(ctx)
+	if err != nil {
+		return Check{}, err
+	}
+	defer release()
 	consequences, err := s.compare(ctx, s.Pool, draft)
 	if err != nil {
 		return Check{}, err
@@ -169,11 +174,16 @@ func (s *Service) consequencesOf(ctx context.Context, p portal.PolicyVersion) ([
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	kept := s.waiting
-	s.mu.Unlock()
-	if age := s.Now().Sub(kept.at); kept.version == p.Version && kept.inForce == inForce && 0 <= age && age < waitingKept {
-		return kept.consequences, nil
+	if kept, ok := s.keptConsequences(p.Version, inForce); ok {
+		return kept, nil
+	}
+	release, err := s.takeSlot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if kept, ok := s.keptConsequences(p.Version, inForce); ok { // by who had the slot before
+		return kept, nil
 	}
 	draft, faults := policy.Parse([]byte(p.Text))
 	if len(faults) > 0 {
@@ -188,6 +198,13 @@ func (s *Service) consequencesOf(ctx context.Context, p portal.PolicyVersion) ([
 	defer s.mu.Unlock()
 	s.waiting = waiting{version: p.Version, inForce: inForce, at: s.Now(), consequences: consequences}
 	return consequences, nil
+}
+
+func (s *Service) keptConsequences(version, inForce int) ([]Consequence, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	age := s.Now().Sub(s.waiting.at)
+	return s.waiting.consequences, s.waiting.version == version && s.waiting.inForce == inForce && 0 <= age && age < waitingKept
 }
 
 // Version returns a version and the lines in which it differs from the one

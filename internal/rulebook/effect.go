@@ -18,6 +18,10 @@ const (
 	aloneIn    = 7 * 24 * time.Hour
 )
 
+// compareFor bounds the time of a comparison. What it leaves out takes a second
+// admin.
+const compareFor = 3 * time.Second
+
 var (
 	mayRelax   = policy.Effect{Title: "It may relax something:", What: "makes something easier"}
 	tooOften   = policy.Effect{Title: "It is one of many:", What: "asks for more once again"}
@@ -26,13 +30,8 @@ var (
 
 // compare says for what a draft takes a second admin, compared with what is in
 // force as q sees it. Of a policy in force that cannot be read anything may be
-// easier.
+// easier. The caller has the slot.
 func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Policy) ([]policy.Consequence, error) {
-	s.comparing.Lock()
-	defer s.comparing.Unlock()
-	if err := ctx.Err(); err != nil { // the reader has left meanwhile
-		return nil, err
-	}
 	inForce, err := s.InForce(ctx, q)
 	if errors.Is(err, errUnreadable) {
 		return unreadable, nil
@@ -48,8 +47,10 @@ func (s *Service) compare(ctx context.Context, q store.Querier, draft *policy.Po
 	if err != nil {
 		return nil, err
 	}
-	list := policy.Consequences(ctx, before, draft, known)
-	if stricter(ctx, inForce, draft) {
+	bounded, cancel := context.WithTimeout(ctx, compareFor)
+	defer cancel()
+	list := policy.Consequences(bounded, before, draft, known)
+	if stricter(bounded, inForce, draft) {
 		times, err := store.StricterAlone(ctx, q, s.Now().Add(-aloneIn))
 		if err != nil {
 			return nil, err

@@ -43,6 +43,11 @@ func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, n
 		return portal.PolicyVersion{}, err
 	}
 	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: s.Now()}
+	release, err := s.takeSlot(ctx)
+	if err != nil {
+		return portal.PolicyVersion{}, err
+	}
+	defer release()
 	return p, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		wait, err := proposeRate.Admit(ctx, tx, "policy "+a.Issuer+" "+a.Subject, 1, s.Now())
 		if err != nil {
@@ -139,6 +144,11 @@ func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accep
 	var unconfirmed error
 	if accept {
 		unconfirmed = portal.CheckAdmin(ctx, s.People, proposed.Author, s.Now())
+		release, err := s.takeSlot(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		inForce, err := s.begin(ctx, tx)

@@ -33,8 +33,31 @@ type Service struct {
 	mu     sync.Mutex
 	parsed map[int]*policy.Policy // by version, whose text never changes
 
-	comparing sync.Mutex // one draft is compared at a time, which may take a second
-	waiting   waiting
+	waiting waiting
+
+	once sync.Once
+	slot chan struct{} // of who compares a draft
+}
+
+// slotWait is how long somebody waits for others' drafts to be compared.
+const slotWait = 5 * time.Second
+
+// takeSlot has one draft be compared at a time, which may take seconds. It is
+// taken before a database connection is, so that who waits keeps nobody from one.
+// KindLimited says that others compare too much.
+func (s *Service) takeSlot(ctx context.Context) (release func(), err error) {
+	s.once.Do(func() { s.slot = make(chan struct{}, 1) })
+	bounded, cancel := context.WithTimeout(ctx, slotWait)
+	defer cancel()
+	select {
+	case s.slot <- struct{}{}:
+		return func() { <-s.slot }, nil
+	case <-bounded.Done():
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return nil, portal.E(portal.KindLimited, "other versions of the policy are being compared; try again in a moment")
+	}
 }
 
 // waiting is what the version that waits for a decision does, kept for the pages

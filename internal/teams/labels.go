@@ -101,7 +101,7 @@ func checkLabel(ctx context.Context, tx pgx.Tx, others []string, labels portal.G
 	if i := slices.IndexFunc(ownWords, alike); i >= 0 {
 		return refuseLabel("Pages use “" + ownWords[i] + "” for something else; choose another label.")
 	}
-	if slices.Contains(strings.Fields(strings.ToLower(label)), "or") {
+	if slices.Contains(said, "or") {
 		return refuseLabel("This reads like several groups; pages join them by “or”.")
 	}
 	particular := func(word string) bool {

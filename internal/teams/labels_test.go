@@ -26,7 +26,7 @@ func TestLabelGroup(t *testing.T) {
 	}
 	for _, label := range []string{"find", "find-leads", "FIND", "fіnd", "platform", "Payments people", "Payments peopIe", "find leads", "find_leads", "Finance.Leads",
 		"team find", "admins", "Team auditors", "everybody", "Nobody", "approvers", "the admins", "Administrators", "everyone", "ᴀᴅᴍɪɴs", "a\u0332dmins", "portal admins", "All of the Owners",
-		"leads of find", "find team", "the finance leads", "people of the payments team", "payers or platform", "payers/platform", "anyone else", "noone", "p-l-a-t-f-o-r-m",
+		"leads of find", "find team", "the finance leads", "people of the payments team", "payers or platform", "sre-or-payments", "payers/platform", "anyone else", "noone", "p-l-a-t-f-o-r-m",
 		"withdrawn), nobody gains anything (dropped", "“find”"} {
 		wantKind(t, b.LabelGroup(t.Context(), ada, "another", label), portal.KindInvalid)
 	}

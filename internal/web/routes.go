@@ -16,7 +16,7 @@ func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
 	e.GET("/readyz", s.readyz)
 	e.GET("/static/*file", immutable, gin.WrapH(http.StripPrefix("/static", http.FileServer(filesOnly{assets}))))
 
-	e.Use(s.protect, s.session, s.limit)
+	e.Use(s.session, s.limit, s.protect)
 	e.GET("/login", s.handle(s.login))
 	e.GET("/auth/callback", s.handle(s.callback))
 	e.POST("/logout", s.handle(s.logout))
