@@ -20,7 +20,7 @@ const (
 
 // compareFor bounds the time of a comparison. What it leaves out takes a second
 // admin.
-const compareFor = 3 * time.Second
+const compareFor = 20 * time.Second
 
 var (
 	mayRelax   = policy.Effect{Title: "It may relax something:", What: "makes something easier"}
