@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/a-h/templ"
 )
@@ -16,7 +17,8 @@ type textPart struct{ Text, URL string }
 var address = regexp.MustCompile(`https?://[^\s<>"“”]+`)
 
 // linked splits a text into links and what is between them. Only addresses of the
-// web are links, and none that pretends by a user's name to lead elsewhere.
+// web are links, and none that pretends to lead elsewhere, by a user's name or by
+// letters that look like others.
 func linked(text string) []textPart {
 	var parts []textPart
 	rest := 0
@@ -26,7 +28,7 @@ func linked(text string) []textPart {
 			found = strings.TrimRight(found, ").,;:!?'")
 		}
 		u, err := url.Parse(found)
-		if err != nil || u.Hostname() == "" || u.User != nil {
+		if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(u.Host, notASCII) {
 			continue
 		}
 		if at[0] > rest {
@@ -40,6 +42,8 @@ func linked(text string) []textPart {
 	}
 	return parts
 }
+
+func notASCII(r rune) bool { return r > unicode.MaxASCII }
 
 // said is what somebody wrote, with the addresses in it made links. It is no
 // template, which would put spaces between the parts.

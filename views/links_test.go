@@ -16,6 +16,7 @@ func TestLinked(t *testing.T) {
 		"https://a.example/w_(x)":             {link("https://a.example/w_(x)")},
 		"javascript:alert(1) ftp://x":         {{Text: "javascript:alert(1) ftp://x"}},
 		"https://bank.example@evil.example/":  {{Text: "https://bank.example@evil.example/"}},
+		"https://аррӏе.example/":              {{Text: "https://аррӏе.example/"}},
 		"https://":                            {{Text: "https://"}},
 		"http://a.example\nhttp://b.example ": {link("http://a.example"), {Text: "\n"}, link("http://b.example"), {Text: " "}},
 	} {

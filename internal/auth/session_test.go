@@ -335,3 +335,18 @@ func TestSessionsOfOnePersonAreBounded(t *testing.T) {
 	}
 	wantStatus(t, first.get(b.URL+"/"), http.StatusUnauthorized)
 }
+
+// Each sign-in stays on the trail, so one person may sign in only so often.
+func TestSignInsOfOnePersonAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, newIssuer(t).URL)
+	for range 60 {
+		wantStatus(t, newBrowser(t).get(b.URL+"/login"), http.StatusOK)
+	}
+	wantStatus(t, newBrowser(t).get(b.URL+"/login"), http.StatusTooManyRequests)
+	if n := count(t, b.pool, `SELECT count(*) FROM events WHERE kind = 'sign_in'`); n != 60 {
+		t.Errorf("%d sign-ins are on the trail", n)
+	}
+	b.clock.advance(time.Minute)
+	wantStatus(t, newBrowser(t).get(b.URL+"/login"), http.StatusOK)
+}

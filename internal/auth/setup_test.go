@@ -191,6 +191,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case portal.KindStepUp:
 		return http.StatusRequestEntityTooLarge
+	case portal.KindLimited:
+		return http.StatusTooManyRequests
 	case portal.KindUnavailable:
 		return http.StatusServiceUnavailable
 	}

@@ -57,17 +57,22 @@ const previewFor = 3 * time.Second
 // Check reads a draft, compares it with the policy in force and tries it on the
 // newest requests. Of a draft with faults it tells only those. It ends when ctx
 // does.
-func (s *Service) Check(ctx context.Context, text string) (Check, error) {
+func (s *Service) Check(ctx context.Context, a portal.Actor, text string) (Check, error) {
+	if err := a.RequireAdmin(); err != nil {
+		return Check{}, err
+	}
 	draft, faults := policy.Parse([]byte(text))
 	if len(faults) > 0 {
 		return Check{Faults: faults}, nil
 	}
 	draft.PlatformApprovers = s.PlatformApprovers
-	release, err := s.takeSlot(ctx)
-	if err != nil {
-		return Check{}, err
-	}
-	defer release()
+	var c Check
+	err := s.comparing(ctx, a, func() (err error) { c, err = s.try(ctx, draft); return err })
+	return c, err
+}
+
+// try is Check of a draft that can be read.
+func (s *Service) try(ctx context.Context, draft *policy.Policy) (Check, error) {
 	consequences, err := s.compare(ctx, s.Pool, draft)
 	if err != nil {
 		return Check{}, err

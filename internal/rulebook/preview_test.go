@@ -30,7 +30,7 @@ rules:
   - {name: large, when: change.nodes > 10, deny: too large}
   - {name: access, risks: [secret], require: [{approvals: 1, from: [team, platform]}], longest_access: 30m}
   - {name: rest, allow: true}`
-	c, err := b.book.Check(t.Context(), text)
+	c, err := b.book.Check(t.Context(), b.ada, text)
 	b.must(err)
 	want := rulebook.Preview{
 		Requests: 7, Unknown: 3,
@@ -50,13 +50,13 @@ rules:
 	_, err = b.pool.Exec(t.Context(), `UPDATE requests SET state = 'pending'`)
 	b.must(err)
 	for text, outdated := range map[string]int{text: 5, policy.BuiltInText: 3} { // those that cannot be judged again count
-		c, err := b.book.Check(t.Context(), text)
+		c, err := b.book.Check(t.Context(), b.ada, text)
 		b.must(err)
 		if c.Outdated != outdated {
 			t.Errorf("%d would have to be planned again, not %d", c.Outdated, outdated)
 		}
 	}
-	c, err = b.book.Check(t.Context(), "rules:")
+	c, err = b.book.Check(t.Context(), b.ada, "rules:")
 	b.must(err)
 	if len(c.Faults) != 1 || c.Preview.Requests > 0 {
 		t.Errorf("%+v", c)
@@ -126,4 +126,17 @@ func TestUnreadablePolicy(t *testing.T) {
 	if got := b.decision(); got != "2 1 approval from team or platform" {
 		t.Error(got)
 	}
+}
+
+// Whoever has dear drafts compared waits for that, and keeps nobody else waiting.
+func TestComparisonsOfOnePersonAreBounded(t *testing.T) {
+	b := setup(t)
+	_, err := b.book.Check(t.Context(), b.ada, policy.BuiltInText)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `UPDATE rate_limits SET booked_until = booked_until + '4 minutes'`) // as if it had taken one
+	b.must(err)
+	_, err = b.book.Check(t.Context(), b.ada, policy.BuiltInText)
+	b.wantKind(err, portal.KindLimited)
+	_, err = b.book.Check(t.Context(), b.ben, policy.BuiltInText)
+	b.must(err)
 }

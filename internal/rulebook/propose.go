@@ -43,12 +43,12 @@ func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, n
 		return portal.PolicyVersion{}, err
 	}
 	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: s.Now()}
-	release, err := s.takeSlot(ctx)
-	if err != nil {
-		return portal.PolicyVersion{}, err
-	}
-	defer release()
-	return p, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+	err = s.comparing(ctx, a, func() error { return s.propose(ctx, a, base, &p, draft) })
+	return p, err
+}
+
+func (s *Service) propose(ctx context.Context, a portal.Actor, base int, p *portal.PolicyVersion, draft *policy.Policy) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		wait, err := proposeRate.Admit(ctx, tx, "policy "+a.Issuer+" "+a.Subject, 1, s.Now())
 		if err != nil {
 			return err
@@ -62,7 +62,7 @@ func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, n
 		if p.Base != base {
 			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come into force since you began; look at it, so that what it changed is not undone", p.Base))
 		}
-		return s.enter(ctx, tx, a, &p, draft)
+		return s.enter(ctx, tx, a, p, draft)
 	})
 }
 
@@ -141,15 +141,16 @@ func (s *Service) Decide(ctx context.Context, a portal.Actor, version int, accep
 	if err != nil {
 		return err
 	}
-	var unconfirmed error
-	if accept {
-		unconfirmed = portal.CheckAdmin(ctx, s.People, proposed.Author, s.Now())
-		release, err := s.takeSlot(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
+	if !accept {
+		return s.decide(ctx, a, version, false, nil)
 	}
+	unconfirmed := portal.CheckAdmin(ctx, s.People, proposed.Author, s.Now())
+	return s.comparing(ctx, a, func() error { return s.decide(ctx, a, version, true, unconfirmed) })
+}
+
+// decide is Decide of somebody who may; unconfirmed says why the author does not
+// count as an admin any more.
+func (s *Service) decide(ctx context.Context, a portal.Actor, version int, accept bool, unconfirmed error) error {
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		inForce, err := s.begin(ctx, tx)
 		if err != nil {

@@ -42,6 +42,33 @@ type Service struct {
 // slotWait is how long somebody waits for others' drafts to be compared.
 const slotWait = 5 * time.Second
 
+// compareRate is how many milliseconds the drafts of one person may take, so that
+// dear ones do not keep all others waiting.
+var compareRate = store.Rate{Every: 4 * time.Millisecond, Burst: 60_000}
+
+// comparing has a person's draft be compared by do, when it is its turn, and
+// books the time that it took. KindLimited says that theirs, or others', take too
+// much.
+func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error) error {
+	key := "compare " + a.Issuer + " " + a.Subject
+	wait, err := compareRate.Admit(ctx, s.Pool, key, 0, s.Now())
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return portal.E(portal.KindLimited, "your versions of the policy have taken long to compare; try again in "+portal.RoughDuration(wait))
+	}
+	release, err := s.takeSlot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	start := time.Now()
+	err = do()
+	took := int(time.Since(start).Milliseconds()) + 1
+	return errors.Join(err, compareRate.Book(context.WithoutCancel(ctx), s.Pool, key, took, s.Now()))
+}
+
 // takeSlot has one draft be compared at a time, which may take seconds. It is
 // taken before a database connection is, so that who waits keeps nobody from one.
 // KindLimited says that others compare too much.

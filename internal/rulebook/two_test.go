@@ -43,7 +43,7 @@ func TestDenyEverythingTakesTwo(t *testing.T) {
 	if p.State != portal.PolicyProposed {
 		t.Fatalf("one admin alone has put it in force: %+v", p)
 	}
-	if c, err := b.book.Check(t.Context(), none); err != nil || !does(c.Consequences, "denied:") || does(c.Consequences, "easier:") {
+	if c, err := b.book.Check(t.Context(), b.ada, none); err != nil || !does(c.Consequences, "denied:") || does(c.Consequences, "easier:") {
 		t.Errorf("it is not told before: %+v, %v", c, err)
 	}
 	if err := b.book.Decide(t.Context(), b.ben, p.Version, true); err != nil {
@@ -66,7 +66,7 @@ func TestPreviewEndsWithItsReader(t *testing.T) {
 	b := setup(t)
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := b.book.Check(ctx, b.stricter); err == nil {
+	if _, err := b.book.Check(ctx, b.ada, b.stricter); err == nil {
 		t.Error("it went on")
 	}
 }
@@ -102,7 +102,7 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 	_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
 	b.must(err)
 	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
-		c, err := b.book.Check(t.Context(), asks(group))
+		c, err := b.book.Check(t.Context(), b.ada, asks(group))
 		b.must(err)
 		if len(c.Faults) > 0 || does(c.Consequences, "easier:") || does(c.Consequences, "stopped:") != stops {
 			t.Errorf("%s: %+v", group, c)
@@ -303,7 +303,7 @@ func TestOneAdminAsksForMoreNowAndThen(t *testing.T) {
 	if edit(30, "") != portal.PolicyProposed {
 		t.Error("a fourth time in a week one admin alone has asked for more")
 	}
-	if c, err := b.book.Check(t.Context(), strings.Replace(policy.BuiltInText, "cool_off: 15m", "cool_off: 31m", 1)); err != nil || len(c.Consequences) != 1 || !strings.Contains(c.Consequences[0].List[0], "3 versions") {
+	if c, err := b.book.Check(t.Context(), b.ada, strings.Replace(policy.BuiltInText, "cool_off: 15m", "cool_off: 31m", 1)); err != nil || len(c.Consequences) != 1 || !strings.Contains(c.Consequences[0].List[0], "3 versions") {
 		t.Errorf("it is not told before: %+v, %v", c, err)
 	}
 	b.must(b.book.Decide(t.Context(), b.ada, b.base()+1, false))

@@ -34,6 +34,15 @@ func (r Rate) Admit(ctx context.Context, q Querier, key string, cost int, now ti
 	return max(booked.Sub(now.Add(ahead-takes)), time.Second), err
 }
 
+// Book books what has happened already and counts cost times, however much that
+// is: what follows has to wait for it.
+func (r Rate) Book(ctx context.Context, q Querier, key string, cost int, now time.Time) error {
+	_, err := q.Exec(ctx, `INSERT INTO rate_limits AS l (key, booked_until) VALUES (@key, @now::timestamptz + @takes)
+		ON CONFLICT (key) DO UPDATE SET booked_until = greatest(l.booked_until, @now) + @takes`,
+		pgx.StrictNamedArgs{"key": key, "now": now, "takes": time.Duration(cost) * r.Every})
+	return db.Wrap(err)
+}
+
 // SweepRates forgets what has not happened for an hour.
 func SweepRates(ctx context.Context, q Querier, now time.Time) error {
 	_, err := q.Exec(ctx, `DELETE FROM rate_limits WHERE booked_until < @old`, pgx.StrictNamedArgs{"old": now.Add(-time.Hour)})

@@ -104,13 +104,19 @@ func GroupsOfPeople(ctx context.Context, q Querier, groups []string, since time.
 }
 
 // Approvers lists people who are in one of the groups, as far as they are known
-// since the given time, those who were here last first.
+// since the given time, those who were here last first, and of each group no more
+// than limit, so that a large one hides nobody of another.
 func Approvers(ctx context.Context, q Querier, groups []string, since time.Time, limit int) ([]portal.Approver, error) {
 	return db.All(ctx, q, readApprover, `
 		SELECT p.issuer, p.subject, p.name, ARRAY(SELECT unnest(p.groups) INTERSECT SELECT unnest(@groups::text[])) AS groups,
 			(SELECT max(last_used_at) FROM sessions s WHERE s.issuer = p.issuer AND s.subject = p.subject) AS seen
-		FROM people p WHERE p.groups && @groups AND p.groups_at > @since
-		ORDER BY seen DESC NULLS LAST, p.name, p.issuer, p.subject LIMIT @limit`,
+		FROM people p WHERE (p.issuer, p.subject) IN (
+			SELECT few.issuer, few.subject FROM unnest(@groups::text[]) AS one, LATERAL (
+				SELECT m.issuer, m.subject FROM people m LEFT JOIN LATERAL (
+					SELECT max(last_used_at) AS seen FROM sessions s WHERE s.issuer = m.issuer AND s.subject = m.subject) u ON true
+				WHERE m.groups && ARRAY[one] AND m.groups_at > @since
+				ORDER BY u.seen DESC NULLS LAST, m.name, m.issuer, m.subject LIMIT @limit) few)
+		ORDER BY seen DESC NULLS LAST, p.name, p.issuer, p.subject`,
 		pgx.StrictNamedArgs{"groups": notNil(groups), "since": since, "limit": limit})
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	mostApprovers = 100 // who are looked for by their groups
+	mostApprovers = 100 // of a group, who are looked for
 	fewEarlier    = 5   // earlier requests beside one
 )
 

@@ -74,8 +74,8 @@ func seePolicy(c *gin.Context, state portal.PolicyState) error {
 }
 
 // checkPolicy renews the panel beside the form while it is typed.
-func (s *Server) checkPolicy(c *gin.Context, _ viewer) error {
-	check, err := s.Requests.Rules.Check(c.Request.Context(), c.Request.PostForm.Get("text"))
+func (s *Server) checkPolicy(c *gin.Context, v viewer) error {
+	check, err := s.Requests.Rules.Check(c.Request.Context(), v.actor, c.Request.PostForm.Get("text"))
 	problem := ""
 	if err != nil {
 		if !formProblem(err) {
@@ -143,7 +143,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 	}
 	ctx, rules := c.Request.Context(), s.Requests.Rules
 	if p.Checked {
-		check, err := rules.Check(ctx, p.Form.Text)
+		check, err := rules.Check(ctx, v.actor, p.Form.Text)
 		if err != nil {
 			return err
 		}
