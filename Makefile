@@ -12,7 +12,7 @@ NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 VIEWS := $(shell find views -name '*.templ')
 ASSET_SOURCES := $(wildcard static/src/* static/src/css/*) scripts/assets.mjs $(VIEWS)
 
-.PHONY: help demo dev build test test-fast race check bench mutate generate need-go need-node test-tools
+.PHONY: help demo dev build test test-fast race check bench screenshots mutate generate need-go need-node test-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +46,12 @@ check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of g
 	go mod tidy -diff
 	@scripts/drift.sh
 
-bench: need-go static/dist/manifest.json node_modules/.package-lock.json ## run the benchmarks
+bench: build ## run the benchmarks; needs Chromium
 	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/store ./internal/policy ./internal/request ./internal/execute
+	go test -run '^$$' -bench . -benchtime 5x ./test/browser
+
+screenshots: build ## make the pictures of README anew, and take the layout of the main pages as right
+	go test -run TestMainPagesKeepTheirLayout ./test/browser -args -update
 
 mutate: need-go static/dist/manifest.json ## break the checks of who may do what, one by one; flags: make mutate ARGS="-quick -only portal"
 	go run ./test/mutate $(ARGS)

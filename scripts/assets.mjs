@@ -1,11 +1,12 @@
 // Builds static/dist, or the directory that is named: the CSS, our own scripts,
 // htmx, the logo and the icons, each under a name that carries a hash of its
-// content, and manifest.json with those names.
+// content, beside it compressed as .br and .gz, and manifest.json with the names.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const dist = process.argv[2] ?? "static/dist";
 const scratch = join(tmpdir(), `portal-assets-${process.pid}.css`);
@@ -49,13 +50,15 @@ for (const [name, content] of Object.entries(sources)) {
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
   manifest[name] = name.replace(".", `-${hash}.`);
   writeFileSync(join(dist, manifest[name]), content);
+  writeFileSync(join(dist, manifest[name] + ".br"), brotliCompressSync(content));
+  writeFileSync(join(dist, manifest[name] + ".gz"), gzipSync(content, { level: 9 }));
 }
 rmSync(scratch);
 
 // The manifest comes last: until it is there, the assets are not complete.
 writeFileSync(join(dist, "manifest.new"), JSON.stringify(manifest, null, 2));
 renameSync(join(dist, "manifest.new"), join(dist, "manifest.json"));
-const current = new Set([...Object.values(manifest), "manifest.json", ".gitkeep"]);
+const current = new Set([...Object.values(manifest).flatMap((name) => [name, name + ".br", name + ".gz"]), "manifest.json", ".gitkeep"]);
 for (const file of readdirSync(dist)) {
   if (!current.has(file)) rmSync(join(dist, file));
 }

@@ -14,6 +14,10 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+// Encodings are the ways in which each file is kept compressed, the best first:
+// the name that HTTP has for it and what follows the file's name.
+var Encodings = []struct{ Name, Suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
+
 // Required are the files that the pages need.
 var Required = []string{"app.css", "app.js", "htmx.js", "logo.svg", "icons.svg"}
 
@@ -35,8 +39,10 @@ func Dist() (files fs.FS, names map[string]string, err error) {
 		return nil, nil, fmt.Errorf("browser assets: manifest.json: %w", err)
 	}
 	for _, name := range Required {
-		if _, err := fs.Stat(files, names[name]); names[name] == "" || err != nil {
-			return nil, nil, fmt.Errorf("the browser asset %s is missing: run `make build`", name)
+		for _, suffix := range []string{"", ".br", ".gz"} {
+			if _, err := fs.Stat(files, names[name]+suffix); names[name] == "" || err != nil {
+				return nil, nil, fmt.Errorf("the browser asset %s%s is missing: run `make build`", name, suffix)
+			}
 		}
 	}
 	return files, names, nil

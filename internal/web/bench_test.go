@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // BenchmarkClusterList compares the list of 100 clusters, for a member who is
 // signed in, with a bare gin and templ page of the same bytes that makes one
 // indexed query. It reports how many requests a second the portal answers for
-// each that the bare page does.
+// each that the bare page does, and the processor time that the list takes.
 func BenchmarkClusterList(b *testing.B) {
 	p := setup(b)
 	for i := range 99 {
@@ -40,12 +41,25 @@ func BenchmarkClusterList(b *testing.B) {
 	if got := answer(b, bare, req); got != page {
 		b.Fatal("the bare page has other bytes")
 	}
-	var full, least time.Duration
+	var full, least, cpu time.Duration
 	for b.Loop() {
+		before := used(b)
 		full += timed(func() { answer(b, p.pages, req) })
+		cpu += used(b) - before
 		least += timed(func() { answer(b, bare, req) })
 	}
 	b.ReportMetric(float64(least)/float64(full), "of-bare")
+	b.ReportMetric(float64(cpu)/float64(time.Millisecond)/float64(b.N), "cpu-ms/page")
+}
+
+// used is the processor time that this process has had.
+func used(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // barePage is the least that could answer with a page.

@@ -2,16 +2,13 @@ package web
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"mime"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -115,28 +112,4 @@ func (s *Server) checkOrigin(r *http.Request) error {
 		return err
 	}
 	return protection.Check(r)
-}
-
-// filesOnly are files without their directories, which nobody has to list.
-type filesOnly struct{ http.FileSystem }
-
-// Open opens a file, fs.ErrNotExist when there is none.
-func (f filesOnly) Open(name string) (http.File, error) {
-	if !utf8.ValidString(name) {
-		return nil, fs.ErrNotExist
-	}
-	file, err := f.FileSystem.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := file.Stat(); err != nil || info.IsDir() {
-		return nil, errors.Join(fs.ErrNotExist, err, file.Close())
-	}
-	return file, nil
-}
-
-// immutable lets browsers keep files whose names change with their content.
-func immutable(c *gin.Context) {
-	c.Header("Cache-Control", "public, max-age=31536000, immutable")
-	c.Next()
 }

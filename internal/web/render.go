@@ -8,6 +8,7 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzhttp"
 
 	"doksportal/internal/auth"
 	"doksportal/views"
@@ -21,6 +22,9 @@ func (s *Server) render(c *gin.Context, status int, page templ.Component) {
 		s.Logger.Error("render", "http_request", c.GetString(keyRequestID), "error", err)
 		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
 		return
+	}
+	if c.Writer.Header().Get("Cache-Control") == "no-store" {
+		c.Header(gzhttp.HeaderNoCompression, "1")
 	}
 	c.Data(status, "text/html; charset=utf-8", b.Bytes())
 }

@@ -1,20 +1,20 @@
 package web
 
 import (
-	"net/http"
+	"io/fs"
 
 	"github.com/gin-gonic/gin"
 )
 
 // routes lists every page.
-func (s *Server) routes(e *gin.Engine, assets http.FileSystem) {
+func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.Use(s.observe, s.secure)
 	e.NoRoute(s.handle(s.notFound))
 	e.NoMethod(s.handle(s.notAllowed))
 
 	e.GET("/healthz", s.healthz)
 	e.GET("/readyz", s.readyz)
-	e.GET("/static/*file", immutable, gin.WrapH(http.StripPrefix("/static", http.FileServer(filesOnly{assets}))))
+	e.GET("/static/*file", serveAssets(assets))
 
 	e.Use(s.session, s.limit, s.protect)
 	e.GET("/login", s.handle(s.login))

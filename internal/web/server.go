@@ -86,9 +86,9 @@ func New(cfg Config) (*Server, error) {
 	if err := engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
-	s.routes(engine, http.FS(files))
-	s.handler = engine
-	return s, nil
+	s.routes(engine, files)
+	s.handler, err = compressPages(engine)
+	return s, err
 }
 
 // ServeHTTP answers a request.

@@ -31,6 +31,7 @@ var (
 	base      string // URL of the portal
 	simulator string // URL of the simulated DigitalOcean
 	browser   context.Context
+	atEnd     []func() // what ends with all tests
 )
 
 func TestMain(m *testing.M) {
@@ -65,7 +66,11 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "the browser does not start:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	for _, end := range atEnd {
+		end()
+	}
+	return code
 }
 
 // demo is where a demo answers.
@@ -121,12 +126,12 @@ func root() string {
 
 // tab is a page in a browser of its own, with its own cookies.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 }
 
 // newTab opens a page in a browser that knows nobody yet.
-func newTab(t *testing.T) *tab {
+func newTab(t testing.TB) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
