@@ -1,6 +1,7 @@
-// Package static holds the built CSS and JavaScript, which web serves. Their
-// sources are in static/src; `make build` makes static/dist of them, which is
-// part of the program and not kept in the repository.
+// Package static holds the built CSS and JavaScript, which web serves, and the
+// icons of its pages. Their sources are in static/src and in the set of icons;
+// `make build` makes static/dist of them, which is part of the program and not kept
+// in the repository.
 package static
 
 import (
@@ -19,7 +20,7 @@ var dist embed.FS
 var Encodings = []struct{ Name, Suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
 
 // Required are the files that the pages need.
-var Required = []string{"app.css", "app.js", "htmx.js", "logo.svg", "icons.svg"}
+var Required = []string{"app.css", "app.js", "htmx.js", "logo.svg"}
 
 // Dist returns the built files and the names that they have: the name of each
 // carries a hash of its content, so that it can be cached for ever.
@@ -28,15 +29,8 @@ func Dist() (files fs.FS, names map[string]string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	manifest, err := fs.ReadFile(files, "manifest.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, errors.New("this program was built without its browser assets: run `make build`")
-	}
-	if err != nil {
+	if err := decode("manifest.json", &names); err != nil {
 		return nil, nil, err
-	}
-	if err := json.Unmarshal(manifest, &names); err != nil {
-		return nil, nil, fmt.Errorf("browser assets: manifest.json: %w", err)
 	}
 	for _, name := range Required {
 		for _, suffix := range []string{"", ".br", ".gz"} {
@@ -46,4 +40,28 @@ func Dist() (files fs.FS, names map[string]string, err error) {
 		}
 	}
 	return files, names, nil
+}
+
+// Icons returns the drawing of each icon that the pages name: what is inside its
+// <svg>, of 24 by 24.
+func Icons() (map[string]string, error) {
+	var icons struct {
+		Drawings map[string]string `json:"drawings"`
+	}
+	err := decode("icons.json", &icons)
+	return icons.Drawings, err
+}
+
+func decode(name string, into any) error {
+	content, err := dist.ReadFile("dist/" + name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("this program was built without its browser assets: run `make build`")
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return fmt.Errorf("browser assets: %s: %w", name, err)
+	}
+	return nil
 }

@@ -22,6 +22,10 @@ const (
 	textsOf = "texts-"      // begins the names of directories in work
 )
 
+// embedded is what the portal carries in itself. It is made by make, but for the
+// icons, of which a changed page can name others.
+const embedded = "static/dist"
+
 // dev keeps what is served as the sources are.
 type dev struct {
 	root    string
@@ -158,6 +162,9 @@ func (d *dev) generate(names []string) error {
 // it answers.
 func (d *dev) replace(ctx context.Context) error {
 	d.stale = true // until the new one answers
+	if err := d.command(ctx, "node", "scripts/icons.mjs", embedded); err != nil {
+		return err
+	}
 	// Without inlining a package takes half as long, and a change of it reaches
 	// fewer others.
 	if err := d.command(ctx, "go", "build", "-gcflags=doksportal/...=-l", "-ldflags=-s -w", "-o", binary, "./cmd/portal"); err != nil {

@@ -18,7 +18,7 @@ import (
 // render writes a page, once all of it is there.
 func (s *Server) render(c *gin.Context, status int, page templ.Component) {
 	var b bytes.Buffer
-	if err := page.Render(ui.WithIcons(c.Request.Context(), s.assets["icons.svg"]), &b); err != nil {
+	if err := page.Render(ui.WithIcons(c.Request.Context(), s.icons), &b); err != nil {
 		s.Logger.Error("render", "http_request", c.GetString(keyRequestID), "error", err)
 		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
 		return

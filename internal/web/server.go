@@ -58,6 +58,7 @@ type Collector interface {
 type Server struct {
 	Config
 	assets  views.Assets
+	icons   map[string]string // their drawings, see ui.WithIcons
 	handler http.Handler
 	labels  labelCache
 	streams *shares.Shares // open streams by person
@@ -69,10 +70,14 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	icons, err := static.Icons()
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits
 	}
-	s := &Server{Config: cfg, assets: views.Assets{}, streams: shares.New(maxStreams)}
+	s := &Server{Config: cfg, assets: views.Assets{}, icons: icons, streams: shares.New(maxStreams)}
 	for name, built := range names {
 		s.assets[name] = "/static/" + built
 	}

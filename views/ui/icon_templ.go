@@ -12,15 +12,20 @@ import "context"
 
 type iconsKey struct{}
 
-// WithIcons returns a context in which icons come from the sprite at an address.
-func WithIcons(ctx context.Context, sprite string) context.Context {
-	return context.WithValue(ctx, iconsKey{}, sprite)
+// WithIcons returns a context in which icons are drawn with what is inside their
+// <svg>, by name.
+func WithIcons(ctx context.Context, drawings map[string]string) context.Context {
+	return context.WithValue(ctx, iconsKey{}, drawings)
 }
 
 // Icon is a picture beside words that say the same; readers of screens do not
 // hear it. Its name is one of Lucide's, written out where it is used: the build
-// puts what it finds in .templ files, as a call or in a field Icon, into
-// the sprite.
+// keeps the drawings of what it finds in .templ files, as a call or in a field
+// Icon.
+//
+// The drawing is in the page. With one that a <use> takes from another file,
+// Chromium does not finish loading a page until it draws it, which it never does
+// in a tab that nobody sees.
 func Icon(name string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -42,20 +47,15 @@ func Icon(name string) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\"><use href=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<svg class=\"icon\" viewBox=\"0 0 24 24\" aria-hidden=\"true\" focusable=\"false\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var2 string
-		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(spriteOf(ctx) + "#" + name)
-		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/ui/icon.templ`, Line: 17, Col: 94}
-		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
+		templ_7745c5c3_Err = templ.Raw(drawingOf(ctx, name)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\"></use></svg>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "</svg>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -63,9 +63,9 @@ func Icon(name string) templ.Component {
 	})
 }
 
-func spriteOf(ctx context.Context) string {
-	sprite, _ := ctx.Value(iconsKey{}).(string)
-	return sprite
+func drawingOf(ctx context.Context, name string) string {
+	drawings, _ := ctx.Value(iconsKey{}).(map[string]string)
+	return drawings[name]
 }
 
 var _ = templruntime.GeneratedTemplate
