@@ -178,7 +178,7 @@ func Inbox(p InboxPage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = inboxSection("mine", "Your requests on their way").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = inboxSection("mine", "Your open requests").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -342,13 +342,13 @@ func nothingToDecide() templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<a class=\"btn btn-outline btn-sm\" href=\"/me\">How you are told</a>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<a class=\"btn btn-outline btn-sm\" href=\"/me\">Notification settings</a>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.EmptyState(ui.Icon("circle-check-big"), "Nothing waits for your decision", "Requests that need your approval come here, the riskiest and oldest first. You are told of them, too.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.EmptyState(ui.Icon("circle-check-big"), "Nothing to review", "Requests that need your approval appear here, riskiest and oldest first. You also get a notification for each.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -402,7 +402,7 @@ func nothingOnItsWay(canCreate bool) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.EmptyState(ui.Icon("git-pull-request-arrow"), "None of your requests is on its way", "What you request is here until it is done, with whom it waits for.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.EmptyState(ui.Icon("git-pull-request-arrow"), "You have no open requests", "Requests appear here until they are done, with who has to act next.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -69,7 +69,7 @@ type Config struct {
 	SettleEvery time.Duration `env:"PORTAL_SETTLE_EVERY" envDefault:"10s"` // between two looks at an effect that is awaited
 	Notice      string        `env:"PORTAL_NOTICE"`                        // shown on every page
 
-	Gallery bool // of the parts that pages are made of; the demo's alone
+	Demo bool // shows the way around, and the parts that pages are made of; the demo's alone
 }
 
 // Load reads the configuration of environ, which has the form of os.Environ.

@@ -198,7 +198,7 @@ func configuration(o Options, databaseURL, post string) config.Config {
 		SMTPURL:      config.Secret("smtp://" + post), SMTPFrom: "DOKS Portal <portal@example.com>",
 		WebhookHosts: []string{"localhost", "127.0.0.1"}, WebhookPrivate: true,
 		SyncEvery: 5 * time.Second, SettleEvery: time.Second,
-		Notice: "Demo: simulated DigitalOcean", Gallery: true,
+		Notice: "Demo: simulated DigitalOcean", Demo: true,
 	}
 }
 

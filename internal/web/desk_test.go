@@ -27,10 +27,10 @@ func TestDesks(t *testing.T) {
 		VALUES ($1, 'i', 's', 'mail', 'given up', 'no such host', now(), now())`, uuid.New())
 	b.must(err)
 	for account, desk := range map[string]struct{ has, lacks []string }{
-		"member": {[]string{"Your requests on their way", "#" + number, "Abe Approver", "Pia Platform", "ledger", "$48.00", "Quota of your teams"},
+		"member": {[]string{"Your open requests", "#" + number, "Abe Approver", "Pia Platform", "ledger", "$48.00", "Quota of your teams"},
 			[]string{"index", "legacy", "Waits for your decision", "Needs an admin", "Unusual"}},
 		"approver": {[]string{"Waits for your decision", "#" + number, "Mia Member", "ledger"}, []string{"index", "Needs an admin", "Unusual"}},
-		"other":    {[]string{"index", "None of your requests is on its way"}, []string{"#" + number, "shop-0", "ledger", "Mia", "Waits for your decision"}},
+		"other":    {[]string{"index", "You have no open requests"}, []string{"#" + number, "shop-0", "ledger", "Mia", "Waits for your decision"}},
 		"platform": {[]string{"Waits for your decision", "#" + number}, []string{"Your clusters", "Needs an admin", "Unusual"}},
 		"admin":    {[]string{"Needs an admin", "1 cluster without a team", "legacy", "1 notification did not arrive"}, []string{"Unusual", "ledger"}},
 		"auditor":  {[]string{"Unusual in the last 7 days", "tried the back door"}, []string{"long ago", "was accepted", "Needs an admin", "Waits for your decision"}},

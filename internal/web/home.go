@@ -32,7 +32,7 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 		return s.noAccess(c, v)
 	}
 	ctx := c.Request.Context()
-	p := views.HomePage{Page: s.page(c, v, "Home"), Decides: v.decides()}
+	p := views.HomePage{Page: s.page(c, v, "Home"), Decides: v.decides(), Tour: s.tour(c.Request, v)}
 	p.Live = []string{string(events.Requests), string(events.Inventory)}
 	var err error
 	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, fewOnDesk); err != nil {

@@ -17,6 +17,9 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/static/*file", serveAssets(assets))
 
 	e.Use(s.session, s.limit, s.protect)
+	if s.Demo {
+		e.Use(s.noteStop)
+	}
 	e.GET("/login", s.handle(s.login))
 	e.GET("/auth/callback", s.handle(s.callback))
 	e.POST("/logout", s.handle(s.logout))
@@ -66,7 +69,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/audit", s.welcome(s.audit))
 
 	s.adminRoutes(e)
-	if s.Gallery {
+	if s.Demo {
 		e.GET("/ui", s.signedIn(s.gallery))
 	}
 }

@@ -25,7 +25,7 @@ import (
 	"doksportal/views"
 )
 
-// Config is what the pages need. All members but Notice, Gallery, Limits and
+// Config is what the pages need. All members but Notice, Demo, Limits and
 // TrustedProxies must be set.
 type Config struct {
 	Pool       *pgxpool.Pool
@@ -39,7 +39,7 @@ type Config struct {
 	AdminGroup string // whose members people without access should ask
 	Groups     string // name of the groups claim
 	Notice     string // shown on every page
-	Gallery    bool   // there is a page of the parts that pages are made of
+	Demo       bool   // shows the way around, and a page of the parts that pages are made of
 	Limits     Limits // zero: DefaultLimits
 
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
