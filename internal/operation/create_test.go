@@ -119,6 +119,20 @@ func TestLikeAnotherCluster(t *testing.T) {
 	}
 }
 
+// Every parameter of a new cluster is taken from the one it is to be like, but for
+// the name and the subnets.
+func TestEveryParameterOfCreateIsTakenFromTheLikeCluster(t *testing.T) {
+	t.Parallel()
+	like := web
+	like.HA, like.Details.VPC, like.Details.Settings = true, "c33931f2-a26a-4e61-b85c-4e95a2ec431b", allSettings()
+	like.Details.ClusterSubnet, like.Details.ServiceSubnet = "10.244.0.0/16", "10.245.0.0/16"
+	got := unset(reflect.ValueOf(likeParams(&portal.Draft{Offer: offer, Like: like})), "CreateParams")
+	want := []string{"CreateParams.Name", "CreateParams.ClusterSubnet", "CreateParams.ServiceSubnet"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what is not taken from it:\n%s", diff)
+	}
+}
+
 // Planned again, a form has what was asked for and not what forms are opened
 // with.
 func TestRewrittenOverTheDefaults(t *testing.T) {
