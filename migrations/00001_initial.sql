@@ -88,17 +88,21 @@ CREATE TABLE group_labels (
 
 -- Sessions, and sign-ins under way, which have no issuer yet: of those each
 -- holder, a network that signs in or a person who has to sign in again, has so
--- many at the most. Only the SHA-256 of a session's token is stored.
+-- many at the most. Only the SHA-256 of a session's token is stored; pages know a
+-- session by its id, by which nobody can use it.
 CREATE TABLE sessions (
     token_hash   bytea PRIMARY KEY,
+    id           uuid UNIQUE, -- UUIDv7; NULL for what is no session
     data         bytea NOT NULL,
     issuer       text NOT NULL DEFAULT '',
     subject      text NOT NULL DEFAULT '',
     user_agent   text NOT NULL DEFAULT '',
+    address      text NOT NULL DEFAULT '', -- that its owner signed in from
     holder       text NOT NULL DEFAULT '',
     created_at   timestamptz NOT NULL,
     last_used_at timestamptz NOT NULL,
-    expires_at   timestamptz NOT NULL
+    expires_at   timestamptz NOT NULL,
+    CONSTRAINT sessions_have_ids CHECK ((id IS NULL) = (issuer = ''))
 );
 CREATE INDEX sessions_by_person ON sessions (issuer, subject);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);

@@ -6,6 +6,7 @@ package views
 
 import (
 	"doksportal/internal/portal"
+	"doksportal/views/ui"
 )
 
 // Page is what every page shows around its content.
@@ -14,12 +15,13 @@ type Page struct {
 	Path     string // of the page itself, for the navigation and live updates
 	Actor    portal.Actor
 	SignedIn bool
-	Member   bool   // has something to do with the portal
-	Theme    string // "light", "dark" or empty for the system's
-	Narrow   bool   // the reader has collapsed the navigation
-	Notice   string // shown on every page
-	Returned string // said of a form that has come back after a fresh sign-in
-	Nonce    string // of the content security policy
+	Member   bool          // has something to do with the portal
+	Theme    string        // "light", "dark" or empty for the system's
+	Narrow   bool          // the reader has collapsed the navigation
+	Notice   string        // shown on every page
+	Said     ui.ToastProps // what the reader's last act has done
+	Returned string        // said of a form that has come back after a fresh sign-in
+	Nonce    string        // of the content security policy
 	Assets   Assets
 	Live     []string // topics whose changes make the page refresh itself
 	Inbox    int      // how much waits for the reader

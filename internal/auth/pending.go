@@ -59,13 +59,18 @@ func (p pending) holder(r *http.Request) (string, int) {
 	if p.StepUp != nil {
 		return "person " + p.StepUp.Who.Issuer + " " + p.StepUp.Who.Subject, maxOfPerson
 	}
+	return "network " + networkOf(r), maxOfNetwork
+}
+
+// networkOf is where a request comes from, as From has said.
+func networkOf(r *http.Request) string {
 	network, ok := r.Context().Value(networkKey{}).(string)
 	if !ok {
 		if network, _, _ = net.SplitHostPort(r.RemoteAddr); network == "" {
 			network = r.RemoteAddr
 		}
 	}
-	return "network " + network, maxOfNetwork
+	return network
 }
 
 // maxPending bounds the sign-ins under way of one browser, because all their

@@ -77,7 +77,7 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 		var who profile
 		if who, asked = a.ask(ctx, p, id, &t); errors.Is(asked, errEnded) {
 			a.Logger.Info("sessions are ended", "subject", id.Subject, "why", asked)
-			return a.EndSessions(ctx, tx, id)
+			return a.EndSessions(ctx, tx, portal.System("sign-in").Person(), id)
 		}
 		if asked == nil {
 			if err := a.setPerson(ctx, tx, who); err != nil {

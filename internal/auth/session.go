@@ -17,6 +17,7 @@ const (
 	keyIssuer   = "issuer"
 	keySubject  = "subject"
 	keyAgent    = "user agent"
+	keyAddress  = "address"   // that they signed in from
 	keyReport   = "report"    // of the provider, as JSON
 	keySignedIn = "signed in" // when, by the provider, in Unix seconds; missing when that is not known
 )
@@ -45,22 +46,6 @@ func (a *Auth) forgetCookie(w http.ResponseWriter, name string) {
 	cookie := a.cookie
 	cookie.Name, cookie.MaxAge = name, -1
 	http.SetCookie(w, &cookie)
-}
-
-// EndSessions ends all sessions of a person, on all replicas, and forgets the
-// tokens by which the provider could be asked about them and the groups that it
-// told: until they sign in again nothing is known of them, and nothing runs on
-// their word. Where somebody asks
-// for it, the caller makes sure that they are an admin, and records it in the
-// same transaction.
-func (a *Auth) EndSessions(ctx context.Context, tx pgx.Tx, id portal.Identity) error {
-	// In the order in which refresh locks: the person, then the sessions.
-	if err := store.ForgetPerson(ctx, tx, id); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE issuer = @issuer AND subject = @subject`,
-		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject})
-	return db.Wrap(err)
 }
 
 // Sweep removes sessions that have ended, and tokens of people who have not

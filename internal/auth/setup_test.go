@@ -323,7 +323,7 @@ func (b browser) choose(page answer, account string) answer {
 // endSessions ends what an admin ends.
 func (b *testBundle) endSessions(subject string) error {
 	return pgx.BeginFunc(context.Background(), b.pool, func(tx pgx.Tx) error {
-		return b.auth.EndSessions(context.Background(), tx, portal.Identity{Issuer: b.issuer, Subject: subject})
+		return b.auth.EndSessions(context.Background(), tx, portal.System("test").Person(), portal.Identity{Issuer: b.issuer, Subject: subject})
 	})
 }
 

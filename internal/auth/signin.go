@@ -17,6 +17,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/events"
 	"doksportal/internal/names"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -58,7 +59,7 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return a.giveBack(r.Context(), signIn, err)
 	}
-	if err := a.start(r.Context(), w, r.UserAgent(), signIn, who, token); err != nil {
+	if err := a.start(w, r, signIn, who, token); err != nil {
 		return err
 	}
 	http.Redirect(w, r, signIn.landing(who), http.StatusSeeOther)
@@ -170,7 +171,8 @@ func (a *Auth) refuse(ctx context.Context, why error) error {
 }
 
 // start begins the session of a person under a new id.
-func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, signIn pending, who profile, token *oauth2.Token) error {
+func (a *Auth) start(w http.ResponseWriter, r *http.Request, signIn pending, who profile, token *oauth2.Token) error {
+	ctx := r.Context()
 	box, err := a.seal.Close(tokensOf(token), owner(who.identity()))
 	if err != nil {
 		return err
@@ -191,7 +193,7 @@ func (a *Auth) start(ctx context.Context, w http.ResponseWriter, agent string, s
 		if err := store.SetTokens(ctx, tx, who.identity(), box, a.Now().Add(TokensFor)); err != nil {
 			return err
 		}
-		if id, err = a.renewSession(inTx(ctx, tx), valuesOf(who, agent)); err != nil {
+		if id, err = a.renewSession(inTx(ctx, tx), valuesOf(who, r)); err != nil {
 			return db.Wrap(err)
 		}
 		if signIn.by(who) {
@@ -215,12 +217,15 @@ var signInRate = store.Rate{Every: time.Minute, Burst: 60}
 const mostAgent = 300
 
 // valuesOf are what a session keeps of its owner.
-func valuesOf(who profile, agent string) map[string]any {
+func valuesOf(who profile, r *http.Request) map[string]any {
 	report, err := json.Marshal(who.Report)
 	if err != nil {
 		report = nil // of claims that were JSON
 	}
-	values := map[string]any{keyIssuer: who.Issuer, keySubject: who.Subject, keyAgent: names.Visible(db.Text(agent), mostAgent), keyReport: string(report)}
+	values := map[string]any{
+		keyIssuer: who.Issuer, keySubject: who.Subject, keyReport: string(report),
+		keyAgent: names.Visible(db.Text(r.UserAgent()), mostAgent), keyAddress: names.Visible(db.Text(networkOf(r)), mostAgent),
+	}
 	if !who.SignedInAt.IsZero() {
 		values[keySignedIn] = who.SignedInAt.Unix()
 	}
@@ -265,6 +270,9 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) error {
 			err := audit.Append(ctx, tx, portal.Event{
 				At: a.Now(), Kind: portal.EventSignOut, Actor: actor.Person(), Summary: actor.Name + " signed out"})
 			if err != nil {
+				return err
+			}
+			if err := events.Publish(ctx, tx, events.Sessions(actor.Identity)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -42,7 +43,7 @@ func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool,
 		LastUsedAt time.Time
 	}
 	now := s.now()
-	r, err := db.One(ctx, s.pool, pgx.RowToStructByName[row], `SELECT data, last_used_at FROM sessions WHERE `+lasting, s.lasting(token, now))
+	r, err := db.One(ctx, s.pool, pgx.RowToStructByName[row], `SELECT data, last_used_at FROM sessions s WHERE `+lasting, s.lasting(token, now))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -54,7 +55,10 @@ func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool,
 }
 
 // lasting finds a session that has not ended, with what its method returns.
-const lasting = `token_hash = @hash AND issuer <> '' AND expires_at > @now AND last_used_at > @idle`
+const lasting = `s.token_hash = @hash AND ` + anyLasting
+
+// anyLasting matches the sessions s of all people that have not ended.
+const anyLasting = `s.issuer <> '' AND s.expires_at > @now AND s.last_used_at > @idle`
 
 func (s *sessionStore) lasting(token string, now time.Time) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"hash": hashOf(token), "now": now, "idle": now.Add(-IdleFor)}
@@ -62,7 +66,7 @@ func (s *sessionStore) lasting(token string, now time.Time) pgx.StrictNamedArgs 
 
 // lives reports whether a session could be found now, without using it.
 func (s *sessionStore) lives(ctx context.Context, token string) (bool, error) {
-	return db.One(ctx, s.pool, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM sessions WHERE `+lasting+`)`, s.lasting(token, s.now()))
+	return db.One(ctx, s.pool, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM sessions s WHERE `+lasting+`)`, s.lasting(token, s.now()))
 }
 
 // CommitCtx keeps a new session. It replaces none: writing what was read some
@@ -73,11 +77,15 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 		return err
 	}
 	text := func(key string) string { v, _ := values[key].(string); return v }
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
 	_, err = s.exec(ctx, `
-		INSERT INTO sessions (token_hash, data, issuer, subject, user_agent, created_at, last_used_at, expires_at)
-		VALUES (@hash, @data, @issuer, @subject, @agent, @now, @now, @expires)`,
-		pgx.StrictNamedArgs{"hash": hashOf(token), "data": data, "issuer": text(keyIssuer), "subject": text(keySubject), "agent": text(keyAgent),
-			"now": s.now(), "expires": expiry})
+		INSERT INTO sessions (token_hash, id, data, issuer, subject, user_agent, address, created_at, last_used_at, expires_at)
+		VALUES (@hash, @id, @data, @issuer, @subject, @agent, @address, @now, @now, @expires)`,
+		pgx.StrictNamedArgs{"hash": hashOf(token), "id": id, "data": data, "issuer": text(keyIssuer), "subject": text(keySubject),
+			"agent": text(keyAgent), "address": text(keyAddress), "now": s.now(), "expires": expiry})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ package events
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,6 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/portal"
 )
 
 const channel = "portal_events"
@@ -31,6 +35,12 @@ const Requests Topic = "requests"
 
 // Request is the topic of one request.
 func Request(id string) Topic { return Topic("request:" + id) }
+
+// Sessions is the topic of a person's sessions having been ended.
+func Sessions(id portal.Identity) Topic {
+	sum := sha256.Sum256([]byte(id.Issuer + "\x00" + id.Subject))
+	return Topic("sessions:" + hex.EncodeToString(sum[:]))
+}
 
 // Publish announces changes when tx commits.
 func Publish(ctx context.Context, tx pgx.Tx, topics ...Topic) error {

@@ -10,6 +10,7 @@ const (
 	EventSignIn             EventKind = "sign_in"
 	EventSignInRefused      EventKind = "sign_in_refused"
 	EventSignOut            EventKind = "sign_out"
+	EventSessionEnded       EventKind = "session_ended"
 	EventAccessRefused      EventKind = "access_refused"
 	EventSubmitted          EventKind = "request_submitted"
 	EventRefused            EventKind = "request_refused"
@@ -46,7 +47,7 @@ const (
 )
 
 // EventKinds lists the kinds for people to choose from.
-var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, EventAccessRefused,
+var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, EventSessionEnded, EventAccessRefused,
 	EventSubmitted, EventReplanned, EventRefused, EventApprovedBy, EventRejectedBy, EventChangesRequested, EventCommented, EventReminded,
 	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventBreakGlass, EventBreakGlassReviewed,
 	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,

@@ -27,6 +27,8 @@ const (
 const (
 	changed      = "event: changed\n\n"
 	inboxChanged = "event: inbox\n\n"
+	ended        = "event: ended\n\n" // the session was, so the page has no business to stay
+	stillHere    = ": still here\n\n"
 )
 
 // ownInbox is the topic of what waits for the reader.
@@ -52,6 +54,8 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	defer leave()
 	wake, unsubscribe := s.Hub.Subscribe(topics...)
 	defer unsubscribe()
+	over, unsubscribeOver := s.Hub.Subscribe(events.Sessions(v.actor.Identity))
+	defer unsubscribeOver()
 	// What changed between the page's rendering and the subscription would be
 	// missed without a first word.
 	message := changed
@@ -69,7 +73,13 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	tick := time.NewTicker(recheck)
 	defer tick.Stop()
 	for {
-		if message != "" && (!s.Auth.Valid(c.Request) || s.send(c, message) != nil) {
+		if message != "" && !s.Auth.Valid(c.Request) {
+			if s.Auth.Ended(c.Request) {
+				return s.send(c, ended)
+			}
+			return nil
+		}
+		if message != "" && s.send(c, message) != nil {
 			return nil
 		}
 		message = ""
@@ -78,6 +88,8 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 			return nil
 		case <-wake:
 			message = changed
+		case <-over:
+			message = stillHere
 		case <-inbox:
 			// Everybody's inbox may have changed; not all may ask for it at once.
 			if late == nil {
@@ -86,7 +98,7 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 		case <-late:
 			late, message = nil, inboxChanged
 		case <-tick.C:
-			message = ": still here\n\n"
+			message = stillHere
 		}
 	}
 }

@@ -33,6 +33,9 @@ func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelFo
 		return err
 	}
 	p.Notifications = &told
+	if p.Sessions, err = s.Auth.Sessions(c.Request); err != nil {
+		return err
+	}
 	s.render(c, code, views.Me(p))
 	return nil
 }

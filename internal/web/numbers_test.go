@@ -74,7 +74,7 @@ func TestNumbersFromOutside(t *testing.T) {
 	b.must(err)
 	b.must(b.requests.Rules.Ensure(t.Context()))
 	pool := ledger.Pools[0]
-	valid := map[string]string{":id": b.ledger, ":pool": pool.ID, ":node": pool.Nodes[0].ID, ":number": number, ":slug": "pay", ":version": "1", ":channel": b.ledger}
+	valid := map[string]string{":id": b.ledger, ":pool": pool.ID, ":node": pool.Nodes[0].ID, ":number": number, ":slug": "pay", ":version": "1", ":channel": b.ledger, ":session": b.ledger}
 	parameter := regexp.MustCompile(`:\w+`)
 	path := func(route, other, value string) string {
 		return parameter.ReplaceAllStringFunc(route, func(p string) string {

@@ -34,6 +34,8 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.POST("/me/channels", formOn("/me"), s.signedIn(s.addChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/test", formOn("/me"), s.signedIn(s.testChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/remove", formOn("/me"), s.signedIn(s.removeChannel(s.ownChannels)))
+	e.POST("/me/sessions/:session/end", formOn("/me"), s.signedIn(s.endOwnSession))
+	e.POST("/me/sessions/end-others", formOn("/me"), s.signedIn(s.endOtherSessions))
 	e.GET("/events", s.welcome(s.events))
 
 	e.GET("/clusters", s.welcome(s.clusters))
@@ -103,6 +105,9 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.GET("/admin/notifications", s.admin(s.undelivered))
 	e.POST("/admin/notifications/:id/retry", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.TryAgain)))
 	e.POST("/admin/notifications/:id/give-up", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.GiveUp)))
+	e.GET("/admin/sessions", s.admin(s.allSessions))
+	e.POST("/admin/sessions/:session/end", formOn("/admin/sessions"), s.admin(s.endSession))
+	e.POST("/admin/sessions/:session/end-all", formOn("/admin/sessions"), s.admin(s.endSessionsOfOwner))
 	e.GET("/admin/clusters", s.admin(s.ownership))
 	e.POST("/admin/clusters", s.admin(s.assign))
 	e.GET("/admin/groups", s.admin(s.groups))

@@ -80,6 +80,8 @@ var access = map[string]string{
 	"GET /admin/changes":                        "L F F F F 2 F F",
 	"POST /admin/changes/:id/accept":            "U F F F F N F F",
 	"POST /admin/changes/:id/drop":              "U F F F F N F F",
+	"GET /admin/sessions":                       "L F F F F 2 F F",
+	"POST /me/sessions/end-others":              "U 2 2 2 2 2 2 2",
 	"POST /me/notifications":                    "U 2 2 2 2 2 2 2",
 	"POST /me/channels":                         "U 4 4 4 4 4 4 4",
 	"POST /admin/teams/:slug/channels":          "U F F F F 4 F F",
@@ -115,6 +117,11 @@ func init() {
 	for _, page := range []string{"diagnostics", "access"} {
 		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
 	}
+	// Nobody has a session of that id.
+	access["POST /me/sessions/:session/end"] = "U N N N N N N N"
+	for _, do := range []string{"end", "end-all"} {
+		access["POST /admin/sessions/:session/"+do] = "U F F F F N F F"
+	}
 }
 
 // TestAccess walks every route as every reader.
@@ -130,7 +137,7 @@ func TestAccess(t *testing.T) {
 			continue
 		}
 		route := r.Method + " " + r.Path
-		path := strings.NewReplacer(":id", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", ":version", "1", "*file", "none").Replace(r.Path)
+		path := strings.NewReplacer(":id", b.ledger, ":session", b.ledger, ":pool", pool.ID, ":node", pool.Nodes[0].ID, ":number", number, ":slug", "pay", ":version", "1", "*file", "none").Replace(r.Path)
 		b.walk(route, strings.Fields(access[route]), r.Method, path)
 	}
 	for route := range access {

@@ -35,7 +35,7 @@ func TestFormPages(t *testing.T) {
 			pages[r.Path] = true
 		}
 	}
-	values := strings.NewReplacer(":id", b.ledger, ":pool", b.ledger, ":node", b.ledger, ":number", "12", ":slug", "pay", ":version", "3", ":channel", b.ledger)
+	values := strings.NewReplacer(":id", b.ledger, ":pool", b.ledger, ":node", b.ledger, ":number", "12", ":slug", "pay", ":version", "3", ":channel", b.ledger, ":session", b.ledger)
 	for _, r := range b.pages.Routes() {
 		if r.Method != http.MethodPost || r.Path == "/logout" {
 			continue

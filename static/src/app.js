@@ -163,3 +163,33 @@ document.addEventListener("keydown", (event) => {
   if (wanted.matches("a")) wanted.click();
   else wanted.focus();
 });
+
+// What an act has done is told in the corner. It stays until it is dismissed when
+// it holds a link; otherwise it goes after a while in which nobody is at it. Put
+// in once more it is read aloud, which what comes with the page is not.
+const toastFor = 8000; // milliseconds
+
+function showToast() {
+  const toast = document.querySelector(".toast-message");
+  if (!toast) return;
+  const region = toast.parentElement;
+  region.replaceChildren();
+  setTimeout(() => region.append(toast), 50);
+  toast.querySelector("[data-dismiss]").addEventListener("click", () => region.remove());
+  if (toast.querySelector("a")) return;
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    if (!toast.matches(":hover, :focus-within")) timer = setTimeout(() => region.remove(), toastFor);
+  };
+  for (const kind of ["mouseenter", "mouseleave", "focusin", "focusout"]) toast.addEventListener(kind, () => setTimeout(wait));
+  wait();
+}
+document.addEventListener("DOMContentLoaded", showToast);
+
+// A session was ended elsewhere. If it was this browser's, and not one that a
+// fresh sign-in has replaced, what the page shows is not left for others.
+document.addEventListener("ended", async () => {
+  const answer = await fetch("/inbox/count", { redirect: "manual" });
+  if (answer.type === "opaqueredirect" || answer.status === 401) location.replace("/signed-out");
+});

@@ -38,7 +38,7 @@ var arrows = map[string]string{
 	"internal/doapi/dosim":  "",
 	"internal/operation":    "internal/doapi internal/names internal/portal",
 	"internal/config":       "",
-	"internal/auth":         "internal/audit internal/db internal/names internal/portal internal/seal internal/store",
+	"internal/auth":         "internal/audit internal/db internal/events internal/names internal/portal internal/seal internal/store",
 	"internal/auth/devidp":  "",
 	"internal/teams":        "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/store",
 	"internal/notify":       "internal/audit internal/db internal/portal internal/seal internal/store",
