@@ -34,8 +34,8 @@ const (
 	// about them, so that what they have approved is carried out without them.
 	TokensFor = 14 * 24 * time.Hour
 
-	refreshAfter = 4 * time.Minute  // how old groups are when they are asked for again
-	pendingFor   = 10 * time.Minute // between leaving for the provider and coming back
+	AskAgainAfter = 4 * time.Minute  // how old groups are when they are asked for again
+	pendingFor    = 10 * time.Minute // between leaving for the provider and coming back
 )
 
 // Config says which provider to trust for what.

@@ -41,7 +41,7 @@ func (a *Auth) Confirm(ctx context.Context, id portal.Identity) (portal.Actor, t
 	return who.actor, who.groupsAt, err
 }
 
-func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= refreshAfter }
+func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= AskAgainAfter }
 
 func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
 	p, err := store.PersonByIdentity(ctx, a.Pool, id, a.Now())

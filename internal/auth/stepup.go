@@ -26,7 +26,7 @@ const (
 	// a use case takes, less than would let one person fill the database.
 	maxTyped = 96 << 10
 
-	typedFor = 10 * time.Minute // between signing in again and opening the form
+	TypedFor = 10 * time.Minute // between signing in again and opening the form
 )
 
 // StepUp prepares a fresh sign-in of the reader of a loaded request, and
@@ -131,7 +131,7 @@ func (a *Auth) keepTyped(ctx context.Context, q db.Querier, session string, sign
 		INSERT INTO sessions (token_hash, data, holder, created_at, last_used_at, expires_at)
 		VALUES (@hash, @data, @holder, @now, @now, @expires)
 		ON CONFLICT (token_hash) DO UPDATE SET data = @data, expires_at = @expires`,
-		pgx.StrictNamedArgs{"hash": hashOf(name), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(typedFor)})
+		pgx.StrictNamedArgs{"hash": hashOf(name), "data": data, "holder": holder, "now": a.Now(), "expires": a.Now().Add(TypedFor)})
 	return db.Wrap(err)
 }
 

@@ -91,13 +91,13 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 	}
 	_, err = s.exec(ctx, `DELETE FROM sessions WHERE token_hash IN (
 		SELECT token_hash FROM sessions WHERE issuer = @issuer AND subject = @subject ORDER BY last_used_at DESC, token_hash OFFSET @most)`,
-		pgx.StrictNamedArgs{"issuer": text(keyIssuer), "subject": text(keySubject), "most": mostSessions})
+		pgx.StrictNamedArgs{"issuer": text(keyIssuer), "subject": text(keySubject), "most": MostSessions})
 	return err
 }
 
-// mostSessions is how many sessions a person has at a time; the ones that have not
+// MostSessions is how many sessions a person has at a time; the ones that have not
 // been used for longest end.
-const mostSessions = 50
+const MostSessions = 50
 
 // DeleteCtx ends a session.
 func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {

@@ -22,7 +22,7 @@ const (
 	writeFor  = 5 * time.Second     // to note what came of an attempt
 	mostTries = 12                  // before a delivery is given up, after about a day
 	firstWait = 40 * time.Second    // before the second attempt; it doubles with each
-	keepFor   = 30 * 24 * time.Hour // that notifications and what became of them can be looked at
+	KeepFor   = 30 * 24 * time.Hour // that notifications and what became of them can be looked at
 )
 
 // claimed is a delivery that is being sent, with all that is needed for it.
@@ -120,7 +120,7 @@ func (s *Service) reader(ctx context.Context, q store.Querier, id portal.Identit
 
 // Sweep removes notifications that nobody looks at any more. A task calls it.
 func (s *Service) Sweep(ctx context.Context) error {
-	old := pgx.StrictNamedArgs{"old": s.Now().Add(-keepFor)}
+	old := pgx.StrictNamedArgs{"old": s.Now().Add(-KeepFor)}
 	if _, err := s.Pool.Exec(ctx, `DELETE FROM notifications WHERE at < @old AND expanded_at IS NOT NULL`, old); err != nil {
 		return db.Wrap(err)
 	}

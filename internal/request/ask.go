@@ -180,13 +180,13 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	return r, s.start(ctx, tx, r)
 }
 
-// requestRate is how many requests and revisions one person may make. Everybody
+// Limit is how many requests and revisions one person may make. Everybody
 // concerned is told of each, and all are kept.
-var requestRate = store.Rate{Every: 30 * time.Second, Burst: 100}
+var Limit = store.Rate{Every: 30 * time.Second, Burst: 100}
 
 // checkRate returns KindLimited to who has made too many requests.
 func (s *Service) checkRate(ctx context.Context, tx pgx.Tx, a portal.Actor) error {
-	wait, err := requestRate.Admit(ctx, tx, "request "+a.Issuer+" "+a.Subject, 1, s.Now())
+	wait, err := Limit.Admit(ctx, tx, "request "+a.Issuer+" "+a.Subject, 1, s.Now())
 	if err == nil && wait > 0 {
 		return portal.E(portal.KindLimited, "you have made too many requests; try again in "+portal.RoughDuration(wait))
 	}

@@ -28,6 +28,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/step-up", s.signedIn(s.stepUp))
 
 	e.GET("/", s.signedIn(s.home))
+	e.GET("/about", s.signedIn(s.about))
 	e.GET("/me", s.signedIn(s.me))
 	e.GET("/me/sign-in", s.signedIn(s.signInReport))
 	e.POST("/me/notifications", formOn("/me"), s.signedIn(s.chooseMail))

@@ -23,6 +23,7 @@ var access = map[string]string{
 	//                                  nobody member approver other platform admin auditor outsider
 	"GET /":                                     "L 2 2 2 2 2 2 F",
 	"GET /me":                                   "L 2 2 2 2 2 2 2",
+	"GET /about":                                "L 2 2 2 2 2 2 2",
 	"GET /me/sign-in":                           "L 2 2 2 2 2 2 2",
 	"GET /step-up":                              "L 2 2 2 2 2 2 2",
 	"GET /events":                               "U N N N N N N F",

@@ -25,8 +25,8 @@ import (
 	"doksportal/views"
 )
 
-// Config is what the pages need. All members but Notice, Demo, Limits and
-// TrustedProxies must be set.
+// Config is what the pages need. All members but Notice, Demo, Limits,
+// SyncEvery, SettleEvery and TrustedProxies must be set.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Auth       *auth.Auth
@@ -41,6 +41,8 @@ type Config struct {
 	Notice     string // shown on every page
 	Demo       bool   // shows the way around, and a page of the parts that pages are made of
 	Limits     Limits // zero: DefaultLimits
+
+	SyncEvery, SettleEvery time.Duration // of which readers are told, see internal/config
 
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is believed.
 	TrustedProxies []string
