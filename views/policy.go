@@ -13,7 +13,6 @@ type PolicyPage struct {
 	Form    PolicyForm
 	Faults  []portal.FieldError
 	Problem string
-	Saved   string
 	Checked bool // Check says something of the text
 	Check   PolicyCheck
 	Waiting PolicyWaiting

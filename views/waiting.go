@@ -49,3 +49,6 @@ func namesText(people []portal.Approver) string {
 	}
 	return " (" + strings.Join(names, ", ") + ")"
 }
+
+// Approvals says which approvals a request waits for.
+func Approvals(ctx context.Context, r portal.Request) string { return waitsFor(ctx, r, nil) }

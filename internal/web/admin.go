@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -12,6 +11,7 @@ import (
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
 func (s *Server) teams(c *gin.Context, v viewer) error {
@@ -39,10 +39,9 @@ func (s *Server) createTeam(c *gin.Context, v viewer) error {
 		return s.showTeam(c, v, status(err), true, in, err)
 	}
 	if out.Proposed {
-		return seeProposed(c, out)
+		return s.seeProposed(c, out)
 	}
-	c.Redirect(http.StatusSeeOther, "/admin/teams/"+in.Slug+"?saved=1")
-	return nil
+	return s.see(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is created.", Next: "/admin/clusters", Label: "Give it clusters"})
 }
 
 func (s *Server) team(c *gin.Context, v viewer) error {
@@ -70,10 +69,9 @@ func (s *Server) updateTeam(c *gin.Context, v viewer) error {
 		return s.showTeam(c, v, status(err), false, in, err)
 	}
 	if out.Proposed {
-		return seeProposed(c, out)
+		return s.seeProposed(c, out)
 	}
-	c.Redirect(http.StatusSeeOther, "/admin/teams/"+in.Slug+"?saved=1")
-	return nil
+	return s.see(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is saved."})
 }
 
 // showTeam shows the form with what was typed and what is wrong with it; other
@@ -88,7 +86,7 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 		title = "Create team"
 	}
 	p := s.teamPage(c, v, title, in)
-	p.New, p.Faults, p.Saved = isNew, portal.FieldErrorsOf(problem), problem == nil && query(c, "saved") != ""
+	p.New, p.Faults = isNew, portal.FieldErrorsOf(problem)
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
@@ -147,10 +145,9 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 		return err
 	}
 	if out.Proposed {
-		return seeProposed(c, out)
+		return s.seeProposed(c, out)
 	}
-	c.Redirect(http.StatusSeeOther, "/admin/clusters?"+url.Values{"saved": {f.Get("cluster")}}.Encode())
-	return nil
+	return s.see(c, "/admin/clusters", ui.ToastProps{Text: "Done: " + out.Title + ".", Next: "/clusters/" + url.PathEscape(f.Get("cluster")), Label: "View the cluster"})
 }
 
 func etagOf(c portal.ClusterSummary) string {
@@ -170,12 +167,6 @@ func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error
 	}
 	if p.Freshness, err = s.freshness(c); err != nil {
 		return err
-	}
-	if saved := query(c, "saved"); saved != "" {
-		i := slices.IndexFunc(p.Clusters, func(c portal.ClusterSummary) bool { return c.ID == saved })
-		if i >= 0 {
-			p.Saved = p.Clusters[i].Name
-		}
 	}
 	s.render(c, code, views.Ownership(p))
 	return nil

@@ -79,7 +79,7 @@ func (s *Server) submit(ch change) personal {
 		}
 		r, err := s.Requests.Submit(c.Request.Context(), v.actor, ask)
 		if err == nil {
-			return seeRequest(c, r.Number)
+			return s.see(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
 		}
 		if !formProblem(err) {
 			return err
@@ -185,10 +185,4 @@ func changeTitle(d portal.Draft) string {
 		return title + " " + d.Pool.Name
 	}
 	return title
-}
-
-// seeRequest sends the browser to a request's page.
-func seeRequest(c *gin.Context, number int64) error {
-	c.Redirect(http.StatusSeeOther, views.RequestPath(number))
-	return nil
 }

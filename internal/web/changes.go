@@ -3,14 +3,13 @@ package web
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/portal"
 	"doksportal/internal/teams"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
 // changes shows the changes that wait for a second admin.
@@ -27,18 +26,9 @@ func (s *Server) showChanges(c *gin.Context, v viewer, code int, problem string)
 		return err
 	}
 	s.render(c, code, views.Changes(views.ChangesPage{
-		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Proposed: proposed(list, query(c, "proposed")), Decided: query(c, "decided"), Problem: problem,
+		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Problem: problem,
 	}))
 	return nil
-}
-
-// proposed is the title of the change that was just proposed, empty when there is
-// none: a link must not make the page say anything else.
-func proposed(list []portal.AdminChange, title string) string {
-	if slices.ContainsFunc(list, func(c portal.AdminChange) bool { return c.Title == title }) {
-		return title
-	}
-	return ""
 }
 
 // decideChange decides on a proposed change.
@@ -55,12 +45,10 @@ func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, i
 		if err != nil {
 			return err
 		}
-		c.Redirect(http.StatusSeeOther, "/admin/changes?"+url.Values{"decided": {done}}.Encode())
-		return nil
+		return s.see(c, "/admin/changes", ui.ToastProps{Text: "The change is " + done + "."})
 	}
 }
 
-func seeProposed(c *gin.Context, out teams.Outcome) error {
-	c.Redirect(http.StatusSeeOther, "/admin/changes?"+url.Values{"proposed": {out.Title}}.Encode())
-	return nil
+func (s *Server) seeProposed(c *gin.Context, out teams.Outcome) error {
+	return s.see(c, "/admin/changes", ui.ToastProps{Text: "Proposed: " + out.Title + ". It takes effect when another admin accepts it."})
 }

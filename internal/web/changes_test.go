@@ -18,7 +18,7 @@ func TestChangesPage(t *testing.T) {
 	}
 	form.Set("nodes", "20")
 	page = b.as("admin").Post("/admin/teams/pay", form).WantStatus(http.StatusOK)
-	if !strings.Contains(page.Text("[data-testid=proposed]"), "Change team pay") || !strings.Contains(page.Text("[data-testid=gains]"), "from 12 to 20") {
+	if !strings.Contains(page.Text("[data-testid=said]"), "Change team pay") || !strings.Contains(page.Text("[data-testid=gains]"), "from 12 to 20") {
 		t.Fatalf("it says %s", page.Text("main"))
 	}
 	if got := b.as("admin").Get("/admin/changes?proposed=EVIL+was+accepted").Text("main"); strings.Contains(got, "EVIL") {

@@ -321,7 +321,7 @@ func TestTeamEditedTwice(t *testing.T) {
 	}
 	form.Set("nodes", "10")
 	p = b.as("admin").Post("/admin/teams/pay", form).WantStatus(http.StatusOK)
-	if p.Text("[data-testid=saved]") == "" || p.Value("nodes") != "10" {
+	if p.Text("[data-testid=said]") == "" || p.Value("nodes") != "10" {
 		t.Errorf("not saved: %s", p.Text("main"))
 	}
 	form.Set("nodes", "9")

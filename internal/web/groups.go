@@ -13,6 +13,7 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
 // labelCache keeps the labels of groups for a moment, since every page needs
@@ -64,12 +65,14 @@ func (s *Server) labelGroup(c *gin.Context, v viewer) error {
 		return err
 	}
 	s.labels.keep(nil, time.Time{})
-	c.Redirect(http.StatusSeeOther, "/admin/groups?saved=1")
-	return nil
+	if form.Label == "" {
+		return s.see(c, "/admin/groups", ui.ToastProps{Text: "Group " + form.Group + " has no label."})
+	}
+	return s.see(c, "/admin/groups", ui.ToastProps{Text: "Group " + form.Group + " is called “" + form.Label + "”."})
 }
 
 func (s *Server) showGroups(c *gin.Context, v viewer, code int, form views.GroupForm, problem error) error {
-	p := views.GroupsPage{Page: s.page(c, v, "Groups"), Typed: form, Faults: portal.FieldErrorsOf(problem), Saved: problem == nil && query(c, "saved") != ""}
+	p := views.GroupsPage{Page: s.page(c, v, "Groups"), Typed: form, Faults: portal.FieldErrorsOf(problem)}
 	rules, err := s.Requests.Rules.InForce(c.Request.Context(), s.Pool)
 	if err != nil {
 		return err

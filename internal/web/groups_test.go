@@ -20,7 +20,7 @@ func TestGroupLabels(t *testing.T) {
 	}
 	number := b.pending()
 	page = admin.Post("/admin/groups", url.Values{"group": {"pay-approvers"}, "label": {"Payroll leads"}}).WantStatus(http.StatusOK)
-	if page.Find("[data-testid=saved]").Length() != 1 {
+	if page.Find("[data-testid=said]").Length() != 1 {
 		t.Errorf("it says %s", page.Text("main"))
 	}
 	for path, in := range map[string]string{"/admin/teams": "[data-testid=teams]", "/requests/" + number: "[data-testid=outstanding]"} {

@@ -20,7 +20,7 @@ func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelFo
 	p := s.mePage(c, v)
 	p.Title = v.actor.Name
 	told := views.NotificationsPanel{
-		Address: v.actor.Email, NoMail: !s.Notify.CanMail(), Saved: problem == nil && query(c, "saved") != "",
+		Address: v.actor.Email, NoMail: !s.Notify.CanMail(),
 	}
 	own, err := s.ownChannels(c, v)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
 // owned is whose channels a page changes.
@@ -51,8 +52,7 @@ func (s *Server) addChannel(find whose) personal {
 		case err != nil:
 			return err
 		case secret == "":
-			c.Redirect(http.StatusSeeOther, o.page+"?saved=1")
-			return nil
+			return s.see(c, o.page, ui.ToastProps{Text: "The channel is added. Send a test to see that it works."})
 		}
 		c.Header("Cache-Control", "no-store")
 		s.render(c, http.StatusOK, views.ChannelSecret(views.ChannelSecretPage{Page: s.page(c, v, "Webhook added"), Secret: secret, Back: o.page}))
@@ -82,11 +82,11 @@ func (s *Server) showChannels(c *gin.Context, v viewer, o owned, in notify.Input
 }
 
 func (s *Server) removeChannel(find whose) personal {
-	return s.changeChannel(find, s.Notify.Remove, "?saved=1")
+	return s.changeChannel(find, s.Notify.Remove, "The channel is removed.")
 }
 
 func (s *Server) testChannel(find whose) personal {
-	return s.changeChannel(find, s.Notify.Test, "?tested=1")
+	return s.changeChannel(find, s.Notify.Test, "A test is on its way. Reload the page in a moment to see whether it arrived.")
 }
 
 // changeChannel does something with one channel and shows its page again.
@@ -103,14 +103,13 @@ func (s *Server) changeChannel(find whose, do func(context.Context, portal.Actor
 		if err := do(c.Request.Context(), v.actor, o.owner, id); err != nil {
 			return err
 		}
-		c.Redirect(http.StatusSeeOther, o.page+done)
-		return nil
+		return s.see(c, o.page, ui.ToastProps{Text: done})
 	}
 }
 
 func (s *Server) channelsPanel(c *gin.Context, o owned, form views.ChannelForm, problem error) (views.ChannelsPanel, error) {
 	p := views.ChannelsPanel{
-		Base: o.base, Form: form, Faults: portal.FieldErrorsOf(problem), Tested: problem == nil && query(c, "tested") != "",
+		Base: o.base, Form: form, Faults: portal.FieldErrorsOf(problem),
 		Kinds: s.Notify.Kinds(o.owner),
 	}
 	if problem == nil {
@@ -127,8 +126,7 @@ func (s *Server) chooseMail(c *gin.Context, v viewer) error {
 	if err := s.Notify.Choose(c.Request.Context(), v.actor, f.Get("mail") != "", f["topics"]); err != nil {
 		return err
 	}
-	c.Redirect(http.StatusSeeOther, "/me?saved=1")
-	return nil
+	return s.see(c, "/me", ui.ToastProps{Text: "What you are told by e-mail is saved."})
 }
 
 func (s *Server) undelivered(c *gin.Context, v viewer) error {
@@ -147,7 +145,7 @@ func (s *Server) undelivered(c *gin.Context, v viewer) error {
 }
 
 // decideDelivery does something with one delivery and shows the list again.
-func (s *Server) decideDelivery(do func(context.Context, portal.Actor, string) error) personal {
+func (s *Server) decideDelivery(do func(context.Context, portal.Actor, string) error, done string) personal {
 	return func(c *gin.Context, v viewer) error {
 		id, err := pathID(c, "id")
 		if err != nil {
@@ -156,7 +154,6 @@ func (s *Server) decideDelivery(do func(context.Context, portal.Actor, string) e
 		if err := do(c.Request.Context(), v.actor, id); err != nil {
 			return err
 		}
-		c.Redirect(http.StatusSeeOther, "/admin/notifications")
-		return nil
+		return s.see(c, "/admin/notifications", ui.ToastProps{Text: done})
 	}
 }

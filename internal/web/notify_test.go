@@ -31,7 +31,7 @@ func TestMailChoices(t *testing.T) {
 		t.Errorf("%d boxes are ticked at first", got)
 	}
 	page := member.Post("/me/notifications", url.Values{"topics": {"failed", "nonsense"}})
-	if page.URL.Path != "/me" || page.Text("[data-testid=saved]") != "Saved." {
+	if page.URL.Path != "/me" || page.Text("[data-testid=said]") != "What you are told by e-mail is saved." {
 		t.Errorf("%s: %s", page.URL, page.Text("main"))
 	}
 	if got := checked(); got != 1 {
@@ -60,7 +60,7 @@ func TestChannelsOfATeam(t *testing.T) {
 		t.Error("the page shows a secret")
 	}
 	test, _ := page.Find("[data-testid=channels] form").First().Attr("action")
-	if got := admin.Post(test, nil).Text("[data-testid=tested]"); got == "" {
+	if got := admin.Post(test, nil).Text("[data-testid=said]"); got == "" {
 		t.Error("nothing is said of the test")
 	}
 	remove := strings.TrimSuffix(test, "/test") + "/remove"

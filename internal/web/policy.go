@@ -9,6 +9,7 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
 func (s *Server) policy(c *gin.Context, v viewer) error {
@@ -22,20 +23,7 @@ func (s *Server) policy(c *gin.Context, v viewer) error {
 			return err
 		}
 	}
-	return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: typed.Has("text"), Saved: savedPolicy(query(c, "saved"))}, nil)
-}
-
-// savedPolicy says what came of the reader's last act.
-func savedPolicy(state string) string {
-	switch portal.PolicyState(state) {
-	case portal.PolicyInForce:
-		return "The new version is in force."
-	case portal.PolicyProposed:
-		return "The new version has been proposed and is waiting for another admin."
-	case portal.PolicyDropped:
-		return "It is dropped."
-	}
-	return ""
+	return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: typed.Has("text")}, nil)
 }
 
 func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
@@ -46,7 +34,7 @@ func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 	}
 	p, err := s.Requests.Rules.Propose(c.Request.Context(), v.actor, form.Base, form.Text, form.Note)
 	if err == nil {
-		return seePolicy(c, p.State)
+		return s.seePolicy(c, p.State)
 	}
 	if !formProblem(err) {
 		return err
@@ -67,10 +55,17 @@ func policyForm(f portal.Form) views.PolicyForm {
 	return views.PolicyForm{Base: base, Text: f.Typed("text"), Note: f.Typed("note")}
 }
 
-// seePolicy sends the browser to the policy's page, which says what came of it.
-func seePolicy(c *gin.Context, state portal.PolicyState) error {
-	c.Redirect(http.StatusSeeOther, "/admin/policy?saved="+string(state))
-	return nil
+// seePolicy sends the browser to the policy's page, which says what came of the
+// reader's act.
+func (s *Server) seePolicy(c *gin.Context, state portal.PolicyState) error {
+	said := "The version is dropped."
+	switch state {
+	case portal.PolicyInForce:
+		said = "The new version is in force."
+	case portal.PolicyProposed:
+		said = "The new version has been proposed and is waiting for another admin."
+	}
+	return s.see(c, "/admin/policy", ui.ToastProps{Text: said})
 }
 
 // checkPolicy renews the panel beside the form while it is typed.
@@ -100,9 +95,9 @@ func (s *Server) decidePolicy(c *gin.Context, v viewer) error {
 		return err
 	}
 	if decision == "accept" {
-		return seePolicy(c, portal.PolicyInForce)
+		return s.seePolicy(c, portal.PolicyInForce)
 	}
-	return seePolicy(c, portal.PolicyDropped)
+	return s.seePolicy(c, portal.PolicyDropped)
 }
 
 func (s *Server) policyVersion(c *gin.Context, v viewer) error {

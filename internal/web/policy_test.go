@@ -189,7 +189,7 @@ func TestPolicyByForm(t *testing.T) {
 	b := setup(t)
 	propose := func(text string) (status int, says string) {
 		page := b.as("admin").Post("/admin/policy", url.Values{"base": {strconv.Itoa(b.policyBase())}, "text": {text}, "note": {"why"}, "action": {"propose"}})
-		return page.Status, page.Text("main")
+		return page.Status, page.Text("[data-testid=said], main")
 	}
 	if _, says := propose(stricterPolicy); !strings.Contains(says, "The new version is in force.") {
 		t.Fatalf("%q", says)
@@ -198,14 +198,14 @@ func TestPolicyByForm(t *testing.T) {
 		t.Fatalf("%q", says)
 	}
 	b.as("admin").Post("/admin/policy/3/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusForbidden)
-	if got := b.as("admin").Post("/admin/policy/3/decide", url.Values{"decision": {"drop"}}).WantStatus(http.StatusOK).Text("main"); !strings.Contains(got, "It is dropped.") {
+	if got := b.as("admin").Post("/admin/policy/3/decide", url.Values{"decision": {"drop"}}).WantStatus(http.StatusOK).Text("[data-testid=said], main"); !strings.Contains(got, "The version is dropped.") {
 		t.Errorf("%q", got)
 	}
 	b.propose(easierPolicy, "again")
 	if status, says := propose("rules: [{name: other, allow: true}]"); status != http.StatusConflict || !strings.Contains(says, "Version 4 waits for a decision already") {
 		t.Errorf("%d %q", status, says)
 	}
-	if got := b.as("admin").Post("/admin/policy/4/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusOK).Text("main"); !strings.Contains(got, "The new version is in force.") {
+	if got := b.as("admin").Post("/admin/policy/4/decide", url.Values{"decision": {"accept"}}).WantStatus(http.StatusOK).Text("[data-testid=said], main"); !strings.Contains(got, "The new version is in force.") {
 		t.Errorf("%q", got)
 	}
 	if got := b.as("admin").Get("/admin/policy/4").Text("[data-testid=decided]"); !strings.Contains(got, "Ada Admin") {

@@ -33,7 +33,8 @@ func (s *Server) back(c *gin.Context, v viewer) error {
 	if _, err := s.Requests.VisibleRequest(c.Request.Context(), v.actor, n); err != nil {
 		return err
 	}
-	return seeRequest(c, n)
+	c.Redirect(http.StatusSeeOther, views.RequestPath(n))
+	return nil
 }
 
 // requestAction does something to a request, with what was typed.
@@ -72,7 +73,7 @@ func revision(f portal.Form) int {
 
 // act does what a form on a request's page asks for, and shows the page. What
 // is wrong with it is told there, with what was typed.
-func (s *Server) act(do requestAction) personal {
+func (s *Server) act(action string, do requestAction) personal {
 	return func(c *gin.Context, v viewer) error {
 		n, err := number(c)
 		if err != nil {
@@ -82,7 +83,7 @@ func (s *Server) act(do requestAction) personal {
 		err = do(c.Request.Context(), v.actor, n, form)
 		switch {
 		case err == nil:
-			return seeRequest(c, n)
+			return s.see(c, views.RequestPath(n), saidOfAct(action, n, form))
 		case portal.Is(err, portal.KindInvalid), portal.Is(err, portal.KindConflict):
 			return s.showRequest(c, v, status(err), form, err)
 		}

@@ -17,10 +17,10 @@ func (s *Server) replan(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Requests.Revise(c.Request.Context(), v.actor, n, revision(portal.Form(c.Request.PostForm)), nil)
+	r, err := s.Requests.Revise(c.Request.Context(), v.actor, n, revision(portal.Form(c.Request.PostForm)), nil)
 	switch {
 	case err == nil:
-		return seeRequest(c, n)
+		return s.see(c, views.RequestPath(n), saidOfRequest(c.Request.Context(), r, "planned again"))
 	case formProblem(err):
 		return s.showRevision(c, v, status(err), nil, err)
 	}
@@ -46,10 +46,10 @@ func (s *Server) revise(c *gin.Context, v viewer) error {
 	if changePools(form, form.Get("action")) || form.Get("action") == "look" {
 		return s.showRevision(c, v, http.StatusOK, form, nil)
 	}
-	_, err = s.Requests.Revise(c.Request.Context(), v.actor, n, revision(form), form)
+	r, err := s.Requests.Revise(c.Request.Context(), v.actor, n, revision(form), form)
 	switch {
 	case err == nil:
-		return seeRequest(c, n)
+		return s.see(c, views.RequestPath(n), saidOfRequest(c.Request.Context(), r, "planned again"))
 	case formProblem(err):
 		return s.showRevision(c, v, status(err), form, err)
 	}

@@ -81,7 +81,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 func (s *Server) requestRoutes(e *gin.Engine) {
 	e.GET("/requests/:number", s.welcome(s.request))
 	for action, h := range s.requestActions() {
-		e.POST("/requests/:number/"+action, formOn("/requests/:number"), s.welcome(s.act(h)))
+		e.POST("/requests/:number/"+action, formOn("/requests/:number"), s.welcome(s.act(action, h)))
 		e.GET("/requests/:number/"+action, s.welcome(s.back)) // reloaded, or gone back to
 	}
 	e.POST("/requests/:number/collect", formOn("/requests/:number"), s.welcome(s.collect))
@@ -104,8 +104,8 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/teams/:slug/channels/:channel/test", formOn("/admin/teams/:slug"), s.admin(s.testChannel(s.teamChannels)))
 	e.POST("/admin/teams/:slug/channels/:channel/remove", formOn("/admin/teams/:slug"), s.admin(s.removeChannel(s.teamChannels)))
 	e.GET("/admin/notifications", s.admin(s.undelivered))
-	e.POST("/admin/notifications/:id/retry", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.TryAgain)))
-	e.POST("/admin/notifications/:id/give-up", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.GiveUp)))
+	e.POST("/admin/notifications/:id/retry", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.TryAgain, "It is tried again.")))
+	e.POST("/admin/notifications/:id/give-up", formOn("/admin/notifications"), s.admin(s.decideDelivery(s.Notify.GiveUp, "It is given up.")))
 	e.GET("/admin/sessions", s.admin(s.allSessions))
 	e.POST("/admin/sessions/:session/end", formOn("/admin/sessions"), s.admin(s.endSession))
 	e.POST("/admin/sessions/:session/end-all", formOn("/admin/sessions"), s.admin(s.endSessionsOfOwner))

@@ -1,15 +1,19 @@
 package web
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/auth"
+	"doksportal/internal/portal"
+	"doksportal/views"
 	"doksportal/views/ui"
 )
 
@@ -60,4 +64,42 @@ func (s *Server) said(c *gin.Context) ui.ToastProps {
 		said.Next, said.Label = "", ""
 	}
 	return said
+}
+
+// saidOfRequest says whom a request that was sent, or planned again, waits for.
+func saidOfRequest(ctx context.Context, r portal.Request, done string) ui.ToastProps {
+	name := "Request #" + strconv.FormatInt(r.Number, 10)
+	if r.State != portal.Pending {
+		return ui.ToastProps{Text: name + " is " + done + ". It needs no approval.", Next: "/requests", Label: "All requests"}
+	}
+	return ui.ToastProps{Text: name + " is " + done + " and waits for " + views.Approvals(ctx, r) + ".", Next: "/requests", Label: "All requests"}
+}
+
+// saidOfAct says what a form on a request's page has done.
+func saidOfAct(action string, number int64, f portal.Form) ui.ToastProps {
+	name := "request #" + strconv.FormatInt(number, 10)
+	inbox := func(text string) ui.ToastProps {
+		return ui.ToastProps{Text: text, Next: "/inbox", Label: "Back to the inbox"}
+	}
+	switch action {
+	case "review":
+		switch portal.ReviewDecision(f.Get("decision")) {
+		case portal.ReviewApprove:
+			return inbox("You approved " + name + ".")
+		case portal.ReviewReject:
+			return inbox("You rejected " + name + ".")
+		}
+		return inbox("You asked for changes of " + name + ".")
+	case "withdraw":
+		return ui.ToastProps{Text: "You withdrew " + name + ".", Next: "/requests", Label: "All requests"}
+	case "stop":
+		return ui.ToastProps{Text: "You stopped " + name + "."}
+	case "remind":
+		return ui.ToastProps{Text: "Those who can decide on " + name + " are reminded."}
+	case "break-glass":
+		return ui.ToastProps{Text: "You bypassed the approvals of " + name + ". A review of that is pending."}
+	case "break-glass-review":
+		return inbox("You reviewed how the approvals of " + name + " were bypassed.")
+	}
+	return ui.ToastProps{Text: "Your comment on " + name + " is added."}
 }

@@ -27,7 +27,7 @@ func TestNotifications(t *testing.T) {
 	p.check("channel-secret")
 	p.open("/admin/teams/search")
 	p.click("[data-testid=channels] form[action$=test] button")
-	p.wait("[data-testid=tested]")
+	p.wait("[data-testid=said]")
 	for deadline := time.Now().Add(patience); ; { // the page is not a live one
 		p.open("/admin/notifications")
 		if strings.Contains(p.seen(), "could not connect to it") {
@@ -42,5 +42,5 @@ func TestNotifications(t *testing.T) {
 	p.sees("[data-testid=channels]", "could not connect")
 	p.check("channels")
 	p.click("[data-testid=channels] form[action$=remove] button")
-	p.wait("[data-testid=saved]")
+	p.wait("[data-testid=said]")
 }

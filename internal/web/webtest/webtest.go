@@ -3,11 +3,13 @@
 package webtest
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +64,28 @@ func NewBrowser(t testing.TB, base string) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Browser{Client: &http.Client{Jar: jar, Timeout: time.Minute}, Base: base, t: t}
+	return &Browser{Client: &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: saysWhatItDid(t, base)}, Base: base, t: t}
+}
+
+// saysWhatItDid follows redirects, and holds that each form that leads to another
+// of the portal's pages has that page say what it did. Two pages say it themselves.
+func saysWhatItDid(t testing.TB, base string) func(*http.Request, []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		const most = 10
+		if len(via) >= most {
+			return errors.New("the redirects do not end")
+		}
+		from := via[len(via)-1]
+		page := strings.TrimPrefix(req.URL.String(), base)
+		if from.Method != http.MethodPost || !strings.HasPrefix(from.URL.String(), base) || strings.HasPrefix(page, "/step-up?") || page == "/signed-out" {
+			return nil
+		}
+		said := func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "portal-said") && c.Value != "" }
+		if !slices.ContainsFunc(req.Response.Cookies(), said) {
+			t.Errorf("POST %s leads to %s, which does not say what it did", from.URL.Path, page)
+		}
+		return nil
+	}
 }
 
 // SignIn returns a browser that an account has signed in with.
