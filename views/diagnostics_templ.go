@@ -69,7 +69,7 @@ func Diagnostics(p DiagnosticsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, " <h1 class=\"mt-4\">Diagnostics</h1><div class=\"mt-3 grid gap-6 lg:grid-cols-[minmax(0,1fr)_24rem] lg:items-start\"><section class=\"panel flex min-w-0 flex-col gap-3\" aria-label=\"Clusterlint findings\"><h2>Clusterlint findings</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, " <h1 class=\"mt-4\">Diagnostics</h1><div class=\"form-and-plan\"><section class=\"panel flex min-w-0 flex-col gap-3\" aria-label=\"Clusterlint findings\"><h2>Clusterlint findings</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

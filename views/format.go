@@ -14,11 +14,19 @@ func money(cents int64) string {
 	if cents < 0 {
 		sign, cents = "−", -cents
 	}
-	return fmt.Sprintf("%s$%d.%02d", sign, cents/100, cents%100)
+	return fmt.Sprintf("%s$%s.%02d", sign, thousands(cents/100), cents%100)
+}
+
+// thousands shows a whole number of at least zero in groups of three digits.
+func thousands(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
 // monthly shows a list price, which is one of whole dollars.
-func monthly(cents int64) string { return fmt.Sprintf("$%d a month", cents/100) }
+func monthly(cents int64) string { return "$" + thousands(cents/100) + " a month" }
 
 // count shows a number with its noun.
 func count(n int, one, many string) string {
