@@ -7,7 +7,7 @@ import (
 )
 
 // Routes lists the routes for the test that walks them all.
-func (s *Server) Routes() gin.RoutesInfo { return s.handler.(*gin.Engine).Routes() }
+func (s *Server) Routes() gin.RoutesInfo { return s.engine.Routes() }
 
 // AskAgain adds the route /ask-again, which asks for a fresh sign-in as if the
 // form had been sent to the path of its parameter "path".
@@ -18,6 +18,6 @@ func (s *Server) AskAgain() {
 		}
 		return portal.E(portal.KindStepUp, "sign in again to confirm that it is you")
 	})
-	s.handler.(*gin.Engine).GET("/ask-again", refuse)
-	s.handler.(*gin.Engine).POST("/ask-again", refuse)
+	s.engine.GET("/ask-again", refuse)
+	s.engine.POST("/ask-again", refuse)
 }

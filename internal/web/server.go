@@ -61,7 +61,8 @@ type Server struct {
 	Config
 	assets  views.Assets
 	icons   map[string]string // their drawings, see ui.WithIcons
-	handler http.Handler
+	engine  *gin.Engine
+	handler http.Handler // engine, whose pages it compresses
 	labels  labelCache
 	streams *shares.Shares // open streams by person
 }
@@ -94,6 +95,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.routes(engine, files)
+	s.engine = engine
 	s.handler, err = compressPages(engine)
 	return s, err
 }
