@@ -14,7 +14,7 @@ import (
 // textPart is a piece of what somebody wrote; a link when URL is set.
 type textPart struct{ Text, URL string }
 
-var address = regexp.MustCompile(`https?://[^\s<>"“”]+`)
+var address = regexp.MustCompile(`https?://[^\s\p{Z}<>"“”]+`)
 
 // linked splits a text into links and what is between them. Only addresses of the
 // web are links, and none that pretends to lead elsewhere, by a user's name or by

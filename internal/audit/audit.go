@@ -62,12 +62,12 @@ func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.E
 			coalesce(t.name, '') AS team_name, coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number,
 			e.cluster_id, e.summary, e.data
 		FROM events e LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
-		WHERE (@kind = '' OR e.kind = @kind) AND (@actor = '' OR e.actor_name = @actor)
+		WHERE (@kind = '' OR e.kind = @kind) AND (@but = '' OR e.kind <> @but) AND (@actor = '' OR e.actor_name = @actor)
 			AND (@team = '' OR e.team_id = nullif(@team, '')::uuid)
 			AND (@request::bigint = 0 OR e.request_id = (SELECT id FROM requests WHERE number = @request))
 			AND (@cluster = '' OR e.cluster_id = @cluster)
 			AND `+order+` LIMIT @limit`,
-		pgx.StrictNamedArgs{"kind": f.Kind, "actor": f.Actor, "team": f.TeamID, "request": f.Request, "cluster": f.Cluster,
+		pgx.StrictNamedArgs{"kind": f.Kind, "but": f.But, "actor": f.Actor, "team": f.TeamID, "request": f.Request, "cluster": f.Cluster,
 			"from": db.OrNull(f.From), "to": db.OrNull(f.To), "before": f.Before, "limit": f.Limit})
 }
 
@@ -81,11 +81,11 @@ func readEvent(row pgx.CollectableRow) (portal.Event, error) {
 	return r.Event, err
 }
 
-// OfRequest returns the events of a request, oldest first. Whoever may see the
-// request may see them.
+// OfRequest returns the events of a request, oldest first, but for comments, of
+// which many could hide the others. Whoever may see the request may see them.
 func OfRequest(ctx context.Context, q db.Querier, number int64) ([]portal.Event, error) {
 	const most = 200
-	list, err := Search(ctx, q, portal.EventFilter{Request: number, Limit: most})
+	list, err := Search(ctx, q, portal.EventFilter{Request: number, But: portal.EventCommented, Limit: most})
 	slices.Reverse(list)
 	return list, err
 }

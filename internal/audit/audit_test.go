@@ -233,6 +233,7 @@ func TestSearch(t *testing.T) {
 	}{
 		{portal.EventFilter{}, "d c b a"},
 		{portal.EventFilter{Kind: portal.EventSubmitted}, "c a"},
+		{portal.EventFilter{But: portal.EventSubmitted}, "d b"},
 		{portal.EventFilter{Actor: "Bob"}, "c b"},
 		{portal.EventFilter{Actor: "bo"}, ""},
 		{portal.EventFilter{TeamID: b.team.ID}, "b a"},
@@ -310,7 +311,9 @@ func TestOfRequest(t *testing.T) {
 	other := b.ask()
 	for i, r := range []portal.Request{b.request, other, b.request, b.request} {
 		e := b.event(fmt.Sprint(i))
-		e.RequestID = r.ID
+		e.RequestID, e.Kind = r.ID, portal.EventSubmitted
+		b.append(e)
+		e.Kind, e.Summary = portal.EventCommented, "a comment, which is shown by itself"
 		b.append(e)
 	}
 	b.append(b.event("of none"))

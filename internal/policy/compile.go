@@ -13,7 +13,7 @@ import (
 
 // condition reads and compiles a condition.
 func (r *reader) condition(n ast.Node) *condition {
-	text, ok := r.word(n, "a condition like change.nodes > 3")
+	text, ok := r.passage(n, "a condition like change.nodes > 3")
 	if !ok {
 		return nil
 	}

@@ -60,11 +60,16 @@ func (r *reader) invisible() {
 		switch {
 		case c == '\n':
 			line, column = line+1, 0
-		case c == '\t':
-		case unicode.IsControl(c), unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		case unseen(c):
 			r.faultAt(line, column, "Here is a character that cannot be seen (U+%04X); delete it.", c)
 		}
 	}
+}
+
+// unseen reports whether a character cannot be seen, or changes how others are.
+func unseen(c rune) bool {
+	return c != '\n' && c != '\t' && (unicode.IsControl(c) ||
+		unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
 }
 
 // root reads the text as YAML. It notes a fault and returns nil when it cannot

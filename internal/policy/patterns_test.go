@@ -83,3 +83,16 @@ func TestWhatCannotBeSeen(t *testing.T) {
 		}
 	}
 }
+
+// What YAML writes as an escape is seen by people as what it stands for, and is no
+// place to hide something either.
+func TestWhatEscapesHide(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{`name: "al\u200bl", allow: true`, `name: all, allow: true, reason: "it is fine\u202e"`, `name: all, when: "change.nodes > 1\u2028", allow: true`,
+		`name: all, require: [{approvals: 1, from: ["group:sre\u200b"]}]`, `name: all, allow: true, reason: "one line\nand another"`} {
+		got := faults(t, "rules:\n  - {"+part+"}\n")
+		if len(got) != 1 || !strings.Contains(got[0], "cannot be seen") && !strings.Contains(got[0], "several lines") {
+			t.Errorf("%s: %q", part, got)
+		}
+	}
+}

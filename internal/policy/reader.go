@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -126,9 +127,30 @@ func (r *reader) list(n ast.Node, of string) []ast.Node {
 	return s.Values
 }
 
-// word returns a single value as it was written. It notes a fault and returns
-// false when there is none.
+// word returns a single value of one line. It notes a fault and returns false when
+// there is none.
 func (r *reader) word(n ast.Node, what string) (string, bool) {
+	value, ok := r.passage(n, what)
+	if ok && strings.Contains(strings.TrimRight(value, "\n"), "\n") {
+		r.fault(n, "This has several lines; write it in one.")
+		return "", false
+	}
+	return value, ok
+}
+
+// passage returns a single value as it was written. What YAML writes as an escape must
+// be seen, too. It notes a fault and returns false when there is none.
+func (r *reader) passage(n ast.Node, what string) (string, bool) {
+	value, ok := r.value(n, what)
+	if i := strings.IndexFunc(value, unseen); i >= 0 {
+		hidden, _ := utf8.DecodeRuneInString(value[i:])
+		r.fault(n, "This has a character that cannot be seen (U+%04X); delete it.", hidden)
+		return "", false
+	}
+	return value, ok
+}
+
+func (r *reader) value(n ast.Node, what string) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
 		return n.Value, true

@@ -12,8 +12,9 @@ import (
 
 // Stops says in plain words for which requests nobody could give the approvals
 // that the new policy asks for, where people could give those of the old one: for
-// every outcome of the conditions, and as far as people are known. known is nil
-// where nothing is known of them.
+// every outcome of the conditions, and as far as people are known. Where a policy
+// newly asks for many, they must be enough for what one of them asks for, too. known
+// is nil where nothing is known of people.
 func Stops(ctx context.Context, old, now *Policy, known *Known) []string {
 	c := comparison{byTeam: true, left: maxOutcomes, known: map[string][]string{}, found: findings{}}
 	c.differ = func(was, is *rule, k kind) []string {
@@ -26,7 +27,9 @@ func Stops(ctx context.Context, old, now *Policy, known *Known) []string {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if known.canMeet(was, teams[slug], old.PlatformApprovers) && !known.canMeet(is, teams[slug], now.PlatformApprovers) {
+			before, after := known.canMeet(was, teams[slug], old.PlatformApprovers), known.canMeet(is, teams[slug], now.PlatformApprovers)
+			many := is.asked() >= manyApprovals && is.asked() > was.asked()
+			if before && (!after || many && !known.canAlways(is, teams[slug], now.PlatformApprovers)) {
 				stopped = append(stopped, slug)
 			}
 		}
@@ -40,6 +43,9 @@ func Stops(ctx context.Context, old, now *Policy, known *Known) []string {
 	}
 	return c.run(ctx, old, now, "every request can still be approved")
 }
+
+// manyApprovals are so many that few people could give them.
+const manyApprovals = 3
 
 // DeniedAltogether says in plain words of which kinds of requests a policy denies
 // all, whatever its conditions come to.

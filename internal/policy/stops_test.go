@@ -65,6 +65,8 @@ func TestStops(t *testing.T) {
 		{"more people than a team has", allow, "rules: [{name: a, require: [{approvals: 2, from: [team]}]}]", true},
 		{"more people than another team has", allow, "rules: [{name: a, teams: [pay], require: [{approvals: 2, from: [team]}]}, {name: b, allow: true}]", false},
 		{"one person twice", allow, "rules: [{name: a, teams: [pay], require: [{approvals: 2, from: [team]}, {approvals: 1, from: ['group:sre']}]}, {name: b, allow: true}]", true},
+		{"all but one of those there are", allow, "rules: [{name: a, teams: [pay], require: [{approvals: 3, from: [team, platform]}]}, {name: b, allow: true}]", true},
+		{"fewer than there are", allow, "rules: [{name: a, teams: [pay], require: [{approvals: 3, from: [team, platform, 'group:web-approvers']}]}, {name: b, allow: true}]", false},
 		{"a team that is to come", allow, "rules: [{name: a, teams: [new], require: [{approvals: 9, from: [team]}]}, {name: b, allow: true}]", false},
 		{"behind a condition", fmt.Sprintf(small, 1), fmt.Sprintf(small, 9), true},
 		{"a denial, which is told as one", allow, "rules: [{name: a, deny: x}]", false},

@@ -72,7 +72,8 @@ type Event struct {
 // EventFilter narrows a search of the audit trail. Empty members match all.
 type EventFilter struct {
 	Kind    EventKind
-	Actor   string // the name of an actor
+	But     EventKind // all kinds but this
+	Actor   string    // the name of an actor
 	TeamID  string
 	Request int64
 	Cluster string    // id of a cluster

@@ -56,6 +56,21 @@ func (f Form) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// MaxForm is how much a form of a request may be, in bytes. What is typed is kept
+// several times over, for good, and read by everybody who sees the request.
+const MaxForm = 32 << 10
+
+// Size is how much was typed, with the names of the fields, in bytes.
+func (f Form) Size() int {
+	size := 0
+	for name, values := range f {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	return size
+}
+
 // MaxPools is how many pools a new cluster may be asked for with.
 const MaxPools = 20
 

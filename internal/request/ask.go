@@ -160,7 +160,7 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err != nil {
 		return r, err
 	}
-	if err := s.checkRate(ctx, tx, a); err != nil {
+	if err := s.checkRate(ctx, tx, a, d.Form); err != nil {
 		return r, err
 	}
 	if r.Number, err = store.InsertRequest(ctx, tx, r); err != nil {
@@ -184,9 +184,10 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 // concerned is told of each, and all are kept.
 var Limit = store.Rate{Every: 30 * time.Second, Burst: 100}
 
-// checkRate returns KindLimited to who has made too many requests.
-func (s *Service) checkRate(ctx context.Context, tx pgx.Tx, a portal.Actor) error {
-	wait, err := Limit.Admit(ctx, tx, "request "+a.Issuer+" "+a.Subject, 1, s.Now())
+// checkRate returns KindLimited to who has made too many requests. A large one
+// counts as several.
+func (s *Service) checkRate(ctx context.Context, tx pgx.Tx, a portal.Actor, form portal.Form) error {
+	wait, err := Limit.Admit(ctx, tx, "request "+a.Issuer+" "+a.Subject, 1+form.Size()/(2<<10), s.Now())
 	if err == nil && wait > 0 {
 		return portal.E(portal.KindLimited, "you have made too many requests; try again in "+portal.RoughDuration(wait))
 	}

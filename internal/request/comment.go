@@ -17,6 +17,9 @@ import (
 // commentsAnHour bounds what one person writes on the trail.
 const commentsAnHour = 60
 
+// commentsARequest bounds what one person says about one request.
+const commentsARequest = 30
+
 // maxComment is how many characters a text has at most that people write about a
 // request.
 const maxComment = 1000
@@ -39,7 +42,8 @@ func commentID(requestID string, id portal.Identity, key, text string) string {
 // Comment keeps what somebody who may see a request says about it, without
 // deciding. key is a UUID that was made with the form, so that sending it twice
 // makes one comment. It returns KindInvalid without a text, and KindLimited to
-// who has written too many within an hour.
+// who has written too many within an hour, or on this request: many of one person
+// would push what others say off the page.
 func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key, text string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		if err := checkText("text", "a comment", text, true); err != nil {
@@ -53,6 +57,12 @@ func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key
 			return err
 		case n >= commentsAnHour:
 			return portal.E(portal.KindLimited, fmt.Sprintf("you have written %d comments within an hour, which is the limit; try again later", n))
+		}
+		switch n, err := store.CommentsOn(ctx, tx, r.ID, a.Identity, commentsARequest); {
+		case err != nil:
+			return err
+		case n >= commentsARequest:
+			return portal.E(portal.KindLimited, fmt.Sprintf("you have written %d comments on this request, which is the limit", n))
 		}
 		c := portal.Comment{ID: commentID(r.ID, a.Identity, key, text), Author: a.Person(), Text: strings.TrimSpace(text), CreatedAt: s.Now()}
 		if added, err := store.InsertComment(ctx, tx, r.ID, c); err != nil || !added {

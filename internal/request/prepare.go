@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -26,6 +27,10 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 	}
 	if !operation.Exists(ask.Operation) {
 		return d, portal.E(portal.KindNotFound, "there is no such operation")
+	}
+	if size := ask.Form.Size(); size > portal.MaxForm {
+		return d, portal.E(portal.KindTooLarge, fmt.Sprintf(
+			"what you typed has %d KiB, and a request may have %d; use fewer or shorter labels, taints and tags", size>>10, portal.MaxForm>>10))
 	}
 	if err := s.findTarget(ctx, a, ask, &d, live); err != nil {
 		return d, err

@@ -1,6 +1,7 @@
 package request_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -35,4 +36,53 @@ func TestRequestsOfOnePersonAreBounded(t *testing.T) {
 	other := c.member
 	other.Subject = "bob"
 	must(t, submit(other))
+}
+
+// What is typed into a request is kept several times over, for good: so it is
+// bounded, and a large one counts as several.
+func TestSizeOfRequests(t *testing.T) {
+	t.Parallel()
+	c := setup(t, doapi.UpdateCluster{})
+	submit := func(size int) error {
+		ask := c.asks()
+		ask.Form["junk"] = []string{strings.Repeat("x", size)}
+		_, err := c.service.Submit(t.Context(), c.member, ask)
+		return err
+	}
+	if err := submit(portal.MaxForm); !portal.Is(err, portal.KindTooLarge) {
+		t.Errorf("one of more than it may be: %v", err)
+	}
+	made := 0
+	for ; made < 100; made++ {
+		err := submit(portal.MaxForm - 1000)
+		if portal.Is(err, portal.KindLimited) {
+			break
+		}
+		must(t, err)
+	}
+	if most := 100 / 16; made > most {
+		t.Errorf("%d large requests were made at once, %d may be", made, most)
+	}
+}
+
+// Nobody pushes what others say about a request off its page.
+func TestCommentsOfOnePersonAreBounded(t *testing.T) {
+	t.Parallel()
+	c := setup(t, doapi.UpdateCluster{})
+	r, err := c.service.Submit(t.Context(), c.member, c.asks())
+	must(t, err)
+	said := 0
+	for ; said < 60; said++ {
+		err := c.service.Comment(t.Context(), c.member, r.Number, uuid.NewString(), "noise")
+		if portal.Is(err, portal.KindLimited) {
+			break
+		}
+		must(t, err)
+	}
+	if said != 30 {
+		t.Errorf("one person has said %d things", said)
+	}
+	other := c.member
+	other.Subject = "bob"
+	must(t, c.service.Comment(t.Context(), other, r.Number, uuid.NewString(), "stop"))
 }

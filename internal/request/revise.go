@@ -132,7 +132,7 @@ func (s *Service) revise(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err := s.refusal(a, d); err != nil {
 		return before, err
 	}
-	if err := s.checkRate(ctx, tx, a); err != nil {
+	if err := s.checkRate(ctx, tx, a, d.Form); err != nil {
 		return before, err
 	}
 	return s.replace(ctx, tx, before, d)

@@ -59,6 +59,9 @@ func (s *Service) propose(ctx context.Context, a portal.Actor, base int, p *port
 		if p.Base, err = s.begin(ctx, tx); err != nil {
 			return err
 		}
+		if err := s.checkGroups(ctx, tx, draft); err != nil {
+			return err
+		}
 		if p.Base != base {
 			return portal.E(portal.KindConflict, fmt.Sprintf("version %d has come into force since you began; look at it, so that what it changed is not undone", p.Base))
 		}
@@ -235,6 +238,33 @@ func (s *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draf
 	}
 	if i := slices.IndexFunc(groups, a.InGroup); i >= 0 {
 		return portal.E(portal.KindForbidden, "you would gain from this as a member of group "+groups[i]+"; another admin has to accept it")
+	}
+	return nil
+}
+
+// checkGroups refuses a group that can be taken for one that the portal goes by, or
+// for another of the draft: whoever accepts it sees no difference.
+func (s *Service) checkGroups(ctx context.Context, q store.Querier, draft *policy.Policy) error {
+	teams, err := store.Teams(ctx, q)
+	if err != nil {
+		return err
+	}
+	known := append(draft.Groups(), s.PlatformApprovers)
+	for _, t := range teams {
+		known = append(known, t.MemberGroup, t.ApproverGroup)
+	}
+	if inForce, err := s.InForce(ctx, q); err == nil {
+		known = append(known, inForce.Groups()...)
+	} else if !errors.Is(err, errUnreadable) {
+		return err
+	}
+	for _, group := range draft.Groups() {
+		for _, other := range known {
+			if other != group && other != "" && names.Alike(other, group) {
+				return portal.Invalid(portal.FieldError{Field: "text", Message: fmt.Sprintf(
+					"Group “%s” looks like “%s”, which is another one; write it as the identity provider has it.", group, other)})
+			}
+		}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/shares"
 	"doksportal/internal/store"
 )
 
@@ -36,8 +37,13 @@ type Service struct {
 	waiting waiting
 
 	once sync.Once
-	slot chan struct{} // of who compares a draft
+	slot chan struct{}  // of who compares a draft
+	own  *shares.Shares // of the places in the slot's queue
 }
+
+// ownPlaces is how many places one person has in the queue: one is left when a text
+// is typed on while it is compared.
+const ownPlaces = 2
 
 // slotWait is how long somebody waits for others' drafts to be compared.
 const slotWait = 5 * time.Second
@@ -58,6 +64,12 @@ func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error
 	if wait > 0 {
 		return portal.E(portal.KindLimited, "your versions of the policy have taken long to compare; try again in "+portal.RoughDuration(wait))
 	}
+	s.prepare()
+	leave, ok := s.own.Enter(a.Identity)
+	if !ok {
+		return portal.E(portal.KindLimited, "other versions of yours are being compared; try again in a moment")
+	}
+	defer leave()
 	release, err := s.takeSlot(ctx)
 	if err != nil {
 		return err
@@ -69,11 +81,15 @@ func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error
 	return errors.Join(err, compareRate.Book(context.WithoutCancel(ctx), s.Pool, key, took, s.Now()))
 }
 
+func (s *Service) prepare() {
+	s.once.Do(func() { s.slot, s.own = make(chan struct{}, 1), shares.New(ownPlaces) })
+}
+
 // takeSlot has one draft be compared at a time, which may take seconds. It is
 // taken before a database connection is, so that who waits keeps nobody from one.
 // KindLimited says that others compare too much.
 func (s *Service) takeSlot(ctx context.Context) (release func(), err error) {
-	s.once.Do(func() { s.slot = make(chan struct{}, 1) })
+	s.prepare()
 	bounded, cancel := context.WithTimeout(ctx, slotWait)
 	defer cancel()
 	select {

@@ -97,8 +97,9 @@ func TestApprovalsOfNobodyTakeTwo(t *testing.T) {
 		const both = "      - {approvals: 1, from: [platform]}\n"
 		return strings.Replace(policy.BuiltInText, both, both+"      - {approvals: 1, from: ['group:"+group+"']}\n", 1)
 	}
-	b.know("sre", "pay-approvers")
-	b.know("pay-approvers")
+	for _, groups := range [][]string{{"sre", "pay-approvers"}, {"pay-approvers"}, {"pay-approvers"}, {"sre"}, {"pay"}, {"pay"}, {"platform"}, {"platform"}} {
+		b.know(groups...)
+	}
 	_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
 	b.must(err)
 	for group, stops := range map[string]bool{"sre": false, "pay": false, "pay-approvers": false, "ghosts": true} {
@@ -382,4 +383,22 @@ func TestVersionsOfOnePersonAreBounded(t *testing.T) {
 	}
 	_, err := b.book.Propose(t.Context(), b.ben, b.base(), policy.BuiltInText, "as it was")
 	b.must(err)
+}
+
+// A group that can be taken for another one gets nothing by it: whoever accepts the
+// version sees no difference.
+func TestGroupsThatLookAlike(t *testing.T) {
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
+	b.must(err)
+	for group, refused := range map[string]bool{"pay-аpprovers": true, "pay\u2010approvers": true, "platfоrm": true, "Platform": true, "pay-approvers": false, "sre": false} {
+		text := strings.Replace(b.relaxations, "allow: true", `require: [{approvals: 1, from: ["group:`+group+`"]}]`, 1)
+		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "another group")
+		if refused {
+			b.wantKind(err, portal.KindInvalid)
+			continue
+		}
+		b.must(err)
+		b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
+	}
 }

@@ -10,7 +10,8 @@ import (
 	"doksportal/internal/store"
 )
 
-// Who asks for a hundred deletions does not bury what others ask for.
+// Who asks for a hundred deletions does not bury what others ask for, however
+// harmless that is.
 func TestNobodyBuriesTheInboxOfOthers(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
@@ -18,8 +19,8 @@ func TestNobodyBuriesTheInboxOfOthers(t *testing.T) {
 		`INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES (gen_random_uuid(), 'pay', 'Pay', 'pay', 'pay-approvers', '{}', now())`,
 		`INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name, params, justification, plan, digest, state,
 				issuer, subject, requester_name, created_at, updated_at, planned_at, due_at, approver_groups)
-			SELECT gen_random_uuid(), n::text, t.id, CASE WHEN n = 1 THEN 'create_cluster' ELSE 'delete_cluster' END, CASE WHEN n = 1 THEN '' ELSE 'id-' || n END, 'c-' || n, '{}', 'why', '{}', 'd', 'pending',
-				'i', CASE WHEN n < 102 THEN 'mallory' ELSE 'ann' END, 'somebody', now(), now(), now(), now(), ARRAY[t.approver_group]
+			SELECT gen_random_uuid(), n::text, t.id, CASE WHEN n IN (1, 103) THEN 'create_cluster' ELSE 'delete_cluster' END, CASE WHEN n IN (1, 103) THEN '' ELSE 'id-' || n END, 'c-' || n, '{}', 'why', '{}', 'd', 'pending',
+				'i', CASE WHEN n < 102 THEN 'mallory' ELSE 'person-' || n END, 'somebody', now(), now(), now(), now(), ARRAY[t.approver_group]
 			FROM generate_series(1, 103) n, teams t ORDER BY n::int`,
 	} {
 		if _, err := pool.Exec(t.Context(), sql); err != nil {
@@ -27,11 +28,11 @@ func TestNobodyBuriesTheInboxOfOthers(t *testing.T) {
 		}
 	}
 	a := portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "approver"}, Groups: []string{"pay-approvers"}}
-	got, err := store.NumbersToDecide(t.Context(), pool, a, 13)
+	got, err := store.NumbersToDecide(t.Context(), pool, a, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []int64{2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 102, 103, 12}
+	want := []int64{2, 3, 4, 5, 6, 102, 103, 7}
 	if !slices.Equal(got, want) {
 		t.Errorf("first come %v, want %v", got, want)
 	}

@@ -24,9 +24,10 @@ const toReview = `(@admin OR r.approver_groups && @groups::text[]) AND NOT (r.is
 const toAct = `r.issuer = @issuer AND r.subject = @subject AND (r.state = @stale
 	OR r.state = @approved AND r.operation = ANY(@secrets))`
 
-// riskiestFirst orders requests by how much they can harm, and then by age. Of
-// one person ten at a time count, so that nobody's many bury those of others.
-const riskiestFirst = ` ORDER BY ` + risk + `, (row_number() OVER (PARTITION BY r.issuer, r.subject, ` + risk + ` ORDER BY r.number) - 1) / 10, r.number`
+// riskiestFirst orders requests by how much they can harm, and then by age, but
+// for those of one person beyond the first five, which come after everybody's
+// first: so nobody's many bury those of others.
+const riskiestFirst = ` ORDER BY (row_number() OVER (PARTITION BY r.issuer, r.subject ORDER BY ` + risk + `, r.number) - 1) / 5, ` + risk + `, r.number`
 
 const risk = `CASE WHEN r.operation = ANY(@dangerous) THEN 0 WHEN r.operation = ANY(@destructive) THEN 1 ELSE 2 END`
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -87,7 +88,7 @@ func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error 
 	tag, err := tx.Exec(ctx, `
 		UPDATE requests SET operation = @operation, target_id = @target, target_ids = @targets, target_name = @target_name,
 			params = @params, justification = @justification, plan = @plan, digest = @digest, state = @state, reason = '',
-			revision = @revision + 1, planned_at = @planned, updated_at = @planned, due_at = @due, starts_at = @starts,
+			revision = @revision + 1, planned_at = @planned, reminded_at = NULL, updated_at = @planned, due_at = @due, starts_at = @starts,
 			warned_at = NULL, judged = @judged, approver_groups = @approvers, plan_key = @plan_key
 		WHERE id = @id AND revision = @revision`,
 		pgx.StrictNamedArgs{"id": before.ID, "revision": before.Revision, "operation": after.Operation, "target": after.TargetID,
@@ -100,11 +101,14 @@ func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error 
 	return expectOne(tag.RowsAffected(), nil)
 }
 
-// Revisions lists the earlier plans of a request, oldest first.
+// Revisions lists the last few of the earlier plans of a request, oldest first.
 func Revisions(ctx context.Context, q Querier, requestID string) ([]portal.Revision, error) {
-	return db.All(ctx, q, pgx.RowToStructByName[portal.Revision], `
+	const few = 10
+	list, err := db.All(ctx, q, pgx.RowToStructByName[portal.Revision], `
 		SELECT revision AS number, plan ->> 'summary' AS summary, coalesce(nullif(plan -> 'changes', 'null'), '[]') AS changes, digest, justification, reason, planned_at
-		FROM request_revisions WHERE request_id = @id ORDER BY revision`, pgx.StrictNamedArgs{"id": requestID})
+		FROM request_revisions WHERE request_id = @id ORDER BY revision DESC LIMIT @few`, pgx.StrictNamedArgs{"id": requestID, "few": few})
+	slices.Reverse(list)
+	return list, err
 }
 
 // SetTimes says from when on an approved request is carried out, and when it is

@@ -30,6 +30,14 @@ func Comments(ctx context.Context, q Querier, requestID string, limit int) ([]po
 		) newest ORDER BY created_at`, pgx.StrictNamedArgs{"request": requestID, "limit": limit})
 }
 
+// CommentsOn counts what somebody has commented on a request, up to most.
+func CommentsOn(ctx context.Context, q Querier, requestID string, id portal.Identity, most int) (int, error) {
+	return db.One(ctx, q, pgx.RowTo[int], `
+		SELECT count(*) FROM (
+			SELECT FROM comments WHERE request_id = @request AND issuer = @issuer AND subject = @subject LIMIT @most) theirs`,
+		pgx.StrictNamedArgs{"request": requestID, "issuer": id.Issuer, "subject": id.Subject, "most": most})
+}
+
 func readComment(row pgx.CollectableRow) (portal.Comment, error) {
 	type comment struct {
 		portal.Comment

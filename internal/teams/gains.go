@@ -24,11 +24,11 @@ func teamGains(before, after portal.Team) []portal.Gain {
 			Groups: []string{after.MemberGroup, after.ApproverGroup}})
 	}
 	if before.MemberGroup != after.MemberGroup {
-		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s get the clusters and the quota of team %s.", after.MemberGroup, after.Name),
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s, instead of group %s, get the clusters and the quota of team %s.", after.MemberGroup, before.MemberGroup, after.Name),
 			Groups: []string{after.MemberGroup}})
 	}
 	if before.ApproverGroup != after.ApproverGroup {
-		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s can approve requests of team %s.", after.ApproverGroup, after.Name),
+		list = append(list, portal.Gain{Text: fmt.Sprintf("Members of group %s, instead of group %s, can approve requests of team %s.", after.ApproverGroup, before.ApproverGroup, after.Name),
 			Groups: []string{after.ApproverGroup}})
 	}
 	for _, text := range quotaGains(after.Name, before.Quota, after.Quota) {

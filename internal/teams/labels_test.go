@@ -2,6 +2,7 @@ package teams_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,4 +51,21 @@ func TestLabelGroup(t *testing.T) {
 	if labels, err := store.GroupLabels(t.Context(), b.Pool); err != nil || len(labels) != 0 || events != 2 {
 		t.Errorf("%v, %v, %d events", labels, err, events)
 	}
+}
+
+// A group that can be taken for another one is refused: the second admin would see
+// no difference.
+func TestGroupsThatLookAlike(t *testing.T) {
+	t.Parallel()
+	b := setup(t, longAgo)
+	b.OtherGroups = func(context.Context) ([]string, error) { return []string{"platform-approvers"}, nil }
+	own := b.team("pay").ApproverGroup
+	for _, group := range []string{strings.Replace(own, "a", "а", 1), strings.ToUpper(own), own + "\u0301", "plаtform-approvers", "platform\u2010approvers"} {
+		_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.ApproverGroup = group })
+		if fields := portal.FieldErrorsOf(err); len(fields) != 1 || fields[0].Field != "approver_group" {
+			t.Errorf("%q: %v", group, err)
+		}
+	}
+	_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.ApproverGroup = "platform-approvers" })
+	must(t, err)
 }

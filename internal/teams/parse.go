@@ -2,6 +2,7 @@ package teams
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -26,6 +27,12 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	t.Name = f.name("name", "a name", t.Name)
 	f.checkGroup("member_group", "the group of the members", t.MemberGroup)
 	f.checkGroup("approver_group", "the group of the approvers", t.ApproverGroup)
+	known, err := s.knownGroups(ctx)
+	if err != nil {
+		return t, err
+	}
+	f.checkNew("member_group", t.MemberGroup, known)
+	f.checkNew("approver_group", t.ApproverGroup, known)
 	offer, err := store.Offer(ctx, s.Pool)
 	if err != nil {
 		return t, err
@@ -56,6 +63,38 @@ func (f *fieldErrors) name(field, what, typed string) string {
 		f.Add(field, "%s", problem)
 	}
 	return name
+}
+
+// checkNew refuses a group that can be taken for one that the portal goes by:
+// whoever accepts it sees no difference.
+func (f *fieldErrors) checkNew(field, group string, known []string) {
+	if slices.ContainsFunc(f.FieldErrors, func(e portal.FieldError) bool { return e.Field == field }) {
+		return
+	}
+	for _, other := range known {
+		if other != group && other != "" && names.Alike(other, group) {
+			f.Add(field, "This looks like group %s, which is another one; type its name as the identity provider has it.", other)
+			return
+		}
+	}
+}
+
+// knownGroups are the groups that the portal goes by: those of teams, those that
+// give roles, and those that the policy names.
+func (s *Service) knownGroups(ctx context.Context) ([]string, error) {
+	teams, err := store.Teams(ctx, s.Pool)
+	if err != nil {
+		return nil, err
+	}
+	var known []string
+	for _, t := range teams {
+		known = append(known, t.MemberGroup, t.ApproverGroup)
+	}
+	if s.OtherGroups == nil {
+		return known, nil
+	}
+	others, err := s.OtherGroups(ctx)
+	return append(known, others...), err
 }
 
 // checkGroup checks the name of a group, which is kept to the letter. Another

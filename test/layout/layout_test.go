@@ -25,7 +25,7 @@ var arrows = map[string]string{
 	"internal/names":        "",
 	"internal/shares":       "internal/portal",
 	"internal/seal":         "",
-	"internal/rulebook":     "internal/audit internal/db internal/names internal/policy internal/portal internal/store",
+	"internal/rulebook":     "internal/audit internal/db internal/names internal/policy internal/portal internal/shares internal/store",
 	"internal/policy":       "internal/portal",
 	"internal/db":           "internal/portal migrations",
 	"internal/db/pgembed":   "",
