@@ -49,7 +49,7 @@ func (r *reader) condition(n ast.Node) *condition {
 		r.fault(n, "This condition cannot be used: %s.", err)
 		return nil
 	}
-	c := &condition{text: strings.TrimSpace(text), program: program}
+	c := &condition{text: strings.TrimSpace(text), program: program, refers: refersTo(checked.NativeRep())}
 	if !speaksOfRequest(checked.NativeRep()) {
 		if holds, err := c.holds(&Input{}); err == nil {
 			c.constant = &holds
@@ -67,6 +67,17 @@ func speaksOfRequest(checked *celast.AST) bool {
 		_, is := variables{&Input{}}.ResolveName(e.AsIdent())
 		return is
 	})) > 0
+}
+
+// refersTo are the members of variables that a condition names.
+func refersTo(checked *celast.AST) []string {
+	var list []string
+	for _, e := range celast.MatchDescendants(celast.NavigateAST(checked), celast.KindMatcher(celast.SelectKind)) {
+		if of := e.AsSelect().Operand(); of.Kind() == celast.IdentKind {
+			list = append(list, of.AsIdent()+"."+e.AsSelect().FieldName())
+		}
+	}
+	return list
 }
 
 // conditionFaults notes what is wrong with a condition, where it was typed.

@@ -22,7 +22,8 @@ const (
 type condition struct {
 	text     string
 	program  cel.Program
-	constant *bool // what it comes to whatever is asked for; nil when that matters
+	refers   []string // to which members of the input
+	constant *bool    // what it comes to whatever is asked for; nil when that matters
 }
 
 // always reports whether the condition holds for every request. A nil one does.

@@ -126,7 +126,7 @@ func (r *reader) unreadable(err error) {
 var builtInTerms = portal.Terms{WaitFor: 7 * day, HoldFor: day, LongestAccess: day / 3}
 
 func (r *reader) policy(n ast.Node) *Policy {
-	m := r.members(n, "defaults", "rules")
+	m := r.members(n, texts(policyKeys)...)
 	p := &Policy{terms: builtInTerms}
 	if defaults := m["defaults"]; defaults != nil {
 		p.terms = r.terms(r.members(defaults, termKeys()...), builtInTerms)
@@ -155,12 +155,11 @@ func (r *reader) policy(n ast.Node) *Policy {
 	return p
 }
 
-var ruleKeys = append([]string{"name", "operations", "risks", "teams", "environments", "when", "allow", "require", "deny", "reason"}, termKeys()...)
-
 // readRule reads a rule of p, whose earlier rules have been read.
 func (r *reader) readRule(n ast.Node, p *Policy) rule {
-	m := r.members(n, ruleKeys...)
+	m := r.members(n, append(texts(ruleKeys), termKeys()...)...)
 	read := rule{name: r.name(n, m["name"], p), terms: r.terms(m, p.terms)}
+	read.line, _ = start(n)
 	r.selectors(&read, m)
 	if when := m["when"]; when != nil {
 		read.when = r.condition(when)
@@ -235,7 +234,7 @@ func (r *reader) approvals(n ast.Node) []approvalRule {
 	}
 	var rules []approvalRule
 	for _, part := range list {
-		m := r.members(part, "approvals", "from")
+		m := r.members(part, texts(approvalKeys)...)
 		if m["approvals"] == nil || m["from"] == nil {
 			r.fault(part, "Say how many approvals and whose, like {approvals: 1, from: [team, platform]}.")
 			continue

@@ -46,6 +46,29 @@ func BuiltIn() *Policy {
 // Rules is the number of rules.
 func (p *Policy) Rules() int { return len(p.rules) }
 
+// Line is where the rule of a name begins, counted from 1; 0 when there is none.
+func (p *Policy) Line(name string) int {
+	for i := range p.rules {
+		if p.rules[i].name == name {
+			return p.rules[i].line
+		}
+	}
+	return 0
+}
+
+// Refers are the names of what the conditions refer to, like "change.nodes", each
+// once and in order.
+func (p *Policy) Refers() []string {
+	var list []string
+	for i := range p.rules {
+		if when := p.rules[i].when; when != nil {
+			list = append(list, when.refers...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // Names reports whether a rule asks for approvals from one of the groups, by its
 // name.
 func (p *Policy) Names(groups []string) bool {

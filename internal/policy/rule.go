@@ -10,6 +10,7 @@ import (
 // rule is one rule of a policy.
 type rule struct {
 	name         string
+	line         int                         // at which it begins
 	operations   map[portal.OperationID]bool // that it speaks of
 	environments []portal.Environment        // empty: all
 	teams        []string                    // slugs; empty: all

@@ -14,11 +14,13 @@ import (
 // term is a term of a verdict: how rules write it, how it is read, shown and
 // compared. A new one is a line of terms, and of Verdict.Differs.
 type term struct {
-	key   string // in rules
-	field string // of portal.Terms
-	name  string // in lists of terms
-	read  func(r *reader, n ast.Node, t *portal.Terms)
-	text  func(t portal.Terms) string
+	key     string   // in rules
+	field   string   // of portal.Terms
+	name    string   // in lists of terms
+	about   string   // what it means, as documented
+	choices []string // all that can be written; empty where that is endless
+	read    func(r *reader, n ast.Node, t *portal.Terms)
+	text    func(t portal.Terms) string
 	// relaxed says in what the second is easier than the first, empty when it
 	// is not. old is the rule that the first belongs to; secret tells whether it
 	// hands out access.
@@ -32,14 +34,14 @@ type bounds struct{ least, most time.Duration }
 
 // terms are all terms, in the order in which they are shown.
 var terms = []term{
-	longest("waits", "WaitFor", "waits", "waits for a decision", bounds{time.Hour, maxTerm},
+	longest("waits", "WaitFor", "waits", "how long a request waits for a decision before it expires", "waits for a decision", bounds{time.Hour, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.WaitFor },
 		func(old *rule, _ bool) bool { return old.decision == portal.Approve }),
-	longest("holds", "HoldFor", "holds", "may be carried out", bounds{time.Hour, maxTerm},
+	longest("holds", "HoldFor", "holds", "how long it may be carried out, once it may", "may be carried out", bounds{time.Hour, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.HoldFor },
 		func(*rule, bool) bool { return true }),
 	{
-		key: "cool_off", field: "CoolOff", name: "cool-off",
+		key: "cool_off", field: "CoolOff", name: "cool-off", about: "how long after the last approval it can still be stopped",
 		read: func(r *reader, n ast.Node, t *portal.Terms) { t.CoolOff = r.duration(n, bounds{0, 7 * day}) },
 		text: func(t portal.Terms) string { return Span(t.CoolOff) },
 		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
@@ -49,15 +51,15 @@ var terms = []term{
 			return fmt.Sprintf("a cool-off of %s, previously %s", Span(after.CoolOff), Span(before.CoolOff))
 		},
 	},
-	longest("longest_access", "LongestAccess", "longest access", "access is valid", bounds{time.Minute, maxTerm},
+	longest("longest_access", "LongestAccess", "longest access", "how long a kubeconfig or credentials may be good for", "access is valid", bounds{time.Minute, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.LongestAccess },
 		func(_ *rule, secret bool) bool { return secret }),
-	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "a fresh sign-in is no longer required",
+	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "who asks must just have signed in", "a fresh sign-in is no longer required",
 		func(t *portal.Terms) *bool { return &t.FreshSignIn }),
-	demand("typed_name", "TypedName", "typed name", "the name no longer has to be typed",
+	demand("typed_name", "TypedName", "typed name", "who asks types the name of what it is about", "the name no longer has to be typed",
 		func(t *portal.Terms) *bool { return &t.TypedName }),
 	{
-		key: "windows", field: "Windows", name: "windows",
+		key: "windows", field: "Windows", name: "windows", about: "when it may be carried out",
 		read: func(r *reader, n ast.Node, t *portal.Terms) { t.Windows = r.windows(n) },
 		text: windowsText,
 		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
@@ -70,9 +72,9 @@ var terms = []term{
 }
 
 // longest is a time that something may take: more is easier, where it matters.
-func longest(key, field, name, what string, b bounds, of func(*portal.Terms) *time.Duration, matters func(old *rule, secret bool) bool) term {
+func longest(key, field, name, about, what string, b bounds, of func(*portal.Terms) *time.Duration, matters func(old *rule, secret bool) bool) term {
 	return term{
-		key: key, field: field, name: name,
+		key: key, field: field, name: name, about: about,
 		read: func(r *reader, n ast.Node, t *portal.Terms) { *of(t) = r.duration(n, b) },
 		text: func(t portal.Terms) string { return Span(*of(&t)) },
 		relaxed: func(old *rule, before, after portal.Terms, secret bool) string {
@@ -86,9 +88,9 @@ func longest(key, field, name, what string, b bounds, of func(*portal.Terms) *ti
 }
 
 // demand is something that who asks must do.
-func demand(key, field, name, dropped string, of func(*portal.Terms) *bool) term {
+func demand(key, field, name, about, dropped string, of func(*portal.Terms) *bool) term {
 	return term{
-		key: key, field: field, name: name,
+		key: key, field: field, name: name, about: about, choices: []string{"true", "false"},
 		read: func(r *reader, n ast.Node, t *portal.Terms) { *of(t), _ = r.yes(n) },
 		text: func(t portal.Terms) string { return portal.YesNo(*of(&t)) },
 		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
@@ -107,6 +109,22 @@ func termKeys() []string {
 		keys[i] = t.key
 	}
 	return keys
+}
+
+// TermText is one of a verdict's terms, as policies write it.
+type TermText struct{ Name, Text string }
+
+// TermsOf lists the terms of a verdict, in the order in which they are shown. What
+// is denied has none.
+func TermsOf(v portal.Verdict) []TermText {
+	if v.Decision == portal.Deny {
+		return nil
+	}
+	list := make([]TermText, len(terms))
+	for i, t := range terms {
+		list[i] = TermText{t.name, t.text(v.Terms)}
+	}
+	return list
 }
 
 // terms reads the terms of a rule or of all rules. What is not said stays as

@@ -45,7 +45,7 @@ func TestEveryTermIsCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, x := range terms {
-		if !strings.Contains(string(docs), "\n| `"+x.key+"` |") {
+		if !strings.Contains(string(docs), "\n| `"+x.key+"` | "+x.about+" |") {
 			t.Errorf("docs/policy.md has no line about %s", x.key)
 		}
 	}

@@ -53,7 +53,7 @@ func (r *reader) windows(n ast.Node) []portal.Window {
 	}
 	var windows []portal.Window
 	for _, part := range list {
-		m := r.members(part, "days", "from", "to", "zone")
+		m := r.members(part, texts(windowKeys)...)
 		if m["days"] == nil || m["from"] == nil || m["to"] == nil || m["zone"] == nil {
 			r.fault(part, "A window has days, from, to and zone, like {days: [mon, tue], from: \"09:00\", to: \"17:00\", zone: Europe/Berlin}.")
 			continue
