@@ -10,7 +10,7 @@ GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
 
 VIEWS := $(shell find views -name '*.templ')
-ASSET_SOURCES := $(wildcard static/src/* static/src/css/*) scripts/assets.mjs scripts/icons.mjs $(VIEWS)
+ASSET_SOURCES := $(wildcard static/src/* static/src/css/* static/src/editor/*) scripts/assets.mjs scripts/icons.mjs $(VIEWS)
 
 .PHONY: help demo dev build test test-fast race check bench screenshots mutate generate need-go need-node test-tools
 

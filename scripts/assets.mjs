@@ -1,13 +1,14 @@
 // Builds static/dist, or the directory that is named: the CSS, our own scripts,
-// htmx and the logo, each under a name that carries a hash of its content, beside
-// it compressed as .br and .gz, manifest.json with the names, and icons.json, which
-// the pages are made of.
+// htmx, the policy's editor and the logo, each under a name that carries a hash of
+// its content, beside it compressed as .br and .gz, manifest.json with the names,
+// and icons.json, which the pages are made of.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { buildSync } from "esbuild";
 import { writeIcons } from "./icons.mjs";
 
 const dist = process.argv[2] ?? "static/dist";
@@ -25,8 +26,20 @@ const sources = {
   "app.css": read(scratch),
   "app.js": ["static/src/app.js", "static/src/forms.js"].map(read).join("\n"),
   "htmx.js": ["node_modules/htmx.org/dist/htmx.min.js", "node_modules/htmx.org/dist/ext/hx-sse.min.js"].map(read).join(";\n"),
+  "editor.js": editor(),
   "logo.svg": read("static/src/logo.svg"),
 };
+
+// editor is CodeMirror with what the policy needs of it, which only the page that
+// edits the policy loads. It goes out with its licence.
+function editor() {
+  const license = read("node_modules/@codemirror/view/LICENSE").trim();
+  const built = buildSync({
+    entryPoints: ["static/src/editor/editor.js"], bundle: true, minify: true, write: false,
+    format: "iife", target: "es2022", legalComments: "none", banner: { js: `/* CodeMirror and Lezer:\n${license}\n*/` },
+  });
+  return built.outputFiles[0].text;
+}
 
 mkdirSync(dist, { recursive: true });
 writeIcons(dist);

@@ -20,7 +20,7 @@ var dist embed.FS
 var Encodings = []struct{ Name, Suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
 
 // Required are the files that the pages need.
-var Required = []string{"app.css", "app.js", "htmx.js", "logo.svg"}
+var Required = []string{"app.css", "app.js", "editor.js", "htmx.js", "logo.svg"}
 
 // Dist returns the built files and the names that they have: the name of each
 // carries a hash of its content, so that it can be cached for ever.

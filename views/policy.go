@@ -5,12 +5,15 @@ import (
 	"strings"
 
 	"doksportal/internal/portal"
+	"doksportal/views/ui"
 )
 
 // PolicyPage is where admins read and change the policy.
 type PolicyPage struct {
 	Page
 	Form    PolicyForm
+	Words   any // all that can be written in a policy, for the editor
+	Trial   PolicyTrial
 	Faults  []portal.FieldError
 	Problem string
 	Checked bool // Check says something of the text
@@ -62,6 +65,31 @@ type PolicyFault struct {
 	Message string
 }
 
+// PolicyTrial is a request that nobody has made, and what a text says of it.
+type PolicyTrial struct {
+	Operation   string
+	Environment string
+	Team        string
+	Teams       []PolicyTeam // to choose from
+	Asked       []PolicyMember
+	Faults      []portal.FieldError
+	Problem     string
+	Faulty      bool           // the text has faults
+	Verdict     portal.Verdict // the zero Verdict where there is none
+	Terms       []PolicyTerm
+	Line        int    // at which the rule of the verdict begins; 0 where no rule gave it
+	Lines       string // address of a line, in front of its number; empty where the editor shows it
+}
+
+// PolicyTeam is a team for a trial.
+type PolicyTeam struct{ Slug, Name string }
+
+// PolicyMember is what conditions refer to besides, as typed.
+type PolicyMember struct{ Name, Kind, Typed string }
+
+// PolicyTerm is one of the terms of a verdict.
+type PolicyTerm struct{ Name, Text string }
+
 // PolicyCount is how many requests a draft would judge differently in one way.
 type PolicyCount struct {
 	Kind     string
@@ -81,12 +109,14 @@ type PolicyVersionPage struct {
 	Version portal.PolicyVersion
 	InForce int // the version in force
 	Lines   []PolicyLine
+	Trial   PolicyTrial
 }
 
 // PolicyLine is a line of a version, compared with the version before it.
 type PolicyLine struct {
-	Sign byte // '+' new, '-' gone, ' ' in both
-	Text string
+	Sign   byte // '+' new, '-' gone, ' ' in both
+	Number int  // in the version; 0 of what is gone
+	Text   string
 }
 
 // changedShown is how many requests are listed one by one.
@@ -124,9 +154,67 @@ func stateColour(s portal.PolicyState) string {
 func lineClass(sign byte) string {
 	switch sign {
 	case '+':
-		return "text-success"
+		return "version-line version-new"
 	case '-':
-		return "text-error"
+		return "version-line version-gone"
 	}
-	return ""
+	return "version-line"
+}
+
+// lineID is the id of a line of a version, empty of what is gone.
+func lineID(number int) string {
+	if number == 0 {
+		return ""
+	}
+	return "line-" + strconv.Itoa(number)
+}
+
+// lineHref leads to a line of the text that a trial was judged by.
+func lineHref(t PolicyTrial) string {
+	if t.Lines == "" {
+		return "#text"
+	}
+	return t.Lines + strconv.Itoa(t.Line)
+}
+
+// trialOperations are those that people request.
+func trialOperations() []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, op := range portal.Catalogue {
+		if op.Asked() {
+			g.Options = append(g.Options, ui.Option{Value: string(op.ID), Label: op.Title + " (" + string(op.ID) + ")"})
+		}
+	}
+	return []ui.OptionGroup{g}
+}
+
+func trialTeams(list []PolicyTeam) []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, t := range list {
+		g.Options = append(g.Options, ui.Option{Value: t.Slug, Label: t.Name})
+	}
+	return []ui.OptionGroup{g}
+}
+
+func trialEnvironments() []ui.OptionGroup {
+	var g ui.OptionGroup
+	for _, e := range portal.Environments {
+		g.Options = append(g.Options, ui.Option{Value: string(e), Label: words(string(e))})
+	}
+	return []ui.OptionGroup{g}
+}
+
+var yesNoOptions = []ui.OptionGroup{{Options: []ui.Option{{Value: "true", Label: "true"}}}}
+
+// memberEmpty says what a member is when nothing is typed.
+func memberEmpty(m PolicyMember) string {
+	switch {
+	case m.Name == "actor.groups":
+		return "the team's member group"
+	case m.Kind == "text":
+		return "empty"
+	case m.Kind == "list":
+		return "empty; or a, b"
+	}
+	return "0"
 }

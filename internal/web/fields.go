@@ -8,6 +8,7 @@ import (
 
 	"doksportal/internal/operation"
 	"doksportal/internal/portal"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/teams"
 )
 
@@ -24,7 +25,7 @@ func KnownField(name string) bool {
 	rest, ok := strings.CutPrefix(name, "pools[")
 	if !ok {
 		return slices.Contains(formFields, name) || slices.Contains(operation.Fields(), name) ||
-			name == teams.BelowUse.Name || slices.ContainsFunc(teams.QuotaFields(), func(f teams.QuotaField) bool { return f.Name == name })
+			name == teams.BelowUse.Name || slices.Contains(rulebook.TrialMembers(), name) || slices.ContainsFunc(teams.QuotaFields(), func(f teams.QuotaField) bool { return f.Name == name })
 	}
 	index, field, _ := strings.Cut(rest, "].")
 	i, ok := portal.ParseNumber(index, 0, portal.MaxPools-1)

@@ -23,14 +23,14 @@ func (s *Server) policy(c *gin.Context, v viewer) error {
 			return err
 		}
 	}
-	return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: typed.Has("text")}, nil)
+	return s.showPolicy(c, v, http.StatusOK, typed, views.PolicyPage{Form: form, Checked: typed.Has("text")}, nil)
 }
 
 func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
-	f := c.Request.PostForm
-	form := policyForm(portal.Form(f))
-	if f.Get("action") == "check" {
-		return s.showPolicy(c, v, http.StatusOK, views.PolicyPage{Form: form, Checked: true}, nil)
+	typed := portal.Form(c.Request.PostForm)
+	form := policyForm(typed)
+	if action := typed.Get("action"); action == "check" || action == "try" {
+		return s.showPolicy(c, v, http.StatusOK, typed, views.PolicyPage{Form: form, Checked: action == "check"}, nil)
 	}
 	p, err := s.Requests.Rules.Propose(c.Request.Context(), v.actor, form.Base, form.Text, form.Note)
 	if err == nil {
@@ -45,7 +45,7 @@ func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 			return textErr
 		}
 	}
-	return s.showPolicy(c, v, status(err), views.PolicyPage{Form: form, Checked: true}, err)
+	return s.showPolicy(c, v, status(err), typed, views.PolicyPage{Form: form, Checked: true}, err)
 }
 
 // policyForm reads the form. Without a version that it was begun on it is of
@@ -113,11 +113,28 @@ func (s *Server) policyVersion(c *gin.Context, v viewer) error {
 	if _, p.InForce, err = s.Requests.Rules.Text(c.Request.Context()); err != nil {
 		return err
 	}
-	for _, l := range lines {
-		p.Lines = append(p.Lines, views.PolicyLine(l))
+	p.Lines = policyLines(lines)
+	if p.Trial, err = s.tryPolicy(c, v, p.Version.Text, portal.Form(c.Request.URL.Query())); err != nil {
+		return err
 	}
+	p.Trial.Lines = "#line-"
 	s.render(c, http.StatusOK, views.PolicyVersion(p))
 	return nil
+}
+
+// policyLines are lines as pages show them, with the numbers that they have in
+// the text.
+func policyLines(lines []rulebook.Line) []views.PolicyLine {
+	list := make([]views.PolicyLine, len(lines))
+	number := 0
+	for i, l := range lines {
+		list[i] = views.PolicyLine{Sign: l.Sign, Text: l.Text}
+		if l.Sign != '-' {
+			number++
+			list[i].Number = number
+		}
+	}
+	return list
 }
 
 // policyNumber returns the version in the path, KindNotFound when it is none.
@@ -130,8 +147,9 @@ func policyNumber(c *gin.Context) (int, error) {
 }
 
 // showPolicy completes the page: what is wrong with the form, what can be said
-// of the text, and the versions there are.
-func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPage, problem error) error {
+// of the text, what it says of the request that was typed, and the versions there
+// are.
+func (s *Server) showPolicy(c *gin.Context, v viewer, code int, typed portal.Form, p views.PolicyPage, problem error) error {
 	p.Page = s.page(c, v, "Policy")
 	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
@@ -145,6 +163,12 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 		p.Check = policyCheck(check)
 	}
 	var err error
+	if p.Trial, err = s.tryPolicy(c, v, p.Form.Text, typed); err != nil {
+		return err
+	}
+	if p.Words, err = rules.Words(ctx); err != nil {
+		return err
+	}
 	if p.Waiting, err = s.waitingPolicy(c, v); err != nil {
 		return err
 	}
@@ -156,6 +180,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, p views.PolicyPa
 	if next > 0 {
 		p.Next = "/admin/policy?before=" + strconv.Itoa(next)
 	}
+	allowStyles(c)
 	s.render(c, code, views.Policy(p))
 	return nil
 }

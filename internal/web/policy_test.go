@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/web/webtest"
 )
 
 const (
@@ -154,7 +157,7 @@ func TestPolicyVersionPage(t *testing.T) {
 	if got := page.Text("main dl"); !strings.Contains(got, "in force") || !strings.Contains(got, "Ben Admin") || !strings.Contains(got, "longer <b>cool-off</b>") {
 		t.Errorf("%q", got)
 	}
-	if page.Find("main form, main textarea").Length() > 0 {
+	if page.Find("main form[method=post], main textarea").Length() > 0 {
 		t.Error("an old version can be edited")
 	}
 	if got := b.as("admin").Get("/admin/policy/1").Find("[data-testid=text]").Text(); strings.Count(got, "\n+ ") < 20 {
@@ -210,5 +213,89 @@ func TestPolicyByForm(t *testing.T) {
 	}
 	if got := b.as("admin").Get("/admin/policy/4").Text("[data-testid=decided]"); !strings.Contains(got, "Ada Admin") {
 		t.Errorf("%q", got)
+	}
+}
+
+// The editor's words and its file are on the page that edits the policy, and on
+// no other; there alone may scripts bring styles, by the nonce.
+func TestPolicyEditorIsOnItsPageOnly(t *testing.T) {
+	b := setup(t)
+	b.must(b.requests.Rules.Ensure(t.Context()))
+	editor := `script[src^="/static/editor-"]`
+	page := b.as("admin").Get("/admin/policy").WantStatus(http.StatusOK)
+	if page.Find(editor).Length() != 1 {
+		t.Error("the page has no editor")
+	}
+	if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "style-src 'self' 'nonce-") || strings.Contains(csp, "unsafe") {
+		t.Errorf("%q", csp)
+	}
+	var words struct {
+		Values map[string][]struct{ Label string }
+	}
+	b.must(json.Unmarshal([]byte(page.Find("#policy-words").Text()), &words))
+	if n := len(words.Values["rules.operations"]); n != len(portal.Catalogue) {
+		t.Errorf("%d operations are offered", n)
+	}
+	if teams := words.Values["rules.teams"]; len(teams) == 0 || !slices.ContainsFunc(teams, func(w struct{ Label string }) bool { return w.Label == "pay" }) {
+		t.Errorf("the teams are %v", teams)
+	}
+	for _, p := range append(b.everyPage(), b.as("admin").Get("/admin/policy/1"), b.as("admin").Post("/admin/policy/try", url.Values{})) {
+		if p.URL.Path == "/admin/policy" {
+			continue
+		}
+		if csp := p.Header.Get("Content-Security-Policy"); p.Find(editor).Length() > 0 || !strings.Contains(csp, "style-src 'self';") {
+			t.Errorf("%s: %q", p.URL.Path, csp)
+		}
+	}
+}
+
+const triedPolicy = "rules:\n  - {name: big, when: change.nodes > 3, deny: too <b>big</b>}\n  - {name: rest, require: [{approvals: 1, from: [team]}]}\n"
+
+// A request that nobody made is judged by the text that is in the form, by itself
+// and, without scripts, by a button, after which all that was typed is still there.
+func TestPolicyTriedOut(t *testing.T) {
+	b := setup(t)
+	form := url.Values{"text": {triedPolicy}, "note": {"a note"}, "operation": {"create_node_pool"}, "team": {"pay"}, "environment": {"staging"}, "change.nodes": {"4"}, "action": {"try"}}
+	tried := func(path string) webtest.Page { return b.as("admin").Post(path, form).WantStatus(http.StatusOK) }
+	if got := tried("/admin/policy/try").Text("[data-testid=tried]"); got != "Not possible. too <b>big</b>Rule “big”, line 2" {
+		t.Errorf("%q", got)
+	}
+	page := tried("/admin/policy")
+	if got := page.Text("[data-testid=tried-rule]"); got != "Rule “big”, line 2" {
+		t.Errorf("%q", got)
+	}
+	kept(t, page, form, "")
+	form.Set("change.nodes", "3")
+	if got := tried("/admin/policy/try").Text("[data-testid=tried]"); !strings.Contains(got, "Needs 1 approval from pay-approvers.") || !strings.Contains(got, "Rule “rest”, line 3") {
+		t.Errorf("%q", got)
+	}
+	form.Set("change.nodes", "lots")
+	page = tried("/admin/policy/try")
+	if !strings.Contains(page.Fault("change.nodes"), "enter a whole number") || page.Value("change.nodes") != "lots" || page.Find("[data-decision]").Length() > 0 {
+		t.Errorf("%q", page.Text("#try"))
+	}
+	form.Set("text", faultyPolicy)
+	if got := tried("/admin/policy/try").Text("[data-testid=tried]"); !strings.Contains(got, "has errors") {
+		t.Errorf("%q", got)
+	}
+	if n := b.count("SELECT count(*) FROM policies") + b.count("SELECT count(*) FROM requests"); n > 0 {
+		t.Errorf("%d things were made", n)
+	}
+}
+
+// A version is tried out on its page, by an address that can be passed on.
+func TestPolicyVersionTriedOut(t *testing.T) {
+	b := setup(t)
+	b.propose(stricterPolicy, "longer")
+	page := b.as("admin").Get("/admin/policy/2?operation=delete_cluster_dangerous&team=pay&environment=development").WantStatus(http.StatusOK)
+	if got := page.Text("[data-testid=tried-terms]"); !strings.Contains(got, "cool-off 30m") {
+		t.Errorf("%q", got)
+	}
+	line, _ := page.Find("[data-testid=tried-rule] a").Attr("href")
+	if got := page.Find(line).Text(); got != "    - name: deletions with all data\n" {
+		t.Errorf("%s leads to %q", line, got)
+	}
+	if b.as("admin").Get("/admin/policy/1?operation=delete_cluster_dangerous&team=pay").Fault("environment") == "" {
+		t.Error("an environment that is missing is not found")
 	}
 }

@@ -119,6 +119,7 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.GET("/admin/policy", s.admin(s.policy))
 	e.POST("/admin/policy", s.admin(s.proposePolicy))
 	e.POST("/admin/policy/check", formOn("/admin/policy"), part(policyPanel), s.admin(s.checkPolicy))
+	e.POST("/admin/policy/try", formOn("/admin/policy"), part(trialPanel), s.admin(s.checkTrial))
 	e.GET("/admin/policy/:version", s.admin(s.policyVersion))
 	e.POST("/admin/policy/:version/decide", formOn("/admin/policy"), s.admin(s.decidePolicy))
 }

@@ -90,6 +90,7 @@ var access = map[string]string{
 	"GET /admin/policy":                         "L F F F F 2 F F",
 	"POST /admin/policy":                        "U F F F F 4 F F",
 	"POST /admin/policy/check":                  "U F F F F 2 F F",
+	"POST /admin/policy/try":                    "U F F F F 2 F F",
 	"GET /admin/policy/:version":                "L F F F F 2 F F",
 	"POST /admin/policy/:version/decide":        "U F F F F 4 F F",
 }

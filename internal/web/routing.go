@@ -51,6 +51,10 @@ func formPage(c *gin.Context) string {
 
 func planPanel(problem string) templ.Component { return views.PlanPanel(portal.Plan{}, problem) }
 
+func trialPanel(problem string) templ.Component {
+	return views.PolicyTrialPart(views.PolicyTrial{Problem: problem})
+}
+
 func policyPanel(problem string) templ.Component {
 	return views.PolicyPanel(true, views.PolicyCheck{}, problem)
 }
