@@ -75,9 +75,9 @@ func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error
 		return err
 	}
 	defer release()
-	start := time.Now()
+	start := s.Now()
 	err = do()
-	took := int(time.Since(start).Milliseconds()) + 1
+	took := int(s.Now().Sub(start).Milliseconds()) + 1
 	return errors.Join(err, compareRate.Book(context.WithoutCancel(ctx), s.Pool, key, took, s.Now()))
 }
 

@@ -221,7 +221,7 @@ func TestPolicyByForm(t *testing.T) {
 func TestPolicyEditorIsOnItsPageOnly(t *testing.T) {
 	b := setup(t)
 	b.must(b.requests.Rules.Ensure(t.Context()))
-	editor := `script[src^="/static/editor-"]`
+	editor := `form[data-script^="/static/editor-"]`
 	page := b.as("admin").Get("/admin/policy").WantStatus(http.StatusOK)
 	if page.Find(editor).Length() != 1 {
 		t.Error("the page has no editor")

@@ -193,3 +193,18 @@ document.addEventListener("ended", async () => {
   const answer = await fetch("/inbox/count", { redirect: "manual" });
   if (answer.type === "opaqueredirect" || answer.status === 401) location.replace("/signed-out");
 });
+
+// What is large and for few is loaded once somebody turns to it, by mouse, touch or
+// keyboard, so that the page is there at once for all who only read.
+const nonce = document.currentScript.nonce;
+function loadScript({ target }) {
+  const part = target.closest?.("[data-script]");
+  if (!part) return;
+  const script = document.createElement("script");
+  script.src = part.dataset.script;
+  script.nonce = nonce;
+  delete part.dataset.script;
+  document.head.append(script);
+}
+for (const turned of ["pointerover", "focusin"]) document.addEventListener(turned, loadScript);
+for (const part of document.querySelectorAll("[data-script]:has([aria-invalid])")) loadScript({ target: part }); // which it shows in place

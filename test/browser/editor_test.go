@@ -14,6 +14,7 @@ func editor(t *testing.T, text string) *tab {
 	t.Helper()
 	p := signIn(t, "admin")
 	p.open("/admin/policy")
+	p.do(chromedp.Focus(chromedp.CSS("#text")))
 	p.wait(".cm-content")
 	eval[bool](p, `window.refused = []; document.addEventListener("securitypolicyviolation", e => refused.push(e.violatedDirective)); true`)
 	p.set("#text", text)
@@ -108,5 +109,9 @@ func TestEditorLosesNothing(t *testing.T) {
 	want := p.value("#text")
 	p.open("/admin/teams")
 	eval[bool](p, "history.back(); true")
-	p.until(`document.querySelector(".cm-content")?.textContent.includes("# more") && document.querySelector("#text").value === ` + quote(want))
+	p.until(`location.pathname.startsWith("/admin/policy") && document.querySelector("#text")?.value === ` + quote(want))
+	p.until(`document.querySelector("#text").focus(); document.querySelector(".cm-content")?.textContent.includes("# more")`)
+	if got := p.value("#text"); got != want {
+		t.Errorf("after going back there is %q", got)
+	}
 }

@@ -66,6 +66,12 @@ function read() {
   if (area.value !== text) view.dispatch({ changes: { from: 0, to: text.length, insert: area.value } });
 }
 
+// Whoever was in the field already goes on in the editor, at the same place.
+if (document.activeElement === area) {
+  view.dispatch({ selection: { anchor: Math.min(area.selectionStart, view.state.doc.length) } });
+  view.focus();
+}
+
 area.parentElement.querySelector(".code-numbers").hidden = true;
 area.parentElement.after(hint);
 area.classList.add("sr-only");
