@@ -123,7 +123,7 @@ func (r *reader) unreadable(err error) {
 }
 
 // builtInTerms hold where a policy says nothing else.
-var builtInTerms = portal.Terms{WaitFor: 7 * day, HoldFor: day, LongestAccess: day / 3}
+var builtInTerms = portal.Terms{WaitFor: 7 * day, HoldFor: day, LongestAccess: day / 3, StandIn: 14 * day}
 
 func (r *reader) policy(n ast.Node) *Policy {
 	m := r.members(n, texts(policyKeys)...)
@@ -158,7 +158,7 @@ func (r *reader) policy(n ast.Node) *Policy {
 // readRule reads a rule of p, whose earlier rules have been read.
 func (r *reader) readRule(n ast.Node, p *Policy) rule {
 	m := r.members(n, append(texts(ruleKeys), termKeys()...)...)
-	read := rule{name: r.name(n, m["name"], p), terms: r.terms(m, p.terms)}
+	read := rule{name: r.name(n, m["name"], p), terms: r.terms(m, p.terms), saysStandIn: m["stand_in"] != nil}
 	read.line, _ = start(n)
 	r.selectors(&read, m)
 	if when := m["when"]; when != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"doksportal/internal/portal"
 )
@@ -69,6 +70,19 @@ func (p *Policy) Refers() []string {
 	return slices.Compact(list)
 }
 
+// LongestStandIn is the longest delegation whose stand-in may decide on anything.
+func (p *Policy) LongestStandIn() time.Duration {
+	var longest time.Duration
+	for i := range p.rules {
+		for op := range p.rules[i].operations {
+			if r := p.rules[i].on(op.Risk() == portal.RiskDangerous); r.decision == portal.Approve {
+				longest = max(longest, r.terms.StandIn)
+			}
+		}
+	}
+	return longest
+}
+
 // Names reports whether a rule asks for approvals from one of the groups, by its
 // name.
 func (p *Policy) Names(groups []string) bool {
@@ -101,7 +115,7 @@ func (p *Policy) judge(in Input) portal.Verdict {
 			return r.deny(fmt.Sprintf("The condition of rule “%s” cannot be evaluated: %s.", r.name, err))
 		}
 		if holds {
-			return r.verdict(in.Team.ApproverGroup, p.PlatformApprovers)
+			return r.on(in.Change.Risk == portal.RiskDangerous).verdict(in.Team.ApproverGroup, p.PlatformApprovers)
 		}
 	}
 	return p.deny("The policy has no rule for this operation.")

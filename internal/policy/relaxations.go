@@ -50,9 +50,10 @@ const maxOutcomes = 10_000
 
 // kind is what a comparison knows of the requests for which two rules match.
 type kind struct {
-	secret  bool // they are for access
-	account bool // they concern the whole account, and are no team's
-	teams   teamSet
+	secret    bool // they are for access
+	account   bool // they concern the whole account, and are no team's
+	dangerous bool
+	teams     teamSet
 }
 
 // comparison compares two policies, one kind of request after the other.
@@ -67,8 +68,8 @@ type comparison struct {
 // compare notes what differs for requests of one kind.
 func (c *comparison) compare(ctx context.Context, old, now *Policy, op portal.OperationID, e portal.Environment, teams teamSet) {
 	before, after := old.selected(op, e, teams.slug), now.selected(op, e, teams.slug)
-	k := kind{op.Risk() == portal.RiskSecret, op.Risk() == portal.RiskAccount, teams}
-	key := fmt.Sprint(before, after, k.secret, k.account)
+	k := kind{op.Risk() == portal.RiskSecret, op.Risk() == portal.RiskAccount, op.Risk() == portal.RiskDangerous, teams}
+	key := fmt.Sprint(before, after, k.secret, k.account, k.dangerous)
 	if c.byTeam {
 		key += " " + teams.slug
 	}

@@ -19,6 +19,7 @@ type rule struct {
 	reason       string
 	approvals    []approvalRule // of Approve
 	terms        portal.Terms
+	saysStandIn  bool // the term is the rule's own, not of all rules
 }
 
 // Whose approval counts, as rules write it: the team's approvers, the
@@ -46,6 +47,17 @@ func (r *rule) selects(op portal.OperationID, e portal.Environment, team string)
 // broken reports whether the rule stands for one whose condition cannot be
 // evaluated: it says nothing, so that what it matches is denied.
 func (r *rule) broken() bool { return r.decision == "" }
+
+// on is the rule for operations that are dangerous or not: on those that are no
+// stand-in decides unless the rule itself says so.
+func (r *rule) on(dangerous bool) *rule {
+	if r == nil || !dangerous || r.saysStandIn {
+		return r
+	}
+	strict := *r
+	strict.terms.StandIn = 0
+	return &strict
+}
 
 // verdict is what the rule says, given the groups of the approvers. What
 // nobody could approve is denied.

@@ -54,6 +54,7 @@ var terms = []term{
 	longest("longest_access", "LongestAccess", "longest access", "how long a kubeconfig or credentials may be good for", "access is valid", bounds{time.Minute, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.LongestAccess },
 		func(_ *rule, secret bool) bool { return secret }),
+	standIn,
 	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "who asks must just have signed in", "a fresh sign-in is no longer required",
 		func(t *portal.Terms) *bool { return &t.FreshSignIn }),
 	demand("typed_name", "TypedName", "typed name", "who asks types the name of what it is about", "the name no longer has to be typed",
@@ -70,6 +71,20 @@ var terms = []term{
 		},
 	},
 }
+
+// standIn is the longest delegation whose stand-in may decide.
+var standIn = func() term {
+	t := longest("stand_in", "StandIn", "stand-in", "how long an approver may have named a stand-in for, so that the stand-in's decision counts", "a stand-in may decide", bounds{0, maxTerm},
+		func(t *portal.Terms) *time.Duration { return &t.StandIn },
+		func(old *rule, _ bool) bool { return old.decision == portal.Approve })
+	t.text = func(t portal.Terms) string {
+		if t.StandIn == 0 {
+			return "none"
+		}
+		return Span(t.StandIn)
+	}
+	return t
+}()
 
 // longest is a time that something may take: more is easier, where it matters.
 func longest(key, field, name, about, what string, b bounds, of func(*portal.Terms) *time.Duration, matters func(old *rule, secret bool) bool) term {

@@ -63,6 +63,12 @@ func TestEveryTermIsCompared(t *testing.T) {
 			t.Errorf("%s is not shown: %q, %q", x.key, was, is)
 		}
 	}
+	for decision, want := range map[portal.Decision]int{portal.Approve: 1, portal.Allow: 0} {
+		before, after := &rule{decision: decision}, &rule{decision: decision, terms: portal.Terms{StandIn: time.Hour}}
+		if got := relaxedTerms(before, after, false); len(got) != want {
+			t.Errorf("stand-ins where the policy says %s: %q", decision, got)
+		}
+	}
 	if got := relaxedTerms(old, old, true); len(got) != 0 {
 		t.Errorf("the same is easier: %q", got)
 	}

@@ -58,6 +58,7 @@ func (t Terms) differs(before Terms) []string {
 	}{
 		{"it waits for a decision for", t.WaitFor, before.WaitFor}, {"an approval holds for", t.HoldFor, before.HoldFor},
 		{"the cool-off is", t.CoolOff, before.CoolOff}, {"access lasts at most", t.LongestAccess, before.LongestAccess},
+		{"a stand-in may decide for up to", t.StandIn, before.StandIn},
 	} {
 		if d.now != d.was {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s", d.what, DurationText(d.now), DurationText(d.was)))
