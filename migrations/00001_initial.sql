@@ -266,7 +266,30 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_by_team ON reservations (team_id);
 
--- groups are those whose approvals count that the reviewer was in.
+-- An approver has a stand-in decide for them until a date. One that was not ended
+-- before is over at its date, and is marked so when its delegator makes another.
+CREATE TABLE delegations (
+    id               uuid PRIMARY KEY,
+    issuer           text NOT NULL, -- of the delegator
+    subject          text NOT NULL,
+    name             text NOT NULL,
+    stand_in_issuer  text NOT NULL,
+    stand_in_subject text NOT NULL,
+    stand_in_name    text NOT NULL,
+    reason           text NOT NULL,
+    starts_at        timestamptz NOT NULL,
+    until            timestamptz NOT NULL CHECK (until > starts_at),
+    ended_at         timestamptz,
+    ended_issuer     text NOT NULL DEFAULT '',
+    ended_subject    text NOT NULL DEFAULT '',
+    ended_name       text NOT NULL DEFAULT '',
+    CONSTRAINT delegations_to_others CHECK ((issuer, subject) <> (stand_in_issuer, stand_in_subject))
+);
+CREATE UNIQUE INDEX delegations_one_active ON delegations (issuer, subject) WHERE ended_at IS NULL;
+CREATE INDEX delegations_by_stand_in ON delegations (stand_in_issuer, stand_in_subject) WHERE ended_at IS NULL;
+
+-- groups are those whose approvals count that the reviewer was in, or for whom
+-- they stood in.
 CREATE TABLE reviews (
     id            uuid PRIMARY KEY,
     request_id    uuid NOT NULL REFERENCES requests (id),
@@ -274,6 +297,9 @@ CREATE TABLE reviews (
     issuer        text NOT NULL,
     subject       text NOT NULL,
     reviewer_name text NOT NULL,
+    for_issuer    text NOT NULL DEFAULT '', -- for whom the reviewer stood in, if for anybody
+    for_subject   text NOT NULL DEFAULT '',
+    for_name      text NOT NULL DEFAULT '',
     groups        text[] NOT NULL DEFAULT '{}',
     decision      text NOT NULL CHECK (decision IN ('approve', 'reject', 'changes')),
     comment       text NOT NULL,
@@ -281,6 +307,7 @@ CREATE TABLE reviews (
     created_at    timestamptz NOT NULL,
     CONSTRAINT reviews_once UNIQUE (request_id, revision, issuer, subject)
 );
+CREATE UNIQUE INDEX reviews_once_for ON reviews (request_id, revision, for_issuer, for_subject) WHERE for_subject <> '';
 CREATE INDEX reviews_by_person ON reviews (issuer, subject, id DESC);
 
 CREATE TABLE comments (
@@ -338,6 +365,7 @@ CREATE TABLE notifications (
     request_id  uuid REFERENCES requests (id),
     team_id     uuid REFERENCES teams (id),
     cluster_id  text NOT NULL DEFAULT '',
+    delegation_id uuid REFERENCES delegations (id),
     issuer      text NOT NULL,
     subject     text NOT NULL,
     actor_name  text NOT NULL,
@@ -430,6 +458,6 @@ CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 
 -- +goose Down
 DROP TABLE events, deliveries, mail_choices, channels, notifications, executions, break_glasses, comments, reviews,
-    reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
+    delegations, reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, people, policies, admin_changes, teams, installation;
 DROP FUNCTION refuse_change;

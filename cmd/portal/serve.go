@@ -108,7 +108,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		return nil, err
 	}
 	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
-	requests := &request.Service{Pool: pool, DO: client, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
+	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
 	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Now: time.Now, Logger: logger, Pace: pace,

@@ -49,11 +49,7 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 // did without them. What the provider has not just confirmed of anybody counts
 // neither for them nor against them.
 func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester portal.Actor, o blocker) {
-	requester, asOf, err := e.People.Confirm(ctx, r.Requester.Identity)
-	if err != nil {
-		return requester, blocker{err: err}
-	}
-	if o := e.checkAge(r.Requester, asOf); o.blocks() {
+	if requester, o = e.confirm(ctx, r.Requester); o.blocks() {
 		return requester, o
 	}
 	if why := mayNotAsk(requester, r); why != "" {
@@ -67,11 +63,8 @@ func (e *Executor) checkPeople(ctx context.Context, r portal.Request) (requester
 
 // checkBreakGlass makes sure that who did without approvals still is an admin.
 func (e *Executor) checkBreakGlass(ctx context.Context, breakGlass portal.BreakGlass) blocker {
-	admin, asOf, err := e.People.Confirm(ctx, breakGlass.By.Identity)
-	if err != nil {
-		return blocker{err: err}
-	}
-	if o := e.checkAge(breakGlass.By, asOf); o.blocks() {
+	admin, o := e.confirm(ctx, breakGlass.By)
+	if o.blocks() {
 		return o
 	}
 	if !admin.HasRole(portal.RoleAdmin) {
@@ -86,15 +79,14 @@ func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) blocker
 	var groups [][]string
 	var unconfirmed blocker
 	for _, v := range r.Approvals() {
-		approver, asOf, err := e.People.Confirm(ctx, v.Reviewer.Identity)
-		if err != nil {
-			return blocker{err: err}
-		}
-		switch o := e.checkAge(v.Reviewer, asOf); {
+		counts, o := e.checkApproval(ctx, r, v)
+		switch {
+		case o.err != nil:
+			return o
 		case o.blocks():
 			unconfirmed = o
-		case r.MayApprove(approver):
-			groups = append(groups, r.ApproverGroups(approver))
+		case len(counts) > 0:
+			groups = append(groups, counts)
 		}
 	}
 	switch {
@@ -104,6 +96,31 @@ func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) blocker
 		return unconfirmed
 	}
 	return blocker{stale: "Someone who approved it may no longer do so."}
+}
+
+// checkApproval returns the groups for which an approval counts now, none when
+// it no longer does: those of who gave it, or of whom they stood in for, as long
+// as the stand-in still may see the request. Whether they still stand in for
+// them does not matter.
+func (e *Executor) checkApproval(ctx context.Context, r portal.Request, v portal.Review) ([]string, blocker) {
+	approver, o := e.confirm(ctx, v.Reviewer)
+	if o.blocks() || v.For.IsZero() {
+		return r.ApproverGroups(approver), o
+	}
+	if !r.VisibleTo(approver) {
+		return nil, blocker{}
+	}
+	delegator, o := e.confirm(ctx, v.For)
+	return r.ApproverGroups(delegator), o
+}
+
+// confirm returns somebody as the provider has just described them.
+func (e *Executor) confirm(ctx context.Context, p portal.Person) (portal.Actor, blocker) {
+	a, asOf, err := e.People.Confirm(ctx, p.Identity)
+	if err != nil {
+		return a, blocker{err: err}
+	}
+	return a, e.checkAge(p, asOf)
 }
 
 // mayNotAsk says why the requester could no longer ask for r.

@@ -59,7 +59,7 @@ func signedInPeople(t *testing.T) (*bundle, *provider) {
 		server.Start()
 		t.Cleanup(server.Close)
 	}
-	b.executor.People = people
+	b.executor.People, b.requests.People = people, people
 	for _, a := range accounts {
 		p.signIn(a.Username)
 	}

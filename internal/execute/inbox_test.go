@@ -14,7 +14,7 @@ func (b *bundle) wantInbox(a portal.Actor, decide, review, act int) {
 	b.t.Helper()
 	lists := make([]int, 3)
 	for i, list := range []func() ([]portal.Request, error){
-		func() ([]portal.Request, error) { return store.ToDecide(b.t.Context(), b.pool, a, 10) },
+		func() ([]portal.Request, error) { return store.ToDecide(b.t.Context(), b.pool, a, b.clock.Now(), 10) },
 		func() ([]portal.Request, error) { return store.ToReview(b.t.Context(), b.pool, a, 10) },
 		func() ([]portal.Request, error) { return store.ToAct(b.t.Context(), b.pool, a, 10) },
 	} {
@@ -22,7 +22,7 @@ func (b *bundle) wantInbox(a portal.Actor, decide, review, act int) {
 		b.must(err)
 		lists[i] = len(requests)
 	}
-	n, err := store.InboxCount(b.t.Context(), b.pool, a, 10)
+	n, err := store.InboxCount(b.t.Context(), b.pool, a, b.clock.Now(), 10)
 	b.must(err)
 	if lists[0] != decide || lists[1] != review || lists[2] != act || n != decide+review+act {
 		b.t.Errorf("for %s wait %v, counted %d; want %d to decide, %d to review, %d to act on", a.Name, lists, n, decide, review, act)

@@ -62,11 +62,15 @@ func unmoved(ctx context.Context, tx pgx.Tx, r portal.Request) error {
 	return nil
 }
 
-// approvers are the people on whose word a request runs.
+// approvers are the people on whose word a request runs, stand-ins with whom they
+// stood in for.
 func approvers(r portal.Request) []portal.Person {
 	var people []portal.Person
 	for _, v := range r.Approvals() {
 		people = append(people, v.Reviewer)
+		if !v.For.IsZero() {
+			people = append(people, v.For)
+		}
 	}
 	return people
 }

@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/store"
 )
 
 // walker takes random actions of several people on a request, and holds the
@@ -56,7 +59,7 @@ type action struct {
 // actions are what may happen, some more often than others. What the portal
 // refuses has had no effect.
 var actions = []action{
-	{"approves", 14, func(w *walker, who portal.Actor, r portal.Request) error {
+	{"approves", 18, func(w *walker, who portal.Actor, r portal.Request) error {
 		return w.requests.Review(w.t.Context(), who, request.ReviewInput{Number: r.Number, Decision: portal.ReviewApprove, Revision: r.Revision, Digest: r.Digest})
 	}},
 	{"approves something else", 1, func(w *walker, who portal.Actor, r portal.Request) error {
@@ -86,6 +89,16 @@ var actions = []action{
 	}},
 	{"reviews that", 1, func(w *walker, who portal.Actor, r portal.Request) error {
 		return w.requests.ReviewBreakGlass(w.t.Context(), who, r.Number, "fine")
+	}},
+	{"has somebody stand in", 2, func(w *walker, who portal.Actor, _ portal.Request) error {
+		other := w.somebody()
+		if own, err := store.DelegationsOf(w.t.Context(), w.pool, who.Identity, w.clock.Now()); err != nil || other == who.Subject {
+			return err
+		} else if i := slices.IndexFunc(own, func(d portal.Delegation) bool { return d.Delegator.Identity == who.Identity }); i >= 0 {
+			w.ends(own[i])
+		}
+		w.delegates(who, w.actor(other), week)
+		return nil
 	}},
 	{"gains or loses groups", 4, func(w *walker, who portal.Actor, _ portal.Request) error {
 		groups := [][]string{walkers[who.Subject], nil, {"pay"}, {"platform"}, {"pay-approvers"}, {"admins"}}
@@ -143,7 +156,7 @@ func (w *walker) mayRun(r portal.Request) {
 	w.must(w.pool.QueryRow(w.t.Context(), `SELECT
 			count(*) FILTER (WHERE 'pay-approvers' = ANY(groups) AND subject <> 'ann'), count(*) FILTER (WHERE 'platform' = ANY(groups) AND subject <> 'ann'),
 			count(*) FILTER (WHERE groups && '{pay-approvers,platform}' AND subject <> 'ann'), count(*) FILTER (WHERE subject = 'ann')
-		FROM (SELECT DISTINCT subject FROM reviews WHERE request_id = $1 AND revision = $2 AND digest = $3 AND decision = 'approve') approving
+		FROM (SELECT DISTINCT coalesce(nullif(for_subject, ''), subject) AS subject FROM reviews WHERE request_id = $1 AND revision = $2 AND digest = $3 AND decision = 'approve') approving
 			JOIN people USING (subject)`, r.ID, r.Revision, r.Digest).Scan(&ofTeam, &ofPlatform, &ofBoth, &own))
 	if ofTeam < 1 || ofPlatform < 1 || ofBoth < 2 || own > 0 {
 		w.fail("it was carried out with %d of the team, %d of the platform, %d people in all, %d approvals of its own requester", ofTeam, ofPlatform, ofBoth, own)
@@ -165,8 +178,12 @@ func (w *walker) holds() {
 	if n := w.sim.CallCount("delete_cluster_dangerous"); n > 1 {
 		w.fail("%d calls", n)
 	}
-	if n := w.count(`SELECT count(*) FROM reviews WHERE request_id = $1 AND subject = 'ann'`, r.ID); n > 0 {
-		w.fail("the requester has reviewed")
+	if n := w.count(`SELECT count(*) FROM reviews WHERE request_id = $1 AND 'ann' IN (subject, for_subject)`, r.ID); n > 0 {
+		w.fail("the requester has reviewed, or somebody for them")
+	}
+	if n := w.count(`SELECT count(*) FROM reviews v JOIN reviews o ON o.request_id = v.request_id AND o.revision = v.revision AND o.id <> v.id
+		WHERE v.request_id = $1 AND (o.subject IN (v.subject, v.for_subject) OR o.for_subject = v.for_subject AND o.for_subject <> '')`, r.ID); n > 0 {
+		w.fail("somebody has decided twice, or a stand-in and whom they stood in for")
 	}
 	if n := w.count(`SELECT count(*) FROM reservations`); n > 0 && !r.State.HoldsQuota() {
 		w.fail("a request that is %s holds quota", r.State)
@@ -178,7 +195,7 @@ func (w *walker) holds() {
 
 // Whatever several people and the world do, in whichever order: nothing runs
 // without valid approvals at its digest, nobody approves their own, nothing runs
-// twice.
+// twice, and a stand-in with whom they stand in for is one.
 func TestRandomWalks(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -214,6 +231,7 @@ func walk(t *testing.T, seed uint64, steps int) (ran bool) {
 		w.groups[name] = groups
 		w.actor(name)
 	}
+	w.policy(strings.Replace(policy.BuiltInText, "    cool_off: 15m\n", "    cool_off: 15m\n    stand_in: 14d\n", 1))
 	r, err := w.requests.Submit(t.Context(), w.actor("ann"), cases[portal.DeleteClusterDangerous].ask(w.bundle))
 	w.must(err)
 	w.id, w.number = r.ID, r.Number

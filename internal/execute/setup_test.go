@@ -77,7 +77,7 @@ func setup(t testing.TB) *bundle {
 	})
 	b.must(err)
 	rules := &rulebook.Service{PlatformApprovers: "platform"}
-	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: noJobs{}, Rules: rules, Now: b.clock.Now}
+	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: noJobs{}, Rules: rules, People: people, Now: b.clock.Now}
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Now: b.clock.Now,
 		Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: b.clock.Now}

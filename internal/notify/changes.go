@@ -12,7 +12,7 @@ import (
 
 // notificationColumns are what readNotification reads.
 const notificationColumns = `id, kind, coalesce(request_id::text, '') AS request_id, coalesce(team_id::text, '') AS team_id,
-	cluster_id, issuer, subject, actor_name AS name, summary, at`
+	cluster_id, coalesce(delegation_id::text, '') AS delegation_id, issuer, subject, actor_name AS name, summary, at`
 
 // kept is a notification that has been written down.
 type kept struct {
@@ -31,15 +31,28 @@ func readNotification(row pgx.CollectableRow) (kept, error) {
 	return kept{r.ID, r.Notification}, err
 }
 
-// concernedByChange are the admins and the people of the team that a change of
-// an admin's is about, but for that admin.
+// concernedByChange are the admins and the people of the team, or of the
+// delegation, that a change is about, but for who made it.
 func (s *Service) concernedByChange(ctx context.Context, q store.Querier, n Notification) ([]reader, error) {
 	groups, err := s.groupsToTell(ctx, q, n)
 	if err != nil {
 		return nil, err
 	}
-	list, err := store.RecipientsBut(ctx, q, groups, n.Actor.Identity, s.Now().Add(-portal.KnownFor))
-	return s.allKnown(list), err
+	pair, err := peopleToTell(ctx, q, n)
+	if err != nil {
+		return nil, err
+	}
+	list, err := store.RecipientsAnd(ctx, q, groups, pair, s.Now().Add(-portal.KnownFor))
+	return slices.DeleteFunc(s.allKnown(list), func(p reader) bool { return p.Identity == n.Actor.Identity }), err
+}
+
+// peopleToTell are the people who are told of what became of a delegation.
+func peopleToTell(ctx context.Context, q store.Querier, n Notification) ([]portal.Identity, error) {
+	if n.DelegationID == "" {
+		return nil, nil
+	}
+	d, err := store.DelegationByID(ctx, q, n.DelegationID)
+	return []portal.Identity{d.Delegator.Identity, d.StandIn.Identity}, err
 }
 
 // groupsToTell are the groups whose people are told of a change.
@@ -59,6 +72,8 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 	switch {
 	case n.Kind == portal.EventChangeProposed:
 		link = s.BaseURL.JoinPath("admin", "changes")
+	case n.DelegationID != "":
+		link = s.BaseURL.JoinPath("me")
 	case n.ClusterID != "":
 		link = s.BaseURL.JoinPath("clusters", n.ClusterID)
 	}
@@ -75,6 +90,10 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 		return m, false, err
 	}
 	groups, err := s.groupsToTell(ctx, s.Pool, n)
+	if err != nil {
+		return m, false, err
+	}
+	pair, err := peopleToTell(ctx, s.Pool, n)
 	m.address = p.Email
-	return m, slices.ContainsFunc(groups, p.InGroup) && (d.channelID != "" || p.wants(d.topic)), err
+	return m, (slices.ContainsFunc(groups, p.InGroup) || slices.Contains(pair, p.Identity)) && (d.channelID != "" || p.wants(d.topic)), err
 }

@@ -174,18 +174,28 @@ func (s *Service) allKnown(list []store.Recipient) []reader {
 
 // concerned are the people whom the notification concerns.
 func (s *Service) concerned(ctx context.Context, tx pgx.Tx, o portal.Topic, n Notification, r portal.Request) ([]reader, error) {
-	list, err := store.RecipientsAnd(ctx, tx, append(r.Plan.Verdict.Groups(), s.AdminGroup), r.Requester.Identity, s.Now().Add(-portal.KnownFor))
-	return slices.DeleteFunc(s.allKnown(list), func(p reader) bool { return !concerns(o, n.Actor, r, p.Actor) }), err
+	since := s.Now().Add(-portal.KnownFor)
+	mandates, err := store.MandatesFor(ctx, tx, r.Plan.Verdict.Groups(), s.Now(), since)
+	if err != nil {
+		return nil, err
+	}
+	also := []portal.Identity{r.Requester.Identity}
+	for _, m := range mandates {
+		also = append(also, m.StandIn.Identity)
+	}
+	list, err := store.RecipientsAnd(ctx, tx, append(r.Plan.Verdict.Groups(), s.AdminGroup), also, since)
+	return slices.DeleteFunc(s.allKnown(list), func(p reader) bool { return !s.concerns(o, n.Actor, r, p.Actor, mandates) }), err
 }
 
-// concerns reports whether what actor did to a request is a's business.
-func concerns(o portal.Topic, actor portal.Person, r portal.Request, a portal.Actor) bool {
+// concerns reports whether what actor did to a request is a's business, who may
+// stand in for somebody.
+func (s *Service) concerns(o portal.Topic, actor portal.Person, r portal.Request, a portal.Actor, mandates []portal.Mandate) bool {
 	asked := a.Identity == r.Requester.Identity
 	switch o {
 	case portal.TopicReviewRequested:
-		return mayAct(r, a) && actor.Identity != a.Identity
+		return mayAct(r, a, mandates, s.Now()) && actor.Identity != a.Identity
 	case portal.TopicExpiring:
-		return mayAct(r, a) || asked && r.State == portal.Pending
+		return mayAct(r, a, mandates, s.Now()) || asked && r.State == portal.Pending
 	case portal.TopicBreakGlass:
 		return asked || a.HasRole(portal.RoleAdmin) || r.MayApprove(a)
 	}
@@ -193,8 +203,9 @@ func concerns(o portal.Topic, actor portal.Person, r portal.Request, a portal.Ac
 }
 
 // mayAct reports whether a's approval is among those that are still missing.
-func mayAct(r portal.Request, a portal.Actor) bool {
-	return r.ReviewRefusal(a) == nil && slices.ContainsFunc(r.Outstanding(), func(n portal.ApprovalRule) bool {
-		return slices.ContainsFunc(n.Groups, a.InGroup)
+func mayAct(r portal.Request, a portal.Actor, mandates []portal.Mandate, now time.Time) bool {
+	word, refusal := r.WordOf(a, mandates, now)
+	return refusal == nil && slices.ContainsFunc(r.Outstanding(), func(n portal.ApprovalRule) bool {
+		return slices.ContainsFunc(n.Groups, func(g string) bool { return slices.Contains(word.Groups, g) })
 	})
 }

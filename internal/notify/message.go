@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // message is what a delivery says. All of it but the link is somebody's words
@@ -50,9 +51,13 @@ func (s *Service) message(ctx context.Context, d claimed) (message, bool, error)
 	if portal.Is(err, portal.KindNotFound) {
 		return m, false, nil
 	}
+	if err != nil {
+		return m, false, err
+	}
+	mandates, err := store.MandatesOf(ctx, s.Pool, p.Identity, s.Now(), s.Now().Add(-portal.KnownFor))
 	m.address = p.Email
 	byMail := d.channelID == ""
-	return m, concerns(d.topic, n.Actor, r, p.Actor) && (!byMail || p.wants(d.topic)), err
+	return m, s.concerns(d.topic, n.Actor, r, p.Actor, mandates) && (!byMail || p.wants(d.topic)), err
 }
 
 func (s *Service) testMessage(d claimed) message {

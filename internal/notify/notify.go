@@ -25,16 +25,17 @@ import (
 	"doksportal/internal/seal"
 )
 
-// Notification is something that happened to a request or, without one, to a team or a
-// cluster.
+// Notification is something that happened to a request or, without one, to a team, a
+// cluster or a delegation.
 type Notification struct {
-	Kind      portal.EventKind
-	RequestID string
-	TeamID    string // without a request: whose groups are told besides the admins; empty: nobody's
-	ClusterID string // without a request: the cluster that it is about, if any
-	Actor     portal.Person
-	Summary   string // one sentence for people
-	At        time.Time
+	Kind         portal.EventKind
+	RequestID    string
+	TeamID       string // without a request: whose groups are told besides the admins; empty: nobody's
+	ClusterID    string // without a request: the cluster that it is about, if any
+	DelegationID string // without a request: the delegation whose two people are told besides the admins, if any
+	Actor        portal.Person
+	Summary      string // one sentence for people
+	At           time.Time
 }
 
 // Queue writes a notification down in the transaction of what it tells. Kinds that
@@ -47,9 +48,9 @@ func Queue(ctx context.Context, tx pgx.Tx, n Notification) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO notifications (id, kind, request_id, team_id, cluster_id, issuer, subject, actor_name, summary, at)
-		VALUES (@id, @kind, nullif(@request, '')::uuid, nullif(@team, '')::uuid, @cluster, @issuer, @subject, @name, @summary, @at)`,
-		pgx.StrictNamedArgs{"id": id, "kind": n.Kind, "request": n.RequestID, "team": n.TeamID, "cluster": n.ClusterID,
+	_, err = tx.Exec(ctx, `INSERT INTO notifications (id, kind, request_id, team_id, cluster_id, delegation_id, issuer, subject, actor_name, summary, at)
+		VALUES (@id, @kind, nullif(@request, '')::uuid, nullif(@team, '')::uuid, @cluster, nullif(@delegation, '')::uuid, @issuer, @subject, @name, @summary, @at)`,
+		pgx.StrictNamedArgs{"id": id, "kind": n.Kind, "request": n.RequestID, "team": n.TeamID, "cluster": n.ClusterID, "delegation": n.DelegationID,
 			"issuer": n.Actor.Issuer, "subject": n.Actor.Subject, "name": n.Actor.Name, "summary": n.Summary, "at": n.At})
 	return db.Wrap(err)
 }

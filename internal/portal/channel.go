@@ -15,10 +15,11 @@ const (
 	TopicFailed          Topic = "failed"
 	TopicBreakGlass      Topic = "break_glass"
 	TopicAdminChange     Topic = "admin_change"
+	TopicDelegation      Topic = "delegation"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicDelegation}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -39,6 +40,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicBreakGlass
 	case EventTeamCreated, EventTeamChanged, EventClusterAssigned, EventProtected, EventUnprotected, EventChangeProposed, EventChangeDropped:
 		return TopicAdminChange
+	case EventDelegated, EventDelegationEnded:
+		return TopicDelegation
 	}
 	return ""
 }
@@ -62,6 +65,8 @@ func (o Topic) Title() string {
 		return "Approvals were bypassed in an emergency"
 	case TopicAdminChange:
 		return "An admin changes a team, a quota or who owns a cluster"
+	case TopicDelegation:
+		return "An approver has a stand-in, or no longer has"
 	}
 	return "Test"
 }

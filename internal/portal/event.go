@@ -44,6 +44,8 @@ const (
 	EventChangeProposed     EventKind = "admin_change_proposed"
 	EventChangeDropped      EventKind = "admin_change_dropped"
 	EventGroupLabelled      EventKind = "group_labelled"
+	EventDelegated          EventKind = "delegation_made"
+	EventDelegationEnded    EventKind = "delegation_ended"
 )
 
 // EventKinds lists the kinds for people to choose from.
@@ -52,7 +54,8 @@ var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, Even
 	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventBreakGlass, EventBreakGlassReviewed,
 	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
 	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped,
-	EventChannelChanged, EventChangeProposed, EventChangeDropped, EventGroupLabelled}
+	EventChannelChanged, EventChangeProposed, EventChangeDropped, EventGroupLabelled,
+	EventDelegated, EventDelegationEnded}
 
 // Event is one entry of the audit trail.
 type Event struct {

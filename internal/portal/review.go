@@ -19,12 +19,26 @@ const (
 // Review is an approver's decision on a request at a digest.
 type Review struct {
 	Reviewer  Person
-	Groups    []string // of those that the verdict names, the reviewer's at that time
+	For       Person   // for whom the reviewer stood in; zero: for nobody
+	Groups    []string // of those that the verdict names, the reviewer's, or For's, at that time
 	Decision  ReviewDecision
 	Comment   string
 	Digest    string
 	Revision  int
 	CreatedAt time.Time
+}
+
+// By names the reviewer, and for whom they stood in.
+func (v Review) By() string {
+	if v.For.IsZero() {
+		return v.Reviewer.Name
+	}
+	return v.Reviewer.Name + ", standing in for " + v.For.Name + ","
+}
+
+// by reports whether somebody gave the review, or had it given.
+func (v Review) by(id Identity) bool {
+	return v.Reviewer.Identity == id || !v.For.IsZero() && v.For.Identity == id
 }
 
 // Comment is what somebody said about a request, without deciding.
@@ -48,13 +62,15 @@ type BreakGlass struct {
 }
 
 // Approvals are the reviews that count for the request as it is now: each
-// person's once, the requester's never.
+// person's once, whether they gave it or had a stand-in give it, the requester's
+// never.
 func (r Request) Approvals() []Review {
 	var list []Review
 	for _, v := range r.Reviews {
-		counted := slices.ContainsFunc(list, func(w Review) bool { return w.Reviewer.Identity == v.Reviewer.Identity })
-		if v.Decision == ReviewApprove && v.Revision == r.Revision && v.Digest == r.Digest &&
-			v.Reviewer.Identity != r.Requester.Identity && !counted {
+		counted := slices.ContainsFunc(list, func(w Review) bool {
+			return w.by(v.Reviewer.Identity) || !v.For.IsZero() && w.by(v.For.Identity)
+		})
+		if v.Decision == ReviewApprove && v.Revision == r.Revision && v.Digest == r.Digest && !v.by(r.Requester.Identity) && !counted {
 			list = append(list, v)
 		}
 	}
@@ -88,15 +104,34 @@ func (r Request) ReviewRefusal(a Actor) error {
 		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.Groups(), " or ")+" can decide on this")
 	case r.State != Pending:
 		return E(KindConflict, "this request is "+string(r.State)+" and no longer waits for a decision")
-	case r.reviewedBy(a):
-		return E(KindConflict, "you have decided on this request already")
+	case r.reviewedBy(a.Identity):
+		return E(KindConflict, r.decidedAlready(a))
 	}
 	return nil
 }
 
-// reviewedBy reports whether a has decided on the request as it is planned now.
-func (r Request) reviewedBy(a Actor) bool {
-	return slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Reviewer.Identity == a.Identity && v.Revision == r.Revision })
+// reviewedBy reports whether somebody has decided on the request as it is planned
+// now, themselves, for somebody else, or through a stand-in.
+func (r Request) reviewedBy(id Identity) bool {
+	return slices.ContainsFunc(r.Reviews, func(v Review) bool { return v.Revision == r.Revision && v.by(id) })
+}
+
+// decidedAlready says who has decided for a, who may not decide again.
+func (r Request) decidedAlready(a Actor) string {
+	for _, v := range r.Reviews {
+		if v.Revision == r.Revision && !v.For.IsZero() && v.For.Identity == a.Identity {
+			return v.Reviewer.Name + " has decided on this request for you already"
+		}
+	}
+	return "you have decided on this request already"
+}
+
+// stoodIn reports whether a has decided on the request as a stand-in, as it is
+// planned now.
+func (r Request) stoodIn(a Actor) bool {
+	return slices.ContainsFunc(r.Reviews, func(v Review) bool {
+		return v.Revision == r.Revision && v.Reviewer.Identity == a.Identity && !v.For.IsZero()
+	})
 }
 
 // refuseOwn keeps people from deciding on what they asked for, and the portal
@@ -131,9 +166,9 @@ func (r Request) StopRefusal(a Actor) error {
 		return E(KindForbidden, "only people can stop requests")
 	case a.Identity == r.Requester.Identity:
 		return E(KindForbidden, "this is your own request; withdraw it instead")
-	case !r.MayApprove(a) && !a.ApproverOf(r.Team) && !a.HasRole(RoleAdmin):
+	case !r.MayApprove(a) && !a.ApproverOf(r.Team) && !a.HasRole(RoleAdmin) && !r.stoodIn(a):
 		return E(KindForbidden, "only approvers and admins can stop this")
-	case r.State == Pending && !r.reviewedBy(a):
+	case r.State == Pending && !r.reviewedBy(a.Identity):
 		return E(KindConflict, "this request waits for your decision; reject it instead")
 	case r.State != Approved && r.State != Pending:
 		return E(KindConflict, "this request is "+string(r.State)+" and can no longer be stopped")

@@ -45,11 +45,12 @@ const StaleFor = 14 * 24 * time.Hour
 
 // Service carries out the use cases. All members but StepUpWithin must be set.
 type Service struct {
-	Pool  *pgxpool.Pool
-	DO    Reader
-	Jobs  Enqueuer
-	Rules *rulebook.Service
-	Now   func() time.Time
+	Pool   *pgxpool.Pool
+	DO     Reader
+	Jobs   Enqueuer
+	Rules  *rulebook.Service
+	People portal.People // asked about those for whom stand-ins decide
+	Now    func() time.Time
 
 	StepUpWithin time.Duration // how old the sign-in may be of who does what is dangerous; zero: portal.FreshFor
 }

@@ -27,11 +27,17 @@ type ReviewInput struct {
 // when changes are asked for. The caller makes sure that a's groups are fresh.
 // It returns KindNotFound for a request that a may not see, KindForbidden or
 // KindConflict when a may not decide, KindConflict also when the plan is not
-// the one that was seen, and KindStepUp when a's sign-in is too old to approve.
+// the one that was seen, and KindStepUp when a's sign-in is too old to approve. A
+// stand-in decides as who named them, if the provider has just confirmed that
+// person's groups.
 func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) error {
+	if err := s.confirmDelegators(ctx, a); err != nil {
+		return err
+	}
 	var outdated error
 	err := s.onRequest(ctx, a, in.Number, func(tx pgx.Tx, r portal.Request) (err error) {
-		if err := r.ReviewRefusal(a); err != nil {
+		word, err := s.wordOf(ctx, tx, a, r)
+		if err != nil {
 			return err
 		}
 		if s.Now().After(r.DueAt) {
@@ -55,7 +61,7 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 				return err
 			}
 		}
-		outdated, err = s.decide(ctx, tx, a, r, in)
+		outdated, err = s.decide(ctx, tx, a, word, r, in)
 		return err
 	})
 	return cmp.Or(err, outdated)
@@ -97,7 +103,7 @@ var reviewSteps = map[portal.ReviewDecision]struct {
 
 // decide takes a decision. A request that turns out to be out of date becomes
 // stale instead, which is told once tx has been committed.
-func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) (outdated, err error) {
+func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, word portal.Word, r portal.Request, in ReviewInput) (outdated, err error) {
 	if in.Decision == portal.ReviewApprove {
 		why, err := s.outdatedNow(ctx, tx, r)
 		if err != nil {
@@ -107,13 +113,13 @@ func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, r porta
 			return tooLate(why), MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
 		}
 	}
-	return nil, s.take(ctx, tx, a, r, in)
+	return nil, s.take(ctx, tx, a, word, r, in)
 }
 
 // take keeps a decision and does what follows from it.
-func (s *Service) take(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.Request, in ReviewInput) error {
+func (s *Service) take(ctx context.Context, tx pgx.Tx, a portal.Actor, word portal.Word, r portal.Request, in ReviewInput) error {
 	v := portal.Review{
-		Reviewer: a.Person(), Groups: r.ApproverGroups(a), Decision: in.Decision, Comment: strings.TrimSpace(in.Comment),
+		Reviewer: a.Person(), For: word.For(), Groups: word.Groups, Decision: in.Decision, Comment: strings.TrimSpace(in.Comment),
 		Digest: r.Digest, Revision: r.Revision, CreatedAt: s.Now(),
 	}
 	if err := store.InsertReview(ctx, tx, r.ID, v); err != nil {
@@ -121,6 +127,9 @@ func (s *Service) take(ctx context.Context, tx pgx.Tx, a portal.Actor, r portal.
 	}
 	r.Reviews = append(r.Reviews, v)
 	step := s.reviewStep(r, v)
+	if !v.For.IsZero() {
+		step.Data["for"], step.Data["delegation"] = v.For, word.Delegation.ID
+	}
 	switch {
 	case v.Decision != portal.ReviewApprove:
 		return Move(ctx, tx, r, step)
@@ -150,7 +159,7 @@ func (s *Service) reviewStep(r portal.Request, v portal.Review) Step {
 	follows := reviewSteps[v.Decision]
 	step := Step{
 		Next: follows.next, At: v.CreatedAt, Actor: v.Reviewer, Kind: follows.kind,
-		Summary: fmt.Sprintf("%s %s %s", v.Reviewer.Name, follows.verb, describe(r)),
+		Summary: fmt.Sprintf("%s %s %s", v.By(), follows.verb, describe(r)),
 		Data:    map[string]any{"comment": v.Comment, "digest": v.Digest, "revision": v.Revision, "groups": v.Groups},
 	}
 	if v.Comment != "" {
@@ -160,7 +169,7 @@ func (s *Service) reviewStep(r portal.Request, v portal.Review) Step {
 	case portal.ReviewReject:
 		step.Reason = v.Comment
 	case portal.ReviewChanges:
-		step.Reason = v.Reviewer.Name + " requested changes: " + v.Comment
+		step.Reason = v.By() + " requested changes: " + v.Comment
 	}
 	return step
 }

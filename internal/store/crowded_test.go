@@ -28,7 +28,7 @@ func TestNobodyBuriesTheInboxOfOthers(t *testing.T) {
 		}
 	}
 	a := portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "approver"}, Groups: []string{"pay-approvers"}}
-	got, err := store.NumbersToDecide(t.Context(), pool, a, 8)
+	got, err := store.NumbersToDecide(t.Context(), pool, a, time.Now(), 8)
 	if err != nil {
 		t.Fatal(err)
 	}

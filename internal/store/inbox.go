@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,9 +11,32 @@ import (
 )
 
 // toDecide finds the requests that wait for the decision of a person with
-// certain groups.
-var toDecide = `r.state IN ` + literals(portal.Pending) + ` AND r.approver_groups && @groups::text[] AND NOT (r.issuer = @issuer AND r.subject = @subject)
-	AND NOT EXISTS (SELECT FROM reviews v WHERE v.request_id = r.id AND v.revision = r.revision AND v.issuer = @issuer AND v.subject = @subject)`
+// certain groups, or as a stand-in. What they stand in for is found by groups
+// first, for which there is an index.
+var toDecide = `r.state IN ` + literals(portal.Pending) + ` AND NOT (r.issuer = @issuer AND r.subject = @subject)
+	AND r.approver_groups && (@groups::text[] || ARRAY(SELECT unnest(p.groups) ` + standsIn + `))
+	AND ` + undecidedBy(`@issuer`, `@subject`) + `
+	AND (r.approver_groups && @groups::text[] OR ` + asStandIn + `)`
+
+// standsIn are the delegations by which a person may decide as a stand-in.
+const standsIn = `FROM delegations d JOIN people p ON p.issuer = d.issuer AND p.subject = d.subject
+	WHERE d.stand_in_issuer = @issuer AND d.stand_in_subject = @subject AND ` + active + ` AND p.groups_at > @since`
+
+// asStandIn finds the requests on which a person may decide as a stand-in, see
+// portal.Request.WordOf: they see them by their own groups, the delegator has
+// neither asked nor decided, and the policy lets somebody stand in for so long.
+var asStandIn = `(@sees_all OR EXISTS (SELECT FROM teams t WHERE t.id = r.team_id
+		AND (t.member_group <> '' AND t.member_group = ANY(@groups) OR t.approver_group <> '' AND t.approver_group = ANY(@groups))))
+	AND EXISTS (SELECT ` + standsIn + ` AND p.groups && r.approver_groups AND NOT (r.issuer = d.issuer AND r.subject = d.subject)
+		AND extract(epoch FROM d.until - d.starts_at) * 1000000000 <= coalesce((r.plan #>> '{verdict,stand_in}')::numeric, 0)
+		AND ` + undecidedBy(`d.issuer`, `d.subject`) + `)`
+
+// undecidedBy finds the requests on which somebody has not decided yet, in
+// whichever way.
+func undecidedBy(issuer, subject string) string {
+	return `NOT EXISTS (SELECT FROM reviews v WHERE v.request_id = r.id AND v.revision = r.revision
+		AND (v.issuer = ` + issuer + ` AND v.subject = ` + subject + ` OR v.for_issuer = ` + issuer + ` AND v.for_subject = ` + subject + `))`
+}
 
 // toReview finds the requests that were carried out without approvals and wait
 // for the review of a person, who may be an admin.
@@ -31,15 +55,16 @@ const riskiestFirst = ` ORDER BY (row_number() OVER (PARTITION BY r.issuer, r.su
 
 const risk = `CASE WHEN r.operation = ANY(@dangerous) THEN 0 WHEN r.operation = ANY(@destructive) THEN 1 ELSE 2 END`
 
-// ToDecide lists the requests that wait for a's decision, riskiest and oldest
+// ToDecide lists the requests that wait for a's decision at a time, by their own
+// groups or as a stand-in, riskiest and oldest
 // first, with their reviews.
-func ToDecide(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.Request, error) {
-	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, limit))
+func ToDecide(ctx context.Context, q Querier, a portal.Actor, now time.Time, limit int) ([]portal.Request, error) {
+	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, now, limit))
 }
 
 // NumbersToDecide are the numbers of the requests of ToDecide.
-func NumbersToDecide(ctx context.Context, q Querier, a portal.Actor, limit int) ([]int64, error) {
-	return db.All(ctx, q, pgx.RowTo[int64], `SELECT r.number FROM requests r WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, limit))
+func NumbersToDecide(ctx context.Context, q Querier, a portal.Actor, now time.Time, limit int) ([]int64, error) {
+	return db.All(ctx, q, pgx.RowTo[int64], `SELECT r.number FROM requests r WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, now, limit))
 }
 
 // ToReview lists the requests that were carried out without approvals and wait
@@ -54,24 +79,25 @@ func ToAct(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.
 }
 
 func inbox(ctx context.Context, q Querier, where string, a portal.Actor, limit int) ([]portal.Request, error) {
-	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, limit))
+	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, time.Time{}, limit))
 }
 
 // inboxOf are the arguments of what finds the requests that wait for a.
-func inboxOf(a portal.Actor, limit int) pgx.NamedArgs {
-	return pgx.NamedArgs{"issuer": a.Issuer, "subject": a.Subject, "groups": notNil(a.Groups), "admin": a.HasRole(portal.RoleAdmin),
+func inboxOf(a portal.Actor, now time.Time, limit int) pgx.NamedArgs {
+	return pgx.NamedArgs{"now": now, "since": now.Add(-portal.KnownFor), "sees_all": a.SeesAll(),
+		"issuer": a.Issuer, "subject": a.Subject, "groups": notNil(a.Groups), "admin": a.HasRole(portal.RoleAdmin),
 		"stale": portal.Stale, "approved": portal.Approved, "secrets": secrets, "limit": limit,
 		"dangerous": dangerous, "destructive": destructive}
 }
 
 // InboxCount is how many requests wait for a, counted to a limit.
-func InboxCount(ctx context.Context, q Querier, a portal.Actor, limit int) (int, error) {
+func InboxCount(ctx context.Context, q Querier, a portal.Actor, now time.Time, limit int) (int, error) {
 	return db.One(ctx, q, pgx.RowTo[int], `
 		SELECT count(*) FROM (
 			SELECT FROM requests r WHERE `+toDecide+`
 			UNION ALL SELECT FROM requests r WHERE `+toReview+`
 			UNION ALL SELECT FROM requests r WHERE `+toAct+`
-		LIMIT @limit) waiting`, inboxOf(a, limit))
+		LIMIT @limit) waiting`, inboxOf(a, now, limit))
 }
 
 // OpenOn lists the requests that are not at an end and concern one of the

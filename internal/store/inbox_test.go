@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -17,7 +18,7 @@ func BenchmarkInbox(b *testing.B) {
 	manyRequests(b, pool)
 	a := portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "approver"}, Groups: []string{"team-10", "team-10-approvers"}}
 	for b.Loop() {
-		if n, err := store.InboxCount(b.Context(), pool, a, 100); err != nil || n != 10 {
+		if n, err := store.InboxCount(b.Context(), pool, a, time.Now(), 100); err != nil || n != 10 {
 			b.Fatal(n, err)
 		}
 	}
@@ -29,7 +30,7 @@ func BenchmarkToDecide(b *testing.B) {
 	manyRequests(b, pool)
 	a := portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "approver"}, Groups: []string{"team-10", "team-10-approvers"}}
 	for b.Loop() {
-		if list, err := store.ToDecide(b.Context(), pool, a, 100); err != nil || len(list) != 10 {
+		if list, err := store.ToDecide(b.Context(), pool, a, time.Now(), 100); err != nil || len(list) != 10 {
 			b.Fatal(len(list), err)
 		}
 	}

@@ -151,20 +151,17 @@ func RecipientByIdentity(ctx context.Context, q Querier, id portal.Identity) (Re
 		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject})
 }
 
-// RecipientsAnd lists the people who are in one of the groups, and one person,
+// RecipientsAnd lists the people who are in one of the groups, and some others,
 // as far as they are known since the given time.
-func RecipientsAnd(ctx context.Context, q Querier, groups []string, also portal.Identity, since time.Time) ([]Recipient, error) {
+func RecipientsAnd(ctx context.Context, q Querier, groups []string, also []portal.Identity, since time.Time) ([]Recipient, error) {
+	issuers, subjects := make([]string, len(also)), make([]string, len(also))
+	for i, id := range also {
+		issuers[i], subjects[i] = id.Issuer, id.Subject
+	}
 	return db.All(ctx, q, pgx.RowToStructByName[Recipient], recipients+`
-		WHERE (groups && @groups OR (issuer = @issuer AND subject = @subject)) AND groups_at > @since ORDER BY issuer, subject`,
-		pgx.StrictNamedArgs{"groups": notNil(groups), "issuer": also.Issuer, "subject": also.Subject, "since": since})
-}
-
-// RecipientsBut lists the people who are in one of the groups, but one person,
-// as far as they are known since the given time.
-func RecipientsBut(ctx context.Context, q Querier, groups []string, but portal.Identity, since time.Time) ([]Recipient, error) {
-	return db.All(ctx, q, pgx.RowToStructByName[Recipient], recipients+`
-		WHERE groups && @groups AND groups_at > @since AND NOT (issuer = @issuer AND subject = @subject) ORDER BY issuer, subject`,
-		pgx.StrictNamedArgs{"groups": notNil(groups), "issuer": but.Issuer, "subject": but.Subject, "since": since})
+		WHERE (groups && @groups OR (issuer, subject) IN (SELECT * FROM unnest(@issuers::text[], @subjects::text[])))
+			AND groups_at > @since ORDER BY issuer, subject`,
+		pgx.StrictNamedArgs{"groups": notNil(groups), "issuers": issuers, "subjects": subjects, "since": since})
 }
 
 // GroupLabels lists what admins call groups.

@@ -19,16 +19,34 @@ func InsertReview(ctx context.Context, tx pgx.Tx, requestID string, v portal.Rev
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision)
-		VALUES (@id, @request, @issuer, @subject, @name, @decision, @comment, @digest, @at, @groups, @revision)`,
+		INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, decision, comment, digest, created_at, groups, revision,
+			for_issuer, for_subject, for_name)
+		VALUES (@id, @request, @issuer, @subject, @name, @decision, @comment, @digest, @at, @groups, @revision,
+			@for_issuer, @for_subject, @for_name)`,
 		pgx.StrictNamedArgs{"id": id, "request": requestID, "issuer": v.Reviewer.Issuer, "subject": v.Reviewer.Subject, "name": v.Reviewer.Name,
-			"decision": v.Decision, "comment": v.Comment, "digest": v.Digest, "at": v.CreatedAt, "groups": notNil(v.Groups), "revision": v.Revision})
+			"decision": v.Decision, "comment": v.Comment, "digest": v.Digest, "at": v.CreatedAt, "groups": notNil(v.Groups), "revision": v.Revision,
+			"for_issuer": v.For.Issuer, "for_subject": v.For.Subject, "for_name": v.For.Name})
 	return db.Wrap(err)
+}
+
+// reviewColumns are what reviewRow reads.
+const reviewColumns = `issuer, subject, reviewer_name AS name, decision, comment, digest, created_at, groups, revision, for_issuer, for_subject, for_name`
+
+// reviewRow is a review as reviewColumns has it.
+type reviewRow struct {
+	portal.Review
+	portal.Person
+	ForIssuer, ForSubject, ForName string
+}
+
+func (r reviewRow) review() portal.Review {
+	r.Reviewer, r.Review.For = r.Person, person(r.ForIssuer, r.ForSubject, r.ForName)
+	return r.Review
 }
 
 func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review, error) {
 	return db.All(ctx, q, readReview, `
-		SELECT issuer, subject, reviewer_name AS name, decision, comment, digest, created_at, groups, revision
+		SELECT `+reviewColumns+`
 		FROM reviews WHERE request_id = @id ORDER BY id`, pgx.StrictNamedArgs{"id": requestID})
 }
 
@@ -49,29 +67,22 @@ func addReviews(ctx context.Context, q Querier, list []portal.Request) error {
 		at[r.ID], ids[i] = i, r.ID
 	}
 	type review struct {
-		portal.Review
-		portal.Person
+		reviewRow
 		RequestID string
 	}
 	found, err := db.All(ctx, q, pgx.RowToStructByNameLax[review], `
-		SELECT request_id::text, issuer, subject, reviewer_name AS name, decision, comment, digest, created_at, groups, revision
+		SELECT request_id::text, `+reviewColumns+`
 		FROM reviews WHERE request_id = ANY(@ids::uuid[]) ORDER BY id`, pgx.StrictNamedArgs{"ids": ids})
 	for _, v := range found {
-		v.Reviewer = v.Person
 		r := &list[at[v.RequestID]]
-		r.Reviews = append(r.Reviews, v.Review)
+		r.Reviews = append(r.Reviews, v.review())
 	}
 	return err
 }
 
 func readReview(row pgx.CollectableRow) (portal.Review, error) {
-	type review struct {
-		portal.Review
-		portal.Person
-	}
-	r, err := pgx.RowToStructByNameLax[review](row)
-	r.Reviewer = r.Person
-	return r.Review, err
+	r, err := pgx.RowToStructByNameLax[reviewRow](row)
+	return r.review(), err
 }
 
 // InsertAttempt records the intent to call DigitalOcean. It must be committed

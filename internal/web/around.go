@@ -76,7 +76,7 @@ func (s *Server) neighbours(ctx context.Context, v viewer, p *views.RequestPage)
 	if v.inbox == 0 {
 		return nil
 	}
-	list, err := store.NumbersToDecide(ctx, s.Pool, v.actor, pageSize)
+	list, err := store.NumbersToDecide(ctx, s.Pool, v.actor, s.Now(), pageSize)
 	if err != nil || len(list) == 0 {
 		return err
 	}

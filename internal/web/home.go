@@ -35,7 +35,7 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 	p := views.HomePage{Page: s.page(c, v, "Home"), Decides: v.decides(), Tour: s.tour(c.Request, v)}
 	p.Live = []string{string(events.Requests), string(events.Inventory)}
 	var err error
-	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, fewOnDesk); err != nil {
+	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), fewOnDesk); err != nil {
 		return err
 	}
 	for _, part := range []func(context.Context, viewer, *views.HomePage) error{s.ownDesk, s.memberDesk, s.adminDesk, s.auditorDesk} {

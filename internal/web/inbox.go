@@ -19,7 +19,7 @@ func (s *Server) inbox(c *gin.Context, v viewer) error {
 	p := views.InboxPage{Page: s.page(c, v, "Inbox"), CanCreate: len(v.memberTeams()) > 0}
 	p.Live = []string{string(events.Requests)}
 	var err error
-	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, pageSize); err != nil {
+	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), pageSize); err != nil {
 		return err
 	}
 	if p.ToReview, err = store.ToReview(ctx, s.Pool, v.actor, pageSize); err != nil {

@@ -157,7 +157,7 @@ func (b *bundle) serve() {
 	stopped := make(chan struct{})
 	go func() { hub.Run(ctx); close(stopped) }()
 	b.t.Cleanup(func() { stop(); <-stopped })
-	b.requests.Rules.People = signIn
+	b.requests.People, b.requests.Rules.People = signIn, signIn
 	b.pages, err = web.New(web.Config{
 		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Hub: hub,
 		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,

@@ -96,7 +96,7 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 			c.Request = c.Request.WithContext(views.WithGroupLabels(c.Request.Context(), labels))
 		}
 		if c.Request.Method == http.MethodGet && c.FullPath() != "/events" {
-			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, views.InboxMost+1); err != nil {
+			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, s.Now(), views.InboxMost+1); err != nil {
 				return err
 			}
 		}

@@ -134,7 +134,7 @@ func noSleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 func (t *teller) serve() {
 	who, now := people{t}, t.clock.Now
 	t.rules = &rulebook.Service{PlatformApprovers: t.Roles[portal.RolePlatformApprover], Pool: t.Pool, People: who, Now: now}
-	t.requests = &request.Service{Pool: t.Pool, DO: t.do, Jobs: jobs{t}, Rules: t.rules, Now: now}
+	t.requests = &request.Service{Pool: t.Pool, DO: t.do, Jobs: jobs{t}, Rules: t.rules, People: who, Now: now}
 	t.executor = &execute.Executor{Pool: t.Pool, DO: t.do, People: who, Rules: t.rules, Now: now,
 		Logger: slog.New(slog.DiscardHandler), Pace: pace}
 	t.syncer = &inventory.Syncer{Pool: t.Pool, DO: t.do, Now: now}
