@@ -45,7 +45,7 @@ func namesText(people []portal.Approver) string {
 			names = append(names, "…")
 			break
 		}
-		names = append(names, p.Name)
+		names = append(names, p.Title())
 	}
 	return " (" + strings.Join(names, ", ") + ")"
 }

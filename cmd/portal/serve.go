@@ -20,6 +20,7 @@ import (
 	"doksportal/internal/auth"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
+	"doksportal/internal/delegation"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/budget"
 	"doksportal/internal/events"
@@ -145,7 +146,8 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 				}
 				return append(inForce.Groups(), slices.Collect(maps.Values(signIn.RoleGroups()))...), nil
 			}}, Notify: notifier, Hub: hub,
-		BaseURL: baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
+		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
+		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err
 }

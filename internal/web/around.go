@@ -53,7 +53,7 @@ func (s *Server) earlier(ctx context.Context, v viewer, f store.RequestFilter) (
 }
 
 // approvers are people whom the portal knows in the groups whose approval the
-// requests wait for.
+// requests wait for, and those who stand in for them.
 func (s *Server) approvers(ctx context.Context, requests ...portal.Request) ([]portal.Approver, error) {
 	var groups []string
 	for _, r := range requests {
@@ -67,7 +67,12 @@ func (s *Server) approvers(ctx context.Context, requests ...portal.Request) ([]p
 	if len(groups) == 0 {
 		return nil, nil
 	}
-	return store.Approvers(ctx, s.Pool, groups, s.Now().Add(-portal.KnownFor), mostApprovers)
+	list, err := store.Approvers(ctx, s.Pool, groups, s.Now().Add(-portal.KnownFor), mostApprovers)
+	if err != nil {
+		return nil, err
+	}
+	standIns, err := s.standIns(ctx, groups)
+	return append(list, standIns...), err
 }
 
 // neighbours finds what else waits for the reader's decision, in the order of

@@ -38,6 +38,10 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), fewOnDesk); err != nil {
 		return err
 	}
+	if p.StandsIn, err = s.standsIn(ctx, v, p.Waiting); err != nil {
+		return err
+	}
+	p.Decides = p.Decides || len(p.Waiting) > 0 // as a stand-in
 	for _, part := range []func(context.Context, viewer, *views.HomePage) error{s.ownDesk, s.memberDesk, s.adminDesk, s.auditorDesk} {
 		if err := part(ctx, v, &p); err != nil {
 			return err

@@ -22,6 +22,9 @@ func (s *Server) inbox(c *gin.Context, v viewer) error {
 	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), pageSize); err != nil {
 		return err
 	}
+	if p.StandsIn, err = s.standsIn(ctx, v, p.ToDecide); err != nil {
+		return err
+	}
 	if p.ToReview, err = store.ToReview(ctx, s.Pool, v.actor, pageSize); err != nil {
 		return err
 	}

@@ -11,12 +11,24 @@ import (
 )
 
 func (s *Server) me(c *gin.Context, v viewer) error {
-	return s.showMe(c, v, http.StatusOK, views.ChannelForm{}, nil)
+	typed, err := s.typed(c, v)
+	if err != nil {
+		return err
+	}
+	return s.showMe(c, v, http.StatusOK, meForms{delegation: typed})
 }
 
-// showMe shows the reader what the portal knows of them, with what is wrong
-// with a channel that they typed.
-func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelForm, problem error) error {
+// meForms are what the reader typed into the forms of their page, and what is
+// wrong with that.
+type meForms struct {
+	channel           views.ChannelForm
+	channelProblem    error
+	delegation        portal.Form
+	delegationProblem error
+}
+
+// showMe shows the reader what the portal knows of them.
+func (s *Server) showMe(c *gin.Context, v viewer, code int, forms meForms) error {
 	p := s.mePage(c, v)
 	p.Title = v.actor.Name
 	told := views.NotificationsPanel{
@@ -26,7 +38,7 @@ func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelFo
 	if err != nil {
 		return err
 	}
-	if told.Channels, err = s.channelsPanel(c, own, form, problem); err != nil {
+	if told.Channels, err = s.channelsPanel(c, own, forms.channel, forms.channelProblem); err != nil {
 		return err
 	}
 	if told.Mail, err = s.Notify.Choice(c.Request.Context(), v.actor); err != nil {
@@ -34,6 +46,9 @@ func (s *Server) showMe(c *gin.Context, v viewer, code int, form views.ChannelFo
 	}
 	p.Notifications = &told
 	if p.Sessions, err = s.Auth.Sessions(c.Request); err != nil {
+		return err
+	}
+	if p.Delegation, err = s.delegationPanel(c, v, forms.delegation, forms.delegationProblem); err != nil {
 		return err
 	}
 	s.render(c, code, views.Me(p))

@@ -67,7 +67,7 @@ func (s *Server) showChannels(c *gin.Context, v viewer, o owned, in notify.Input
 		form.Topics = append(form.Topics, portal.Topic(name))
 	}
 	if o.owner.TeamID == "" {
-		return s.showMe(c, v, status(problem), form, problem)
+		return s.showMe(c, v, status(problem), meForms{channel: form, channelProblem: problem})
 	}
 	team, err := store.TeamBySlug(c.Request.Context(), s.Pool, db.Text(c.Param("slug")))
 	if err != nil {

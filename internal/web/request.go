@@ -107,7 +107,11 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	}
 	p.Path, p.Live = views.RequestPath(n), []string{string(events.Request(r.ID))}
 	p.CommentKey = uuid.Must(uuid.NewV7()).String()
-	s.mayDo(&p, v.actor)
+	mandates, err := s.mandates(ctx, v)
+	if err != nil {
+		return err
+	}
+	s.mayDo(&p, v.actor, mandates)
 	p.Own, p.SeesCluster = v.actor.Identity == r.Requester.Identity, v.actor.CanSee(r.Team)
 	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
@@ -126,9 +130,10 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 }
 
 // mayDo says what the reader may do with the request of a page.
-func (s *Server) mayDo(p *views.RequestPage, a portal.Actor) {
+func (s *Server) mayDo(p *views.RequestPage, a portal.Actor, mandates []portal.Mandate) {
 	r := p.Request
-	refusal := r.ReviewRefusal(a)
+	word, refusal := r.WordOf(a, mandates, s.Now())
+	p.StandsIn = word.Delegation
 	if refusal != nil && r.State == portal.Pending {
 		p.WhyNot = message(refusal)
 	}

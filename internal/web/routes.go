@@ -37,6 +37,8 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.POST("/me/channels/:channel/remove", formOn("/me"), s.signedIn(s.removeChannel(s.ownChannels)))
 	e.POST("/me/sessions/:session/end", formOn("/me"), s.signedIn(s.endOwnSession))
 	e.POST("/me/sessions/end-others", formOn("/me"), s.signedIn(s.endOtherSessions))
+	e.POST("/me/delegations", formOn("/me"), s.signedIn(s.delegate))
+	e.POST("/me/delegations/:id/end", formOn("/me"), s.signedIn(s.endDelegation("/me")))
 	e.GET("/events", s.welcome(s.events))
 
 	e.GET("/clusters", s.welcome(s.clusters))
@@ -113,6 +115,8 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/clusters", s.admin(s.assign))
 	e.GET("/admin/groups", s.admin(s.groups))
 	e.POST("/admin/groups", s.admin(s.labelGroup))
+	e.GET("/admin/delegations", s.admin(s.delegations))
+	e.POST("/admin/delegations/:id/end", formOn("/admin/delegations"), s.admin(s.endDelegation("/admin/delegations")))
 	e.GET("/admin/changes", s.admin(s.changes))
 	e.POST("/admin/changes/:id/accept", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Accept, "accepted")))
 	e.POST("/admin/changes/:id/drop", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Drop, "dropped")))

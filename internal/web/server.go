@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/auth"
+	"doksportal/internal/delegation"
 	"doksportal/internal/events"
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
@@ -28,19 +29,20 @@ import (
 // Config is what the pages need. All members but Notice, Demo, Limits,
 // SyncEvery, SettleEvery and TrustedProxies must be set.
 type Config struct {
-	Pool       *pgxpool.Pool
-	Auth       *auth.Auth
-	Requests   *request.Service
-	Collector  Collector
-	Teams      *teams.Service
-	Notify     *notify.Service
-	Hub        *events.Hub
-	BaseURL    *url.URL
-	AdminGroup string // whose members people without access should ask
-	Groups     string // name of the groups claim
-	Notice     string // shown on every page
-	Demo       bool   // shows the way around, and a page of the parts that pages are made of
-	Limits     Limits // zero: DefaultLimits
+	Pool        *pgxpool.Pool
+	Auth        *auth.Auth
+	Requests    *request.Service
+	Collector   Collector
+	Teams       *teams.Service
+	Notify      *notify.Service
+	Delegations *delegation.Service
+	Hub         *events.Hub
+	BaseURL     *url.URL
+	AdminGroup  string // whose members people without access should ask
+	Groups      string // name of the groups claim
+	Notice      string // shown on every page
+	Demo        bool   // shows the way around, and a page of the parts that pages are made of
+	Limits      Limits // zero: DefaultLimits
 
 	SyncEvery, SettleEvery time.Duration // of which readers are told, see internal/config
 

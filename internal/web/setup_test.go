@@ -22,6 +22,7 @@ import (
 	"doksportal/internal/auth/devidp"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
+	"doksportal/internal/delegation"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/events"
@@ -160,7 +161,8 @@ func (b *bundle) serve() {
 	b.requests.People, b.requests.Rules.People = signIn, signIn
 	b.pages, err = web.New(web.Config{
 		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Hub: hub,
-		BaseURL: base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
+		Delegations: &delegation.Service{Pool: b.pool, Rules: b.requests.Rules, Now: time.Now},
+		BaseURL:     base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)
 	server.Config = web.NewHTTPServer(b.pages)
