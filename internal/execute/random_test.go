@@ -185,11 +185,29 @@ func (w *walker) holds() {
 		WHERE v.request_id = $1 AND (o.subject IN (v.subject, v.for_subject) OR o.for_subject = v.for_subject AND o.for_subject <> '')`, r.ID); n > 0 {
 		w.fail("somebody has decided twice, or a stand-in and whom they stood in for")
 	}
+	w.inboxIsTrue(r)
 	if n := w.count(`SELECT count(*) FROM reservations`); n > 0 && !r.State.HoldsQuota() {
 		w.fail("a request that is %s holds quota", r.State)
 	}
 	if n := w.count(`SELECT count(*) FROM events WHERE request_id = $1 AND kind = 'execution_intent'`, r.ID); n != len(r.Attempts) {
 		w.fail("%d attempts, and %d intents on the trail", len(r.Attempts), n)
+	}
+}
+
+// inboxIsTrue makes sure that the request is in the inbox of those who may decide
+// on it, as themselves or as a stand-in, and of nobody else.
+func (w *walker) inboxIsTrue(r portal.Request) {
+	w.t.Helper()
+	for name := range w.groups {
+		a := w.actor(name)
+		mandates, err := store.MandatesOf(w.t.Context(), w.pool, a.Identity, w.clock.Now(), w.clock.Now().Add(-portal.KnownFor))
+		w.must(err)
+		_, refusal := r.WordOf(a, mandates, w.clock.Now())
+		list, err := store.NumbersToDecide(w.t.Context(), w.pool, a, w.clock.Now(), 1)
+		w.must(err)
+		if (refusal == nil) != (len(list) == 1) {
+			w.fail("%s may decide: %v, and has %v in the inbox", name, refusal, list)
+		}
 	}
 }
 
