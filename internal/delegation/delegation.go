@@ -31,6 +31,10 @@ const (
 	mostActive     = 500 // that admins see
 )
 
+// makeRate is how often one person may have somebody stand in, of which others
+// are told.
+var makeRate = store.Rate{Every: time.Hour, Burst: 10}
+
 // Service has delegations made and ended. All members but StepUpWithin must be set.
 type Service struct {
 	Pool  *pgxpool.Pool
@@ -91,7 +95,7 @@ func (s *Service) approverOf(a portal.Actor, t portal.Team) bool {
 // Make has somebody stand in for a from now on. The caller makes sure that a's
 // groups are fresh. It returns KindForbidden to who approves nothing,
 // KindInvalid with the wrong fields, KindConflict when a has a stand-in already,
-// and KindStepUp when a's sign-in is too old.
+// KindStepUp when a's sign-in is too old, and KindLimited to who makes too many.
 func (s *Service) Make(ctx context.Context, a portal.Actor, in Input) error {
 	choice, allowed, err := s.Choices(ctx, a)
 	switch {
@@ -121,6 +125,13 @@ func (s *Service) Make(ctx context.Context, a portal.Actor, in Input) error {
 		}
 		if err := store.InsertDelegation(ctx, tx, d); err != nil {
 			return err
+		}
+		wait, err := makeRate.Admit(ctx, tx, "delegation "+a.Issuer+" "+a.Subject, 1, s.Now())
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return portal.E(portal.KindLimited, "you have named too many stand-ins of late; try again in "+portal.RoughDuration(wait))
 		}
 		return s.tell(ctx, tx, d, portal.EventDelegated, a.Person(),
 			fmt.Sprintf("%s has %s stand in until %s: %s", a.Name, d.StandIn.Name, d.Until.UTC().Format("2 January 2006 15:04 MST"), d.Reason))

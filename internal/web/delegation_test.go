@@ -162,3 +162,22 @@ func TestStandInsOfOnePersonAreBounded(t *testing.T) {
 	b.must(err)
 	approver.Post("/me/delegations", b.standInForm("Mia Member")).WantStatus(http.StatusOK)
 }
+
+// Nobody has others told of stand-ins without end.
+func TestDelegationsOfOnePersonAreBounded(t *testing.T) {
+	b := setup(t)
+	b.as("member")
+	approver := b.as("approver")
+	for i := range 11 {
+		page := approver.Post("/me/delegations", b.standInForm("Mia Member"))
+		if i == 10 {
+			page.WantStatus(http.StatusTooManyRequests)
+			break
+		}
+		end, _ := page.WantStatus(http.StatusOK).Find("[data-testid=own-stand-in] form").Attr("action")
+		approver.Post(end, nil).WantStatus(http.StatusOK)
+	}
+	if made, ended := b.count("SELECT count(*) FROM delegations"), b.count("SELECT count(*) FROM events WHERE kind = 'delegation_ended'"); made != 10 || ended != 10 {
+		t.Errorf("%d were made, %d ended", made, ended)
+	}
+}
