@@ -52,18 +52,9 @@ const slotWait = 5 * time.Second
 // dear ones do not keep all others waiting.
 var compareRate = store.Rate{Every: 4 * time.Millisecond, Burst: 60_000}
 
-// comparing has a person's draft be compared by do, when it is its turn, and
-// books the time that it took. KindLimited says that theirs, or others', take too
-// much.
+// comparing has a person's draft be compared by do, when it is its turn.
+// KindLimited says that theirs, or others', take too much.
 func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error) error {
-	key := "compare " + a.Issuer + " " + a.Subject
-	wait, err := compareRate.Admit(ctx, s.Pool, key, 0, s.Now())
-	if err != nil {
-		return err
-	}
-	if wait > 0 {
-		return portal.E(portal.KindLimited, "your versions of the policy have taken long to compare; try again in "+portal.RoughDuration(wait))
-	}
 	s.prepare()
 	leave, ok := s.own.Enter(a.Identity)
 	if !ok {
@@ -75,7 +66,20 @@ func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error
 		return err
 	}
 	defer release()
-	start := s.Now()
+	return s.booked(ctx, a, do)
+}
+
+// booked has do work on a person's draft, and books the time that it takes.
+// KindLimited says that theirs have taken too much.
+func (s *Service) booked(ctx context.Context, a portal.Actor, do func() error) error {
+	key, start := "compare "+a.Issuer+" "+a.Subject, s.Now()
+	wait, err := compareRate.Admit(ctx, s.Pool, key, 0, start)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return portal.E(portal.KindLimited, "your versions of the policy have taken long to compare; try again in "+portal.RoughDuration(wait))
+	}
 	err = do()
 	took := int(s.Now().Sub(start).Milliseconds()) + 1
 	return errors.Join(err, compareRate.Book(context.WithoutCancel(ctx), s.Pool, key, took, s.Now()))

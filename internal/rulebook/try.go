@@ -32,7 +32,7 @@ type Tried struct {
 // kept. Only admins may; of a trial that cannot be judged the error is of
 // KindInvalid with the faults of the fields operation, environment and team and
 // of the members, by their names. Also then Asked are the members that the
-// conditions of the text refer to.
+// conditions of the text refer to. KindLimited is as for Check.
 func (s *Service) TryOut(ctx context.Context, a portal.Actor, text string, trial Trial) (Tried, error) {
 	if err := a.RequireAdmin(); err != nil {
 		return Tried{}, err
@@ -47,7 +47,13 @@ func (s *Service) TryOut(ctx context.Context, a portal.Actor, text string, trial
 	if err != nil {
 		return tried, err
 	}
-	tried.Verdict = draft.Judge(in)
+	err = s.booked(ctx, a, func() error {
+		tried.Verdict = draft.Judge(in)
+		return ctx.Err()
+	})
+	if err != nil {
+		return tried, err
+	}
 	tried.Terms, tried.Line = policy.TermsOf(tried.Verdict), draft.Line(tried.Verdict.Rule)
 	return tried, nil
 }

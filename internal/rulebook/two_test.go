@@ -348,21 +348,23 @@ func TestHasteTakesTwo(t *testing.T) {
 
 // More approvals than a team has people for take two, where it had enough before.
 func TestApprovalsOfMoreThanThereAreTakeTwo(t *testing.T) {
-	b := setup(t)
-	b.know("pay-approvers")
-	b.know("pay-approvers", "x")
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
-	b.must(err)
-	for range 9 { // who left long ago
-		b.knowSince(now.Add(-portal.KnownFor), "pay-approvers")
-	}
 	for count, alone := range map[string]bool{"2": true, "4": false} { // the platform approvers are one
-		text := strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: "+count+", from: [team, platform]}]", 1)
-		p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "more eyes")
-		b.must(err)
-		if inForce := p.State == portal.PolicyInForce; inForce != alone {
-			t.Errorf("%s approvals, in force by one admin: %v", count, inForce)
-		}
+		t.Run(count, func(t *testing.T) {
+			b := setup(t)
+			b.know("pay-approvers")
+			b.know("pay-approvers", "x")
+			_, err := b.pool.Exec(t.Context(), `INSERT INTO teams (id, slug, name, member_group, approver_group, quota, updated_at) VALUES ($1::uuid, 'pay', 'Pay', 'pay', 'pay-approvers', '{"nodes": 1}', now())`, uuid.NewString())
+			b.must(err)
+			for range 9 { // who left long ago
+				b.knowSince(now.Add(-portal.KnownFor), "pay-approvers")
+			}
+			text := strings.Replace(policy.BuiltInText, "require: [{approvals: 1, from: [team, platform]}]", "require: [{approvals: "+count+", from: [team, platform]}]", 1)
+			p, err := b.book.Propose(t.Context(), b.ada, b.base(), text, "more eyes")
+			b.must(err)
+			if inForce := p.State == portal.PolicyInForce; inForce != alone {
+				t.Errorf("in force by one admin: %v", inForce)
+			}
+		})
 	}
 }
 
