@@ -974,7 +974,7 @@ func breadcrumbs(list []Crumb) templ.Component {
 	})
 }
 
-// live keeps one stream of announcements open. One about the page's topics
+// live keeps one stream of announcements open. One about the page's feeds
 // fetches the page again and merges what differs; one about the inbox fetches its
 // count. A tab that nobody sees lets go of it, see app.js.
 func live(p Page) templ.Component {
@@ -1003,9 +1003,9 @@ func live(p Page) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var37 string
-		templ_7745c5c3_Var37, templ_7745c5c3_Err = templ.JoinStringErrs("/events?" + topics(p.Live))
+		templ_7745c5c3_Var37, templ_7745c5c3_Err = templ.JoinStringErrs("/events?" + feeds(p.Live))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/layout.templ`, Line: 272, Col: 60}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/layout.templ`, Line: 272, Col: 59}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var37))
 		if templ_7745c5c3_Err != nil {
@@ -1054,9 +1054,9 @@ func current(path, href string) bool {
 	return path == href || (href != "/" && strings.HasPrefix(path, href+"/"))
 }
 
-// topics are what the page follows: its own, and what waits for its reader.
-func topics(list []string) string {
-	return url.Values{"topic": append(slices.Clone(list), "inbox")}.Encode()
+// feeds are what the page follows: its own, and what waits for its reader.
+func feeds(list []string) string {
+	return url.Values{"feed": append(slices.Clone(list), "inbox")}.Encode()
 }
 
 var _ = templruntime.GeneratedTemplate

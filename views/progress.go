@@ -160,9 +160,9 @@ func outcome(p RequestPage) []nextStep {
 	case portal.Succeeded:
 		return succeeded(p)
 	case portal.Failed:
-		return again(p, "Nothing more happens. See the reason above, and what the cluster looks like now.")
+		return askAnew(p, "Nothing more happens. See the reason above, and what the cluster looks like now.")
 	case portal.Rejected, portal.Withdrawn, portal.Expired:
-		return again(p, "Nothing was changed.")
+		return askAnew(p, "Nothing was changed.")
 	}
 	return nil
 }
@@ -192,8 +192,8 @@ func succeeded(p RequestPage) []nextStep {
 	return []nextStep{{"DigitalOcean has done it.", "Open the cluster", cluster}}
 }
 
-// again offers to ask for the same once more, to who has asked.
-func again(p RequestPage, text string) []nextStep {
+// askAnew offers to ask for the same once more, to who has asked.
+func askAnew(p RequestPage, text string) []nextStep {
 	list := []nextStep{{Text: text}}
 	r := p.Request
 	path := strings.ReplaceAll(r.Operation.Operation().Page, "{id}", r.TargetID)

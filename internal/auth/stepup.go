@@ -26,7 +26,8 @@ const (
 	// a use case takes, less than would let one person fill the database.
 	maxTyped = 96 << 10
 
-	TypedFor = 10 * time.Minute // between signing in again and opening the form
+	// TypedFor is how long that is kept, between signing in again and opening the form.
+	TypedFor = 10 * time.Minute
 )
 
 // StepUp prepares a fresh sign-in of the reader of a loaded request, and

@@ -24,28 +24,28 @@ import (
 
 const channel = "portal_events"
 
-// Topic names what changed.
-type Topic string
+// Feed names what changed.
+type Feed string
 
-// Inventory is the topic of the clusters.
-const Inventory Topic = "inventory"
+// Inventory is the feed of the clusters.
+const Inventory Feed = "inventory"
 
-// Requests is the topic of all requests.
-const Requests Topic = "requests"
+// Requests is the feed of all requests.
+const Requests Feed = "requests"
 
-// Request is the topic of one request.
-func Request(id string) Topic { return Topic("request:" + id) }
+// Request is the feed of one request.
+func Request(id string) Feed { return Feed("request:" + id) }
 
-// Sessions is the topic of a person's sessions having been ended.
-func Sessions(id portal.Identity) Topic {
+// Sessions is the feed of a person's sessions having been ended.
+func Sessions(id portal.Identity) Feed {
 	sum := sha256.Sum256([]byte(id.Issuer + "\x00" + id.Subject))
-	return Topic("sessions:" + hex.EncodeToString(sum[:]))
+	return Feed("sessions:" + hex.EncodeToString(sum[:]))
 }
 
 // Publish announces changes when tx commits.
-func Publish(ctx context.Context, tx pgx.Tx, topics ...Topic) error {
-	for _, topic := range topics {
-		if _, err := tx.Exec(ctx, `SELECT pg_notify(@channel, @topic)`, pgx.StrictNamedArgs{"channel": channel, "topic": string(topic)}); err != nil {
+func Publish(ctx context.Context, tx pgx.Tx, feeds ...Feed) error {
+	for _, feed := range feeds {
+		if _, err := tx.Exec(ctx, `SELECT pg_notify(@channel, @feed)`, pgx.StrictNamedArgs{"channel": channel, "feed": string(feed)}); err != nil {
 			return err
 		}
 	}
@@ -63,8 +63,8 @@ type Hub struct {
 }
 
 type subscriber struct {
-	topics map[Topic]bool
-	wake   chan struct{}
+	feeds map[Feed]bool
+	wake  chan struct{}
 }
 
 // NewHub makes a hub; Run makes it work.
@@ -72,13 +72,13 @@ func NewHub(pool *pgxpool.Pool, logger *slog.Logger) *Hub {
 	return &Hub{pool: pool, logger: logger, subs: map[*subscriber]struct{}{}}
 }
 
-// Subscribe returns a channel that receives whenever one of the topics may
+// Subscribe returns a channel that receives whenever one of the feeds may
 // have changed, several changes at once being one, and a function that ends
 // the subscription.
-func (h *Hub) Subscribe(topics ...Topic) (<-chan struct{}, func()) {
-	s := &subscriber{topics: map[Topic]bool{}, wake: make(chan struct{}, 1)}
-	for _, topic := range topics {
-		s.topics[topic] = true
+func (h *Hub) Subscribe(feeds ...Feed) (<-chan struct{}, func()) {
+	s := &subscriber{feeds: map[Feed]bool{}, wake: make(chan struct{}, 1)}
+	for _, feed := range feeds {
+		s.feeds[feed] = true
 	}
 	h.mu.Lock()
 	h.subs[s] = struct{}{}
@@ -127,12 +127,12 @@ func (h *Hub) listen(ctx context.Context) error {
 	}
 }
 
-// wake wakes the subscribers of n's topic, all of them when n is nil.
+// wake wakes the subscribers of n's feed, all of them when n is nil.
 func (h *Hub) wake(n *pgconn.Notification) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subs {
-		if n != nil && !s.topics[Topic(n.Payload)] {
+		if n != nil && !s.feeds[Feed(n.Payload)] {
 			continue
 		}
 		select {

@@ -87,14 +87,14 @@ func (b *bundle) must(err error) {
 }
 
 // publish announces changes and commits.
-func (b *bundle) publish(topics ...events.Topic) {
+func (b *bundle) publish(feeds ...events.Feed) {
 	b.t.Helper()
-	b.must(db.WithTx(b.t.Context(), b.pool, func(tx pgx.Tx) error { return events.Publish(b.t.Context(), tx, topics...) }))
+	b.must(db.WithTx(b.t.Context(), b.pool, func(tx pgx.Tx) error { return events.Publish(b.t.Context(), tx, feeds...) }))
 }
 
-// subscribe follows topics until the test ends.
-func (b *bundle) subscribe(topics ...events.Topic) <-chan struct{} {
-	wake, end := b.hub.Subscribe(topics...)
+// subscribe follows feeds until the test ends.
+func (b *bundle) subscribe(feeds ...events.Feed) <-chan struct{} {
+	wake, end := b.hub.Subscribe(feeds...)
 	b.t.Cleanup(end)
 	return wake
 }
@@ -182,8 +182,8 @@ func TestHearsWhatIsCommitted(t *testing.T) {
 	b.wantQuiet("who follows what was rolled back", wake)
 }
 
-// All who follow a topic hear of it, in every process, and nobody else does.
-func TestTopicsReachThoseWhoFollowThem(t *testing.T) {
+// All who follow a feed hear of it, in every process, and nobody else does.
+func TestFeedsReachThoseWhoFollowThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := replica(t, b.pool)

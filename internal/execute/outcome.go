@@ -32,7 +32,7 @@ func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt 
 			return err
 		}
 		if outcome == portal.OutcomeAccepted {
-			if err := e.take(ctx, tx, &r, a); err != nil {
+			if err := e.recordAnswer(ctx, tx, &r, a); err != nil {
 				return err
 			}
 		}
@@ -114,18 +114,18 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 	return step
 }
 
-// take writes into the inventory what DigitalOcean said when it accepted a
+// recordAnswer writes into the inventory what DigitalOcean said when it accepted a
 // request. Until the request has ended a pool counts as much as it had or gets,
 // whichever is more: growth is promised, a list may be stale, and what shrinks
 // is free only once it is seen to be gone.
-func (e *Executor) take(ctx context.Context, tx pgx.Tx, r *portal.Request, a answer) error {
+func (e *Executor) recordAnswer(ctx context.Context, tx pgx.Tx, r *portal.Request, a answer) error {
 	switch {
 	case a.cluster != nil && r.Operation == portal.CreateCluster:
 		return e.adopt(ctx, tx, r, *a.cluster)
 	case a.cluster != nil:
-		return store.SeeCluster(ctx, tx, a.cluster.Portal(e.Now()))
+		return store.UpsertCluster(ctx, tx, a.cluster.Portal(e.Now()))
 	case a.pool != nil:
-		return e.takePool(ctx, tx, r, a.pool.Portal())
+		return e.recordPool(ctx, tx, r, a.pool.Portal())
 	case a.runID != "":
 		r.Result = a.runID
 		return store.SetResult(ctx, tx, r.ID, a.runID)
@@ -155,7 +155,7 @@ func (e *Executor) holdGoing(ctx context.Context, tx pgx.Tx, r portal.Request) e
 	return nil
 }
 
-func (e *Executor) takePool(ctx context.Context, tx pgx.Tx, r *portal.Request, now portal.Pool) error {
+func (e *Executor) recordPool(ctx context.Context, tx pgx.Tx, r *portal.Request, now portal.Pool) error {
 	cluster, err := store.Cluster(ctx, tx, r.TargetID)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (e *Executor) takePool(ctx context.Context, tx pgx.Tx, r *portal.Request, n
 	if err := store.Hold(ctx, tx, r.ID, r.Team.ID, now, max(before.Cost(), now.Cost())); err != nil {
 		return err
 	}
-	if err := store.SeePool(ctx, tx, r.TargetID, now, e.Now()); err != nil {
+	if err := store.UpsertPool(ctx, tx, r.TargetID, now, e.Now()); err != nil {
 		return err
 	}
 	r.Result = now.ID
@@ -180,7 +180,7 @@ func (e *Executor) adopt(ctx context.Context, tx pgx.Tx, r *portal.Request, c do
 	cluster := c.Portal(e.Now())
 	r.TargetID, r.TargetIDs = cluster.ID, []string{cluster.ID}
 	for _, write := range []func() error{
-		func() error { return store.SeeCluster(ctx, tx, cluster) },
+		func() error { return store.UpsertCluster(ctx, tx, cluster) },
 		func() error {
 			return store.AssignCluster(ctx, tx, cluster.ID, r.Team.ID, r.Params.Create.Environment)
 		},

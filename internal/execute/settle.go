@@ -157,7 +157,7 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 				return err
 			}
 		}
-		if err := e.takeObserved(ctx, tx, &r, s); err != nil {
+		if err := e.recordObserved(ctx, tx, &r, s); err != nil {
 			return err
 		}
 		return request.Move(ctx, tx, r, request.Step{
@@ -168,10 +168,10 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 	})
 }
 
-// takeObserved writes down what an answer would have said.
-func (e *Executor) takeObserved(ctx context.Context, tx pgx.Tx, r *portal.Request, s observation) error {
+// recordObserved writes down what an answer would have said.
+func (e *Executor) recordObserved(ctx context.Context, tx pgx.Tx, r *portal.Request, s observation) error {
 	if pool, ok := poolFor(*r, s.live); ok {
-		return e.takePool(ctx, tx, r, pool)
+		return e.recordPool(ctx, tx, r, pool)
 	}
 	if s.runID != "" {
 		return store.SetResult(ctx, tx, r.ID, s.runID)
@@ -199,7 +199,7 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 	}
 	next := e.Pace.Settle
 	err = db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		if err := e.keep(ctx, tx, r, s); err != nil {
+		if err := e.recordCluster(ctx, tx, r, s); err != nil {
 			return err
 		}
 		since := e.Now().Sub(r.UpdatedAt)
@@ -229,12 +229,12 @@ func stateOf(s observation) string {
 	return "; the cluster is " + s.live[0].State
 }
 
-// keep writes into the inventory what was seen. A cluster that went without
+// recordCluster writes into the inventory what was seen. A cluster that went without
 // having been asked to is for the inventory to report.
-func (e *Executor) keep(ctx context.Context, tx pgx.Tx, r portal.Request, s observation) error {
+func (e *Executor) recordCluster(ctx context.Context, tx pgx.Tx, r portal.Request, s observation) error {
 	slices.SortFunc(s.live, func(a, b portal.Cluster) int { return strings.Compare(a.ID, b.ID) }) // in the order of locks
 	for _, c := range s.live {
-		if err := store.SeeCluster(ctx, tx, c); err != nil {
+		if err := store.UpsertCluster(ctx, tx, c); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,7 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, there []doapi.Cluster, go
 	for _, id := range ids {
 		var err error
 		if c, ok := byID[id]; ok {
-			err = store.SeeCluster(ctx, tx, c.Portal(asOf))
+			err = store.UpsertCluster(ctx, tx, c.Portal(asOf))
 		} else {
 			err = s.markGone(ctx, tx, id)
 		}

@@ -192,7 +192,7 @@ func TestClusterMissingFromTheList(t *testing.T) {
 	client := b.syncer.DO
 	c, err := client.GetCluster(t.Context(), third)
 	b.must(err)
-	b.tx(func(tx pgx.Tx) error { return store.SeeCluster(t.Context(), tx, c.Portal(b.clock.Now())) })
+	b.tx(func(tx pgx.Tx) error { return store.UpsertCluster(t.Context(), tx, c.Portal(b.clock.Now())) })
 	b.clock.advance(time.Minute)
 	b.sim.Resize(third, 4)
 	b.must(b.syncer.Sync(t.Context()))
@@ -215,7 +215,7 @@ func TestNewerKnowledgeStays(t *testing.T) {
 		newer.Pools[0].Count = 9
 		newer.SeenAt, made.SeenAt = b.clock.Now(), b.clock.Now()
 		b.tx(func(tx pgx.Tx) error {
-			return errors.Join(store.SeeCluster(t.Context(), tx, newer), store.SeeCluster(t.Context(), tx, made))
+			return errors.Join(store.UpsertCluster(t.Context(), tx, newer), store.UpsertCluster(t.Context(), tx, made))
 		})
 	}}
 	b.must(b.syncer.Sync(t.Context()))

@@ -219,11 +219,11 @@ func (s *Service) complete(a portal.Actor, d *portal.Draft, key string) (portal.
 		ID: id.String(), SubmitKey: key, Team: d.Team, Operation: d.Operation,
 		Requester: a.Person(), CreatedAt: s.Now(), Revision: 1, FormHash: d.Form.Hash(),
 	}
-	return r, s.adopt(&r, d)
+	return r, s.fill(&r, d)
 }
 
-// adopt puts what was planned into a request, and the state that follows.
-func (s *Service) adopt(r *portal.Request, d *portal.Draft) error {
+// fill puts what was planned into a request, and the state that follows.
+func (s *Service) fill(r *portal.Request, d *portal.Draft) error {
 	r.Operation, r.TargetIDs, r.TargetName, r.Params, r.Justification = d.Operation, d.TargetIDs, d.TargetName, d.Params, d.Form.Get("justification")
 	r.Plan, r.Judged, r.State = d.Plan, d.Judged, portal.Pending
 	r.PlannedAt, r.UpdatedAt = s.Now(), s.Now()

@@ -113,11 +113,11 @@ func (s *Service) decide(ctx context.Context, tx pgx.Tx, a portal.Actor, word po
 			return tooLate(why), MakeStale(ctx, tx, r, s.Now(), a.Person(), why)
 		}
 	}
-	return nil, s.take(ctx, tx, a, word, r, in)
+	return nil, s.recordReview(ctx, tx, a, word, r, in)
 }
 
-// take keeps a decision and does what follows from it.
-func (s *Service) take(ctx context.Context, tx pgx.Tx, a portal.Actor, word portal.Word, r portal.Request, in ReviewInput) error {
+// recordReview keeps a decision and does what follows from it.
+func (s *Service) recordReview(ctx context.Context, tx pgx.Tx, a portal.Actor, word portal.Word, r portal.Request, in ReviewInput) error {
 	v := portal.Review{
 		Reviewer: a.Person(), For: word.For(), Groups: word.Groups, Decision: in.Decision, Comment: strings.TrimSpace(in.Comment),
 		Digest: r.Digest, Revision: r.Revision, CreatedAt: s.Now(),

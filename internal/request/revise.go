@@ -40,7 +40,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 		return r, err
 	case revision < 1:
 		return r, portal.E(portal.KindInvalid, "this form is incomplete; open it again")
-	case r.Requester.Identity == a.Identity && again(r, revision, form):
+	case r.Requester.Identity == a.Identity && isRepeat(r, revision, form):
 		return r, nil
 	}
 	ask, err := revisionInput(a, r, form)
@@ -64,7 +64,7 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 	})
 	if err != nil {
 		// The first of two clicks may have been faster.
-		if r, readErr := s.VisibleRequest(ctx, a, number); readErr == nil && again(r, revision, form) {
+		if r, readErr := s.VisibleRequest(ctx, a, number); readErr == nil && isRepeat(r, revision, form) {
 			return r, nil
 		}
 	}
@@ -79,9 +79,9 @@ func (s *Service) Revise(ctx context.Context, a portal.Actor, number int64, revi
 // meanwhile says that somebody has been faster, in another tab.
 var meanwhile = portal.E(portal.KindConflict, "you have planned this again in the meantime; look at the current plan")
 
-// again reports whether a click that was made on an earlier revision has had
+// isRepeat reports whether a click that was made on an earlier revision has had
 // its effect already.
-func again(r portal.Request, revision int, form portal.Form) bool {
+func isRepeat(r portal.Request, revision int, form portal.Form) bool {
 	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == form.Get("submit_key"))
 }
 
@@ -140,7 +140,7 @@ func (s *Service) revise(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 
 func (s *Service) replace(ctx context.Context, tx pgx.Tx, before portal.Request, d *portal.Draft) (portal.Request, error) {
 	after := before
-	if err := s.adopt(&after, d); err != nil {
+	if err := s.fill(&after, d); err != nil {
 		return before, err
 	}
 	after.Revision++

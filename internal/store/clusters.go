@@ -119,9 +119,9 @@ func ClusterIDs(ctx context.Context, q Querier, before time.Time) ([]string, err
 		pgx.StrictNamedArgs{"before": before})
 }
 
-// SeeCluster writes down what DigitalOcean says of a cluster at c.SeenAt,
+// UpsertCluster writes down what DigitalOcean says of a cluster at c.SeenAt,
 // unless something newer is known. Team and environment stay as they are.
-func SeeCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
+func UpsertCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
 	tag, err := tx.Exec(ctx, `
 		INSERT INTO clusters (id, name, region, version, ha, state, state_message, tags, endpoint, created_at, seen_at, details)
 		VALUES (@id, @name, @region, @version, @ha, @state, @message, @tags, @endpoint, @created, @seen, @details)
@@ -159,9 +159,9 @@ func queuePool(batch *pgx.Batch, clusterID string, p portal.Pool) {
 			"min": p.MinNodes, "max": p.MaxNodes, "nodes": notNil(p.Nodes), "details": p.Details})
 }
 
-// SeePool writes down what DigitalOcean says of one pool at the given time.
+// UpsertPool writes down what DigitalOcean says of one pool at the given time.
 // Lists that were read before that no longer replace the cluster's pools.
-func SeePool(ctx context.Context, tx pgx.Tx, clusterID string, p portal.Pool, at time.Time) error {
+func UpsertPool(ctx context.Context, tx pgx.Tx, clusterID string, p portal.Pool, at time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`UPDATE clusters SET seen_at = greatest(seen_at, @at) WHERE id = @id`, pgx.StrictNamedArgs{"id": clusterID, "at": at})
 	queuePool(batch, clusterID, p)

@@ -82,7 +82,7 @@ func setup(t *testing.T, installed time.Duration) *bundle {
 		for _, c := range []portal.Cluster{{ID: b.web, Name: "web"}, {ID: b.old, Name: "old"}} {
 			c.CreatedAt, c.SeenAt = b.now, b.now
 			c.Pools = []portal.Pool{{ID: "p", Name: "p", Size: "s", Count: 2}}
-			if err := store.SeeCluster(ctx, tx, c); err != nil {
+			if err := store.UpsertCluster(ctx, tx, c); err != nil {
 				return err
 			}
 		}

@@ -30,9 +30,9 @@ func (s *Server) askAccess(c *gin.Context, v viewer) error {
 	case err == nil && r.CanCollect(v.actor):
 		return s.handOut(c, v, r)
 	case err == nil:
-		return s.see(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
+		return s.flash(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
 	case formProblem(err):
-		again(&ask, err)
+		renewForm(&ask, err)
 		return s.showAccess(c, v, status(err), ask, err)
 	}
 	return err

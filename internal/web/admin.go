@@ -39,9 +39,9 @@ func (s *Server) createTeam(c *gin.Context, v viewer) error {
 		return s.showTeam(c, v, status(err), true, in, err)
 	}
 	if out.Proposed {
-		return s.seeProposed(c, out)
+		return s.flashProposed(c, out)
 	}
-	return s.see(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is created.", Next: "/admin/clusters", Label: "Give it clusters"})
+	return s.flash(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is created.", Next: "/admin/clusters", Label: "Give it clusters"})
 }
 
 func (s *Server) team(c *gin.Context, v viewer) error {
@@ -69,9 +69,9 @@ func (s *Server) updateTeam(c *gin.Context, v viewer) error {
 		return s.showTeam(c, v, status(err), false, in, err)
 	}
 	if out.Proposed {
-		return s.seeProposed(c, out)
+		return s.flashProposed(c, out)
 	}
-	return s.see(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is saved."})
+	return s.flash(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is saved."})
 }
 
 // showTeam shows the form with what was typed and what is wrong with it; other
@@ -145,9 +145,9 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 		return err
 	}
 	if out.Proposed {
-		return s.seeProposed(c, out)
+		return s.flashProposed(c, out)
 	}
-	return s.see(c, "/admin/clusters", ui.ToastProps{Text: "Done: " + out.Title + ".", Next: "/clusters/" + url.PathEscape(f.Get("cluster")), Label: "View the cluster"})
+	return s.flash(c, "/admin/clusters", ui.ToastProps{Text: "Done: " + out.Title + ".", Next: "/clusters/" + url.PathEscape(f.Get("cluster")), Label: "View the cluster"})
 }
 
 func etagOf(c portal.ClusterSummary) string {

@@ -79,19 +79,19 @@ func (s *Server) submit(ch change) personal {
 		}
 		r, err := s.Requests.Submit(c.Request.Context(), v.actor, ask)
 		if err == nil {
-			return s.see(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
+			return s.flash(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
 		}
 		if !formProblem(err) {
 			return err
 		}
-		again(&ask, err)
+		renewForm(&ask, err)
 		return s.showChange(c, v, status(err), ask, err)
 	}
 }
 
-// again makes the form ready to be sent once more after a conflict: as one of
+// renewForm makes the form ready to be sent once more after a conflict: as one of
 // its own, with the target as it is now.
-func again(ask *request.SubmitInput, err error) {
+func renewForm(ask *request.SubmitInput, err error) {
 	if portal.Is(err, portal.KindConflict) {
 		ask.Live = true
 		ask.Form.Set("submit_key", uuid.Must(uuid.NewV7()).String())

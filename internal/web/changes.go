@@ -45,10 +45,10 @@ func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, i
 		if err != nil {
 			return err
 		}
-		return s.see(c, "/admin/changes", ui.ToastProps{Text: "The change is " + done + "."})
+		return s.flash(c, "/admin/changes", ui.ToastProps{Text: "The change is " + done + "."})
 	}
 }
 
-func (s *Server) seeProposed(c *gin.Context, out teams.Outcome) error {
-	return s.see(c, "/admin/changes", ui.ToastProps{Text: "Proposed: " + out.Title + ". It takes effect when another admin accepts it."})
+func (s *Server) flashProposed(c *gin.Context, out teams.Outcome) error {
+	return s.flash(c, "/admin/changes", ui.ToastProps{Text: "Proposed: " + out.Title + ". It takes effect when another admin accepts it."})
 }

@@ -28,7 +28,7 @@ func (s *Server) delegate(c *gin.Context, v viewer) error {
 	case err != nil:
 		return err
 	}
-	return s.see(c, "/me", ui.ToastProps{Text: "Your stand-in is named. They and the admins are told."})
+	return s.flash(c, "/me", ui.ToastProps{Text: "Your stand-in is named. They and the admins are told."})
 }
 
 // endDelegation ends a delegation and shows the page again where it was ended.
@@ -41,7 +41,7 @@ func (s *Server) endDelegation(page string) personal {
 		if err := s.Delegations.End(c.Request.Context(), v.actor, id); err != nil && !portal.Is(err, portal.KindConflict) {
 			return err
 		}
-		return s.see(c, page, ui.ToastProps{Text: "The delegation has ended."})
+		return s.flash(c, page, ui.ToastProps{Text: "The delegation has ended."})
 	}
 }
 

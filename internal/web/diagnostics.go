@@ -25,7 +25,7 @@ func (s *Server) runLint(c *gin.Context, v viewer) error {
 	r, err := s.Requests.Submit(c.Request.Context(), v.actor, ask)
 	switch {
 	case err == nil:
-		return s.see(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
+		return s.flash(c, views.RequestPath(r.Number), saidOfRequest(c.Request.Context(), r, "sent"))
 	case formProblem(err):
 		return s.showDiagnostics(c, v, status(err), ask, err)
 	}

@@ -31,8 +31,8 @@ const (
 	stillHere    = ": still here\n\n"
 )
 
-// ownInbox is the topic of what waits for the reader.
-const ownInbox events.Topic = "inbox"
+// ownInbox is the feed of what waits for the reader.
+const ownInbox events.Feed = "inbox"
 
 // maxStreams is how many pages of one person a replica keeps up to date at once.
 const maxStreams = 50
@@ -43,7 +43,7 @@ const maxTopics = 10
 // events tells an open page that what it shows may have changed. It sends no
 // data: the page fetches itself again, with all checks.
 func (s *Server) events(c *gin.Context, v viewer) error {
-	topics, err := s.topics(c, v)
+	feeds, err := s.feeds(c, v)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 		return portal.E(portal.KindLimited, "you have more pages open than the portal keeps up to date at once; close some of them")
 	}
 	defer leave()
-	wake, unsubscribe := s.Hub.Subscribe(topics...)
+	wake, unsubscribe := s.Hub.Subscribe(feeds...)
 	defer unsubscribe()
 	over, unsubscribeOver := s.Hub.Subscribe(events.Sessions(v.actor.Identity))
 	defer unsubscribeOver()
@@ -60,7 +60,7 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 	// missed without a first word.
 	message := changed
 	var inbox <-chan struct{} // nobody hears of it unless it is asked for
-	if slices.Contains(topics, ownInbox) {
+	if slices.Contains(feeds, ownInbox) {
 		inboxWake, unsubscribeInbox := s.Hub.Subscribe(events.Requests)
 		defer unsubscribeInbox()
 		inbox, message = inboxWake, changed+inboxChanged
@@ -114,16 +114,16 @@ func (s *Server) send(c *gin.Context, message string) error {
 	return stream.Flush()
 }
 
-// topics returns what the page asks to follow, as far as the viewer may.
-func (s *Server) topics(c *gin.Context, v viewer) ([]events.Topic, error) {
-	asked := c.QueryArray("topic")
+// feeds returns what the page asks to follow, as far as the viewer may.
+func (s *Server) feeds(c *gin.Context, v viewer) ([]events.Feed, error) {
+	asked := c.QueryArray("feed")
 	if len(asked) == 0 || len(asked) > maxTopics {
 		return nil, portal.E(portal.KindNotFound, "there is nothing to follow")
 	}
-	topics := make([]events.Topic, len(asked))
+	feeds := make([]events.Feed, len(asked))
 	for i, name := range asked {
-		topics[i] = events.Topic(db.Text(name))
-		if slices.Contains([]events.Topic{events.Inventory, events.Requests, ownInbox}, topics[i]) {
+		feeds[i] = events.Feed(db.Text(name))
+		if slices.Contains([]events.Feed{events.Inventory, events.Requests, ownInbox}, feeds[i]) {
 			continue
 		}
 		id, ok := strings.CutPrefix(name, string(events.Request("")))
@@ -134,5 +134,5 @@ func (s *Server) topics(c *gin.Context, v viewer) ([]events.Topic, error) {
 			return nil, err
 		}
 	}
-	return topics, nil
+	return feeds, nil
 }

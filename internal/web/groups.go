@@ -66,9 +66,9 @@ func (s *Server) labelGroup(c *gin.Context, v viewer) error {
 	}
 	s.labels.keep(nil, time.Time{})
 	if form.Label == "" {
-		return s.see(c, "/admin/groups", ui.ToastProps{Text: "Group " + form.Group + " has no label."})
+		return s.flash(c, "/admin/groups", ui.ToastProps{Text: "Group " + form.Group + " has no label."})
 	}
-	return s.see(c, "/admin/groups", ui.ToastProps{Text: "Group " + form.Group + " is called “" + form.Label + "”."})
+	return s.flash(c, "/admin/groups", ui.ToastProps{Text: "Group " + form.Group + " is called “" + form.Label + "”."})
 }
 
 func (s *Server) showGroups(c *gin.Context, v viewer, code int, form views.GroupForm, problem error) error {

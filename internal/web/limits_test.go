@@ -217,7 +217,7 @@ func TestStreamsOfOnePerson(t *testing.T) {
 	open := func(who string) (*http.Response, context.CancelFunc) {
 		ctx, leave := context.WithCancel(t.Context())
 		t.Cleanup(leave)
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?topic=inventory", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?feed=inventory", nil)
 		b.must(err)
 		client := *b.as(who).Client
 		client.Timeout = 0

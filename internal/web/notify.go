@@ -52,7 +52,7 @@ func (s *Server) addChannel(find whose) personal {
 		case err != nil:
 			return err
 		case secret == "":
-			return s.see(c, o.page, ui.ToastProps{Text: "The channel is added. Send a test to see that it works."})
+			return s.flash(c, o.page, ui.ToastProps{Text: "The channel is added. Send a test to see that it works."})
 		}
 		c.Header("Cache-Control", "no-store")
 		s.render(c, http.StatusOK, views.ChannelSecret(views.ChannelSecretPage{Page: s.page(c, v, "Webhook added"), Secret: secret, Back: o.page}))
@@ -103,7 +103,7 @@ func (s *Server) changeChannel(find whose, do func(context.Context, portal.Actor
 		if err := do(c.Request.Context(), v.actor, o.owner, id); err != nil {
 			return err
 		}
-		return s.see(c, o.page, ui.ToastProps{Text: done})
+		return s.flash(c, o.page, ui.ToastProps{Text: done})
 	}
 }
 
@@ -126,7 +126,7 @@ func (s *Server) chooseMail(c *gin.Context, v viewer) error {
 	if err := s.Notify.Choose(c.Request.Context(), v.actor, f.Get("mail") != "", f["topics"]); err != nil {
 		return err
 	}
-	return s.see(c, "/me", ui.ToastProps{Text: "What you are told by e-mail is saved."})
+	return s.flash(c, "/me", ui.ToastProps{Text: "What you are told by e-mail is saved."})
 }
 
 func (s *Server) undelivered(c *gin.Context, v viewer) error {
@@ -154,6 +154,6 @@ func (s *Server) decideDelivery(do func(context.Context, portal.Actor, string) e
 		if err := do(c.Request.Context(), v.actor, id); err != nil {
 			return err
 		}
-		return s.see(c, "/admin/notifications", ui.ToastProps{Text: done})
+		return s.flash(c, "/admin/notifications", ui.ToastProps{Text: done})
 	}
 }

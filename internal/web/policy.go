@@ -34,7 +34,7 @@ func (s *Server) proposePolicy(c *gin.Context, v viewer) error {
 	}
 	p, err := s.Requests.Rules.Propose(c.Request.Context(), v.actor, form.Base, form.Text, form.Note)
 	if err == nil {
-		return s.seePolicy(c, p.State)
+		return s.flashPolicy(c, p.State)
 	}
 	if !formProblem(err) {
 		return err
@@ -55,9 +55,9 @@ func policyForm(f portal.Form) views.PolicyForm {
 	return views.PolicyForm{Base: base, Text: f.Typed("text"), Note: f.Typed("note")}
 }
 
-// seePolicy sends the browser to the policy's page, which says what came of the
+// flashPolicy sends the browser to the policy's page, which says what came of the
 // reader's act.
-func (s *Server) seePolicy(c *gin.Context, state portal.PolicyState) error {
+func (s *Server) flashPolicy(c *gin.Context, state portal.PolicyState) error {
 	said := "The version is dropped."
 	switch state {
 	case portal.PolicyInForce:
@@ -65,7 +65,7 @@ func (s *Server) seePolicy(c *gin.Context, state portal.PolicyState) error {
 	case portal.PolicyProposed:
 		said = "The new version has been proposed and is waiting for another admin."
 	}
-	return s.see(c, "/admin/policy", ui.ToastProps{Text: said})
+	return s.flash(c, "/admin/policy", ui.ToastProps{Text: said})
 }
 
 // checkPolicy renews the panel beside the form while it is typed.
@@ -95,9 +95,9 @@ func (s *Server) decidePolicy(c *gin.Context, v viewer) error {
 		return err
 	}
 	if decision == "accept" {
-		return s.seePolicy(c, portal.PolicyInForce)
+		return s.flashPolicy(c, portal.PolicyInForce)
 	}
-	return s.seePolicy(c, portal.PolicyDropped)
+	return s.flashPolicy(c, portal.PolicyDropped)
 }
 
 func (s *Server) policyVersion(c *gin.Context, v viewer) error {

@@ -83,7 +83,7 @@ func (s *Server) act(action string, do requestAction) personal {
 		err = do(c.Request.Context(), v.actor, n, form)
 		switch {
 		case err == nil:
-			return s.see(c, views.RequestPath(n), saidOfAct(action, n, form))
+			return s.flash(c, views.RequestPath(n), saidOfAct(action, n, form))
 		case portal.Is(err, portal.KindInvalid), portal.Is(err, portal.KindConflict):
 			return s.showRequest(c, v, status(err), form, err)
 		}

@@ -20,7 +20,7 @@ func (s *Server) replan(c *gin.Context, v viewer) error {
 	r, err := s.Requests.Revise(c.Request.Context(), v.actor, n, revision(portal.Form(c.Request.PostForm)), nil)
 	switch {
 	case err == nil:
-		return s.see(c, views.RequestPath(n), saidOfRequest(c.Request.Context(), r, "planned again"))
+		return s.flash(c, views.RequestPath(n), saidOfRequest(c.Request.Context(), r, "planned again"))
 	case formProblem(err):
 		return s.showRevision(c, v, status(err), nil, err)
 	}
@@ -49,7 +49,7 @@ func (s *Server) revise(c *gin.Context, v viewer) error {
 	r, err := s.Requests.Revise(c.Request.Context(), v.actor, n, revision(form), form)
 	switch {
 	case err == nil:
-		return s.see(c, views.RequestPath(n), saidOfRequest(c.Request.Context(), r, "planned again"))
+		return s.flash(c, views.RequestPath(n), saidOfRequest(c.Request.Context(), r, "planned again"))
 	case formProblem(err):
 		return s.showRevision(c, v, status(err), form, err)
 	}

@@ -265,7 +265,7 @@ func TestForeignLooksLikeNothing(t *testing.T) {
 	}
 	var id string
 	b.must(b.pool.QueryRow(t.Context(), "SELECT id FROM requests").Scan(&id))
-	b.as("other").Get("/events?topic=request:" + id).WantStatus(http.StatusNotFound)
+	b.as("other").Get("/events?feed=request:" + id).WantStatus(http.StatusNotFound)
 	for _, number := range []string{"0", "-1", "1.5", "99999999999999999999", "x", "%00"} {
 		b.as("member").Get("/requests/" + number).WantStatus(http.StatusNotFound)
 	}

@@ -23,9 +23,9 @@ const saidFor = time.Minute
 // mostSaid bounds what a page says of an act, in characters.
 const mostSaid = 400
 
-// see sends the browser to a page that says what has happened. It goes with the
+// flash sends the browser to a page that says what has happened. It goes with the
 // browser in a cookie, so that no link can make a page say anything.
-func (s *Server) see(c *gin.Context, page string, said ui.ToastProps) error {
+func (s *Server) flash(c *gin.Context, page string, said ui.ToastProps) error {
 	if runes := []rune(said.Text); len(runes) > mostSaid {
 		said.Text = string(runes[:mostSaid-1]) + "…"
 	}

@@ -219,7 +219,7 @@ func TestStrangeBytes(t *testing.T) {
 		pages := []webtest.Page{
 			b.as("member").Get("/clusters?after=" + q + "&id=" + q), b.as("member").Get("/requests?before=" + q + "&mine=" + q),
 			b.as("member").Get("/requests?state=" + q), b.as("member").Get("/clusters/" + url.PathEscape(strange)),
-			b.as("member").Get("/events?topic=request:" + q), b.as("member").Get("/events?topic=" + q),
+			b.as("member").Get("/events?feed=request:" + q), b.as("member").Get("/events?feed=" + q),
 			b.as("auditor").Get("/audit?kind=" + q), b.as("auditor").Get("/audit?actor=" + q), b.as("auditor").Get("/audit?team=" + q),
 			b.as("auditor").Get("/audit?request=" + q), b.as("auditor").Get("/audit?cluster=" + q), b.as("auditor").Get("/audit?before=" + q),
 			b.as("admin").Get("/admin/teams/" + url.PathEscape(strange)), b.as("admin").Get("/admin/clusters?saved=" + q),
@@ -349,7 +349,7 @@ func TestLiveUpdates(t *testing.T) {
 	b.must(b.pool.QueryRow(t.Context(), "SELECT id FROM requests").Scan(&id))
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?topic=request:"+id, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?feed=request:"+id, nil)
 	b.must(err)
 	resp, err := b.as("approver").Client.Do(req)
 	b.must(err)

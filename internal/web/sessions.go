@@ -24,7 +24,7 @@ func (s *Server) endOwnSession(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	return s.see(c, "/me", ui.ToastProps{Text: ended.Browser() + " is signed out."})
+	return s.flash(c, "/me", ui.ToastProps{Text: ended.Browser() + " is signed out."})
 }
 
 func (s *Server) endOtherSessions(c *gin.Context, v viewer) error {
@@ -39,7 +39,7 @@ func (s *Server) endOtherSessions(c *gin.Context, v viewer) error {
 	case n > 1:
 		said = "You are signed out of " + strconv.Itoa(n) + " other sessions."
 	}
-	return s.see(c, "/me", ui.ToastProps{Text: said})
+	return s.flash(c, "/me", ui.ToastProps{Text: said})
 }
 
 // allSessions lists who is signed in. Who comes back from a fresh sign-in finds
@@ -74,7 +74,7 @@ func (s *Server) endSession(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	return s.seeSessions(c, "A session of "+ended.Person.Name+" has ended: "+ended.Browser()+".")
+	return s.flashSessions(c, "A session of "+ended.Person.Name+" has ended: "+ended.Browser()+".")
 }
 
 func (s *Server) endSessionsOfOwner(c *gin.Context, v viewer) error {
@@ -86,14 +86,14 @@ func (s *Server) endSessionsOfOwner(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	return s.seeSessions(c, "All sessions of "+whose.Name+" have ended.")
+	return s.flashSessions(c, "All sessions of "+whose.Name+" have ended.")
 }
 
-// seeSessions sends an admin back to the list that they were at.
-func (s *Server) seeSessions(c *gin.Context, said string) error {
+// flashSessions sends an admin back to the list that they were at.
+func (s *Server) flashSessions(c *gin.Context, said string) error {
 	page := "/admin/sessions"
 	if name := portal.Form(c.Request.PostForm).Typed("name"); name != "" {
 		page += "?" + url.Values{"name": {name}}.Encode()
 	}
-	return s.see(c, page, ui.ToastProps{Text: said, Next: "/audit?kind=" + string(portal.EventSessionEnded), Label: "See the trail"})
+	return s.flash(c, page, ui.ToastProps{Text: said, Next: "/audit?kind=" + string(portal.EventSessionEnded), Label: "See the trail"})
 }

@@ -164,7 +164,7 @@ func TestStreamHearsThatItsSessionEnded(t *testing.T) {
 	defer stop()
 	phone := webtest.SignIn(t, b.url, "member")
 	listen := func(browser *webtest.Browser) *bufio.Scanner {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?topic=requests", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/events?feed=requests", nil)
 		b.must(err)
 		resp, err := browser.Client.Do(req)
 		b.must(err)

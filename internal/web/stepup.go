@@ -26,11 +26,11 @@ func (s *Server) requireStepUp(c *gin.Context, why error) error {
 	if err != nil {
 		return err
 	}
-	seeStepUp(c, state)
+	redirectToStepUp(c, state)
 	return nil
 }
 
-func seeStepUp(c *gin.Context, state string) {
+func redirectToStepUp(c *gin.Context, state string) {
 	address := "/step-up?" + url.Values{"state": {state}}.Encode()
 	if c.GetHeader("HX-Request") != "" {
 		c.Header("HX-Redirect", address) // a script that follows a redirect stays on its page
@@ -47,7 +47,7 @@ func (s *Server) stepUp(c *gin.Context, v viewer) error {
 	if state == "" {
 		state, err := s.Auth.StepUp(c.Writer, c.Request, nil, query(c, "return"))
 		if err == nil {
-			seeStepUp(c, state)
+			redirectToStepUp(c, state)
 		}
 		return err
 	}

@@ -78,10 +78,11 @@ func (s *Server) noteStop(c *gin.Context) {
 	if c.Request.Method != http.MethodGet || slices.Contains(been, route) || !slices.ContainsFunc(slices.Concat(tours.admin, tours.auditor, tours.approver, tours.member), isStop) {
 		return
 	}
-	http.SetCookie(c.Writer, &http.Cookie{
-		Name: tourCookie, Value: strings.Join(append(been, route), "|"), Path: "/", MaxAge: 24 * 60 * 60,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.BaseURL.Scheme == "https",
-	})
+	note := &http.Cookie{Name: tourCookie, Value: strings.Join(append(been, route), "|"), Path: "/", MaxAge: 24 * 60 * 60, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if s.BaseURL.Scheme == "https" {
+		note.Secure = true
+	}
+	http.SetCookie(c.Writer, note)
 }
 
 func toured(r *http.Request) []string {

@@ -54,7 +54,7 @@ type poolParams struct {
 // changed returns the pool as the parameters would have it. Its nodes are
 // those of before.
 func (p pool) changed(clusterID string, params poolParams) pool {
-	keep(&p.Name, params.Name)
+	setGiven(&p.Name, params.Name)
 	set(&p.Count, params.Count)
 	set(&p.AutoScale, params.AutoScale)
 	set(&p.MinNodes, params.MinNodes)

@@ -42,7 +42,7 @@ func (s *Sim) Add(seed Seed) string {
 	c := s.world.newCluster(seed.ID)
 	c.Name, c.Region, c.Tags, c.HA, c.AutoUpgrade = seed.Name, seed.Region, slices.Clone(seed.Tags), seed.HA, seed.AutoUpgrade
 	c.Version, c.VPC, c.Registries, c.Resources = versions[1], defaultVPC(seed.Region), slices.Clone(seed.Registries), seed.Resources
-	keep(&c.Version, seed.Version)
+	setGiven(&c.Version, seed.Version)
 	c.SurgeUpgrade = true
 	c.CreatedAt = c.CreatedAt.Truncate(time.Second).Add(-48 * time.Hour)
 	c.UpdatedAt, c.ReadyAt = c.CreatedAt, c.CreatedAt.Add(provisioningFor)

@@ -74,9 +74,9 @@ func (w *world) apply(c *cluster, p settings) error {
 	set(&c.AutoUpgrade, p.AutoUpgrade)
 	set(&c.SurgeUpgrade, p.SurgeUpgrade)
 	set(&c.HA, p.HA)
-	keep(&c.Name, p.Name)
-	keep(&c.Maintenance.Day, p.Maintenance.Day)
-	keep(&c.Maintenance.StartTime, p.Maintenance.StartTime)
+	setGiven(&c.Name, p.Name)
+	setGiven(&c.Maintenance.Day, p.Maintenance.Day)
+	setGiven(&c.Maintenance.StartTime, p.Maintenance.StartTime)
 	if p.Tags.given {
 		c.Tags = customTags(c.ID, p.Tags.items)
 	}
@@ -96,7 +96,7 @@ func set[T any](to *T, value *T) {
 	}
 }
 
-func keep(to *string, value string) {
+func setGiven(to *string, value string) {
 	if value != "" {
 		*to = value
 	}
