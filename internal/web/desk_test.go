@@ -53,6 +53,24 @@ func TestDesks(t *testing.T) {
 	}
 }
 
+// An inbox that does not show all that waits says so.
+func TestInboxSaysThatThereIsMore(t *testing.T) {
+	b := setup(t)
+	b.pending()
+	more := func() string { return b.as("approver").Get("/inbox").Text("[data-testid=more]") }
+	if got := more(); got != "" {
+		t.Errorf("with one request: %q", got)
+	}
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO requests (id, submit_key, team_id, operation, target_name, params, justification, plan, digest, state,
+			issuer, subject, requester_name, created_at, updated_at, planned_at, due_at, approver_groups)
+		SELECT gen_random_uuid(), n::text, team_id, operation, target_name, params, justification, plan, digest, state,
+			issuer, subject, requester_name, created_at, updated_at, planned_at, due_at, approver_groups FROM requests, generate_series(1, 100) n`)
+	b.must(err)
+	if got := more(); !strings.Contains(got, "The first 100 are shown") {
+		t.Errorf("with 101: %q", got)
+	}
+}
+
 // unusual puts something unusual on the trail, and things that are not.
 func (b *bundle) unusual(t *testing.T) {
 	t.Helper()

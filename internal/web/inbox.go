@@ -19,8 +19,11 @@ func (s *Server) inbox(c *gin.Context, v viewer) error {
 	p := views.InboxPage{Page: s.page(c, v, "Inbox"), CanCreate: len(v.memberTeams()) > 0}
 	p.Live = []string{string(events.Requests)}
 	var err error
-	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), pageSize); err != nil {
+	if p.ToDecide, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), pageSize+1); err != nil {
 		return err
+	}
+	if p.More = len(p.ToDecide) > pageSize; p.More {
+		p.ToDecide = p.ToDecide[:pageSize]
 	}
 	if p.StandsIn, err = s.standsIn(ctx, v, p.ToDecide); err != nil {
 		return err
