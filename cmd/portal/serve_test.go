@@ -160,7 +160,7 @@ func (s *site) requestID(number string) string {
 // closed at the first change after the greeting.
 func follow(t *testing.T, client *http.Client, base, id string) <-chan struct{} {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/events?topic=request:"+id, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/events?feed=request:"+id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

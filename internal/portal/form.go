@@ -1,9 +1,11 @@
 package portal
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,10 +65,21 @@ const MaxForm = 32 << 10
 // Size is how much was typed, with the names of the fields, in bytes.
 func (f Form) Size() int {
 	size := 0
-	for name, values := range f {
-		for _, v := range values {
-			size += len(name) + len(v)
-		}
+	for name := range f {
+		size += f.sizeOf(name)
+	}
+	return size
+}
+
+// Largest is the field into which most was typed.
+func (f Form) Largest() string {
+	return slices.MaxFunc(slices.Sorted(maps.Keys(f)), func(a, b string) int { return cmp.Compare(f.sizeOf(a), f.sizeOf(b)) })
+}
+
+func (f Form) sizeOf(name string) int {
+	size := 0
+	for _, v := range f[name] {
+		size += len(name) + len(v)
 	}
 	return size
 }

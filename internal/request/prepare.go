@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -28,10 +27,6 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 	if !operation.Exists(ask.Operation) {
 		return d, portal.E(portal.KindNotFound, "there is no such operation")
 	}
-	if size := ask.Form.Size(); size > portal.MaxForm {
-		return d, portal.E(portal.KindTooLarge, fmt.Sprintf(
-			"what you typed has %d KiB, and a request may have %d; use fewer or shorter labels, taints and tags", size>>10, portal.MaxForm>>10))
-	}
 	if err := s.findTarget(ctx, a, ask, &d, live); err != nil {
 		return d, err
 	}
@@ -54,7 +49,20 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 		operation.Open(&d)
 	}
 	operation.Read(&d, s.Now())
-	return d, nil
+	return d, checkSize(&d, ask.Form)
+}
+
+// checkSize refuses a form that is too large to be planned, at the field that takes
+// most of it.
+func checkSize(d *portal.Draft, form portal.Form) error {
+	size := form.Size()
+	if size <= portal.MaxForm {
+		return nil
+	}
+	if len(d.Errors) == 0 {
+		d.Errors.Add(form.Largest(), "What you typed has %d KiB in all, most of it here; a request may have %d.", (size+1023)>>10, portal.MaxForm>>10)
+	}
+	return portal.Invalid(d.Errors...)
 }
 
 // findTarget finds the team and what the operation is about, and makes sure

@@ -154,7 +154,7 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 	}
 	p := views.ChangePage{
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
-		Faults: portal.FieldErrorsOf(problem), Ready: err == nil,
+		Faults: portal.FieldErrorsOf(problem), Ready: err == nil || portal.Is(err, portal.KindInvalid),
 	}
 	p.Before = operation.Before(d)
 	p.MoreOpen = d.Operation == portal.CreateCluster && operation.MoreChanged(d.Form) || slices.ContainsFunc(p.Faults, func(f portal.FieldError) bool { return slices.Contains(operation.MoreFields(), f.Field) })

@@ -16,9 +16,8 @@ import (
 	"doksportal/internal/portal"
 )
 
-// maxBody is how much a form may be, in bytes: a policy of the largest size, with
-// each character written as three.
-const maxBody = 256 << 10
+// maxBody is how much a form may be, in bytes.
+const maxBody = 1 << 20
 
 // Keys of what handlers find in gin's context.
 const (
