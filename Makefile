@@ -29,7 +29,8 @@ build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with i
 	go build -trimpath -ldflags '-s -w' -o bin/portal ./cmd/portal
 
 test: check test-tools build ## run every check and every test, browser tests included
-	go test -timeout $(TEST_TIMEOUT) ./...
+	@# The browser waits more than it works, so it goes first, beside the others.
+	go test -timeout $(TEST_TIMEOUT) ./test/browser $(NO_BROWSER)
 
 test-fast: test-tools build ## run the tests that take no more than a minute together: no browser, no crowds
 	go test -short -timeout $(TEST_TIMEOUT) $(NO_BROWSER)

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { buildSync } from "esbuild";
+import { build } from "esbuild";
 import { writeIcons } from "./icons.mjs";
 
 const dist = process.argv[2] ?? "static/dist";
@@ -26,15 +26,15 @@ const sources = {
   "app.css": read(scratch),
   "app.js": ["static/src/app.js", "static/src/forms.js"].map(read).join("\n"),
   "htmx.js": ["node_modules/htmx.org/dist/htmx.min.js", "node_modules/htmx.org/dist/ext/hx-sse.min.js"].map(read).join(";\n"),
-  "editor.js": editor(),
+  "editor.js": await editor(),
   "logo.svg": read("static/src/logo.svg"),
 };
 
 // editor is CodeMirror with what the policy needs of it, which only the page that
 // edits the policy loads. It goes out with its licence.
-function editor() {
+async function editor() {
   const license = read("node_modules/@codemirror/view/LICENSE").trim();
-  const built = buildSync({
+  const built = await build({
     entryPoints: ["static/src/editor/editor.js"], bundle: true, minify: true, write: false,
     format: "iife", target: "es2022", legalComments: "none", banner: { js: `/* CodeMirror and Lezer:\n${license}\n*/` },
   });

@@ -259,7 +259,7 @@ func (p *tab) check(name string) {
 			p.do(chromedp.EmulateViewport(width, 900), colours(scheme))
 			p.picture(fmt.Sprintf("%s-%s-%d", name, scheme, width))
 			if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
-				p.t.Errorf("%s is %d pixels wide on a screen of %d", name, wide, width)
+				p.t.Errorf("%s is %d pixels wide on a screen of %d: %q", name, wide, width, p.beyond())
 			}
 		}
 		eval[bool](p, string(axe)+"; true")
@@ -271,6 +271,14 @@ func (p *tab) check(name string) {
 		}
 	}
 	p.do(chromedp.EmulateViewport(1280, 900), colours("light"))
+}
+
+// beyond is what is further to the right than the screen, and not scrolled in a
+// part of its own.
+func (p *tab) beyond() []string {
+	p.t.Helper()
+	return eval[[]string](p, `[...document.body.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".overflow-x-auto, .overflow-auto"))
+		.map(e => e.outerHTML.slice(0, 150)).slice(-3)`)
 }
 
 // fits makes sure that a button, with all of its text, stays on its panel on

@@ -88,9 +88,11 @@ func (p *tab) misplaced() []string {
 	}
 	for _, width := range []int64{360, 768, 1280, 1920} {
 		p.do(chromedp.EmulateViewport(width, 900))
+		if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
+			faults = append(faults, fmt.Sprintf("at %d pixels: it is %d pixels wide: %q", width, wide, p.beyond()))
+		}
 		for _, fault := range eval[[]string](p, `(() => {
 			const faults = [];
-			if (document.documentElement.scrollWidth > innerWidth) faults.push("it is " + document.documentElement.scrollWidth + " pixels wide");
 			for (const e of document.querySelectorAll(".panel :is(.btn, input, select, textarea)")) {
 				const box = e.getBoundingClientRect(), panel = e.closest(".panel"), around = panel.getBoundingClientRect();
 				if (box.width > 0 && getComputedStyle(panel).overflowX === "visible" && !e.closest(".overflow-x-auto, .overflow-auto") && box.right > around.right + 1)
