@@ -6,6 +6,7 @@ package names
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -117,6 +118,16 @@ func Alike(a, b string) bool {
 	fold := cases.Fold()
 	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b) ||
 		skeleton(strings.ToUpper(a)) == skeleton(strings.ToUpper(b))
+}
+
+// Mistaken returns the first of the names that is another one than name and can be
+// taken for it; ok is false when there is none.
+func Mistaken(name string, known []string) (other string, ok bool) {
+	i := slices.IndexFunc(known, func(k string) bool { return k != "" && k != name && Alike(k, name) })
+	if i < 0 {
+		return "", false
+	}
+	return known[i], true
 }
 
 // normal leaves of a name what tells it from others: letters and digits, without

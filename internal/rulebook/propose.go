@@ -259,11 +259,9 @@ func (s *Service) checkGroups(ctx context.Context, q store.Querier, draft *polic
 		return err
 	}
 	for _, group := range draft.Groups() {
-		for _, other := range known {
-			if other != group && other != "" && names.Alike(other, group) {
-				return portal.Invalid(portal.FieldError{Field: "text", Message: fmt.Sprintf(
-					"Group “%s” looks like “%s”, which is another one; write it as the identity provider has it.", group, other)})
-			}
+		if other, ok := names.Mistaken(group, known); ok {
+			return portal.Invalid(portal.FieldError{Field: "text", Message: fmt.Sprintf(
+				"Group “%s” looks like “%s”, which is another one; write it as the identity provider has it.", group, other)})
 		}
 	}
 	return nil

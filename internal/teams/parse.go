@@ -71,11 +71,8 @@ func (f *fieldErrors) checkNew(field, group string, known []string) {
 	if slices.ContainsFunc(f.FieldErrors, func(e portal.FieldError) bool { return e.Field == field }) {
 		return
 	}
-	for _, other := range known {
-		if other != group && other != "" && names.Alike(other, group) {
-			f.Add(field, "This looks like group %s, which is another one; type its name as the identity provider has it.", other)
-			return
-		}
+	if other, ok := names.Mistaken(group, known); ok {
+		f.Add(field, "This looks like group %s, which is another one; type its name as the identity provider has it.", other)
 	}
 }
 
