@@ -426,38 +426,7 @@ CREATE INDEX deliveries_to_look_at ON deliveries (id) WHERE state IN ('waiting',
 CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
--- The audit trail. Identifiers are UUIDv7, so their order is the order in time.
-CREATE TABLE events (
-    id         uuid PRIMARY KEY,
-    at         timestamptz NOT NULL,
-    kind       text NOT NULL,
-    issuer     text NOT NULL,
-    subject    text NOT NULL,
-    actor_name text NOT NULL,
-    team_id    uuid,
-    request_id uuid,
-    cluster_id text NOT NULL DEFAULT '',
-    summary    text NOT NULL,
-    data       jsonb NOT NULL DEFAULT '{}'
-);
-CREATE INDEX events_by_kind ON events (kind, id);
-CREATE INDEX events_by_actor ON events (actor_name, id);
-CREATE INDEX events_by_team ON events (team_id, id);
-CREATE INDEX events_by_time ON events (at, id);
-CREATE INDEX events_by_request ON events (request_id, id);
-CREATE INDEX events_by_cluster ON events (cluster_id, id) WHERE cluster_id <> '';
-
--- +goose StatementBegin
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the audit trail is append-only';
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
 -- +goose Down
-DROP TABLE events, deliveries, mail_choices, channels, notifications, executions, break_glasses, comments, reviews,
+DROP TABLE deliveries, mail_choices, channels, notifications, executions, break_glasses, comments, reviews,
     delegations, reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, people, policies, admin_changes, teams, installation;
-DROP FUNCTION refuse_change;

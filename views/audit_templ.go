@@ -300,8 +300,8 @@ func eventTable(list []portal.Event) templ.Component {
 
 func kindOptions() []ui.OptionGroup {
 	var g ui.OptionGroup
-	for _, k := range portal.EventKinds {
-		g.Options = append(g.Options, ui.Option{Value: string(k), Label: words(string(k))})
+	for _, info := range portal.Events {
+		g.Options = append(g.Options, ui.Option{Value: string(info.Kind), Label: words(string(info.Kind))})
 	}
 	return []ui.OptionGroup{g}
 }

@@ -1,7 +1,7 @@
 // Command portal is a self-service portal for DigitalOcean Kubernetes: the pages
 // and the background work (serve), the schema of its database (migrate),
-// everything on one machine (demo), a DigitalOcean to try against (simulator)
-// and the rules on requests (policy). There is one file for each subcommand;
+// everything on one machine (demo), a DigitalOcean to try against (simulator),
+// the rules on requests (policy) and the proof of the trail (audit). There is one file for each subcommand;
 // serve.go puts the parts together.
 package main
 
@@ -20,6 +20,7 @@ import (
 type commands struct {
 	Serve     serveCmd     `cmd:"" help:"Serve the portal, configured by PORTAL_* variables."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up to date, or look at it."`
+	Audit     auditCmd     `cmd:"" help:"Prove the audit trail."`
 	Policy    policyCmd    `cmd:"" help:"Look at policies."`
 	Demo      demoCmd      `cmd:"" help:"Run the portal with a private Postgres, a simulated DigitalOcean and a local sign-in."`
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated DigitalOcean alone, for clients that are pointed at it."`
@@ -33,6 +34,6 @@ func main() {
 		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "portal:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(command.Command(), err))
 	}
 }

@@ -82,6 +82,7 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 // parts are what the portal consists of while it runs.
 type parts struct {
 	rules  *rulebook.Service
+	trail  *audit.Trail
 	pages  *web.Server
 	hub    *events.Hub
 	queue  *jobs.Queue
@@ -110,9 +111,13 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	}
 	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
+	trail, err := newTrail(cfg, pool, notifier, logger)
+	if err != nil {
+		return nil, err
+	}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
-	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Now: time.Now, Logger: logger, Pace: pace,
+	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Now: time.Now, Logger: logger, Pace: pace,
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
 	var queue *jobs.Queue
@@ -125,6 +130,8 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error {
 			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(ctx, tx, time.Now()) })
 		}},
+		{Name: "event partitions", Every: 12 * time.Hour, Run: trail.MakePartitions},
+		{Name: "verify the trail", Every: 24 * time.Hour, For: time.Hour, Run: trail.VerifyAll},
 		{Name: "mail", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunMail},
 		{Name: "webhooks", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunHooks},
 		{Name: "budget", Every: time.Hour, Run: calls.Sweep},
@@ -149,7 +156,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
-	return &parts{rules: rules, pages: pages, hub: hub, queue: queue, logger: logger}, err
+	return &parts{rules: rules, trail: trail, pages: pages, hub: hub, queue: queue, logger: logger}, err
 }
 
 func newSignIn(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*auth.Auth, error) {
@@ -163,7 +170,7 @@ func newSignIn(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *
 
 func newNotify(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*notify.Service, error) {
 	return notify.New(notify.Config{
-		Pool: pool, Now: time.Now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup,
+		Pool: pool, Now: time.Now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
 		Secret: cfg.OIDCClientSecret.Reveal(), SMTPURL: cfg.SMTPURL.Reveal(), SMTPFrom: cfg.SMTPFrom,
 		WebhookHosts: cfg.WebhookHosts, WebhookPrivate: cfg.WebhookPrivate,
 	})
@@ -179,6 +186,10 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	hubCtx, stopHub := context.WithCancel(ctx)
 	defer stopHub()
 	go p.hub.Run(hubCtx)
+	stopTrail, err := p.runTrail(ctx)
+	if err != nil {
+		return err
+	}
 	server := web.NewHTTPServer(p.pages)
 	server.BaseContext = func(net.Listener) context.Context { return ctx } // ends live streams with the program
 	served := make(chan error, 1)
@@ -188,12 +199,11 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 			ready()
 		}
 	}()
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-served:
 	}
-	return errors.Join(err, p.stop(server))
+	return errors.Join(err, p.stop(server), stopTrail())
 }
 
 func (p *parts) stop(server *http.Server) error {

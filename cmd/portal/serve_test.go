@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/auth/devidp"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
@@ -31,7 +32,9 @@ type site struct {
 	sim    *dosim.Sim
 	url    string // base URL, of the first replica
 	listen string // of the first replica
-	env    []string
+
+	auditKey string
+	env      []string
 }
 
 func newSite(t *testing.T, databaseURL string) *site {
@@ -44,10 +47,15 @@ func newSite(t *testing.T, databaseURL string) *site {
 		{Username: "member", Name: "Mia", Groups: []string{"pay"}}, {Username: "approver", Name: "Abe", Groups: []string{"pay-approvers"}},
 		{Username: "admin", Name: "Ada", Groups: []string{"admins"}},
 	})
+	var err error
+	if s.auditKey, err = audit.NewKey("portal.example/audit"); err != nil {
+		t.Fatal(err)
+	}
 	s.env = []string{
 		"PORTAL_BASE_URL=" + s.url, "PORTAL_DATABASE_URL=" + databaseURL, "PORTAL_OIDC_ISSUER=" + issuer,
 		"PORTAL_OIDC_CLIENT_ID=" + webtest.ClientID, "PORTAL_OIDC_CLIENT_SECRET=" + webtest.ClientSecret,
 		"PORTAL_DO_TOKEN=" + token, "PORTAL_DO_API_URL=" + do.URL, "PORTAL_ADMIN_GROUP=admins", "PORTAL_APPROVER_GROUP=platform",
+		"PORTAL_AUDIT_KEY=" + s.auditKey, "PORTAL_AUDIT_ANCHORS=none",
 	}
 	return s
 }
@@ -195,7 +203,7 @@ func TestFaultsOfTheConfigurationAllAtOnce(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	for _, name := range []string{"PORTAL_BASE_URL", "PORTAL_DATABASE_URL", "PORTAL_OIDC_ISSUER", "PORTAL_OIDC_CLIENT_ID",
-		"PORTAL_OIDC_CLIENT_SECRET", "PORTAL_DO_TOKEN", "PORTAL_ADMIN_GROUP", "PORTAL_LOG_LEVEL"} {
+		"PORTAL_OIDC_CLIENT_SECRET", "PORTAL_DO_TOKEN", "PORTAL_ADMIN_GROUP", "PORTAL_AUDIT_KEY", "PORTAL_LOG_LEVEL"} {
 		if !strings.Contains(p.text(), name) {
 			t.Errorf("%s is not named: %s", name, p.text())
 		}

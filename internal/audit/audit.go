@@ -1,41 +1,52 @@
-// Package audit keeps and searches the trail of who did what, when, on whose
-// word. Every package that changes something calls Append in the transaction of
-// the change; web shows what Search and OfRequest find. Nothing here or elsewhere
-// changes or removes an event: a trigger in Postgres refuses it.
+// Package audit keeps the trail of who did what, when, on whose word, and proves
+// that nothing of it was changed, removed or put in between.
+//
+// Every package that changes something calls Append in the transaction of the
+// change; web shows what Search and OfRequest find. A Trail gives committed events
+// their numbers, one replica at a time, makes them the leaves of a Merkle tree and
+// signs checkpoints, which anchors keep outside the database. Verify recomputes
+// all of it. docs/audit.md says what that promises.
 package audit
 
 import (
 	"context"
 	"slices"
-	"strings"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
 )
 
+// BehindAfter is how long an event may wait for its number before nothing is
+// changed any more.
+const BehindAfter = "60 seconds"
+
 // Append records an event in the transaction of what it tells of. It fills in
-// the id. An event without actor, time or kind is refused, and with it the
-// transaction.
+// the id, and where it came from out of the context. An event without actor, time
+// or kind is refused, and with it the transaction. It returns KindUnavailable
+// while the trail is behind, unless the kind of event outlasts that.
 func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
-	if e.Actor.IsZero() || e.At.IsZero() || e.Kind == "" {
-		return portal.E(portal.KindUnknown, "an event needs an actor, a time and a kind")
-	}
-	id, err := uuid.NewV7()
+	args, err := row(ctx, e)
 	if err != nil {
 		return err
 	}
-	if e.Data == nil {
-		e.Data = map[string]any{}
+	tag, err := tx.Exec(ctx, `
+		WITH event AS (
+			INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_roles, actor_groups,
+				session, address, user_agent, http_request, team_id, request_id, revision, target_kind, target_id, target_name, clusters,
+				summary, reason, data)
+			SELECT @id, @at, @kind, @outcome, @issuer, @subject, @name, @email, @roles, @groups,
+				@session, @address, @agent, @http_request, nullif(@team, '')::uuid, nullif(@request, '')::uuid, @revision,
+				@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data
+			WHERE @outlasts OR NOT EXISTS (
+				SELECT FROM (SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1) oldest
+				WHERE queued_at < clock_timestamp() - @behind::interval)
+			RETURNING id)
+		INSERT INTO event_queue (event_id) SELECT id FROM event`, args)
+	if err == nil && tag.RowsAffected() == 0 {
+		return portal.E(portal.KindUnavailable, "the audit trail is behind, so nothing can be changed right now; reading goes on")
 	}
-	e.Summary = strings.Join(strings.Fields(e.Summary), " ") // a line that somebody broke could read as two events
-	_, err = tx.Exec(ctx, `
-		INSERT INTO events (id, at, kind, issuer, subject, actor_name, team_id, request_id, cluster_id, summary, data)
-		VALUES (@id, @at, @kind, @issuer, @subject, @name, nullif(@team, '')::uuid, nullif(@request, '')::uuid, @cluster, @summary, @data)`,
-		pgx.StrictNamedArgs{"id": id, "at": e.At, "kind": e.Kind, "issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "name": e.Actor.Name,
-			"team": e.TeamID, "request": e.RequestID, "cluster": e.ClusterID, "summary": e.Summary, "data": e.Data})
 	return db.Wrap(err)
 }
 
@@ -58,26 +69,38 @@ func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.E
 		order = byTime
 	}
 	return db.All(ctx, q, readEvent, `
-		SELECT e.id, e.at, e.kind, e.issuer, e.subject, e.actor_name AS name, coalesce(e.team_id::text, '') AS team_id,
-			coalesce(t.name, '') AS team_name, coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number,
-			e.cluster_id, e.summary, e.data
-		FROM events e LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
+		SELECT e.id, coalesce(l.number, -1) AS number, e.at, e.recorded_at, e.kind, e.outcome AS result, e.issuer, e.subject, e.actor_name AS name,
+			e.actor_email AS email, e.actor_roles AS roles, e.actor_groups AS groups, e.session, e.address, e.user_agent, e.http_request AS "HTTPRequest",
+			coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
+			coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number, e.revision,
+			e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason, e.data
+		FROM events e LEFT JOIN event_log l ON l.event_id = e.id
+			LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
 		WHERE (@kind = '' OR e.kind = @kind) AND (@but = '' OR e.kind <> @but) AND (@actor = '' OR e.actor_name = @actor)
 			AND (@team = '' OR e.team_id = nullif(@team, '')::uuid)
 			AND (@request::bigint = 0 OR e.request_id = (SELECT id FROM requests WHERE number = @request))
-			AND (@cluster = '' OR e.cluster_id = @cluster)
+			AND (@cluster = '' OR (e.target_kind = @cluster_kind AND e.target_id = @cluster) OR e.clusters @> ARRAY[@cluster])
 			AND `+order+` LIMIT @limit`,
-		pgx.StrictNamedArgs{"kind": f.Kind, "but": f.But, "actor": f.Actor, "team": f.TeamID, "request": f.Request, "cluster": f.Cluster,
+		pgx.StrictNamedArgs{"kind": f.Kind, "but": f.But, "actor": f.Actor, "team": f.TeamID, "request": f.Request,
+			"cluster": f.Cluster, "cluster_kind": portal.TargetCluster,
 			"from": db.OrNull(f.From), "to": db.OrNull(f.To), "before": f.Before, "limit": f.Limit})
 }
 
 func readEvent(row pgx.CollectableRow) (portal.Event, error) {
+	type target struct {
+		TargetKind portal.TargetKind
+		TargetID   string
+		TargetName string
+	}
 	type event struct {
 		portal.Event
 		portal.Person
+		portal.Origin
+		target
 	}
 	r, err := pgx.RowToStructByNameLax[event](row)
-	r.Actor = r.Person
+	r.Event.Actor, r.Event.Origin = r.Person, r.Origin
+	r.Target = portal.EventTarget{Kind: r.TargetKind, ID: r.TargetID, Name: r.TargetName}
 	return r.Event, err
 }
 

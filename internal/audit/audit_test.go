@@ -120,20 +120,25 @@ func TestEventKeepsWhatItSays(t *testing.T) {
 	b := setup(t)
 	want := portal.Event{
 		At: b.now.Add(123456 * time.Microsecond), Kind: portal.EventOutcome, Actor: b.ann,
-		TeamID: b.team.ID, TeamName: b.team.Name, RequestID: b.request.ID, RequestNumber: b.request.Number, ClusterID: "c-1",
-		Summary: "Ann’s “web” \u2028\n <b>%s' -- " + strings.Repeat("long ", 10_000),
+		Number: -1, Result: portal.ResultFailed, Revision: 2, Clusters: []string{"c-1", "c-2"}, Reason: "it is\nbroken",
+		TeamID: b.team.ID, TeamName: b.team.Name, RequestID: b.request.ID, RequestNumber: b.request.Number,
+		Target: portal.EventTarget{Kind: portal.TargetCluster, ID: "c-1", Name: "web"}, Origin: portal.Origin{Roles: []portal.Role{}, Groups: []string{}},
+		Summary: "Ann’s “web” \u2028\n <b>%s' -- " + strings.Repeat("long ", 300),
 		Data:    map[string]any{"nodes": 3.0, "sizes": []any{"s", nil}, "deep": map[string]any{"true": true}, "": "é"},
 	}
 	bare := b.event("")
 	b.append(want, bare)
-	want.Summary = "Ann’s “web” <b>%s' --" + strings.Repeat(" long", 10_000) // on one line, so that it does not read as two events
+	want.Summary = "Ann’s “web” <b>%s' --" + strings.Repeat(" long", 300) // on one line, so that it does not read as two events
 	got := b.search(portal.EventFilter{})
-	bare.Data = map[string]any{}
+	bare.Number, bare.Result, bare.Data, bare.Clusters, bare.Origin = -1, portal.ResultDone, map[string]any{}, []string{}, want.Origin
 	for i, want := range []portal.Event{bare, want} {
 		if id, err := uuid.Parse(got[i].ID); err != nil || id.Version() != 7 {
 			t.Errorf("the id %q is no UUIDv7", got[i].ID)
 		}
-		got[i].ID, got[i].At = "", got[i].At.UTC()
+		if got[i].RecordedAt.IsZero() {
+			t.Error("it was recorded at no time")
+		}
+		got[i].ID, got[i].At, got[i].RecordedAt = "", got[i].At.UTC(), time.Time{}
 		if diff := cmp.Diff(want, got[i]); diff != "" {
 			t.Error(diff)
 		}
@@ -222,8 +227,8 @@ func TestSearch(t *testing.T) {
 	bob := portal.Person{Identity: portal.Identity{Issuer: "https://idp.example", Subject: "bob"}, Name: "Bob"}
 	b.append(
 		portal.Event{At: b.now, Kind: portal.EventSubmitted, Actor: b.ann, TeamID: b.team.ID, RequestID: b.request.ID, Summary: "a"},
-		portal.Event{At: b.now.Add(time.Hour), Kind: portal.EventApprovedBy, Actor: bob, TeamID: b.team.ID, RequestID: b.request.ID, ClusterID: "c-1", Summary: "b"},
-		portal.Event{At: b.now.Add(2 * time.Hour), Kind: portal.EventSubmitted, Actor: bob, RequestID: other.ID, Summary: "c"},
+		portal.Event{At: b.now.Add(time.Hour), Kind: portal.EventApprovedBy, Actor: bob, TeamID: b.team.ID, RequestID: b.request.ID, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: "c-1"}, Summary: "b"},
+		portal.Event{At: b.now.Add(2 * time.Hour), Kind: portal.EventSubmitted, Actor: bob, RequestID: other.ID, Clusters: []string{"c-2", "c-3"}, Summary: "c"},
 		portal.Event{At: b.now.Add(3 * time.Hour), Kind: portal.EventSignIn, Actor: b.ann, TeamID: uuid.NewString(), Summary: "d"},
 	)
 	tried := map[string]bool{"Before": true} // by the tests of pages
@@ -240,6 +245,7 @@ func TestSearch(t *testing.T) {
 		{portal.EventFilter{Request: b.request.Number}, "b a"},
 		{portal.EventFilter{Request: other.Number + 1000}, ""},
 		{portal.EventFilter{Cluster: "c-1"}, "b"},
+		{portal.EventFilter{Cluster: "c-3"}, "c"},
 		{portal.EventFilter{From: b.now.Add(time.Hour)}, "d c b"},
 		{portal.EventFilter{To: b.now.Add(time.Hour)}, "a"},
 		{portal.EventFilter{From: b.now.Add(time.Hour), To: b.now.Add(3 * time.Hour)}, "c b"},
@@ -349,7 +355,7 @@ func TestRefusalsDoNotHideEachOther(t *testing.T) {
 	}
 	b.must(b.tx(func(tx pgx.Tx) error { return audit.SumUpRefusals(t.Context(), tx, b.now) }))
 	var told int
-	b.must(b.pool.QueryRow(t.Context(), `SELECT count(DISTINCT told) FROM events, jsonb_array_elements_text(data->'tried') told WHERE data ? 'tried'`).Scan(&told))
+	b.must(b.pool.QueryRow(t.Context(), `SELECT count(DISTINCT told) FROM events, jsonb_array_elements_text((data->'tried')::jsonb) told WHERE data::jsonb ? 'tried'`).Scan(&told))
 	if told < 50 {
 		t.Errorf("the sum tells of %d different ones", told)
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,10 +34,14 @@ var (
 // provider that has just failed is not asked again at once. It returns errEnded
 // when the person's sessions are over.
 func (a *Auth) refresh(ctx context.Context, who person) error {
-	if !who.askable {
-		return errEnded
-	}
 	id := who.actor.Identity
+	if !who.askable {
+		err := db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
+			_, err := a.end(ctx, tx, portal.System("sign-in").Person(), id, nil)
+			return err
+		})
+		return cmp.Or(err, errEnded)
+	}
 	_, err, _ := a.refreshes.Do(owner(id), func() (any, error) {
 		// A reader who leaves must not cut off the exchange of a refresh token
 		// that is good for one use only: its successor would be lost.

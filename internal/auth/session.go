@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -24,6 +25,17 @@ const (
 
 func (a *Auth) identity(ctx context.Context) portal.Identity {
 	return portal.Identity{Issuer: a.sessions.GetString(ctx, keyIssuer), Subject: a.sessions.GetString(ctx, keySubject)}
+}
+
+// SessionHash begins the hash under which the session of ctx is stored, empty when
+// there is none. It tells sessions apart, and nobody can use it.
+func (a *Auth) SessionHash(ctx context.Context) string {
+	const most = 16
+	token := a.sessions.Token(ctx)
+	if token == "" {
+		return ""
+	}
+	return hex.EncodeToString(hashOf(token)[:most])
 }
 
 // signedInAt is when the owner of the session in ctx proved who they are, zero

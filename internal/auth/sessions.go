@@ -204,6 +204,7 @@ func (a *Auth) recordEnd(ctx context.Context, tx pgx.Tx, by portal.Person, s por
 	err := audit.Append(ctx, tx, portal.Event{
 		At: a.Now(), Kind: portal.EventSessionEnded, Actor: by,
 		Summary: by.Name + " ended " + whose + ": " + s.Browser() + ", signed in from " + s.Address,
+		Target:  portal.EventTarget{Kind: portal.TargetPerson, ID: s.Person.Subject, Name: s.Person.Name},
 		Data:    map[string]any{"session": s.ID, "of": s.Person},
 	})
 	if err != nil {

@@ -57,6 +57,14 @@ type Config struct {
 	ApproverGroup string `env:"PORTAL_APPROVER_GROUP"`
 	AuditorGroup  string `env:"PORTAL_AUDITOR_GROUP"`
 
+	AuditKey    Secret `env:"PORTAL_AUDIT_KEY,required"`
+	AuditKeyOld Secret `env:"PORTAL_AUDIT_KEY_OLD"`
+
+	AuditAnchors       []string `env:"PORTAL_AUDIT_ANCHORS,required" envSeparator:" "` // or the word none
+	AuditS3Key         string   `env:"PORTAL_AUDIT_S3_KEY"`
+	AuditS3Secret      Secret   `env:"PORTAL_AUDIT_S3_SECRET"`
+	AuditWebhookSecret Secret   `env:"PORTAL_AUDIT_WEBHOOK_SECRET"`
+
 	TrustedProxies []string      `env:"PORTAL_TRUSTED_PROXIES"`
 	StepUpMaxAge   time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`
 	SMTPURL        Secret        `env:"PORTAL_SMTP_URL"`
@@ -87,15 +95,20 @@ func Load(environ []string) (Config, error) {
 }
 
 // DatabaseURL reads the database's URL alone, for commands that need no more.
-func DatabaseURL(environ []string) (Secret, error) {
+func DatabaseURL(environ []string) (Secret, error) { return one(environ, "PORTAL_DATABASE_URL") }
+
+// AuditKey reads the key of the audit trail alone, for commands that need no more.
+func AuditKey(environ []string) (Secret, error) { return one(environ, "PORTAL_AUDIT_KEY") }
+
+func one(environ []string, name string) (Secret, error) {
 	vars := env.ToMap(environ)
 	if faults := readFiles(vars); len(faults) > 0 {
 		return "", errors.New(strings.Join(faults, "\n"))
 	}
-	if vars["PORTAL_DATABASE_URL"] == "" {
-		return "", errors.New("PORTAL_DATABASE_URL is not set")
+	if vars[name] == "" {
+		return "", errors.New(name + " is not set")
 	}
-	return Secret(vars["PORTAL_DATABASE_URL"]), nil
+	return Secret(vars[name]), nil
 }
 
 // secretVariables lists the variables whose value may be kept in a file that

@@ -19,6 +19,8 @@ var complete = []string{
 	"PORTAL_OIDC_CLIENT_SECRET=canary-client-secret",
 	"PORTAL_DO_TOKEN=canary-token",
 	"PORTAL_ADMIN_GROUP=admins",
+	"PORTAL_AUDIT_KEY=canary-key",
+	"PORTAL_AUDIT_ANCHORS=none",
 }
 
 func TestLoadDefaults(t *testing.T) {
@@ -48,7 +50,7 @@ func TestLoadReportsEveryFaultAtOnce(t *testing.T) {
 	}
 	for _, name := range []string{"PORTAL_LISTEN", "PORTAL_BASE_URL", "PORTAL_OIDC_ISSUER", "PORTAL_DATABASE_URL",
 		"PORTAL_OIDC_SCOPES", "PORTAL_LOG_LEVEL", "PORTAL_DO_TOKEN_FILE", "PORTAL_OIDC_CLIENT_ID", "PORTAL_OIDC_CLIENT_SECRET",
-		"PORTAL_ADMIN_GROUP", "PORTAL_SMTP_URL", "PORTAL_SMTP_FROM", "PORTAL_WEBHOOK_HOSTS", "PORTAL_WEBHOOK_PRIVATE"} {
+		"PORTAL_ADMIN_GROUP", "PORTAL_AUDIT_KEY", "PORTAL_AUDIT_ANCHORS", "PORTAL_SMTP_URL", "PORTAL_SMTP_FROM", "PORTAL_WEBHOOK_HOSTS", "PORTAL_WEBHOOK_PRIVATE"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in:\n%v", name, err)
 		}

@@ -205,8 +205,9 @@ func (s *Service) End(ctx context.Context, a portal.Actor, id string) error {
 // tell puts what became of a delegation on the trail, and tells those whom it
 // concerns.
 func (s *Service) tell(ctx context.Context, tx pgx.Tx, d portal.Delegation, kind portal.EventKind, by portal.Person, summary string) error {
-	err := audit.Append(ctx, tx, portal.Event{At: s.Now(), Kind: kind, Actor: by, Summary: summary, Data: map[string]any{
-		"delegation": d.ID, "delegator": d.Delegator, "stand_in": d.StandIn, "from": d.StartsAt, "until": d.Until, "reason": d.Reason}})
+	err := audit.Append(ctx, tx, portal.Event{At: s.Now(), Kind: kind, Actor: by, Summary: summary, Reason: d.Reason,
+		Target: portal.EventTarget{Kind: portal.TargetPerson, ID: d.StandIn.Subject, Name: d.StandIn.Name}, Data: map[string]any{
+			"delegation": d.ID, "delegator": d.Delegator, "stand_in": d.StandIn, "from": d.StartsAt, "until": d.Until, "reason": d.Reason}})
 	if err != nil {
 		return err
 	}

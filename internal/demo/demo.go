@@ -10,12 +10,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
 	"doksportal/internal/auth/devidp"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
@@ -103,6 +107,9 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 		}
 	}
 	d.Config = configuration(o, d.postgres.URL(), post.Addr().String())
+	if d.Config.AuditKey, err = auditKey(o.Data); err != nil {
+		return err
+	}
 	if err := d.prepareData(ctx, o); err != nil {
 		return err
 	}
@@ -174,12 +181,14 @@ func cause(err error) error {
 const (
 	simulatorFile = "digitalocean.json"
 	keyFile       = "issuer.pem"
+	auditKeyFile  = "audit.key"
+	anchorFile    = "checkpoints"
 	tellingFile   = "telling" // is there while the story is told
 )
 
 // forget removes what the demo keeps besides the database.
 func forget(dir string) error {
-	for _, name := range []string{simulatorFile, keyFile, tellingFile} {
+	for _, name := range []string{simulatorFile, keyFile, auditKeyFile, anchorFile, tellingFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -197,9 +206,34 @@ func configuration(o Options, databaseURL, post string) config.Config {
 		StepUpMaxAge: o.StepUpMaxAge,
 		SMTPURL:      config.Secret("smtp://" + post), SMTPFrom: "DOKS Portal <portal@example.com>",
 		WebhookHosts: []string{"localhost", "127.0.0.1"}, WebhookPrivate: true,
-		SyncEvery: 5 * time.Second, SettleEvery: time.Second,
+		AuditAnchors: []string{"file://" + filepath.Join(o.Data, anchorFile)},
+		SyncEvery:    5 * time.Second, SettleEvery: time.Second,
 		Notice: "Demo: simulated DigitalOcean", Demo: true,
 	}
+}
+
+// auditKey is the key that checkpoints of the trail are signed with, made at the
+// first start.
+func auditKey(dir string) (config.Secret, error) {
+	path := filepath.Join(dir, auditKeyFile)
+	key, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return config.Secret(key), err
+	}
+	made, err := audit.NewKey("localhost/doks-portal-demo")
+	if err != nil {
+		return "", err
+	}
+	return config.Secret(made), replace(path, []byte(made))
+}
+
+// newTrail is the trail of what happens before the portal is served.
+func (d *Demo) newTrail(pool *pgxpool.Pool) (*audit.Trail, error) {
+	key, err := audit.ParseKey(d.Config.AuditKey.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	return audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 }
 
 // hostPort is how a browser on this machine names a listening address.

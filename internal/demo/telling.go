@@ -43,8 +43,12 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 	if err := replace(filepath.Join(dir, tellingFile), nil); err != nil {
 		return err
 	}
+	trail, err := d.newTrail(pool)
+	if err != nil {
+		return err
+	}
 	simulator, err := story.Tell(ctx, story.Config{
-		Pool: pool, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
+		Pool: pool, Trail: trail, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
 		Roles: portal.RoleGroups{portal.RoleAdmin: d.Config.AdminGroup, portal.RolePlatformApprover: d.Config.ApproverGroup, portal.RoleAuditor: d.Config.AuditorGroup},
 		Begin: func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
 			return Begin(ctx, pool, sim, do, now)

@@ -42,7 +42,11 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
 	r.State = portal.Executing
-	secret, callErr := e.fetch(ctx, r)
+	var secret portal.Secret
+	callErr := e.seal(ctx)
+	if callErr == nil {
+		secret, callErr = e.fetch(ctx, r)
+	}
 	if callErr != nil {
 		_, err := e.commitOutcome(ctx, r, attempt, answer{}, callErr)
 		if err != nil {
@@ -62,7 +66,7 @@ func (e *Executor) collectable(ctx context.Context, a portal.Actor, number int64
 	case err != nil:
 		return r, err
 	case !r.VisibleTo(a):
-		return r, portal.E(portal.KindNotFound, "there is no such request")
+		return r, portal.Hidden("there is no such request")
 	case a.Identity != r.Requester.Identity:
 		return r, portal.E(portal.KindForbidden, "only "+r.Requester.Name+" can collect this")
 	case !r.CanCollect(a):
@@ -101,6 +105,9 @@ func (e *Executor) fetch(ctx context.Context, r portal.Request) (portal.Secret, 
 func collectError(err error) error {
 	if classify(err) == portal.OutcomeRefused {
 		return portal.E(portal.KindConflict, "DigitalOcean refused it: "+doapi.UserMessage(err), err)
+	}
+	if unsealed(err) {
+		return portal.E(portal.KindUnavailable, callMessage(err)+"; try again in a moment", err)
 	}
 	return portal.E(portal.KindUnavailable, "DigitalOcean did not issue it: "+doapi.UserMessage(err)+" Try again", err)
 }

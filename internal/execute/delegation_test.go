@@ -61,7 +61,7 @@ func TestStandInApproves(t *testing.T) {
 	}
 	b.want(b.step(r), portal.Settling)
 	b.wantCalls("delete_node", 1)
-	if n := b.count(`SELECT jsonb_array_length(data->'approvers') FROM events WHERE kind = 'execution_intent'`); n != 2 {
+	if n := b.count(`SELECT json_array_length(data->'approvers') FROM events WHERE kind = 'execution_intent'`); n != 2 {
 		t.Errorf("the intent names %d people", n)
 	}
 }

@@ -38,10 +38,17 @@ type Executor struct {
 	People portal.People
 	Rules  *rulebook.Service
 	Now    func() time.Time
+	Trail  Sealer
 	Logger *slog.Logger
 	Pace   Pace
 
 	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
+}
+
+// Sealer puts what is on the audit trail under a checkpoint, and anchors that. Its
+// error says that this did not work, so that nothing may be sent.
+type Sealer interface {
+	Seal(ctx context.Context) error
 }
 
 // self is the actor of what the executor does by itself.
@@ -128,8 +135,29 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 		return e.stop(ctx, r, o)
 	}
 	r.State = portal.Executing
-	a, err := e.send(call, r, look.clusters)
+	var a answer
+	err := e.seal(call)
+	if err == nil {
+		a, err = e.send(call, r, look.clusters)
+	}
 	return e.commitOutcome(ctx, r, attempt, a, err)
+}
+
+// unsealedError says that nothing was sent, because the intent to is under no
+// checkpoint.
+type unsealedError struct{ error }
+
+// Unwrap returns why.
+func (e unsealedError) Unwrap() error { return e.error }
+
+// seal makes sure that nobody can take the intent off the trail unseen, before the
+// call that it announces is made.
+func (e *Executor) seal(ctx context.Context) error {
+	if err := e.Trail.Seal(ctx); err != nil {
+		e.Logger.Error("an intent is under no checkpoint, so nothing is sent", "error", err)
+		return unsealedError{err}
+	}
+	return nil
 }
 
 // stop does with a request what an obstacle demands.

@@ -45,6 +45,8 @@ func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt 
 // it cannot be sure of is unknown.
 func classify(err error) portal.Outcome {
 	switch {
+	case unsealed(err):
+		return portal.OutcomeDeferred
 	case err == nil:
 		return portal.OutcomeAccepted
 	case doapi.OutcomeUnknown(err):
@@ -55,6 +57,19 @@ func classify(err error) portal.Outcome {
 		return portal.OutcomeRefused
 	}
 	return portal.OutcomeUnknown
+}
+
+func unsealed(err error) bool {
+	_, ok := errors.AsType[unsealedError](err)
+	return ok
+}
+
+// callMessage says what came of a call that was not accepted.
+func callMessage(err error) string {
+	if unsealed(err) {
+		return "the intent could not be put under a checkpoint of the audit trail"
+	}
+	return doapi.UserMessage(err)
 }
 
 // tokenRefused reports whether DigitalOcean no longer takes the portal's
@@ -83,7 +98,7 @@ func (e *Executor) after(o portal.Outcome, err error) time.Duration {
 func (e *Executor) attempt(number int, o portal.Outcome, err error) portal.Attempt {
 	a := portal.Attempt{Number: number, Outcome: o, OutcomeAt: e.Now()}
 	if err != nil {
-		a.Message = doapi.UserMessage(err)
+		a.Message = callMessage(err)
 	}
 	var answer *doapi.Error
 	if errors.As(err, &answer) {
@@ -102,15 +117,22 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 		step.Next, step.Summary = portal.Settling, fmt.Sprintf("DigitalOcean accepted request #%d", r.Number)
 		return step
 	case portal.OutcomeUnknown:
+		step.Result = portal.ResultUnknown
 		step.Next, step.Summary = portal.Unknown, fmt.Sprintf("DigitalOcean's answer to request #%d was lost: %s", r.Number, doapi.UserMessage(err))
 	case portal.OutcomeDeferred:
+		step.Result = portal.ResultRefused
 		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not accept request #%d; it will be sent later: %s", r.Number, doapi.UserMessage(err))
 		step.Reason = "Waiting for DigitalOcean: " + doapi.UserMessage(err)
+		if unsealed(err) {
+			step.Summary = fmt.Sprintf("Nothing was sent for request #%d; it will be sent later: %s", r.Number, callMessage(err))
+			step.Reason = "Waiting for the audit trail: " + callMessage(err) + "."
+		}
 	default:
+		step.Result = portal.ResultRefused
 		step.Next, step.Summary = portal.Failed, fmt.Sprintf("DigitalOcean refused request #%d: %s", r.Number, doapi.UserMessage(err))
 		step.Reason = "DigitalOcean refused it: " + doapi.UserMessage(err)
 	}
-	step.Data["message"] = doapi.UserMessage(err)
+	step.Data["message"] = callMessage(err)
 	return step
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/auth"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
@@ -78,7 +79,7 @@ func setup(t testing.TB) *bundle {
 	b.must(err)
 	rules := &rulebook.Service{PlatformApprovers: "platform"}
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: noJobs{}, Rules: rules, People: people, Now: b.clock.Now}
-	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Now: b.clock.Now,
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Trail: audittest.New(t, b.pool), Now: b.clock.Now,
 		Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: b.clock.Now}
 	b.cluster = b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})

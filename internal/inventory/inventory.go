@@ -147,7 +147,8 @@ func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) error {
 	}
 	return audit.Append(ctx, tx, portal.Event{
 		At: s.Now(), Kind: portal.EventClusterGone, Actor: portal.System("inventory").Person(),
-		TeamID: c.TeamID, ClusterID: id, Summary: fmt.Sprintf("Cluster %s is no longer at DigitalOcean", c.Name),
+		TeamID: c.TeamID, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: id, Name: c.Name},
+		Summary: fmt.Sprintf("Cluster %s is no longer at DigitalOcean", c.Name),
 	})
 }
 

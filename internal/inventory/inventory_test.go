@@ -103,7 +103,7 @@ func TestDisappearance(t *testing.T) {
 		t.Errorf("web: gone at %s, of team %q", c.GoneAt, c.TeamName)
 	}
 	list := b.trail()
-	if len(list) != 1 || list[0].Kind != portal.EventClusterGone || list[0].ClusterID != b.web || list[0].TeamID != b.team.ID ||
+	if len(list) != 1 || list[0].Kind != portal.EventClusterGone || list[0].Target.ID != b.web || list[0].TeamID != b.team.ID ||
 		!list[0].At.Equal(at) || !strings.Contains(list[0].Summary, "web") {
 		t.Errorf("on the trail: %+v", list)
 	}

@@ -13,7 +13,8 @@ import (
 type Task struct {
 	Name  string
 	Every time.Duration
-	Queue string // Deliveries, or empty for that of tasks
+	Queue string        // Deliveries, or empty for that of tasks
+	For   time.Duration // how long it may take; zero: as long as other jobs
 	Run   func(context.Context) error
 }
 
@@ -43,6 +44,11 @@ func (w *taskWorker) Work(ctx context.Context, job *river.Job[taskArgs]) error {
 		return river.JobCancel(err) // the next period tries again
 	}
 	return nil
+}
+
+// Timeout is how long a task may take.
+func (w *taskWorker) Timeout(job *river.Job[taskArgs]) time.Duration {
+	return w.tasks[job.Args.Name].For
 }
 
 func byName(tasks []Task) map[string]Task {

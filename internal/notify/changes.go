@@ -58,6 +58,9 @@ func peopleToTell(ctx context.Context, q store.Querier, n Notification) ([]porta
 // groupsToTell are the groups whose people are told of a change.
 func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n Notification) ([]string, error) {
 	groups := []string{s.AdminGroup}
+	if portal.TopicOf(n.Kind) == portal.TopicTrail && s.AuditorGroup != "" {
+		groups = append(groups, s.AuditorGroup)
+	}
 	if n.TeamID == "" {
 		return groups, nil
 	}
@@ -72,6 +75,8 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 	switch {
 	case n.Kind == portal.EventChangeProposed:
 		link = s.BaseURL.JoinPath("admin", "changes")
+	case portal.TopicOf(n.Kind) == portal.TopicTrail:
+		link = s.BaseURL.JoinPath("audit")
 	case n.DelegationID != "":
 		link = s.BaseURL.JoinPath("me")
 	case n.ClusterID != "":

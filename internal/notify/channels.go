@@ -87,7 +87,7 @@ func (s *Service) Add(ctx context.Context, a portal.Actor, o portal.Owner, in In
 		if err != nil {
 			return db.Wrap(err)
 		}
-		return s.record(ctx, tx, a, c, "added a notification channel "+whose)
+		return s.record(ctx, tx, a, c, portal.EventChannelChanged, "added a notification channel "+whose)
 	})
 }
 
@@ -139,21 +139,24 @@ func (s *Service) Remove(ctx context.Context, a portal.Actor, o portal.Owner, id
 		if _, err := tx.Exec(ctx, `DELETE FROM channels WHERE id = @id`, pgx.StrictNamedArgs{"id": id}); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, a, c, "removed a notification channel "+whose)
+		return s.record(ctx, tx, a, c, portal.EventChannelChanged, "removed a notification channel "+whose)
 	})
 }
 
 // Test sends a test to a channel. It returns KindNotFound when the owner has
 // no such channel.
 func (s *Service) Test(ctx context.Context, a portal.Actor, o portal.Owner, id string) error {
-	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, _ string) error {
+	return s.withChannel(ctx, a, o, id, func(tx pgx.Tx, c portal.Channel, whose string) error {
 		recent, err := db.One(ctx, tx, pgx.RowTo[bool], `
 			SELECT EXISTS (SELECT FROM deliveries WHERE channel_id = @id AND notification_id IS NULL AND created_at > @since)`,
 			pgx.StrictNamedArgs{"id": id, "since": s.Now().Add(-testEvery)})
 		if err != nil || recent {
 			return err // one is on its way already
 		}
-		return queueDelivery(ctx, tx, newDelivery{channelID: c.ID, person: o.Person, lane: c.ID}, s.Now())
+		if err := queueDelivery(ctx, tx, newDelivery{channelID: c.ID, person: o.Person, lane: c.ID}, s.Now()); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, a, c, portal.EventChannelTested, "tested a notification channel "+whose)
 	})
 }
 
@@ -209,9 +212,10 @@ func lockOwner(ctx context.Context, tx pgx.Tx, o portal.Owner) (string, error) {
 }
 
 // record puts what was done to a channel on the trail, without its target.
-func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Channel, did string) error {
+func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Channel, kind portal.EventKind, did string) error {
 	return audit.Append(ctx, tx, portal.Event{
-		At: s.Now(), Kind: portal.EventChannelChanged, Actor: a.Person(), TeamID: c.Owner.TeamID,
+		At: s.Now(), Kind: kind, Actor: a.Person(), TeamID: c.Owner.TeamID,
+		Target:  portal.EventTarget{Kind: portal.TargetChannel, ID: c.ID, Name: c.Label},
 		Summary: fmt.Sprintf("%s %s: %s to %s", a.Name, did, c.Kind.Title(), c.Label),
 		Data:    map[string]any{"channel": c.ID, "kind": c.Kind, "label": c.Label, "topics": c.Topics},
 	})

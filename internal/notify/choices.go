@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
 )
@@ -31,9 +32,14 @@ func (s *Service) Choose(ctx context.Context, a portal.Actor, on bool, wanted []
 	}
 	muted := slices.DeleteFunc(slices.Clone(portal.Topics), func(o portal.Topic) bool { return slices.Contains(wanted, string(o)) })
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO mail_choices (issuer, subject, off, muted) VALUES (@issuer, @subject, @off, @muted)
+		if _, err := tx.Exec(ctx, `INSERT INTO mail_choices (issuer, subject, off, muted) VALUES (@issuer, @subject, @off, @muted)
 			ON CONFLICT (issuer, subject) DO UPDATE SET off = @off, muted = @muted`,
-			pgx.StrictNamedArgs{"issuer": a.Issuer, "subject": a.Subject, "off": !on, "muted": muted})
-		return err
+			pgx.StrictNamedArgs{"issuer": a.Issuer, "subject": a.Subject, "off": !on, "muted": muted}); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventMailChosen, Actor: a.Person(), Summary: a.Name + " chose what to be told of by e-mail",
+			Data: map[string]any{"off": !on, "muted": muted},
+		})
 	})
 }

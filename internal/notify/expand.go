@@ -160,7 +160,7 @@ func (p reader) wants(o portal.Topic) bool { return !p.off && !slices.Contains(p
 
 // known is a reader as the store knows them.
 func (s *Service) known(p store.Recipient) reader {
-	roles := portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup}.Of(p.Groups)
+	roles := portal.RoleGroups{portal.RoleAdmin: s.AdminGroup, portal.RolePlatformApprover: s.ApproverGroup, portal.RoleAuditor: s.AuditorGroup}.Of(p.Groups)
 	return reader{portal.Actor{Identity: p.Identity, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: roles}, p.Off, p.Muted}
 }
 

@@ -129,6 +129,35 @@ func sendMail(ctx context.Context, s *Service, t target, d claimed, m message) *
 	return nil
 }
 
+// SendText sends a mail of the portal's own, that is not about a request. It fails
+// when the portal has no mail server.
+func (s *Service) SendText(ctx context.Context, to []string, subject, body string) error {
+	if s.mail == nil {
+		return portal.E(portal.KindUnavailable, noMail)
+	}
+	letter := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := errors.Join(letter.From(s.mail.from), letter.To(to...)); err != nil {
+		return err
+	}
+	letter.SetMessageID()
+	letter.SetDateWithValue(s.Now())
+	letter.Subject(subject)
+	letter.SetGenHeader("Auto-Submitted", "auto-generated")
+	letter.SetBodyString(mail.TypeTextPlain, body)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // closes the connection
+	client, err := s.mail.client(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.DialAndSendWithContext(ctx, letter); err != nil {
+		if f := mailFailure(ctx, err, letter); f != nil {
+			return portal.E(portal.KindUnavailable, f.words, err)
+		}
+	}
+	return nil
+}
+
 // letter writes a mail. Its id is the same for all attempts, so that mail
 // programs know one that arrives twice.
 func (m *mailer) letter(address string, d claimed, msg message) (*mail.Msg, error) {

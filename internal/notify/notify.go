@@ -65,6 +65,7 @@ type Config struct {
 
 	AdminGroup    string
 	ApproverGroup string // of the platform approvers
+	AuditorGroup  string
 
 	Secret         string         // of the configuration, from which the key of sealed targets is derived
 	SMTPURL        string         // smtps://user:password@host:port, or smtp:// with STARTTLS

@@ -3,12 +3,14 @@ package notify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -79,10 +81,26 @@ const (
 )
 
 // end notes that nothing more is to be sent.
-func (s *Service) end(ctx context.Context, d claimed, state portal.DeliveryState, fault string) error {
-	_, err := s.Pool.Exec(ctx, `UPDATE deliveries SET state = @state, fault = @fault, ended_at = @now WHERE id = @id AND state IN `+waiting,
+func (s *Service) end(ctx context.Context, q db.Querier, d claimed, state portal.DeliveryState, fault string) error {
+	_, err := q.Exec(ctx, `UPDATE deliveries SET state = @state, fault = @fault, ended_at = @now WHERE id = @id AND state IN `+waiting,
 		pgx.StrictNamedArgs{"id": d.id, "state": state, "fault": fault, "now": s.Now()})
 	return db.Wrap(err)
+}
+
+// giveUp ends a delivery that keeps failing, which the trail has; a test that fails
+// is told where it was asked for.
+func (s *Service) giveUp(ctx context.Context, d claimed, fault string) error {
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := s.end(ctx, tx, d, portal.DeliveryGivenUp, fault); err != nil || d.notificationID == "" {
+			return err
+		}
+		return audit.Append(ctx, tx, portal.Event{
+			At: s.Now(), Kind: portal.EventNotificationFailed, Actor: portal.System("notifications").Person(),
+			Target:  portal.EventTarget{Kind: portal.TargetChannel, ID: d.channelID},
+			Summary: fmt.Sprintf("A notification was given up after %d attempts", d.attempts), Reason: fault,
+			Data: map[string]any{"delivery": d.id, "notification": d.notificationID, "channel": d.kind},
+		})
+	})
 }
 
 // postpone notes that an attempt failed and when the next is due, unless

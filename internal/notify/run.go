@@ -77,12 +77,12 @@ func (s *Service) deliver(ctx context.Context, d claimed) (*failure, error) {
 func (s *Service) note(ctx context.Context, d claimed, current bool, f *failure) error {
 	switch {
 	case !current:
-		return s.end(ctx, d, portal.DeliveryOvertaken, "")
+		return s.end(ctx, s.Pool, d, portal.DeliveryOvertaken, "")
 	case f == nil:
-		return s.end(ctx, d, portal.DeliverySent, "")
+		return s.end(ctx, s.Pool, d, portal.DeliverySent, "")
 	case f.final || d.attempts >= mostTries || d.notificationID == "": // a test is to say at once what is wrong
 		s.Logger.Warn("notification given up", "delivery", d.id, "attempts", d.attempts, "fault", f.words)
-		return s.end(ctx, d, portal.DeliveryGivenUp, f.words)
+		return s.giveUp(ctx, d, f.words)
 	}
 	return s.postpone(ctx, d, f.words)
 }

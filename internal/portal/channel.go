@@ -16,10 +16,11 @@ const (
 	TopicBreakGlass      Topic = "break_glass"
 	TopicAdminChange     Topic = "admin_change"
 	TopicDelegation      Topic = "delegation"
+	TopicTrail           Topic = "audit_trail"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicDelegation}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicDelegation, TopicTrail}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -42,6 +43,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicAdminChange
 	case EventDelegated, EventDelegationEnded:
 		return TopicDelegation
+	case EventTrailStopped, EventTrailResumed, EventTrailVerified:
+		return TopicTrail
 	}
 	return ""
 }
@@ -67,6 +70,8 @@ func (o Topic) Title() string {
 		return "An admin changes a team, a quota or who owns a cluster"
 	case TopicDelegation:
 		return "An approver has a stand-in, or no longer has"
+	case TopicTrail:
+		return "The audit trail is stopped, or is not what was signed"
 	}
 	return "Test"
 }

@@ -59,6 +59,7 @@ type Error struct {
 	Kind    Kind
 	Message string
 	Fields  FieldErrors
+	Hidden  bool   // KindNotFound, though it exists: the reader may not see it
 	Err     error  // the cause, for logs only
 	Site    string // where it was made, for logs only
 }
@@ -81,6 +82,19 @@ func (e *Error) Unwrap() error { return e.Err }
 // E makes an error of a kind with a message for people and an optional cause.
 func E(kind Kind, message string, cause ...error) *Error {
 	return &Error{Kind: kind, Message: message, Err: errors.Join(cause...), Site: Site(1)}
+}
+
+// Hidden makes an error of KindNotFound for something that the reader may not see.
+// They are told no more than of what does not exist, and the trail has that they
+// tried.
+func Hidden(message string) *Error {
+	return &Error{Kind: KindNotFound, Message: message, Hidden: true, Site: Site(1)}
+}
+
+// IsHidden reports whether err is of something that the reader may not see.
+func IsHidden(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Hidden
 }
 
 // Invalid makes an error that names the faulty fields.

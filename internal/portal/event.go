@@ -2,7 +2,7 @@ package portal
 
 import "time"
 
-// EventKind sorts the entries of the audit trail.
+// EventKind sorts the entries of the audit trail by what was done.
 type EventKind string
 
 // The kinds of event.
@@ -12,6 +12,7 @@ const (
 	EventSignOut            EventKind = "sign_out"
 	EventSessionEnded       EventKind = "session_ended"
 	EventAccessRefused      EventKind = "access_refused"
+	EventForeignOrigin      EventKind = "foreign_origin_refused"
 	EventSubmitted          EventKind = "request_submitted"
 	EventRefused            EventKind = "request_refused"
 	EventApprovedBy         EventKind = "review_approved"
@@ -41,34 +42,165 @@ const (
 	EventProtected          EventKind = "cluster_protected"
 	EventUnprotected        EventKind = "cluster_unprotected"
 	EventChannelChanged     EventKind = "channel_changed"
+	EventChannelTested      EventKind = "channel_tested"
+	EventMailChosen         EventKind = "mail_choice_changed"
+	EventNotificationFailed EventKind = "notification_failed"
 	EventChangeProposed     EventKind = "admin_change_proposed"
 	EventChangeDropped      EventKind = "admin_change_dropped"
 	EventGroupLabelled      EventKind = "group_labelled"
 	EventDelegated          EventKind = "delegation_made"
 	EventDelegationEnded    EventKind = "delegation_ended"
+	EventTrailRead          EventKind = "trail_read"
+	EventTrailExported      EventKind = "trail_exported"
+	EventTrailVerified      EventKind = "trail_verified"
+	EventTrailArchived      EventKind = "trail_archived"
+	EventTrailStopped       EventKind = "trail_stopped"
+	EventTrailResumed       EventKind = "trail_resumed"
+	EventTrailKey           EventKind = "trail_key_changed"
+	EventReplicaStarted     EventKind = "replica_started"
+	EventReplicaStopped     EventKind = "replica_stopped"
+	EventMigrated           EventKind = "schema_migrated"
 )
 
-// EventKinds lists the kinds for people to choose from.
-var EventKinds = []EventKind{EventSignIn, EventSignInRefused, EventSignOut, EventSessionEnded, EventAccessRefused,
-	EventSubmitted, EventReplanned, EventRefused, EventApprovedBy, EventRejectedBy, EventChangesRequested, EventCommented, EventReminded,
-	EventWithdrawn, EventStopped, EventExpiring, EventExpired, EventStale, EventBreakGlass, EventBreakGlassReviewed,
-	EventIntent, EventOutcome, EventSucceeded, EventFailed, EventTeamCreated, EventTeamChanged, EventClusterAssigned,
-	EventProtected, EventUnprotected, EventClusterGone, EventPolicyProposed, EventPolicyInForce, EventPolicyDropped,
-	EventChannelChanged, EventChangeProposed, EventChangeDropped, EventGroupLabelled,
-	EventDelegated, EventDelegationEnded}
+// EventResult says how what an event tells of went.
+type EventResult string
+
+// The outcomes of events.
+const (
+	ResultDone    EventResult = "done"
+	ResultRefused EventResult = "refused" // the portal, the policy or DigitalOcean did not allow it
+	ResultFailed  EventResult = "failed"
+	ResultUnknown EventResult = "unknown" // DigitalOcean's answer was lost
+)
+
+// EventInfo is what is known of a kind of event.
+type EventInfo struct {
+	Kind    EventKind
+	About   string      // when it is recorded, for docs/audit.md and help
+	Result  EventResult // unless the event says another
+	Outlast bool        // it is recorded also while the trail is behind: it changes nothing, or tells of what has happened already
+}
+
+// Events is the one table of the kinds, in the order in which people choose from
+// them.
+var Events = []EventInfo{
+	{EventSignIn, "somebody signed in, or signed in again to confirm something", ResultDone, true},
+	{EventSignInRefused, "a sign-in did not work", ResultRefused, true},
+	{EventSignOut, "somebody signed out", ResultDone, true},
+	{EventSessionEnded, "a session was ended: by its owner, an admin or the identity provider", ResultDone, true},
+	{EventAccessRefused, "somebody tried what they may not do, or the id of something that they may not see", ResultRefused, true},
+	{EventForeignOrigin, "a form of another site was refused", ResultRefused, true},
+	{EventSubmitted, "a request was submitted, with its plan", ResultDone, false},
+	{EventReplanned, "a request was planned again", ResultDone, false},
+	{EventRefused, "the policy denied a request", ResultRefused, true},
+	{EventApprovedBy, "an approver approved a request", ResultDone, false},
+	{EventRejectedBy, "an approver rejected a request", ResultDone, false},
+	{EventChangesRequested, "an approver asked for changes", ResultDone, false},
+	{EventCommented, "somebody commented on a request", ResultDone, false},
+	{EventReminded, "somebody reminded those who can decide", ResultDone, false},
+	{EventWithdrawn, "a requester withdrew a request", ResultDone, false},
+	{EventStopped, "somebody stopped an approved request", ResultDone, true},
+	{EventExpiring, "a request is about to expire", ResultDone, false},
+	{EventExpired, "nobody decided on a request in time", ResultDone, true},
+	{EventStale, "a request went out of date", ResultDone, true},
+	{EventBreakGlass, "an admin had a request executed without its approvals", ResultDone, false},
+	{EventBreakGlassReviewed, "a break-glass was reviewed", ResultDone, false},
+	{EventIntent, "a call to DigitalOcean is about to be made, on whose word", ResultDone, false},
+	{EventOutcome, "what came of the call", ResultDone, true},
+	{EventSucceeded, "a request took effect; for kubeconfigs and credentials: to whom they were handed and for how long", ResultDone, true},
+	{EventFailed, "a request failed", ResultFailed, true},
+	{EventTeamCreated, "a team was created", ResultDone, false},
+	{EventTeamChanged, "a team, its groups or its quota changed", ResultDone, false},
+	{EventClusterAssigned, "a cluster got another owner or environment", ResultDone, false},
+	{EventProtected, "a cluster was protected against deletion", ResultDone, false},
+	{EventUnprotected, "the protection of a cluster was lifted", ResultDone, false},
+	{EventClusterGone, "a cluster is no longer at DigitalOcean", ResultDone, true},
+	{EventPolicyProposed, "a version of the policy was proposed", ResultDone, false},
+	{EventPolicyInForce, "a version of the policy came into force", ResultDone, false},
+	{EventPolicyDropped, "a proposed version of the policy was dropped", ResultDone, false},
+	{EventChannelChanged, "a notification channel was added, changed or removed, or a delivery was sent again or given up", ResultDone, false},
+	{EventChannelTested, "a notification channel was tested", ResultDone, false},
+	{EventMailChosen, "somebody chose what to be told of by e-mail", ResultDone, false},
+	{EventNotificationFailed, "a notification could not be delivered", ResultFailed, true},
+	{EventChangeProposed, "an admin proposed a change that takes a second admin", ResultDone, false},
+	{EventChangeDropped, "a proposed change was dropped", ResultDone, false},
+	{EventGroupLabelled, "a group got a label", ResultDone, false},
+	{EventDelegated, "an approver named a stand-in", ResultDone, false},
+	{EventDelegationEnded, "somebody no longer stands in", ResultDone, false},
+	{EventTrailRead, "somebody read or searched the audit trail", ResultDone, true},
+	{EventTrailExported, "somebody exported events", ResultDone, true},
+	{EventTrailVerified, "the portal verified the trail", ResultDone, true},
+	{EventTrailArchived, "old events were archived and removed", ResultDone, true},
+	{EventTrailStopped, "events were no longer put under checkpoints, so changes stopped", ResultFailed, true},
+	{EventTrailResumed, "events are put under checkpoints again", ResultDone, true},
+	{EventTrailKey, "checkpoints are signed with another key", ResultDone, true},
+	{EventReplicaStarted, "a replica of the portal started, with its version", ResultDone, true},
+	{EventReplicaStopped, "a replica of the portal stopped", ResultDone, true},
+	{EventMigrated, "the database schema was brought up to date", ResultDone, true},
+}
+
+// Info returns what is known of the kind, false when there is no such kind.
+func (k EventKind) Info() (EventInfo, bool) {
+	for _, info := range Events {
+		if info.Kind == k {
+			return info, true
+		}
+	}
+	return EventInfo{}, false
+}
+
+// TargetKind sorts what something is done to.
+type TargetKind string
+
+// What events are about.
+const (
+	TargetCluster TargetKind = "cluster"
+	TargetTeam    TargetKind = "team"
+	TargetPolicy  TargetKind = "policy"
+	TargetChannel TargetKind = "channel"
+	TargetPerson  TargetKind = "person"
+	TargetGroup   TargetKind = "group"
+	TargetTrail   TargetKind = "trail"
+	TargetReplica TargetKind = "replica"
+)
+
+// EventTarget is what an event is about, as it was named then.
+type EventTarget struct {
+	Kind TargetKind
+	ID   string
+	Name string
+}
+
+// Origin is what was known of an actor and their connection when they acted.
+type Origin struct {
+	Email       string
+	Roles       []Role
+	Groups      []string // those that give anything in the portal
+	Session     string   // begins the SHA-256 of the session's token; nobody can use it
+	Address     string   // of the browser, by the word of trusted proxies alone
+	UserAgent   string
+	HTTPRequest string // id of the HTTP request, which log lines have too
+}
 
 // Event is one entry of the audit trail.
 type Event struct {
-	ID            string // UUIDv7; its order is the order in time
+	ID            string // UUIDv7
+	Number        int64  // dense, from 0; negative while the event has none; read only
 	At            time.Time
+	RecordedAt    time.Time // by the database's clock; read only
 	Kind          EventKind
+	Result        EventResult // empty: that of the kind
 	Actor         Person
+	Origin        Origin // filled in from the context; see audit.WithOrigin
 	TeamID        string // empty: concerns no team
 	TeamName      string // read only
 	RequestID     string // empty: concerns no request
 	RequestNumber int64  // read only
-	ClusterID     string // empty: concerns no cluster
-	Summary       string // one sentence for people
+	Revision      int    // of the request
+	Target        EventTarget
+	Clusters      []string // ids of all, where the event is about several
+	Summary       string   // one sentence for people
+	Reason        string   // what the actor gave as the reason
 	Data          map[string]any
 }
 

@@ -172,6 +172,7 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	err = Record(ctx, tx, r, Step{
 		At: r.CreatedAt, Actor: r.Requester, Kind: portal.EventSubmitted,
 		Summary: r.Requester.Name + " requested " + describe(r) + ": " + r.Plan.Verdict.Reason,
+		Said:    r.Justification,
 		Data:    planData(r),
 	})
 	if err != nil {
@@ -246,7 +247,8 @@ func (s *Service) fill(r *portal.Request, d *portal.Draft) error {
 func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) error {
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
-			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, ClusterID: d.Cluster.ID,
+			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, Reason: d.Form.Get("justification"),
+			Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: d.Cluster.ID, Name: d.TargetName},
 			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
 			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},
 		}, string(d.Operation))

@@ -58,7 +58,8 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 		Next: portal.Approved, At: now, Actor: a.Person(), Kind: portal.EventBreakGlass,
 		Reason:  a.Name + " ran it without approvals: " + reason,
 		Summary: a.Name + " ran " + describe(r) + " without its approvals: " + reason,
-		Data:    map[string]any{"reason": reason, "outstanding": r.Outstanding(), "digest": r.Digest, "revision": r.Revision},
+		Said:    reason,
+		Data:    map[string]any{"outstanding": r.Outstanding(), "digest": r.Digest, "revision": r.Revision},
 	})
 	if err != nil {
 		return err
@@ -93,7 +94,8 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 		return Record(ctx, tx, r, Step{
 			At: s.Now(), Actor: a.Person(), Kind: portal.EventBreakGlassReviewed,
 			Summary: a.Name + " reviewed how " + breakGlass.By.Name + " bypassed the approvals for " + describe(r) + ": " + comment,
-			Data:    map[string]any{"comment": comment, "revision": breakGlass.Revision},
+			Said:    comment,
+			Data:    map[string]any{"revision": breakGlass.Revision},
 		})
 	})
 }

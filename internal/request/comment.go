@@ -70,7 +70,7 @@ func (s *Service) Comment(ctx context.Context, a portal.Actor, number int64, key
 		}
 		return Record(ctx, tx, r, Step{
 			At: c.CreatedAt, Actor: c.Author, Kind: portal.EventCommented,
-			Summary: a.Name + " commented on " + describe(r), Data: map[string]any{"comment": c.Text},
+			Summary: a.Name + " commented on " + describe(r), Said: c.Text,
 		})
 	})
 }

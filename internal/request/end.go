@@ -42,7 +42,7 @@ func (s *Service) Stop(ctx context.Context, a portal.Actor, number int64, reason
 		}
 		return Move(ctx, tx, r, Step{
 			Next: portal.Rejected, Reason: a.Name + " stopped it: " + reason, At: s.Now(), Actor: a.Person(), Kind: portal.EventStopped,
-			Summary: a.Name + " stopped " + describe(r) + ": " + reason, Data: map[string]any{"reason": reason},
+			Summary: a.Name + " stopped " + describe(r) + ": " + reason, Said: reason,
 		})
 	})
 }

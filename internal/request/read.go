@@ -27,7 +27,7 @@ func (s *Service) VisibleRequestID(ctx context.Context, a portal.Actor, id strin
 
 func visible(a portal.Actor, r portal.Request, err error) (portal.Request, error) {
 	if err == nil && !r.VisibleTo(a) {
-		return portal.Request{}, portal.E(portal.KindNotFound, "there is no such request")
+		return portal.Request{}, portal.Hidden("there is no such request")
 	}
 	return r, err
 }

@@ -8,6 +8,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -60,8 +61,10 @@ type Service struct {
 type Step struct {
 	Next    portal.State
 	Reason  string // shown with the state
+	Said    string // what the actor gave as the reason
 	Actor   portal.Person
 	Kind    portal.EventKind
+	Result  portal.EventResult // empty: that of the kind
 	Summary string
 	Data    map[string]any
 	At      time.Time
@@ -84,10 +87,15 @@ func Move(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 // Record appends the step's event to the trail, tells those whom it concerns
 // and announces that the request changed, without moving it.
 func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
-	err := audit.Append(ctx, tx, portal.Event{
-		At: s.At, Kind: s.Kind, Actor: s.Actor, TeamID: r.Team.ID, RequestID: r.ID,
-		ClusterID: r.TargetID, Summary: s.Summary, Data: s.Data,
-	})
+	e := portal.Event{
+		At: s.At, Kind: s.Kind, Result: s.Result, Actor: s.Actor, TeamID: r.Team.ID, RequestID: r.ID, Revision: r.Revision,
+		Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: r.TargetID, Name: r.TargetName},
+		Summary: s.Summary, Reason: cmp.Or(s.Said, s.Reason), Data: s.Data,
+	}
+	if len(r.TargetIDs) > 1 {
+		e.Clusters = r.TargetIDs
+	}
+	err := audit.Append(ctx, tx, e)
 	if err != nil {
 		return err
 	}

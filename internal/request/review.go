@@ -160,7 +160,8 @@ func (s *Service) reviewStep(r portal.Request, v portal.Review) Step {
 	step := Step{
 		Next: follows.next, At: v.CreatedAt, Actor: v.Reviewer, Kind: follows.kind,
 		Summary: fmt.Sprintf("%s %s %s", v.By(), follows.verb, describe(r)),
-		Data:    map[string]any{"comment": v.Comment, "digest": v.Digest, "revision": v.Revision, "groups": v.Groups},
+		Said:    v.Comment,
+		Data:    map[string]any{"digest": v.Digest, "revision": v.Revision, "groups": v.Groups},
 	}
 	if v.Comment != "" {
 		step.Summary += ": " + v.Comment

@@ -155,7 +155,7 @@ func (s *Service) replace(ctx context.Context, tx pgx.Tx, before portal.Request,
 		return before, err
 	}
 	err := Record(ctx, tx, after, Step{
-		At: after.PlannedAt, Actor: after.Requester, Kind: portal.EventReplanned, Data: planData(after),
+		At: after.PlannedAt, Actor: after.Requester, Kind: portal.EventReplanned, Said: after.Justification, Data: planData(after),
 		Summary: after.Requester.Name + " had " + describe(after) + " planned again (revision " + strconv.Itoa(after.Revision) + "): " + after.Plan.Verdict.Reason,
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ func (s *Service) VisibleCluster(ctx context.Context, a portal.Actor, id string)
 		}
 	}
 	if !a.CanSee(team) { // nobody is in the groups of no team
-		return portal.Cluster{}, portal.Team{}, portal.E(portal.KindNotFound, "there is no such cluster")
+		return portal.Cluster{}, portal.Team{}, portal.Hidden("there is no such cluster")
 	}
 	return cluster, team, nil
 }

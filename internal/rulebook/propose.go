@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -274,8 +275,9 @@ func (s *Service) record(ctx context.Context, tx pgx.Tx, a portal.Actor, p porta
 		effects = append(effects, c.List...)
 	}
 	return audit.Append(ctx, tx, portal.Event{
-		At: s.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version),
-		Data: map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "effects": effects},
+		At: s.Now(), Kind: kind, Actor: a.Person(), Summary: fmt.Sprintf(summary, a.Name, p.Version), Reason: p.Note,
+		Target: portal.EventTarget{Kind: portal.TargetPolicy, ID: strconv.Itoa(p.Version)},
+		Data:   map[string]any{"version": p.Version, "base": p.Base, "note": p.Note, "text": p.Text, "author": p.Author, "effects": effects},
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -202,6 +203,7 @@ func (s *Service) ensure(ctx context.Context, tx pgx.Tx) (int, error) {
 	}
 	return version, audit.Append(ctx, tx, portal.Event{
 		At: now, Kind: portal.EventPolicyInForce, Actor: self, Summary: fmt.Sprintf("The built-in policy is in force as version %d", version),
-		Data: map[string]any{"version": version, "text": policy.BuiltInText},
+		Target: portal.EventTarget{Kind: portal.TargetPolicy, ID: strconv.Itoa(version)},
+		Data:   map[string]any{"version": version, "text": policy.BuiltInText},
 	})
 }

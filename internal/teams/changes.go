@@ -248,14 +248,16 @@ func (s *Service) Drop(ctx context.Context, a portal.Actor, id string) error {
 func (s *Service) record(ctx context.Context, tx pgx.Tx, p portal.AdminChange, a portal.Actor, kind portal.EventKind, summary string) error {
 	e := portal.Event{At: s.Now(), Kind: kind, Actor: a.Person(), Summary: summary,
 		Data: map[string]any{"change": p.ID, "payload": json.RawMessage(p.Payload), "gains": p.Gains, "author": p.Author}}
-	e.ClusterID, _ = strings.CutPrefix(p.Subject, "cluster:")
-	if e.ClusterID == p.Subject {
-		e.ClusterID = ""
+	clusterID := ""
+	if kind, id, _ := strings.Cut(p.Subject, ":"); kind == string(portal.TargetCluster) {
+		clusterID, e.Target = id, portal.EventTarget{Kind: portal.TargetCluster, ID: id}
+	} else {
+		e.Target = portal.EventTarget{Kind: portal.TargetTeam, ID: id}
 	}
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
-	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, ClusterID: e.ClusterID, Actor: e.Actor, Summary: summary, At: e.At})
+	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, ClusterID: clusterID, Actor: e.Actor, Summary: summary, At: e.At})
 }
 
 // changeOf reads a change from its proposal.

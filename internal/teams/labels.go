@@ -57,6 +57,7 @@ func (s *Service) LabelGroup(ctx context.Context, a portal.Actor, group, label s
 			return err
 		}
 		e := portal.Event{At: s.Now(), Kind: portal.EventGroupLabelled, Actor: a.Person(),
+			Target:  portal.EventTarget{Kind: portal.TargetGroup, ID: group, Name: label},
 			Summary: a.Name + " labelled group " + group + " “" + label + "”", Data: map[string]any{"group": group, "label": label, "before": labels[group]}}
 		if label == "" {
 			e.Summary = a.Name + " removed the label of group " + group

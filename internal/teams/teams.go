@@ -212,6 +212,7 @@ func (c *teamChange) apply(ctx context.Context, tx pgx.Tx, by decision) error {
 		}
 	}
 	e.TeamID, e.Summary = c.After.ID, e.Summary+by.suffix()
+	e.Target = portal.EventTarget{Kind: portal.TargetTeam, ID: c.After.Slug, Name: c.After.Name}
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}

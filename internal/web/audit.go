@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/views"
 )
@@ -30,6 +32,9 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 		s.render(c, http.StatusUnprocessableEntity, views.Audit(p))
 		return nil
 	}
+	if err := s.recordReading(c, v, p.Form); err != nil {
+		return err
+	}
 	var err error
 	if p.Events, err = audit.Search(c.Request.Context(), s.Pool, filter); err != nil {
 		return err
@@ -42,13 +47,30 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 	return nil
 }
 
+// recordReading puts on the trail who reads it, and what they look for.
+func (s *Server) recordReading(c *gin.Context, v viewer, form views.AuditForm) error {
+	data := map[string]any{}
+	for name, value := range map[string]string{"kind": form.Kind, "actor": form.Actor, "team": form.Team, "request": form.Request,
+		"cluster": form.Cluster, "from": form.From, "to": form.To, "before": beforeID(c)} {
+		if value != "" {
+			data[name] = value
+		}
+	}
+	return db.WithTx(c.Request.Context(), s.Pool, func(tx pgx.Tx) error {
+		return audit.Append(c.Request.Context(), tx, portal.Event{
+			At: s.Now(), Kind: portal.EventTrailRead, Actor: v.actor.Person(), Target: portal.EventTarget{Kind: portal.TargetTrail},
+			Summary: v.actor.Name + " read the audit trail", Data: data,
+		})
+	})
+}
+
 func eventFilter(form views.AuditForm, teams []portal.Team) (portal.EventFilter, []portal.FieldError) {
 	var faults []portal.FieldError
 	fault := func(field, message string) {
 		faults = append(faults, portal.FieldError{Field: field, Message: message})
 	}
 	f := portal.EventFilter{Kind: portal.EventKind(form.Kind), Actor: form.Actor, Cluster: form.Cluster}
-	if f.Kind != "" && !slices.Contains(portal.EventKinds, f.Kind) {
+	if _, known := f.Kind.Info(); f.Kind != "" && !known {
 		fault("kind", "There is no such kind of event.")
 	}
 	if form.Team != "" {

@@ -85,8 +85,8 @@ func (b *bundle) unusual(t *testing.T) {
 				return err
 			}
 		}
-		_, err := tx.Exec(t.Context(), `INSERT INTO events (id, at, kind, issuer, subject, actor_name, summary)
-			VALUES ('018f0000-0000-7000-8000-000000000001', '2024-04-21', 'access_refused', 'i', 's', 'Eve', 'long ago')`)
+		_, err := tx.Exec(t.Context(), `INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
+			VALUES ('018f0000-0000-7000-8000-000000000001', '2024-04-21', 'access_refused', 'refused', 'i', 's', 'Eve', 'long ago')`)
 		return err
 	}))
 }

@@ -69,7 +69,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
 		s.Logger.Error("request failed", "http_request", id, "path", cut(c.Request.URL.Path), "site", portal.SiteOf(err), "error", err)
 	}
-	if kind == portal.KindForbidden {
+	if kind == portal.KindForbidden || portal.IsHidden(err) {
 		s.recordRefusal(c, err)
 	}
 	if c.Writer.Written() {

@@ -108,14 +108,36 @@ func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 	if !ok {
 		return
 	}
+	s.record(c, portal.Event{
+		Kind: portal.EventAccessRefused, Actor: actor.Person(),
+		Summary: actor.Name + " was refused " + c.Request.Method + " " + cut(c.Request.URL.Path) + ": " + message(refusal),
+	})
+}
+
+// unknownReader is the actor of forms that came without a session: browsers send
+// none along with those of other sites.
+var unknownReader = portal.Person{Identity: portal.Identity{Issuer: portal.SystemIssuer, Subject: "browser"}, Name: "somebody unknown"}
+
+// recordForeign puts on the trail that a form of another site was refused. Where a
+// session came with it, that is a refusal like others.
+func (s *Server) recordForeign(c *gin.Context, why error) {
+	if _, ok := auth.ActorFrom(c.Request.Context()); ok {
+		return
+	}
+	s.record(c, portal.Event{
+		Kind: portal.EventForeignOrigin, Actor: unknownReader, Reason: why.Error(),
+		Summary: "A form that another site sent to " + cut(c.Request.URL.Path) + " was refused",
+	})
+}
+
+// record puts on the trail what was refused.
+func (s *Server) record(c *gin.Context, e portal.Event) {
 	const writeFor = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), writeFor)
 	defer cancel()
+	e.At = s.Now()
 	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		return audit.AppendRefusal(ctx, tx, portal.Event{
-			At: s.Now(), Kind: portal.EventAccessRefused, Actor: actor.Person(),
-			Summary: actor.Name + " was refused " + c.Request.Method + " " + cut(c.Request.URL.Path) + ": " + message(refusal),
-		}, c.Request.Method+" "+c.FullPath())
+		return audit.AppendRefusal(ctx, tx, e, c.Request.Method+" "+c.FullPath())
 	})
 	if err != nil {
 		s.Logger.Error("a refusal is missing on the trail", "http_request", c.GetString(keyRequestID), "error", err)

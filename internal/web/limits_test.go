@@ -157,7 +157,7 @@ func TestRefusalsAreSummedUp(t *testing.T) {
 	if n := b.count("SELECT count(*) FROM events WHERE kind = 'access_refused'"); n != single+1 {
 		t.Errorf("%d lines sum up the rest", n-single)
 	}
-	if more := b.count("SELECT (data->>'number')::int FROM events WHERE data ? 'number' AND kind = 'access_refused'"); more+single != tried {
+	if more := b.count("SELECT (data->>'number')::int FROM events WHERE data::jsonb ? 'number' AND kind = 'access_refused'"); more+single != tried {
 		t.Errorf("%d and %d of %d are told", single, more, tried)
 	}
 }

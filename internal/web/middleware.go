@@ -85,6 +85,7 @@ func allowStyles(c *gin.Context) {
 func (s *Server) protect(c *gin.Context) {
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
 	if err := s.checkOrigin(c.Request); err != nil {
+		s.recordForeign(c, err)
 		s.fail(c, portal.E(portal.KindForbidden, "this form was not sent by one of the portal's own pages", err))
 		c.Abort()
 		return

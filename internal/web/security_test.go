@@ -315,7 +315,7 @@ func (b *bundle) dump() string {
 	for _, table := range tables {
 		conn, err := b.pool.Acquire(context.Background())
 		b.must(err)
-		_, err = conn.Conn().PgConn().CopyTo(context.Background(), &all, `COPY `+table+` TO STDOUT`)
+		_, err = conn.Conn().PgConn().CopyTo(context.Background(), &all, `COPY (TABLE `+table+`) TO STDOUT`)
 		conn.Release()
 		b.must(err)
 	}

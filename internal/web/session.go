@@ -7,7 +7,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/auth"
+	"doksportal/internal/portal"
 	"doksportal/views"
 )
 
@@ -19,7 +21,11 @@ func (s *Server) session(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	c.Request = r
+	actor, _ := auth.ActorFrom(r.Context())
+	c.Request = r.WithContext(audit.WithOrigin(r.Context(), actor.Identity, portal.Origin{
+		Email: actor.Email, Roles: actor.Roles, Session: s.Auth.SessionHash(r.Context()),
+		Address: c.ClientIP(), UserAgent: r.UserAgent(), HTTPRequest: c.GetString(keyRequestID),
+	}))
 	c.Next()
 }
 

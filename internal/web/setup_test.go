@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/auth"
 	"doksportal/internal/auth/devidp"
 	"doksportal/internal/db"
@@ -37,8 +38,6 @@ import (
 	"doksportal/internal/web"
 	"doksportal/internal/web/webtest"
 )
-
-func TestMain(m *testing.M) { dbtest.Main(m) }
 
 const doToken = "dop_v1_canary-token"
 
@@ -120,7 +119,7 @@ func (b *bundle) seed(doURL string) {
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: time.Now}
 	b.must(b.syncer.Sync(context.Background()))
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: &rulebook.Service{PlatformApprovers: "platform", Pool: b.pool, Now: time.Now}, Now: time.Now}
-	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Now: time.Now, Pace: execute.DefaultPace}
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Trail: audittest.Run(b.t, b.pool), Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
 			Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10}}}
@@ -186,6 +185,7 @@ func (b *bundle) as(account string) *webtest.Browser {
 	default:
 		b.t.Fatalf("there is no account %q", account)
 	}
+	browser.Acted = b.wantRecorded
 	b.browsers[account] = browser
 	return browser
 }

@@ -1,13 +1,17 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/auth"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
@@ -75,6 +79,7 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		c.Request = c.Request.WithContext(s.withGroups(c.Request.Context(), actor, teams))
 		v := viewer{actor: actor}
 		for _, t := range teams {
 			if actor.CanSee(t) {
@@ -102,6 +107,18 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 		}
 		return h(c, v)
 	})
+}
+
+// withGroups has events say which groups of the actor gave anything then.
+func (s *Server) withGroups(ctx context.Context, actor portal.Actor, teams []portal.Team) context.Context {
+	roles := slices.Collect(maps.Values(s.Auth.RoleGroups()))
+	var giving []string
+	for _, group := range actor.Groups {
+		if slices.Contains(roles, group) || slices.ContainsFunc(teams, func(t portal.Team) bool { return t.MemberGroup == group || t.ApproverGroup == group }) {
+			giving = append(giving, group)
+		}
+	}
+	return audit.WithGroups(ctx, giving)
 }
 
 // welcome keeps out readers who belong to nothing, and tells them why.

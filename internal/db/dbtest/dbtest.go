@@ -47,9 +47,17 @@ var started *pgembed.Server
 // directory is where the test program's Postgres keeps its data.
 var directory string
 
-// Main runs the tests of a program and then removes their Postgres.
-func Main(m *testing.M) {
-	os.Exit(run(m))
+// Main runs the tests of a program and then removes their Postgres. The program
+// fails when all tests pass and a check of what they have done does not.
+func Main(m *testing.M, checks ...func() error) {
+	code := run(m)
+	for _, check := range checks {
+		if err := check(); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, "FAIL:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 func run(m *testing.M) int {

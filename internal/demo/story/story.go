@@ -38,6 +38,7 @@ type Config struct {
 	Accounts []devidp.Account // of the demo, who take part
 	Roles    portal.RoleGroups
 	Until    time.Time // when the story ends
+	Trail    execute.Sealer
 
 	// Begin makes what there is before the story, at the time that its clock shows.
 	Begin func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error
@@ -135,7 +136,7 @@ func (t *teller) serve() {
 	who, now := people{t}, t.clock.Now
 	t.rules = &rulebook.Service{PlatformApprovers: t.Roles[portal.RolePlatformApprover], Pool: t.Pool, People: who, Now: now}
 	t.requests = &request.Service{Pool: t.Pool, DO: t.do, Jobs: jobs{t}, Rules: t.rules, People: who, Now: now}
-	t.executor = &execute.Executor{Pool: t.Pool, DO: t.do, People: who, Rules: t.rules, Now: now,
+	t.executor = &execute.Executor{Pool: t.Pool, DO: t.do, People: who, Rules: t.rules, Trail: t.Trail, Now: now,
 		Logger: slog.New(slog.DiscardHandler), Pace: pace}
 	t.syncer = &inventory.Syncer{Pool: t.Pool, DO: t.do, Now: now}
 	t.teams = &teams.Service{Pool: t.Pool, People: who, Now: now}

@@ -54,7 +54,10 @@ func StartIssuer(t testing.TB, portalURL string, accounts []devidp.Account) (*de
 type Browser struct {
 	Client *http.Client
 	Base   string // URL of the portal
-	t      testing.TB
+	// Acted hears of each form that the portal has taken, with the id of its HTTP
+	// request; nil for nobody.
+	Acted func(path, httpRequest string)
+	t     testing.TB
 }
 
 // NewBrowser returns a browser that nobody has signed in with.
@@ -64,28 +67,31 @@ func NewBrowser(t testing.TB, base string) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Browser{Client: &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: saysWhatItDid(t, base)}, Base: base, t: t}
+	b := &Browser{Client: &http.Client{Jar: jar, Timeout: time.Minute}, Base: base, t: t}
+	b.Client.CheckRedirect = b.saysWhatItDid
+	return b
 }
 
 // saysWhatItDid follows redirects, and holds that each form that leads to another
 // of the portal's pages has that page say what it did. Two pages say it themselves.
-func saysWhatItDid(t testing.TB, base string) func(*http.Request, []*http.Request) error {
-	return func(req *http.Request, via []*http.Request) error {
-		const most = 10
-		if len(via) >= most {
-			return errors.New("the redirects do not end")
-		}
-		from := via[len(via)-1]
-		page := strings.TrimPrefix(req.URL.String(), base)
-		if from.Method != http.MethodPost || !strings.HasPrefix(from.URL.String(), base) || strings.HasPrefix(page, "/step-up?") || page == "/signed-out" {
-			return nil
-		}
-		said := func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "portal-said") && c.Value != "" }
-		if !slices.ContainsFunc(req.Response.Cookies(), said) {
-			t.Errorf("POST %s leads to %s, which does not say what it did", from.URL.Path, page)
-		}
+func (b *Browser) saysWhatItDid(req *http.Request, via []*http.Request) error {
+	const most = 10
+	if len(via) >= most {
+		return errors.New("the redirects do not end")
+	}
+	from := via[len(via)-1]
+	page := strings.TrimPrefix(req.URL.String(), b.Base)
+	if from.Method != http.MethodPost || !strings.HasPrefix(from.URL.String(), b.Base) || strings.HasPrefix(page, "/step-up?") {
 		return nil
 	}
+	if b.Acted != nil {
+		b.Acted(from.URL.Path, req.Response.Header.Get("X-Request-Id"))
+	}
+	said := func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "portal-said") && c.Value != "" }
+	if page != "/signed-out" && !slices.ContainsFunc(req.Response.Cookies(), said) {
+		b.t.Errorf("POST %s leads to %s, which does not say what it did", from.URL.Path, page)
+	}
+	return nil
 }
 
 // SignIn returns a browser that an account has signed in with.

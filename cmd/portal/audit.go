@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/audit/anchor"
+	"doksportal/internal/config"
+	"doksportal/internal/db"
+)
+
+type auditCmd struct {
+	Verify  auditVerifyCmd  `cmd:"" help:"Recompute the audit trail and hold it against every checkpoint."`
+	Export  auditExportCmd  `cmd:"" help:"Write events with their proofs into a file, for somebody who has no portal."`
+	Archive auditArchiveCmd `cmd:"" help:"Write the events of an old month into a file and remove them from the database."`
+	Key     auditKeyCmd     `cmd:"" help:"Make a key that signs checkpoints, or show the public half of one."`
+}
+
+type auditVerifyCmd struct {
+	Key    []string `placeholder:"PUBLIC-KEY" help:"A key that checkpoints were signed with; by default the public half of PORTAL_AUDIT_KEY."`
+	Anchor []string `placeholder:"ADDRESS" help:"Hold the trail against what an anchor has: file:///path, s3://bucket/prefix?…, or a file with saved checkpoints."`
+	Bundle string   `placeholder:"FILE" help:"Verify a file that portal audit export has written, without a database."`
+}
+
+// errFound says that something is wrong with a trail: exit status 1. Other errors
+// say that nobody could look: 2.
+var errFound = errors.New("the trail is not what was signed")
+
+// exitStatus is what the program ends with after an error.
+func exitStatus(command string, err error) int {
+	if strings.HasPrefix(command, "audit verify") && !errors.Is(err, errFound) {
+		return 2
+	}
+	return 1
+}
+
+// Run verifies, and says what is wrong.
+func (c auditVerifyCmd) Run(ctx context.Context, k *kong.Context) (err error) {
+	o := audit.VerifyOptions{Keys: c.Key}
+	if len(o.Keys) == 0 {
+		key, err := auditKey()
+		if err != nil {
+			return fmt.Errorf("%w; give the public key with --key", err)
+		}
+		o.Keys = []string{key.Public}
+	}
+	if c.Bundle != "" && len(c.Anchor) > 0 {
+		return errors.New("a bundle has its own checkpoint; leave out --anchor")
+	}
+	if c.Bundle != "" {
+		return c.verifyBundle(k.Stdout, o.Keys)
+	}
+	if o.Anchors, err = anchorNotes(ctx, c.Anchor); err != nil {
+		return err
+	}
+	pool, err := openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	report, err := audit.Verify(ctx, pool, o)
+	if err != nil {
+		return err
+	}
+	return printReport(k.Stdout, report)
+}
+
+// anchorNotes opens what is to be read of anchors, with the credentials of the
+// environment.
+func anchorNotes(ctx context.Context, addresses []string) ([]audit.AnchorNotes, error) {
+	var list []audit.AnchorNotes
+	for _, address := range addresses {
+		reader, err := anchor.OpenReader(address, anchorOptions(os.Getenv("PORTAL_AUDIT_S3_KEY"), config.Secret(os.Getenv("PORTAL_AUDIT_S3_SECRET")), ""))
+		if err != nil {
+			return nil, fmt.Errorf("--anchor %w", err)
+		}
+		list = append(list, audit.AnchorNotes{Name: reader.String(), Notes: reader.Checkpoints(ctx)})
+	}
+	return list, nil
+}
+
+// auditKey is the key of the environment.
+func auditKey() (audit.Signer, error) {
+	private, err := config.AuditKey(os.Environ())
+	if err != nil {
+		return audit.Signer{}, err
+	}
+	key, err := audit.ParseKey(private.Reveal())
+	if err != nil {
+		return key, fmt.Errorf("PORTAL_AUDIT_KEY: %w", err)
+	}
+	return key, nil
+}
+
+// openDatabase opens that of the environment.
+func openDatabase(ctx context.Context) (*pgxpool.Pool, error) {
+	url, err := config.DatabaseURL(os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	return db.Open(ctx, url.Reveal())
+}
+
+func (c auditVerifyCmd) verifyBundle(w io.Writer, keys []string) error {
+	file, err := os.Open(c.Bundle)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	r, err := audit.VerifyBundle(file, keys)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Bundle, err)
+	}
+	for _, f := range r.Faults {
+		fmt.Fprintf(w, "wrong: %s: %s\n", f.Where, f.What)
+	}
+	if !r.OK() {
+		return errFound
+	}
+	fmt.Fprintf(w, "%d events, with numbers from %d to %d; %d numbers between them are not in the file\n", r.Events, r.First, r.Last, r.Gaps)
+	fmt.Fprintln(w, "ok: each is on the trail that was signed, as it was recorded")
+	return nil
+}
+
+// printReport says what was verified and what is wrong, one fault a line.
+func printReport(w io.Writer, r audit.Report) error {
+	for _, f := range r.Faults {
+		fmt.Fprintf(w, "wrong: %s: %s\n", f.Where, f.What)
+	}
+	if r.More > 0 {
+		fmt.Fprintf(w, "wrong: %d more\n", r.More)
+	}
+	fmt.Fprintf(w, "%d events, of which %d under %d checkpoints", r.Events, r.Covered, r.Checkpoints)
+	for _, part := range []struct {
+		count int64
+		text  string
+	}{{int64(r.Anchored), "checkpoints of anchors"}, {r.Archived, "archived"}, {r.Waiting, "waiting for a number"}} {
+		if part.count > 0 {
+			fmt.Fprintf(w, ", %d %s", part.count, part.text)
+		}
+	}
+	fmt.Fprintln(w)
+	if !r.OK() {
+		return errFound
+	}
+	fmt.Fprintln(w, "ok: nothing was changed, removed or put in")
+	return nil
+}
+
+type auditKeyCmd struct {
+	Name   string `arg:"" optional:"" help:"Name of the trail for a new key, like portal.example.com/audit."`
+	Public bool   `help:"Show the public half of PORTAL_AUDIT_KEY."`
+}
+
+// Run prints a key.
+func (c auditKeyCmd) Run(k *kong.Context) error {
+	if c.Public {
+		key, err := auditKey()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(k.Stdout, key.Public)
+		return nil
+	}
+	if c.Name == "" {
+		return errors.New("give the trail a name, like portal.example.com/audit")
+	}
+	key, err := audit.NewKey(c.Name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(k.Stdout, key)
+	return nil
+}

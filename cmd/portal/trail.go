@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/audit/anchor"
+	"doksportal/internal/config"
+	"doksportal/internal/db"
+	"doksportal/internal/notify"
+	"doksportal/internal/portal"
+)
+
+// newTrail makes the trail, with its keys and the anchors of its checkpoints. Of what
+// becomes of it admins and auditors are told.
+func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, logger *slog.Logger) (*audit.Trail, error) {
+	c := audit.Config{Pool: pool, Logger: logger, Now: time.Now, Tell: func(ctx context.Context, tx pgx.Tx, e portal.Event) error {
+		return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, Actor: e.Actor, Summary: e.Summary, At: e.At})
+	}}
+	for _, key := range []struct{ variable, private string }{{"PORTAL_AUDIT_KEY", cfg.AuditKey.Reveal()}, {"PORTAL_AUDIT_KEY_OLD", cfg.AuditKeyOld.Reveal()}} {
+		if key.private == "" {
+			continue
+		}
+		signer, err := audit.ParseKey(key.private)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key.variable, err)
+		}
+		c.Signers = append(c.Signers, signer)
+	}
+	o := anchorOptions(cfg.AuditS3Key, cfg.AuditS3Secret, cfg.AuditWebhookSecret)
+	o.Log = logger
+	if cfg.SMTPURL != "" {
+		o.Mail = notifier.SendText
+	}
+	var err error
+	if c.Anchors, err = anchor.Open(cfg.AuditAnchors, o); err != nil {
+		return nil, fmt.Errorf("PORTAL_AUDIT_ANCHORS: %w", err)
+	}
+	for _, address := range cfg.AuditAnchors {
+		if reader, err := anchor.OpenReader(address, o); err == nil && strings.HasPrefix(address, "file:") { // a bucket takes long to read
+			c.Readers = append(c.Readers, reader)
+		}
+	}
+	return audit.New(c)
+}
+
+func anchorOptions(s3Key string, s3Secret, webhookSecret config.Secret) anchor.Options {
+	return anchor.Options{Now: time.Now, S3Key: s3Key, S3Secret: s3Secret.Reveal(), WebhookSecret: webhookSecret.Reveal()}
+}
+
+// runTrail has the audit trail put under checkpoints, and records that this replica
+// is there. What it returns records that it is not any more, and stops the rest.
+func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
+	if err := p.trail.Begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := recordReplica(ctx, p.trail.Pool, portal.EventReplicaStarted, "started"); err != nil {
+		return nil, err
+	}
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var working sync.WaitGroup
+	working.Go(func() { p.trail.Run(work) })
+	return func() error {
+		ctx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), shutdownFor)
+		defer cancelWrite()
+		err := recordReplica(ctx, p.trail.Pool, portal.EventReplicaStopped, "stopped")
+		cancel()
+		working.Wait()
+		return err
+	}, nil
+}
+
+// recordReplica puts on the trail what became of this process.
+func recordReplica(ctx context.Context, pool *pgxpool.Pool, kind portal.EventKind, became string) error {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	build := version()
+	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
+		return audit.Append(ctx, tx, portal.Event{
+			At: time.Now(), Kind: kind, Actor: portal.System("server").Person(), Target: portal.EventTarget{Kind: portal.TargetReplica, ID: host},
+			Summary: fmt.Sprintf("The portal %s on %s, version %s", became, host, build),
+			Data:    map[string]any{"version": build, "process": os.Getpid()},
+		})
+	})
+}
+
+// version is that of the program: its tag, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (info.Main.Version == "" || info.Main.Version == "(devel)") {
+			return s.Value
+		}
+	}
+	return info.Main.Version
+}

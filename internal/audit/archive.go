@@ -1,0 +1,91 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// ArchiveBefore is how old a month must be for its events to be archived: they are
+// at hand for a year at least.
+const ArchiveBefore = 365 * 24 * time.Hour
+
+// Archive writes the events of one month into a file, which must not exist, puts
+// that on the trail, and then removes them from the database, whose owner alone may
+// do so. Their hashes stay, so that the trail is verified as before, and the file by
+// its proofs. It returns how many events there were. The file is left once the trail
+// says that it is the archive.
+func Archive(ctx context.Context, owner *pgxpool.Pool, t *Trail, month time.Time, name string) (int64, error) {
+	month = time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
+	next := month.AddDate(0, 1, 0)
+	if t.Now().Sub(next) < ArchiveBefore {
+		return 0, portal.E(portal.KindConflict, "only months that ended a year ago or more can be archived")
+	}
+	table := pgx.Identifier{"events_" + month.Format("2006_01")}.Sanitize()
+	if _, err := owner.Exec(ctx, `SELECT FROM `+table+` LIMIT 1`); err != nil {
+		return 0, portal.E(portal.KindNotFound, "the database has no partition of "+month.Format("January 2006"), err)
+	}
+	if err := t.Seal(ctx); err != nil {
+		return 0, err
+	}
+	bounds := Bounds{firstID(month), firstID(next)}
+	a := archive{From: bounds.From, To: bounds.To}
+	var err error
+	if a.Events, a.SHA256, err = ExportFile(ctx, owner, name, bounds); err != nil {
+		return 0, err
+	}
+	if err := checkArchive(ctx, owner, t, a, name, table); err != nil {
+		return 0, errors.Join(err, os.Remove(name))
+	}
+	err = db.WithTx(ctx, owner, func(tx pgx.Tx) error {
+		return Append(ctx, tx, portal.Event{
+			At: t.Now(), Kind: portal.EventTrailArchived, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
+			Summary: fmt.Sprintf("%d events of %s were archived", a.Events, month.Format("January 2006")),
+			Data:    map[string]any{"from": a.From, "to": a.To, "events": a.Events, "sha256": a.SHA256},
+		})
+	})
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(name))
+	}
+	if err := t.Seal(ctx); err != nil {
+		return 0, err
+	}
+	_, err = owner.Exec(ctx, `DROP TABLE `+table)
+	return a.Events, db.Wrap(err)
+}
+
+// checkArchive makes sure that the file has all that is about to be removed, before
+// it is.
+func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a archive, name, table string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	sum := sha256.New()
+	report, err := VerifyBundle(io.TeeReader(f, sum), []string{t.Signers[0].Public})
+	if err != nil {
+		return err
+	}
+	there, err := db.One(ctx, owner, pgx.RowTo[int64], `SELECT count(*) FROM `+table)
+	switch {
+	case err != nil:
+		return err
+	case !report.OK():
+		return fmt.Errorf("%w: %s: %s", ErrTampered, report.Faults[0].Where, report.Faults[0].What)
+	case hex.EncodeToString(sum.Sum(nil)) != a.SHA256 || report.Events != a.Events || there != a.Events:
+		return fmt.Errorf("the file has %d events, and the database %d: nothing was removed", report.Events, there)
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package audit
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"doksportal/internal/db"
+)
+
+// bundleFormat is what a bundle says that it is.
+const bundleFormat = "doks-portal audit bundle 1"
+
+// bundleHead is the first line of a bundle: which checkpoint the proofs are of.
+type bundleHead struct {
+	Format     string `json:"format"`
+	Checkpoint string `json:"checkpoint"`
+}
+
+// bundleLine is an event with the proof that it is a leaf of the tree. The event is
+// kept byte for byte as it was hashed.
+type bundleLine struct {
+	Number int64            `json:"number"`
+	Proof  tlog.RecordProof `json:"proof"`
+	Event  json.RawMessage  `json:"event"`
+}
+
+// Bounds says which events are exported: those whose ids are from one on and below
+// another.
+type Bounds struct{ From, To uuid.UUID }
+
+// Days are the bounds of the events of some days, UTC, of which both count.
+func Days(first, last time.Time) Bounds {
+	return Bounds{firstID(first), firstID(last.AddDate(0, 0, 1))}
+}
+
+// ExportFile is Export into a file that must not exist. When it returns without an
+// error the file is on the disk. sum is its SHA-256.
+func ExportFile(ctx context.Context, pool *pgxpool.Pool, name string, b Bounds) (count int64, sum string, err error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, "", err
+	}
+	hash := sha256.New()
+	out := bufio.NewWriter(io.MultiWriter(f, hash))
+	count, err = Export(ctx, pool, out, b)
+	if err = errors.Join(err, out.Flush(), f.Sync(), f.Close()); err != nil {
+		return 0, "", errors.Join(err, os.Remove(name))
+	}
+	return count, hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// Export writes the events within bounds, in the order of their numbers, with
+// proofs by which everybody who has the public key can see that they are on the
+// trail. It returns how many. What is under no checkpoint yet is left out.
+func Export(ctx context.Context, pool *pgxpool.Pool, w io.Writer, b Bounds) (int64, error) {
+	count := int64(0)
+	err := snapshots(ctx, pool, func(one, other pgx.Tx) error {
+		stored, err := newestCheckpoint(ctx, other)
+		if err != nil {
+			return err
+		}
+		if stored.Size == 0 {
+			return errors.New("nothing is under a checkpoint yet")
+		}
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false)
+		if err := out.Encode(bundleHead{bundleFormat, stored.Note}); err != nil {
+			return err
+		}
+		formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
+		rows, err := one.Query(ctx, `SELECT l.number, `+recordColumns+` FROM event_log l JOIN events e ON e.id = l.event_id
+			WHERE e.id >= @from AND e.id < @to AND l.number < @size ORDER BY l.number`,
+			formats, pgx.StrictNamedArgs{"from": b.From, "to": b.To, "size": stored.Size})
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		hashes := newTree(ctx, other)
+		for rows.Next() {
+			values := rows.RawValues()
+			line := bundleLine{Number: numberOf(values[0])}
+			if line.Event, err = appendRecord(nil, values[1:]); err != nil {
+				return err
+			}
+			if line.Proof, err = tlog.ProveRecord(stored.Size, line.Number, hashes); err != nil {
+				return err
+			}
+			if err := out.Encode(line); err != nil {
+				return err
+			}
+			count++
+		}
+		return rows.Err()
+	})
+	return count, db.Wrap(err)
+}
+
+// BundleReport is what came of verifying a bundle.
+type BundleReport struct {
+	Events      int64
+	First, Last int64 // numbers
+	Gaps        int64 // numbers between them of which the bundle has no event
+	Checkpoint  string
+	Faults      []Fault
+}
+
+// OK reports whether nothing is wrong.
+func (r BundleReport) OK() bool { return len(r.Faults) == 0 }
+
+// VerifyBundle checks every event of a bundle by its proof and by the public keys,
+// without a portal. An error says that it is no bundle.
+func VerifyBundle(r io.Reader, keys []string) (BundleReport, error) {
+	var report BundleReport
+	const mostLine = 16 << 20
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, mostLine)
+	var head bundleHead
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Format != bundleFormat {
+		return report, errors.New("this is no bundle of an audit trail")
+	}
+	ring, err := newKeyring(keys, nil)
+	if err != nil {
+		return report, err
+	}
+	c, err := openCheckpoint(head.Checkpoint, note.VerifierList(ring.verifiers...))
+	if err != nil {
+		report.fault(-1, "checkpoint", fmt.Sprintf("It was not signed by the key given, or was changed afterwards (%s).", err))
+		return report, nil
+	}
+	report.Checkpoint, report.First, report.Last = head.Checkpoint, -1, -1
+	for at := 2; lines.Scan(); at++ {
+		var line bundleLine
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			report.fault(-1, fmt.Sprintf("line %d", at), "It is no event: "+err.Error()+".")
+			continue
+		}
+		report.check(line, c)
+	}
+	return report, lines.Err()
+}
+
+func (r *BundleReport) fault(number int64, where, what string) {
+	if len(r.Faults) < mostFaults {
+		r.Faults = append(r.Faults, Fault{number, where, what})
+	}
+}
+
+// check takes the event of a line into the report.
+func (r *BundleReport) check(line bundleLine, c Checkpoint) {
+	where := fmt.Sprintf("event %d", line.Number)
+	switch {
+	case r.First < 0:
+		r.First = line.Number
+	case line.Number <= r.Last:
+		r.fault(line.Number, where, "It comes twice, or after one with a larger number.")
+		return
+	default:
+		r.Gaps += line.Number - r.Last - 1
+	}
+	r.Events, r.Last = r.Events+1, line.Number
+	if line.Number < 0 || line.Number >= c.Size {
+		r.fault(line.Number, where, "The checkpoint has no event of this number.")
+		return
+	}
+	if tlog.CheckRecord(line.Proof, c.Size, c.Root, line.Number, tlog.RecordHash(line.Event)) != nil {
+		r.fault(line.Number, where, "It is not the event that the checkpoint has at this number: it was changed, or its proof was.")
+	}
+}

@@ -1,0 +1,109 @@
+package audit_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/portal"
+)
+
+var everything = audit.Bounds{To: uuid.Max}
+
+// Whoever has a bundle and the public key finds each change of it.
+func TestBundle(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.fill(600)
+	b.append(b.event("under no checkpoint yet"))
+	var exported bytes.Buffer
+	count, err := audit.Export(t.Context(), b.pool, &exported, everything)
+	b.must(err)
+	verify := func(bundle string) audit.BundleReport {
+		t.Helper()
+		r, err := audit.VerifyBundle(strings.NewReader(bundle), []string{b.key.Public})
+		b.must(err)
+		return r
+	}
+	r := verify(exported.String())
+	if !r.OK() || count != 600 || r.Events != 600 || r.First != 0 || r.Last != 599 || r.Gaps != 0 || !strings.Contains(r.Checkpoint, "\n600\n") {
+		t.Errorf("%d exported: %+v", count, r)
+	}
+	lines := strings.SplitAfter(exported.String(), "\n")
+	for name, bundle := range map[string]string{
+		"a word":             strings.Replace(exported.String(), "event 17\"", "event 18\"", 1),
+		"a name":             strings.Replace(exported.String(), `"actor_name":"Ann"`, `"actor_name":"Bob"`, 1),
+		"a space":            strings.Replace(exported.String(), `"summary":`, `"summary": `, 1),
+		"a number":           strings.Replace(exported.String(), `"number":17,`, `"number":18,`, 1),
+		"a proof":            strings.Replace(exported.String(), `"proof":["`, `"proof":["AAAA`, 1),
+		"the same twice":     lines[0] + lines[1] + lines[1],
+		"the other way":      lines[0] + lines[2] + lines[1],
+		"beyond the end":     lines[0] + strings.Replace(lines[1], `"number":0,`, `"number":600,`, 1),
+		"a negative number":  lines[0] + strings.Replace(lines[1], `"number":0,`, `"number":-1,`, 1),
+		"the checkpoint":     strings.Replace(exported.String(), `\n600\n`, `\n601\n`, 1),
+		"something in there": lines[0] + "{}\n" + lines[1],
+	} {
+		if bundle == exported.String() {
+			t.Fatalf("%s: nothing is changed", name)
+		}
+		if verify(bundle).OK() {
+			t.Errorf("%s: the change is not found", name)
+		}
+	}
+	if r := verify(lines[0] + lines[1] + lines[5]); !r.OK() || r.Gaps != 3 {
+		t.Errorf("some left out: %+v", r)
+	}
+	for _, nothing := range []string{"", "{}", "hello", lines[1]} {
+		if _, err := audit.VerifyBundle(strings.NewReader(nothing), []string{b.key.Public}); err == nil {
+			t.Errorf("%.20q is taken for a bundle", nothing)
+		}
+	}
+	if r, err := audit.VerifyBundle(strings.NewReader(exported.String()), []string{newKey(t).Public}); err != nil || r.OK() {
+		t.Errorf("by another key: %+v, %v", r, err)
+	}
+}
+
+// What is archived leaves the database, and the trail is proven as before.
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.asOwner(`CREATE TABLE events_2024_01 PARTITION OF events FOR VALUES FROM ('018cc251-f400-0000-0000-000000000000') TO ('018d61f8-dc00-0000-0000-000000000000')`)
+	for i := range 3 {
+		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
+			VALUES ($1, '2024-01-02', '2024-01-02', 'sign_in', 'done', 'i', 's', 'n', 'old') RETURNING id) INSERT INTO event_queue SELECT id FROM e`,
+			fmt.Sprintf("018cd000-0000-7000-8000-00000000000%d", i))
+	}
+	b.fill(10)
+	january := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	name := filepath.Join(t.TempDir(), "2024-01")
+	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, time.Now(), name); !portal.Is(err, portal.KindConflict) {
+		t.Errorf("this month: %v", err)
+	}
+	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, january.AddDate(0, 1, 0), name); !portal.Is(err, portal.KindNotFound) {
+		t.Errorf("a month that is not there: %v", err)
+	}
+	count, err := audit.Archive(t.Context(), b.owner(), b.trail, january, name)
+	b.must(err)
+	r := b.verify()
+	b.wantOK(r)
+	if count != 3 || r.Archived != 3 || r.Events != 14 {
+		t.Errorf("%d archived: %+v", count, r)
+	}
+	bundle, err := os.Open(name)
+	b.must(err)
+	defer func() { _ = bundle.Close() }()
+	archived, err := audit.VerifyBundle(bundle, []string{b.key.Public})
+	b.must(err)
+	if !archived.OK() || archived.Events != 3 {
+		t.Errorf("%+v", archived)
+	}
+	b.asOwner(`DELETE FROM events WHERE summary = 'event 7'`)
+	b.wantFault(b.verify(), "event 10 ", "removed")
+}

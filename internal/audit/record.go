@@ -1,0 +1,141 @@
+package audit
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jackc/pgx/v5"
+)
+
+// shape is how a column of events is written into what is hashed.
+type shape int
+
+const (
+	shapeText  shape = iota
+	shapeTexts       // text[]
+	shapeUUID
+	shapeTime
+	shapeInt
+	shapeJSON // as it is
+)
+
+// columns are those of events, in the order in which they are hashed. The last one
+// written is new; earlier ones never change, or no old event could be proven.
+var columns = []struct {
+	name  string
+	shape shape
+}{
+	{"id", shapeUUID}, {"recorded_at", shapeTime}, {"at", shapeTime}, {"kind", shapeText}, {"outcome", shapeText},
+	{"issuer", shapeText}, {"subject", shapeText}, {"actor_name", shapeText}, {"actor_email", shapeText},
+	{"actor_roles", shapeTexts}, {"actor_groups", shapeTexts},
+	{"session", shapeText}, {"address", shapeText}, {"user_agent", shapeText}, {"http_request", shapeText},
+	{"team_id", shapeUUID}, {"request_id", shapeUUID}, {"revision", shapeInt},
+	{"target_kind", shapeText}, {"target_id", shapeText}, {"target_name", shapeText}, {"clusters", shapeTexts},
+	{"summary", shapeText}, {"reason", shapeText}, {"data", shapeJSON},
+}
+
+// Places of columns that are looked at besides being hashed.
+const (
+	columnID         = 0
+	columnRecordedAt = 1
+	columnKind       = 3
+	columnData       = 24
+)
+
+// recordColumns are the columns of events e for SQL, to be read with recordFormats.
+var recordColumns, recordFormats = func() (string, pgx.QueryResultFormats) {
+	var list []string
+	for _, c := range columns {
+		list = append(list, "e."+c.name)
+	}
+	return strings.Join(list, ", "), slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, len(columns))
+}()
+
+// appendRecord writes an event as it is hashed: one line of JSON with every column,
+// in the order of columns, without spaces. values are those of a row in Postgres'
+// binary format.
+func appendRecord(dst []byte, values [][]byte) ([]byte, error) {
+	var err error
+	for i, c := range columns {
+		dst = append(dst, "{,"[min(i, 1)])
+		dst = append(dst, '"')
+		dst = append(dst, c.name...)
+		dst = append(dst, '"', ':')
+		if values[i] == nil {
+			dst = append(dst, "null"...)
+			continue
+		}
+		if dst, err = appendValue(dst, c.shape, values[i]); err != nil {
+			return dst, fmt.Errorf("column %s: %w", c.name, err)
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+var errForm = errors.New("not in the form that Postgres has for this type")
+
+func appendValue(dst []byte, s shape, v []byte) ([]byte, error) {
+	switch {
+	case s == shapeText:
+		return jsontext.AppendQuote(dst, v)
+	case s == shapeTexts:
+		return appendTexts(dst, v)
+	case s == shapeJSON:
+		return append(dst, v...), nil
+	case s == shapeUUID && len(v) == 16:
+		return append(append(append(dst, '"'), uuidText(v)...), '"'), nil
+	case s == shapeTime && len(v) == 8:
+		return append(timeOf(v).AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.000000Z"), '"'), nil
+	case s == shapeInt && len(v) == 4:
+		return strconv.AppendInt(dst, int64(int32(binary.BigEndian.Uint32(v))), 10), nil //nolint:gosec // two's complement
+	}
+	return dst, errForm
+}
+
+// appendTexts writes a text[]: a header of dimensions, flags and type, for the one
+// dimension its length and lower bound, then each element after its length.
+func appendTexts(dst, v []byte) ([]byte, error) {
+	const header, dimension = 12, 8
+	if len(v) < header {
+		return dst, errForm
+	}
+	count := 0
+	rest := v[header:]
+	if binary.BigEndian.Uint32(v) == 1 && len(rest) >= dimension {
+		count, rest = int(binary.BigEndian.Uint32(rest)), rest[dimension:]
+	}
+	dst = append(dst, '[')
+	for i := range count {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.BigEndian.Uint32(rest)) {
+			return dst, errForm
+		}
+		length := binary.BigEndian.Uint32(rest)
+		var err error
+		if dst, err = jsontext.AppendQuote(dst, rest[4:4+length]); err != nil {
+			return dst, err
+		}
+		rest = rest[4+length:]
+	}
+	return append(dst, ']'), nil
+}
+
+func uuidText(v []byte) string {
+	s := hex.EncodeToString(v)
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+// timeOf reads a timestamptz: microseconds since 2000.
+func timeOf(v []byte) time.Time {
+	const unix2000 = 946684800
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(v)) + unix2000*1e6).UTC() //nolint:gosec // two's complement
+}

@@ -1,0 +1,268 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"doksportal/internal/audit/anchor"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// How often events get numbers, and those a checkpoint unless somebody waits for
+// one.
+const (
+	sequenceEvery   = 250 * time.Millisecond
+	checkpointEvery = 10 * time.Second
+)
+
+// sequenceMost is how many events get their numbers in one transaction.
+const sequenceMost = 2000
+
+// sequenceLock is the advisory lock of whoever gives numbers and signs. The number
+// has no meaning.
+const sequenceLock = 7363019524
+
+// errMissing says that hashes of the tree are not there.
+var errMissing = errors.New("hashes of the tree are missing")
+
+// ErrTampered says that the database no longer has what was signed.
+var ErrTampered = errors.New("the trail in the database is not the one that was signed")
+
+// Config is what a Trail needs.
+type Config struct {
+	Pool *pgxpool.Pool
+	// Signers sign checkpoints: the key of now, and while keys are changed the old
+	// one, both of the same name.
+	Signers []Signer
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Anchors []anchor.Anchor
+	Readers []anchor.Reader // that VerifyAll holds the trail against
+	// Tell hears of what admins and auditors must know; nil for nobody.
+	Tell func(ctx context.Context, tx pgx.Tx, e portal.Event) error
+}
+
+// Trail gives events their numbers and signs checkpoints. Every replica has one;
+// by a lock in the database one of them works at a time.
+type Trail struct {
+	Config
+	known note.Verifiers
+
+	mu   sync.Mutex
+	last Checkpoint // the newest that this process has signed or seen
+}
+
+// New returns a trail. Run works for it.
+func New(c Config) (*Trail, error) {
+	if len(c.Signers) == 0 {
+		return nil, errors.New("a trail needs a key")
+	}
+	var verifiers []note.Verifier
+	for _, s := range c.Signers {
+		if s.Name() != c.Signers[0].Name() {
+			return nil, fmt.Errorf("the keys are of different trails: %s and %s", c.Signers[0].Name(), s.Name())
+		}
+		verifiers = append(verifiers, s.verifier)
+	}
+	return &Trail{Config: c, known: note.VerifierList(verifiers...)}, nil
+}
+
+// Origin names the trail in its checkpoints.
+func (t *Trail) Origin() string { return t.Signers[0].Name() }
+
+// Sequence gives the events that wait, up to a number of them, their numbers, and
+// returns how many. While another replica does so it waits, or else returns at
+// once.
+func (t *Trail) Sequence(ctx context.Context, wait bool) (int, error) {
+	numbered := 0
+	err := db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
+		if mine, err := lockSequence(ctx, tx, wait); err != nil || !mine {
+			return err
+		}
+		leaves, err := takeQueued(ctx, tx)
+		if err != nil || len(leaves) == 0 {
+			return err
+		}
+		size, err := logSize(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range leaves {
+			leaves[i][0] = size + int64(i)
+		}
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash"}, pgx.CopyFromRows(leaves)); err != nil {
+			return err
+		}
+		numbered = len(leaves)
+		return storeNodes(ctx, tx, size, size+int64(numbered))
+	})
+	return numbered, err
+}
+
+func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
+	args := pgx.StrictNamedArgs{"lock": sequenceLock}
+	if wait {
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(@lock)`, args)
+		return true, err
+	}
+	return db.One(ctx, tx, pgx.RowTo[bool], `SELECT pg_try_advisory_xact_lock(@lock)`, args)
+}
+
+// takeQueued takes events out of the queue, oldest first, and returns the rows of
+// their leaves but for the numbers.
+func takeQueued(ctx context.Context, tx pgx.Tx) ([][]any, error) {
+	rows, err := tx.Query(ctx, `
+		WITH taken AS (
+			DELETE FROM event_queue WHERE event_id IN (SELECT event_id FROM event_queue ORDER BY event_id LIMIT @most) RETURNING event_id)
+		SELECT `+recordColumns+` FROM taken JOIN events e ON e.id = taken.event_id ORDER BY e.id`, recordFormats, pgx.StrictNamedArgs{"most": sequenceMost})
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var leaves [][]any
+	var line []byte
+	for rows.Next() {
+		values := rows.RawValues()
+		if line, err = appendRecord(line[:0], values); err != nil {
+			return nil, err
+		}
+		hash := tlog.RecordHash(line)
+		leaves = append(leaves, []any{nil, [16]byte(values[columnID]), hash[:]})
+	}
+	return leaves, rows.Err()
+}
+
+// logSize is how many events have numbers.
+func logSize(ctx context.Context, q db.Querier) (int64, error) {
+	return db.One(ctx, q, pgx.RowTo[int64], `SELECT coalesce(max(number) + 1, 0) FROM event_log`)
+}
+
+// Checkpoint signs the tree as it is, unless that was done already, and returns the
+// newest checkpoint; the zero Checkpoint for a trail without events. It returns an
+// error that wraps ErrTampered, and signs nothing, when the tree does not continue
+// the one that was signed last.
+func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var c Checkpoint
+	err := db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
+		if _, err := lockSequence(ctx, tx, true); err != nil {
+			return err
+		}
+		size, err := logSize(ctx, tx)
+		if err != nil {
+			return err
+		}
+		stored, err := newestCheckpoint(ctx, tx)
+		if err != nil {
+			return err
+		}
+		hashes := newTree(ctx, tx)
+		if c, err = t.continues(hashes, size, stored); err != nil || c.Size == size {
+			return err
+		}
+		hash, err := tlog.TreeHash(size, hashes)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrTampered, err)
+		}
+		if c, err = sign(t.Origin(), size, hash, t.Signers); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO checkpoints (size, note) VALUES (@size, @note)`, pgx.StrictNamedArgs{"size": c.Size, "note": c.Note})
+		return err
+	})
+	if err == nil {
+		t.last = c
+	}
+	return c, err
+}
+
+// continues makes sure that the tree has what was signed: the newest checkpoint of
+// the database, and the newest of this process. It returns the former, opened.
+func (t *Trail) continues(hashes tree, size int64, stored storedCheckpoint) (Checkpoint, error) {
+	var newest Checkpoint
+	if stored.Size > 0 {
+		var err error
+		if newest, err = openCheckpoint(stored.Note, t.known); err != nil {
+			return newest, fmt.Errorf("%w: its newest checkpoint, of %d events, was not signed by this key: %w", ErrTampered, stored.Size, err)
+		}
+		if newest.Size != stored.Size || newest.Origin != t.Origin() {
+			return newest, fmt.Errorf("%w: its newest checkpoint is of another size or trail", ErrTampered)
+		}
+	}
+	for _, signed := range []Checkpoint{newest, t.last} {
+		if signed.Size > size {
+			return newest, fmt.Errorf("%w: it has %d events, of which %d were signed", ErrTampered, size, signed.Size)
+		}
+		if signed.Size == 0 {
+			continue
+		}
+		hash, err := tlog.TreeHash(signed.Size, hashes)
+		if err != nil {
+			return newest, fmt.Errorf("%w: %w", ErrTampered, err)
+		}
+		if hash != signed.Root {
+			return newest, fmt.Errorf("%w: its first %d events have another root than was signed", ErrTampered, signed.Size)
+		}
+	}
+	return newest, nil
+}
+
+// Seal returns once everything that is committed is under a checkpoint, and that is
+// anchored where anchors are configured. Callers make no change outside the
+// database before it has returned without an error.
+func (t *Trail) Seal(ctx context.Context) error {
+	for numbered := sequenceMost; numbered == sequenceMost; {
+		var err error
+		if numbered, err = t.Sequence(ctx, true); err != nil {
+			return err
+		}
+	}
+	c, err := t.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	return t.anchor(ctx, c)
+}
+
+// Begin records that a key is new, once, so that whoever trusts the one before can
+// follow. It is called before Run.
+func (t *Trail) Begin(ctx context.Context) error {
+	return db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
+		if _, err := lockSequence(ctx, tx, true); err != nil {
+			return err
+		}
+		stored, err := newestCheckpoint(ctx, tx)
+		if err != nil || stored.Size == 0 {
+			return err
+		}
+		c, err := openCheckpoint(stored.Note, t.known)
+		if err != nil || slices.Contains(c.Keys, keyName(t.Signers[0])) {
+			return nil // Checkpoint tells what is wrong
+		}
+		const told = `SELECT EXISTS (SELECT FROM events WHERE kind = @kind AND data ->> 'key' = @key)`
+		if there, err := db.One(ctx, tx, pgx.RowTo[bool], told,
+			pgx.StrictNamedArgs{"kind": portal.EventTrailKey, "key": t.Signers[0].Public}); err != nil || there {
+			return err
+		}
+		before := slices.IndexFunc(t.Signers, func(s Signer) bool { return slices.Contains(c.Keys, keyName(s)) })
+		return Append(ctx, tx, portal.Event{
+			At: t.Now(), Kind: portal.EventTrailKey, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
+			Summary: "Checkpoints are signed with another key from now on", Data: map[string]any{"key": t.Signers[0].Public, "before": t.Signers[before].Public},
+		})
+	})
+}
+
+// self is the actor of what the trail says of itself.
+var self = portal.System("audit").Person()

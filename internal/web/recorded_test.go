@@ -1,0 +1,114 @@
+package web_test
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/portal"
+)
+
+// Whatever test has the portal take a form looks that up on the trail, so that after
+// all of them a form that leaves nothing there is known.
+func TestMain(m *testing.M) { dbtest.Main(m, acts.check) }
+
+// unrecorded are the forms that change nothing, or answer with no other page and
+// have a test of their own.
+var unrecorded = []string{"/plan", "/policy/check", "/policy/try", "/collect"}
+
+// recorded are the forms, by their routes, that were taken, and whether one of each
+// left an event. One that changes nothing, as when it is sent twice, need not.
+type recorded struct {
+	sync.Mutex
+	forms map[string]bool
+}
+
+var acts = recorded{forms: map[string]bool{}}
+
+// wantRecorded looks up what a form that was taken left on the trail.
+func (b *bundle) wantRecorded(path, httpRequest string) {
+	b.t.Helper()
+	event := b.count(`SELECT count(*) FROM events WHERE http_request = $1`, httpRequest) > 0
+	acts.Lock()
+	defer acts.Unlock()
+	route := b.route(path)
+	acts.forms[route] = acts.forms[route] || event
+}
+
+// route is the route of a form's address, the one with fewest parameters if several
+// match. Every form is noted, so that one which no test sends is known too.
+func (b *bundle) route(path string) string {
+	b.t.Helper()
+	found, fewest := "", 100
+	for _, r := range b.pages.Routes() {
+		if r.Method != http.MethodPost {
+			continue
+		}
+		if _, ok := acts.forms[r.Path]; !ok && !slices.ContainsFunc(unrecorded, func(end string) bool { return strings.HasSuffix(r.Path, end) }) {
+			acts.forms[r.Path] = false
+		}
+		parts, typed := strings.Split(r.Path, "/"), strings.Split(path, "/")
+		if len(parts) == len(typed) && strings.Count(r.Path, ":") < fewest && !slices.ContainsFunc(parts, func(p string) bool {
+			return !strings.HasPrefix(p, ":") && p != typed[slices.Index(parts, p)]
+		}) {
+			found, fewest = r.Path, strings.Count(r.Path, ":")
+		}
+	}
+	if found == "" {
+		b.t.Errorf("POST %s has no route", path)
+	}
+	return found
+}
+
+// check reports the forms of which none left an event, after all tests.
+func (r *recorded) check() error {
+	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" || testing.Short() {
+		return nil
+	}
+	var missing []string
+	for route, event := range r.forms {
+		if !event {
+			missing = append(missing, "POST "+route)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return fmt.Errorf("no test has these taken and leave an event on the trail: %s", strings.Join(missing, ", "))
+}
+
+// Every event of a person says where they were and what they could do then.
+func TestEventsSayWhereTheyComeFrom(t *testing.T) {
+	b := setup(t)
+	b.pending()
+	var email, session, address, agent string
+	var roles, groups []string
+	b.must(b.pool.QueryRow(t.Context(), `SELECT actor_email, session, address, user_agent, actor_roles, actor_groups FROM events WHERE kind = $1`,
+		portal.EventSubmitted).Scan(&email, &session, &address, &agent, &roles, &groups))
+	if !strings.Contains(email, "@") || len(session) != 32 || address != "127.0.0.1" || !strings.HasPrefix(agent, "Go-http-client") || len(roles) != 0 || strings.Join(groups, " ") != "pay" {
+		t.Errorf("%q %q %q %q %q %q", email, session, address, agent, roles, groups)
+	}
+	b.as("admin").Get("/audit?actor=Mia").WantStatus(200)
+	b.must(b.pool.QueryRow(t.Context(), `SELECT actor_roles FROM events WHERE kind = $1 AND data->>'actor' = 'Mia'`, portal.EventTrailRead).Scan(&roles))
+	if strings.Join(roles, " ") != "admin" {
+		t.Errorf("who reads the trail is %q", roles)
+	}
+}
+
+// What somebody may not see is on the trail when they try its id, once for each.
+func TestForeignIDsAreRecorded(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	for path, want := range map[string]int{"/clusters/" + b.ledger: 1, "/requests/" + number: 1, "/clusters/" + b.index: 0, "/requests/999": 0} {
+		b.as("other").Get(path)
+		if n := b.count(`SELECT count(*) FROM events WHERE kind = $1 AND summary LIKE '%' || $2 || ':%'`, portal.EventAccessRefused, path); n != want {
+			t.Errorf("%s: %d events, want %d", path, n, want)
+		}
+	}
+}

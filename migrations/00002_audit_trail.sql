@@ -1,0 +1,131 @@
+-- +goose Up
+-- The audit trail. Identifiers are UUIDv7, so their order is the order in time,
+-- and the partitions by id are months. An event is written in the transaction of
+-- what it tells of, and waits in event_queue until the sequencer has given it a
+-- number in event_log, the leaves of a Merkle tree. What is hashed is described
+-- in docs/audit.md.
+CREATE TABLE events (
+    id           uuid NOT NULL PRIMARY KEY,
+    recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at           timestamptz NOT NULL,
+    kind         text NOT NULL,
+    outcome      text NOT NULL CHECK (outcome IN ('done', 'refused', 'failed', 'unknown')),
+    issuer       text NOT NULL,
+    subject      text NOT NULL,
+    actor_name   text NOT NULL,
+    actor_email  text NOT NULL DEFAULT '',
+    actor_roles  text[] NOT NULL DEFAULT '{}',
+    actor_groups text[] NOT NULL DEFAULT '{}',
+    session      text NOT NULL DEFAULT '',
+    address      text NOT NULL DEFAULT '',
+    user_agent   text NOT NULL DEFAULT '',
+    http_request text NOT NULL DEFAULT '',
+    team_id      uuid,
+    request_id   uuid,
+    revision     integer NOT NULL DEFAULT 0,
+    target_kind  text NOT NULL DEFAULT '',
+    target_id    text NOT NULL DEFAULT '',
+    target_name  text NOT NULL DEFAULT '',
+    clusters     text[] NOT NULL DEFAULT '{}', -- all, where there are several
+    summary      text NOT NULL,
+    reason       text NOT NULL DEFAULT '',
+    data         json NOT NULL DEFAULT '{}' -- not jsonb, which would change what was hashed
+) PARTITION BY RANGE (id);
+CREATE INDEX events_by_kind ON events (kind, id);
+CREATE INDEX events_by_actor ON events (actor_name, id);
+CREATE INDEX events_by_team ON events (team_id, id);
+CREATE INDEX events_by_time ON events (at, id);
+CREATE INDEX events_by_request ON events (request_id, id);
+CREATE INDEX events_by_target ON events (target_kind, target_id, id) WHERE target_id <> '';
+CREATE INDEX events_by_clusters ON events USING gin (clusters) WHERE clusters <> '{}';
+
+-- What waits for a number.
+CREATE TABLE event_queue (
+    event_id  uuid PRIMARY KEY,
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The leaves of the tree: hash is SHA-256 of a zero byte and the event.
+CREATE TABLE event_log (
+    number   bigint PRIMARY KEY CHECK (number >= 0),
+    event_id uuid NOT NULL UNIQUE,
+    hash     bytea NOT NULL CHECK (length(hash) = 32)
+);
+
+-- Hashes of complete subtrees of 2^level leaves, of every eighth level, so that
+-- no proof reads more than a few hundred rows. They follow from the leaves.
+CREATE TABLE tree_nodes (
+    level smallint NOT NULL,
+    index bigint NOT NULL,
+    hash  bytea NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (level, index)
+);
+
+-- Signed statements of the tree's size and root: C2SP's tlog-checkpoint.
+CREATE TABLE checkpoints (
+    size bigint PRIMARY KEY CHECK (size > 0),
+    note text NOT NULL,
+    at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- How far each place outside the database has the checkpoints.
+CREATE TABLE anchors (
+    name     text PRIMARY KEY,
+    size     bigint NOT NULL DEFAULT 0,
+    at       timestamptz,
+    fault    text NOT NULL DEFAULT '',
+    fault_at timestamptz
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit trail is append-only';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER event_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event_log
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER tree_nodes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tree_nodes
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER checkpoints_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE events_other PARTITION OF events DEFAULT;
+CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events_other
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- event_id_at is below the id of every event from a time (UTC) on.
+-- +goose StatementBegin
+CREATE FUNCTION event_id_at(at timestamp) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT rpad(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0'), 32, '0')::uuid
+$$;
+-- +goose StatementEnd
+
+-- make_event_partitions makes the partitions of this month and the next two. It
+-- runs as the owner, so that the role that serves needs no right to make tables.
+-- +goose StatementBegin
+CREATE FUNCTION make_event_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    month timestamp;
+    name  text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7363019523);
+    FOR ahead IN 0..2 LOOP
+        month := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + ahead * interval '1 month';
+        name := 'events_' || to_char(month, 'YYYY_MM');
+        IF to_regclass('public.' || name) IS NULL THEN
+            EXECUTE format('CREATE TABLE %I PARTITION OF events FOR VALUES FROM (%L) TO (%L)', name,
+                event_id_at(month), event_id_at(month + interval '1 month'));
+            EXECUTE format('CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', name);
+        END IF;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
+SELECT make_event_partitions();
+
+-- +goose Down
+DROP TABLE anchors, checkpoints, tree_nodes, event_log, event_queue, events;
+DROP FUNCTION make_event_partitions, event_id_at, refuse_change;
