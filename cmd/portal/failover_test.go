@@ -32,11 +32,11 @@ func TestFailover(t *testing.T) {
 	fast := map[string]string{"fsync": "off"}
 	one, two := t.TempDir(), t.TempDir()
 	primary, standby := postgres(one, fast), postgres(two, fast)
-	if err := db.Migrate(t.Context(), primary.URL(), jobs.Migrate); err != nil {
+	if err := db.Migrate(t.Context(), primary.URL(), jobs.Migrate, db.Runtime(primary.RuntimeURL())); err != nil {
 		t.Fatal(err)
 	}
 	host := func(s *pgembed.Server) string { return strings.Split(strings.SplitAfter(s.URL(), "host=")[1], "&")[0] }
-	s := newSite(t, "postgres:///portal?user=portal&target_session_attrs=read-write&host="+host(primary)+","+host(standby))
+	s := newSite(t, "postgres:///portal?user=portal_runtime&target_session_attrs=read-write&host="+host(primary)+","+host(standby))
 	if err := standby.Stop(); err != nil {
 		t.Fatal(err)
 	}

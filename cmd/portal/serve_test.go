@@ -212,20 +212,13 @@ func TestFaultsOfTheConfigurationAllAtOnce(t *testing.T) {
 
 func TestSchemas(t *testing.T) {
 	t.Parallel()
-	databaseURL := dbtest.URL(t)
-	s := newSite(t, databaseURL)
+	s := newSite(t, dbtest.URL(t))
 	for _, c := range []struct{ sql, says string }{
 		{"DROP TABLE goose_db_version", "run `portal migrate up`"},
 		{"CREATE TABLE goose_db_version (id int, version_id bigint, is_applied bool, tstamp timestamptz)", "run `portal migrate up`"},
-		{"INSERT INTO goose_db_version VALUES (1, 99999, true, now())", "newer than this program"},
+		{"INSERT INTO goose_db_version VALUES (1, 99999, true, now()); GRANT SELECT ON goose_db_version TO portal_runtime", "newer than this program"},
 	} {
-		conn, err := pgx.Connect(t.Context(), databaseURL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = conn.Exec(t.Context(), c.sql)
-		_ = conn.Close(t.Context())
-		if err != nil {
+		if _, err := dbtest.Owner(t).Exec(t.Context(), c.sql); err != nil {
 			t.Fatal(err)
 		}
 		p := start(t, s.env, "serve")
@@ -278,10 +271,10 @@ func TestPostgresRestarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = postgres.Stop() })
-	if err := db.Migrate(t.Context(), postgres.URL(), jobs.Migrate); err != nil {
+	if err := db.Migrate(t.Context(), postgres.URL(), jobs.Migrate, db.Runtime(postgres.RuntimeURL())); err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, postgres.URL())
+	s := newSite(t, postgres.RuntimeURL())
 	s.replica(s.listen)
 	s.createTeam()
 	member := webtest.SignIn(t, s.url, "member")

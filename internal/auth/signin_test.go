@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"doksportal/internal/auth"
+	"doksportal/internal/db/dbtest"
 	"doksportal/internal/portal"
 )
 
@@ -197,7 +198,7 @@ func TestCallbackOnlyOfThisBrowsersSignIn(t *testing.T) {
 	t.Run("that cannot be recorded", func(t *testing.T) {
 		t.Parallel()
 		b, eve, callback := begin(t)
-		if _, err := b.pool.Exec(t.Context(), `ALTER TABLE events ADD CONSTRAINT full_disk CHECK (false) NOT VALID`); err != nil {
+		if _, err := dbtest.Owner(t).Exec(t.Context(), `ALTER TABLE events ADD CONSTRAINT full_disk CHECK (false) NOT VALID`); err != nil {
 			t.Fatal(err)
 		}
 		state := mustParse(t, callback).Query().Get("state")

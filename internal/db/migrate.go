@@ -18,8 +18,9 @@ import (
 // has no meaning.
 const migrationLock = 7363019522
 
-// Migrate brings the schema up to date, then calls more for tables that have
-// migrations of their own. Of several callers at once one does it, while the
+// Migrate brings the schema up to date as the role that url names, which owns it,
+// then calls more for tables that have migrations of their own, and last for the
+// role that serves, see Runtime. Of several callers at once one does it, while the
 // others wait and then find nothing to do.
 func Migrate(ctx context.Context, url string, more ...func(context.Context, *pgxpool.Pool) error) error {
 	pool, err := Open(ctx, url, patient)
@@ -41,6 +42,9 @@ func Migrate(ctx context.Context, url string, more ...func(context.Context, *pgx
 	defer func() {
 		_, _ = conn.Exec(context.WithoutCancel(ctx), fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
 	}()
+	if err := checkOwner(ctx, pool); err != nil {
+		return err
+	}
 	if err := migrate(ctx, pool); err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 
 // Schema tells which version the schema has and which the program needs.
 type Schema struct {
-	Have, Want int64 // Have is 0 when nothing is set up
+	Have, Want int64 // Have is 0 when nothing is set up, or not for the role that asks
 }
 
 // SchemaOf reads the version of the schema and changes nothing.
@@ -75,7 +79,7 @@ func SchemaOf(ctx context.Context, pool *pgxpool.Pool) (Schema, error) {
 	s := Schema{Want: want()}
 	err := pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&s.Have)
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == "42P01" { // undefined_table
+	if errors.As(err, &pgErr) && (pgErr.Code == "42P01" || pgErr.Code == "42501") { // undefined_table, insufficient_privilege
 		return s, nil
 	}
 	if err != nil {
@@ -88,7 +92,7 @@ func SchemaOf(ctx context.Context, pool *pgxpool.Pool) (Schema, error) {
 func (s Schema) Check() error {
 	switch {
 	case s.Have == 0:
-		return errors.New("the database is not set up yet: run `portal migrate up`")
+		return errors.New("the database is not set up yet, or not for this role: run `portal migrate up`")
 	case s.Have < s.Want:
 		return fmt.Errorf("the database schema (version %d) is older than this program (version %d): run `portal migrate up`", s.Have, s.Want)
 	case s.Have > s.Want:

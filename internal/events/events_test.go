@@ -264,7 +264,7 @@ func (b *bundle) wantNobodyListens() {
 // open lets the test's database take connections, or no further ones.
 func open(t *testing.T, pool *pgxpool.Pool, take bool) {
 	t.Helper()
-	at := pool.Config().ConnConfig
+	at := dbtest.Owner(t).Config().ConnConfig
 	// One connection of the pool has to be there already.
 	if err := pool.Ping(t.Context()); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/events"
@@ -171,7 +172,7 @@ func TestReadingThatCannotBeKept(t *testing.T) {
 	b := read(t)
 	readAt := b.clock.Now().Add(-time.Minute)
 	b.syncer.DO = interrupted{b.syncer.DO, func() {
-		_, err := b.pool.Exec(t.Context(), `ALTER TABLE node_pools RENAME TO elsewhere`)
+		_, err := dbtest.Owner(t).Exec(t.Context(), `ALTER TABLE node_pools RENAME TO elsewhere`)
 		b.must(err)
 	}}
 	if err := b.syncer.Sync(t.Context()); err == nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"doksportal/internal/db/dbtest"
 )
 
 // While others have all connections to the database, every page says that it
@@ -52,7 +54,7 @@ func TestLockedTables(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)
 			browser := b.as("admin")
-			tx, err := b.pool.Begin(t.Context())
+			tx, err := dbtest.Owner(t).Begin(t.Context())
 			b.must(err)
 			var tables string
 			b.must(tx.QueryRow(t.Context(), `SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables

@@ -15,6 +15,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/web/webtest"
 )
@@ -251,7 +252,7 @@ func TestStrangeBytes(t *testing.T) {
 func TestOwnFaults(t *testing.T) {
 	b := setup(t)
 	member := b.as("member")
-	if _, err := b.pool.Exec(t.Context(), "ALTER TABLE clusters RENAME TO elsewhere"); err != nil {
+	if _, err := dbtest.Owner(t).Exec(t.Context(), "ALTER TABLE clusters RENAME TO elsewhere"); err != nil {
 		t.Fatal(err)
 	}
 	p := member.Get("/clusters").WantStatus(http.StatusInternalServerError)

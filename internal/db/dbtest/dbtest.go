@@ -34,7 +34,7 @@ var server = sync.OnceValues(func() (*pgembed.Server, error) {
 		return nil, err
 	}
 	started = s
-	if err := db.Migrate(context.Background(), s.URL(), jobs.Migrate); err != nil {
+	if err := db.Migrate(context.Background(), s.URL(), jobs.Migrate, db.Runtime(s.RuntimeURL())); err != nil {
 		return nil, err
 	}
 	atFirst, err = look(context.Background(), s.URL())
@@ -96,7 +96,8 @@ func memory() string {
 	return os.TempDir()
 }
 
-// URL returns the address of a migrated database that only this test uses.
+// URL returns the address of a migrated database that only this test uses, as the
+// role that the portal serves as.
 func URL(t testing.TB) string {
 	t.Helper()
 	return lend(t).url
@@ -108,7 +109,9 @@ func lend(t testing.TB) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lent.Store(t, d)
 	t.Cleanup(func() {
+		lent.Delete(t)
 		if err := d.giveBack(); err != nil {
 			t.Error(err)
 		}
@@ -116,7 +119,28 @@ func lend(t testing.TB) *database {
 	return d
 }
 
-// Empty returns the address of a database that nobody has migrated yet.
+// lent is the database, by test, that each has from New or URL, the last if
+// several.
+var lent sync.Map
+
+// Owner returns a pool of connections to the database that New or URL has given
+// t, for what only the owner of the tables may do.
+func Owner(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	d, ok := lent.Load(t)
+	if !ok {
+		t.Fatal("this test has no database yet")
+	}
+	pool, err := db.Open(context.Background(), d.(*database).owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { go pool.Close() }) // waits for connections that a failed test has kept
+	return pool
+}
+
+// Empty returns the address of a database that nobody has migrated yet, as its
+// owner.
 func Empty(t testing.TB) string {
 	t.Helper()
 	d, err := create("")
@@ -128,7 +152,7 @@ func Empty(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	return d.url
+	return d.owner
 }
 
 // New returns a pool of connections to a database as URL returns it. It is not

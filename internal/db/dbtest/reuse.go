@@ -11,14 +11,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/db/pgembed"
 )
 
 // database is one of the test program's.
 type database struct {
-	name string
-	url  string
-	conn *pgx.Conn     // to clear it; nil until then
-	pool *pgxpool.Pool // that tests use; nil until one does
+	name  string
+	owner string        // its address as the owner of its tables
+	url   string        // and as the role that the portal serves as
+	conn  *pgx.Conn     // to clear it, as the owner; nil until then
+	pool  *pgxpool.Pool // that tests use; nil until one does
 }
 
 var (
@@ -38,16 +41,23 @@ func take() (*database, error) {
 		free.list = free.list[:n-1]
 		return d, nil
 	}
-	return create(" TEMPLATE portal STRATEGY file_copy")
+	// What db.Runtime has done to the template as a whole no copy has.
+	return create(" TEMPLATE portal STRATEGY file_copy", "REVOKE TEMPORARY ON DATABASE %s FROM PUBLIC")
 }
 
-func create(options string) (*database, error) {
+// create makes a database, and then runs statements that name it.
+func create(options string, then ...string) (*database, error) {
 	s, err := server()
 	if err != nil {
 		return nil, err
 	}
 	name := fmt.Sprintf("test_%d", count.Add(1))
-	return &database{name: name, url: strings.Replace(s.URL(), "/portal?", "/"+name+"?", 1)}, statement(s.URL(), "CREATE DATABASE "+name+options)
+	owner := strings.Replace(s.URL(), "/portal?", "/"+name+"?", 1)
+	list := []string{"CREATE DATABASE " + name + options}
+	for _, sql := range then {
+		list = append(list, fmt.Sprintf(sql, name))
+	}
+	return &database{name: name, owner: owner, url: pgembed.RuntimeURL(owner)}, statements(owner, list...)
 }
 
 // giveBack leaves a database to the next test, if it can be made as it was at
@@ -67,7 +77,7 @@ func (d *database) drop() error {
 	if d.conn != nil {
 		_ = d.conn.Close(context.Background())
 	}
-	return statement(d.url, "DROP DATABASE IF EXISTS "+d.name+" WITH (FORCE)")
+	return statements(d.owner, "DROP DATABASE IF EXISTS "+d.name+" WITH (FORCE)")
 }
 
 // closePool ends the connections that tests use. The next test opens others.
@@ -78,8 +88,8 @@ func (d *database) closePool() {
 	}
 }
 
-// statement runs one that concerns a database from outside it.
-func statement(url, sql string) error {
+// statements runs those that concern a database from outside it.
+func statements(url string, list ...string) error {
 	ctx := context.Background()
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -91,8 +101,12 @@ func statement(url, sql string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, sql)
-	return err
+	for _, sql := range list {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // atFirst is what the template is like.
@@ -174,7 +188,7 @@ func (d *database) clear(ctx context.Context) (bool, error) {
 	}
 	var err error
 	if d.conn == nil {
-		if d.conn, err = pgx.Connect(ctx, d.url); err != nil {
+		if d.conn, err = pgx.Connect(ctx, d.owner); err != nil {
 			return false, err
 		}
 	}

@@ -35,7 +35,8 @@ type Server struct {
 }
 
 const (
-	role      = "portal"
+	role      = "portal"         // a superuser, who owns the portal's tables
+	serving   = "portal_runtime" // as whom the portal serves
 	database  = "portal"
 	startFor  = 60 * time.Second
 	stopFor   = 4 * time.Second
@@ -133,8 +134,16 @@ func ensureDatabase(ctx context.Context, admin string) error {
 	return err
 }
 
-// URL is where the portal's database is.
+// URL is where the portal's database is, for the owner of its tables.
 func (s *Server) URL() string { return s.url }
+
+// RuntimeURL is the same database for the role that serves, which db.Runtime
+// makes.
+func (s *Server) RuntimeURL() string { return RuntimeURL(s.url) }
+
+// RuntimeURL turns the owner's URL of a database into that of the role that
+// serves.
+func RuntimeURL(url string) string { return strings.Replace(url, "&user="+role, "&user="+serving, 1) }
 
 // Lend lets a program run as the user that the server runs as, who alone can
 // open its socket. Call it before cmd starts.
