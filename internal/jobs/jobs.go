@@ -71,6 +71,7 @@ func New(pool *pgxpool.Pool, logger *slog.Logger, step Step, tasks []Task) (*Que
 		RescueStuckJobsAfter: rescueAfter,
 		Logger:               logger,
 		PeriodicJobs:         periodic(tasks),
+		ReindexerSchedule:    river.NeverSchedule(), // only the owner of the tables may; docs/operating.md says how
 		Queues:               queues(tasks),
 		Workers:              workers,
 	})
