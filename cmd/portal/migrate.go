@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/config"
 	"doksportal/internal/db"
@@ -13,22 +17,29 @@ import (
 )
 
 type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" help:"Bring the schema up to date. If several run at once, only one does it."`
-	Status migrateStatusCmd `cmd:"" help:"Show the schema's version and the program's."`
+	Up     migrateUpCmd     `cmd:"" help:"Bring the schema, and the privileges of the role that serves, up to date. If several run at once, only one does it."`
+	Status migrateStatusCmd `cmd:"" help:"Show the schema's version and the program's, and what the role that serves should not be able to do."`
 }
+
+// oneRole is said where the roles are not kept apart.
+const oneRole = "PORTAL_DATABASE_OWNER_URL is not set: everything runs as the role of PORTAL_DATABASE_URL, which has to own the tables and could change the audit trail; docs/operating.md says how to have two roles"
 
 type migrateUpCmd struct{}
 
 // Run migrates.
-func (migrateUpCmd) Run(ctx context.Context) error {
-	url, err := config.DatabaseURL(os.Environ())
+func (migrateUpCmd) Run(ctx context.Context, k *kong.Context) error {
+	runtime, owner, err := config.DatabaseURLs(os.Environ())
 	if err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx, url.Reveal(), jobs.Migrate); err != nil {
+	if owner == "" {
+		_, _ = fmt.Fprintln(k.Stdout, oneRole)
+		owner = runtime
+	}
+	if err := db.Migrate(ctx, owner.Reveal(), jobs.Migrate, db.Runtime(runtime.Reveal())); err != nil {
 		return err
 	}
-	pool, err := db.Open(ctx, url.Reveal())
+	pool, err := db.Open(ctx, owner.Reveal())
 	if err != nil {
 		return err
 	}
@@ -36,19 +47,25 @@ func (migrateUpCmd) Run(ctx context.Context) error {
 	if err := (&rulebook.Service{Pool: pool, Now: time.Now}).Ensure(ctx); err != nil {
 		return err
 	}
-	fmt.Println("the database schema is up to date")
-	return nil
+	_, _ = fmt.Fprintln(k.Stdout, "the database schema is up to date")
+	if owner == runtime {
+		return nil
+	}
+	return showRoles(ctx, k.Stdout, pool, runtime)
 }
 
 type migrateStatusCmd struct{}
 
-// Run shows the versions.
-func (migrateStatusCmd) Run(ctx context.Context) error {
-	url, err := config.DatabaseURL(os.Environ())
+// Run shows the versions and the roles.
+func (migrateStatusCmd) Run(ctx context.Context, k *kong.Context) error {
+	runtime, owner, err := config.DatabaseURLs(os.Environ())
 	if err != nil {
 		return err
 	}
-	pool, err := db.Open(ctx, url.Reveal())
+	if owner == "" {
+		owner = runtime
+	}
+	pool, err := db.Open(ctx, owner.Reveal())
 	if err != nil {
 		return err
 	}
@@ -57,6 +74,26 @@ func (migrateStatusCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("database: version %d\nprogram:  version %d\n", schema.Have, schema.Want)
+	_, _ = fmt.Fprintf(k.Stdout, "database: version %d\nprogram:  version %d\n", schema.Have, schema.Want)
+	if err := showRoles(ctx, k.Stdout, pool, runtime); err != nil {
+		return err
+	}
 	return schema.Check()
+}
+
+// showRoles says who owns the tables and who serves, and how what the latter has
+// too much of is taken from it.
+func showRoles(ctx context.Context, w io.Writer, pool *pgxpool.Pool, runtime config.Secret) error {
+	role, err := db.RoleOf(ctx, pool, runtime.Reveal())
+	if err != nil {
+		return err
+	}
+	if role.Owner != "" {
+		_, _ = fmt.Fprintln(w, "owner:    "+role.Owner)
+	}
+	_, _ = fmt.Fprintln(w, "serves:   "+role.Text())
+	for _, f := range role.Faults {
+		_, _ = fmt.Fprintf(w, "          %s: %s\n", f.What, f.Remedy)
+	}
+	return nil
 }

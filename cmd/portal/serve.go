@@ -69,6 +69,9 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 	if err := schema.Check(); err != nil {
 		return err
 	}
+	if err := warnOfRole(ctx, cfg, pool, logger); err != nil {
+		return err
+	}
 	p, err := assemble(cfg, pool, logger)
 	if err != nil {
 		return err
@@ -77,6 +80,19 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 		return err
 	}
 	return p.run(ctx, listener, ready)
+}
+
+// warnOfRole says when whoever takes over this process could change the trail,
+// or the schema.
+func warnOfRole(ctx context.Context, cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) error {
+	if cfg.DatabaseOwnerURL != "" {
+		logger.Warn("PORTAL_DATABASE_OWNER_URL is for `portal migrate` alone: take it from the environment of `portal serve`")
+	}
+	role, err := db.RoleOf(ctx, pool, "")
+	if err == nil && len(role.Faults) > 0 {
+		logger.Warn("the audit trail is not safe from this process: the database role "+role.Text(), "see", "`portal migrate status`, docs/operating.md")
+	}
+	return err
 }
 
 // parts are what the portal consists of while it runs.

@@ -43,6 +43,8 @@ type Config struct {
 	BaseURL     string `env:"PORTAL_BASE_URL,required"`
 	DatabaseURL Secret `env:"PORTAL_DATABASE_URL,required"`
 
+	DatabaseOwnerURL Secret `env:"PORTAL_DATABASE_OWNER_URL"` // for `portal migrate` alone
+
 	OIDCIssuer       string   `env:"PORTAL_OIDC_ISSUER,required"`
 	OIDCClientID     string   `env:"PORTAL_OIDC_CLIENT_ID,required"`
 	OIDCClientSecret Secret   `env:"PORTAL_OIDC_CLIENT_SECRET,required"`
@@ -94,21 +96,30 @@ func Load(environ []string) (Config, error) {
 	return cfg, nil
 }
 
-// DatabaseURL reads the database's URL alone, for commands that need no more.
-func DatabaseURL(environ []string) (Secret, error) { return one(environ, "PORTAL_DATABASE_URL") }
+// DatabaseURLs reads the database's URLs alone, for commands that need no more:
+// that of the role that serves, and that of the owner, which may be empty.
+func DatabaseURLs(environ []string) (runtime, owner Secret, err error) {
+	vars, err := secrets(environ, "PORTAL_DATABASE_URL")
+	return Secret(vars["PORTAL_DATABASE_URL"]), Secret(vars["PORTAL_DATABASE_OWNER_URL"]), err
+}
 
 // AuditKey reads the key of the audit trail alone, for commands that need no more.
-func AuditKey(environ []string) (Secret, error) { return one(environ, "PORTAL_AUDIT_KEY") }
+func AuditKey(environ []string) (Secret, error) {
+	vars, err := secrets(environ, "PORTAL_AUDIT_KEY")
+	return Secret(vars["PORTAL_AUDIT_KEY"]), err
+}
 
-func one(environ []string, name string) (Secret, error) {
+// secrets reads variables of which one must be there, from files where these are
+// named.
+func secrets(environ []string, required string) (map[string]string, error) {
 	vars := env.ToMap(environ)
 	if faults := readFiles(vars); len(faults) > 0 {
-		return "", errors.New(strings.Join(faults, "\n"))
+		return nil, errors.New(strings.Join(faults, "\n"))
 	}
-	if vars[name] == "" {
-		return "", errors.New(name + " is not set")
+	if vars[required] == "" {
+		return nil, errors.New(required + " is not set")
 	}
-	return Secret(vars[name]), nil
+	return vars, nil
 }
 
 // secretVariables lists the variables whose value may be kept in a file that

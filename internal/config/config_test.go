@@ -147,3 +147,26 @@ func without(environ []string, name string) []string {
 	}
 	return rest
 }
+
+// What migrates needs the database's URLs alone, either of which may be in a file.
+func TestDatabaseURLs(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "owner")
+	if err := os.WriteFile(file, []byte("postgres://owner@db/portal\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const served = "postgres://portal@db/portal"
+	for want, environ := range map[config.Secret][]string{
+		"":                           {"PORTAL_DATABASE_URL=" + served},
+		"postgres://me@db/portal":    {"PORTAL_DATABASE_URL=" + served, "PORTAL_DATABASE_OWNER_URL=postgres://me@db/portal"},
+		"postgres://owner@db/portal": {"PORTAL_DATABASE_URL=" + served, "PORTAL_DATABASE_OWNER_URL_FILE=" + file},
+	} {
+		runtime, owner, err := config.DatabaseURLs(environ)
+		if err != nil || runtime != served || owner != want {
+			t.Errorf("%q: %q, %q, %v", environ, runtime.Reveal(), owner.Reveal(), err)
+		}
+	}
+	if _, _, err := config.DatabaseURLs([]string{"PORTAL_DATABASE_OWNER_URL_FILE=" + file}); err == nil || !strings.Contains(err.Error(), "PORTAL_DATABASE_URL is not set") {
+		t.Errorf("without the role that serves: %v", err)
+	}
+}
