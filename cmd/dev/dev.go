@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ const embedded = "static/dist"
 type dev struct {
 	root    string
 	env     []string // of the portal
+	owner   string   // URL of the database, to migrate
 	front   *front
 	pages   templates
 	broken  []string // pages whose Go file could not be made
@@ -171,7 +173,7 @@ func (d *dev) replace(ctx context.Context) error {
 		return err
 	}
 	if d.migrate {
-		if err := d.command(ctx, filepath.Join(d.root, binary), "migrate", "up"); err != nil {
+		if err := d.commandIn(ctx, append(slices.Clone(d.env), "PORTAL_DATABASE_OWNER_URL="+d.owner), filepath.Join(d.root, binary), "migrate", "up"); err != nil {
 			return err
 		}
 		d.migrate = false
@@ -193,6 +195,10 @@ func (d *dev) stop() {
 
 // command runs a program, which says itself what is wrong.
 func (d *dev) command(ctx context.Context, name string, args ...string) error {
+	return d.commandIn(ctx, d.env, name, args...)
+}
+
+func (d *dev) commandIn(ctx context.Context, env []string, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.root, d.env, os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -80,7 +80,7 @@ func run(ctx context.Context) (again bool, err error) {
 		surroundings.Config.LogLevel = slog.LevelInfo
 	}
 	front := newFront(filepath.Join(root, assets))
-	d := &dev{root: root, env: environ(surroundings.Config), front: front, pages: templates{}}
+	d := &dev{root: root, env: environ(surroundings.Config), owner: surroundings.OwnerURL(), front: front, pages: templates{}}
 	defer func() {
 		d.stop()
 		err = errors.Join(err, front.Close(), surroundings.Stop())

@@ -106,7 +106,7 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	d.Config = configuration(o, d.postgres.URL(), post.Addr().String())
+	d.Config = configuration(o, d.postgres.RuntimeURL(), post.Addr().String())
 	if d.Config.AuditKey, err = auditKey(o.Data); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (d *Demo) start(ctx context.Context, o Options) error {
 // prepareData brings the schema up to date, and fills what is empty with the
 // story.
 func (d *Demo) prepareData(ctx context.Context, o Options) error {
-	if err := db.Migrate(ctx, d.postgres.URL(), jobs.Migrate); err != nil {
+	if err := db.Migrate(ctx, d.postgres.URL(), jobs.Migrate, db.Runtime(d.postgres.RuntimeURL())); err != nil {
 		return err
 	}
 	if err := checkSchema(ctx, d.postgres.URL()); err != nil {
@@ -297,6 +297,10 @@ func (d *Demo) serveIssuer(l net.Listener, o Options) error {
 
 // MailURL is where the mails of the demo are shown.
 func (d *Demo) MailURL() string { return d.Config.OIDCIssuer + mailPath }
+
+// OwnerURL is the database for the role that owns the portal's tables and migrates
+// them. The portal itself serves as another, see Config.
+func (d *Demo) OwnerURL() string { return d.postgres.URL() }
 
 // replace writes a file so that it is either the old one or the new one.
 func replace(path string, content []byte) error {

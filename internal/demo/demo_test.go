@@ -181,6 +181,9 @@ var atFirst = []string{"legacy", "payments-prod payments production", "search-st
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	b := start(t, options(t))
+	if role, err := db.RoleOf(t.Context(), b.pool, ""); err != nil || len(role.Faults) > 0 {
+		t.Errorf("the demo's portal serves as %s (%v)", role.Text(), err)
+	}
 	if got := b.clusters(); !slices.Equal(got, atFirst) {
 		t.Errorf("the inventory has %q", got)
 	}
@@ -400,8 +403,11 @@ func TestDataOfANewerProgram(t *testing.T) {
 	t.Parallel()
 	o := options(t)
 	b := start(t, o)
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)`)
+	owner, err := pgx.Connect(t.Context(), b.OwnerURL())
 	b.must(err)
+	_, err = owner.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)`)
+	b.must(err)
+	b.must(owner.Close(t.Context()))
 	b.stop()
 	if _, err := demo.Start(context.WithoutCancel(t.Context()), elsewhere(t, o)); err == nil || !strings.Contains(err.Error(), "--fresh") {
 		t.Fatalf("it says %v", err)
