@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/auth"
+	"doksportal/internal/db"
 	"doksportal/internal/notify"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
@@ -49,6 +50,13 @@ func (s *Server) about(c *gin.Context, v viewer) error {
 			{Label: "Kubeconfigs and credentials", Text: "never"},
 			{Label: "What you typed, while you sign in again", Text: portal.DurationText(auth.TypedFor)},
 		}},
+	}
+	if v.actor.HasRole(portal.RoleAdmin) {
+		role, err := db.RoleOf(c, s.Pool, "")
+		if err != nil {
+			return err
+		}
+		p.Sections = append(p.Sections, views.AboutSection{Title: "Database", Facts: []views.Fact{{Label: "The role that the portal serves as", Text: role.Text()}}})
 	}
 	s.render(c, http.StatusOK, views.About(p))
 	return nil
