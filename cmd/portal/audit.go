@@ -102,7 +102,7 @@ func auditKey() (audit.Signer, error) {
 
 // openDatabase opens that of the environment.
 func openDatabase(ctx context.Context) (*pgxpool.Pool, error) {
-	url, err := config.DatabaseURL(os.Environ())
+	url, _, err := config.DatabaseURLs(os.Environ())
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/db/dbtest"
 	"doksportal/internal/portal"
 )
 
@@ -25,6 +26,7 @@ type trailBundle struct {
 	*bundle
 	trail *audit.Trail
 	key   audit.Signer
+	own   *pgxpool.Pool // see owner
 }
 
 func newKey(t *testing.T) audit.Signer {
@@ -127,7 +129,13 @@ func (b *trailBundle) asOwner(sql string, args ...any) {
 	}))
 }
 
-func (b *trailBundle) owner() *pgxpool.Pool { return b.pool }
+// owner is the database's owner.
+func (b *trailBundle) owner() *pgxpool.Pool {
+	if b.own == nil {
+		b.own = dbtest.Owner(b.t)
+	}
+	return b.own
+}
 
 func TestVerifyUntouched(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ const (
 	everyRow   = "SELECT, INSERT, UPDATE, DELETE"
 	appendOnly = "SELECT, INSERT"
 	selectOnly = "SELECT"
+	queue      = "SELECT, INSERT, DELETE"
 )
 
 // privileges lists the tables whose rows the runtime role may not all change; on
@@ -12,7 +13,11 @@ const (
 // partition does not: it has no privileges of its own, and is reached through its
 // table.
 var privileges = map[string]string{
-	"events": appendOnly,
+	"events":      appendOnly,
+	"event_log":   appendOnly,
+	"tree_nodes":  appendOnly,
+	"checkpoints": appendOnly,
+	"event_queue": queue,
 
 	"goose_db_version": selectOnly,
 	"river_migration":  selectOnly,
@@ -21,6 +26,7 @@ var privileges = map[string]string{
 // routines lists the functions that the runtime role calls. What a trigger runs
 // needs no privilege.
 var routines = map[string]bool{
+	"make_event_partitions":      true, // as the owner, so that no right to make tables is needed
 	"river_job_state_in_bitmask": true, // in an index of the queue
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -21,6 +22,10 @@ import (
 func expected() map[string]string {
 	list := map[string]string{
 		"events":           "SELECT, INSERT",
+		"event_log":        "SELECT, INSERT",
+		"tree_nodes":       "SELECT, INSERT",
+		"checkpoints":      "SELECT, INSERT",
+		"event_queue":      "SELECT, INSERT, DELETE",
 		"goose_db_version": "SELECT",
 		"river_migration":  "SELECT",
 
@@ -29,14 +34,29 @@ func expected() map[string]string {
 		"river_job_id_seq":          "USAGE",
 		"river_notification_id_seq": "USAGE",
 
-		"refuse_change()": "",
+		"refuse_change()":                                 "",
+		"event_id_at(timestamp without time zone)":        "",
+		"make_event_partitions()":                         "EXECUTE",
 		"river_job_state_in_bitmask(bit,river_job_state)": "EXECUTE",
 	}
 	for _, table := range strings.Fields(`installation teams admin_changes policies people group_labels sessions rate_limits refusals do_budgets
 		clusters node_pools inventory_state requests request_revisions reservations delegations reviews comments break_glasses executions
-		notifications channels mail_choices deliveries
+		notifications channels mail_choices deliveries anchors
 		river_job river_leader river_queue river_notification`) {
 		list[table] = "SELECT, INSERT, UPDATE, DELETE"
+	}
+	for _, partition := range partitions(time.Now()) {
+		list[partition] = ""
+	}
+	return list
+}
+
+// partitions are those of the trail that there are from the start.
+func partitions(now time.Time) []string {
+	list := []string{"events_other"}
+	month := time.Date(now.UTC().Year(), now.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+	for ahead := range 3 {
+		list = append(list, "events_"+month.AddDate(0, ahead, 0).Format("2006_01"))
 	}
 	return list
 }

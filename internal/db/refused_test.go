@@ -20,6 +20,20 @@ var attempts = []string{
 	`TRUNCATE events`,
 	`TRUNCATE teams CASCADE`,
 	`SELECT 1 FROM events FOR UPDATE`,
+	`DELETE FROM events_other`,
+	`SELECT FROM events_other`,
+	`INSERT INTO events_other SELECT * FROM events`,
+	`UPDATE event_log SET number = number + 1`,
+	`DELETE FROM event_log`,
+	`DELETE FROM tree_nodes`,
+	`UPDATE checkpoints SET note = ''`,
+	`DELETE FROM checkpoints`,
+	`TRUNCATE event_log, tree_nodes, checkpoints`,
+	`UPDATE event_queue SET queued_at = now()`,
+	`TRUNCATE event_queue`,
+	`ALTER TABLE events DETACH PARTITION events_other`,
+	`CREATE TABLE events_of_mine PARTITION OF events FOR VALUES FROM ('ffffffff-0000-0000-0000-000000000000') TO (MAXVALUE)`,
+	`CREATE OR REPLACE FUNCTION make_event_partitions() RETURNS void LANGUAGE sql AS ''`,
 	`SELECT 1; LOCK TABLE events IN ACCESS EXCLUSIVE MODE`,
 	`INSERT INTO events SELECT * FROM events ON CONFLICT (id) DO UPDATE SET summary = 'another'`,
 	`MERGE INTO events e USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE`,
@@ -95,8 +109,8 @@ var attempts = []string{
 func TestRuntimeRoleIsRefused(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
-	if _, err := pool.Exec(t.Context(), `INSERT INTO events (id, at, kind, issuer, subject, actor_name, summary)
-		VALUES (gen_random_uuid(), now(), 'sign_in', 'i', 'ann', 'Ann', 'it happened')`); err != nil {
+	if _, err := pool.Exec(t.Context(), `INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
+		VALUES (gen_random_uuid(), now(), 'sign_in', 'done', 'i', 'ann', 'Ann', 'it happened')`); err != nil {
 		t.Fatal(err)
 	}
 	for _, sql := range attempts {
