@@ -200,7 +200,7 @@ func (d *dev) command(ctx context.Context, name string, args ...string) error {
 
 func (d *dev) commandIn(ctx context.Context, env []string, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.root, d.env, os.Stderr, os.Stderr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.root, env, os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s %s: %w", name, args[0], err)
 	}

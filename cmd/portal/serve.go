@@ -168,7 +168,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 					return nil, err
 				}
 				return append(inForce.Groups(), slices.Collect(maps.Values(signIn.RoleGroups()))...), nil
-			}}, Notify: notifier, Hub: hub,
+			}}, Notify: notifier, Trail: trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})

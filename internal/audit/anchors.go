@@ -132,6 +132,7 @@ func deref[T any](v *T) (value T) {
 type Status struct {
 	Events     int64     // that have numbers
 	Waiting    time.Time // since when the oldest event waits for one; zero when none does
+	Behind     bool      // it waits for too long: nothing is changed
 	Checkpoint string    // the newest, as signed; empty when there is none
 	Covered    int64     // events under it
 	SignedAt   time.Time
@@ -163,5 +164,6 @@ func (t *Trail) Status(ctx context.Context) (Status, error) {
 		state.Name = a.String()
 		s.Anchors = append(s.Anchors, state)
 	}
+	s.Behind = !s.Waiting.IsZero() && t.Now().Sub(s.Waiting) > stoppedAfter
 	return s, err
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,6 +37,9 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 		return err
 	}
 	var err error
+	if p.Proof, err = s.proof(c); err != nil {
+		return err
+	}
 	if p.Events, err = audit.Search(c.Request.Context(), s.Pool, filter); err != nil {
 		return err
 	}
@@ -44,6 +48,36 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 		p.Next = nextEvents(c.Request.URL, p.Events[pageSize-1].ID)
 	}
 	s.render(c, http.StatusOK, views.Audit(p))
+	return nil
+}
+
+// proof says how the trail is put under checkpoints.
+func (s *Server) proof(c *gin.Context) (views.Proof, error) {
+	status, err := s.Trail.Status(c.Request.Context())
+	if err != nil {
+		return views.Proof{}, err
+	}
+	p := views.Proof{Events: status.Events, Covered: status.Covered, SignedAt: status.SignedAt, PublicKey: status.Public, Behind: status.Behind}
+	for _, a := range status.Anchors {
+		p.Anchors = append(p.Anchors, views.AnchorRow(a))
+	}
+	return p, nil
+}
+
+// checkpoint is the newest checkpoint, for somebody to keep.
+func (s *Server) checkpoint(c *gin.Context, v viewer) error {
+	if p := (views.AuditPage{Page: s.page(c, v, "Audit")}); !p.CanAudit() {
+		return portal.E(portal.KindForbidden, "only auditors and admins can read the trail")
+	}
+	status, err := s.Trail.Status(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	if status.Checkpoint == "" {
+		return portal.E(portal.KindNotFound, "nothing is under a checkpoint yet")
+	}
+	c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=checkpoint-%d.txt", status.Covered))
+	c.String(http.StatusOK, "%s", status.Checkpoint)
 	return nil
 }
 

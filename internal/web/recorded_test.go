@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -30,15 +31,43 @@ type recorded struct {
 
 var acts = recorded{forms: map[string]bool{}}
 
-// wantRecorded looks up what a form that was taken left on the trail.
-func (b *bundle) wantRecorded(path, httpRequest string) {
-	b.t.Helper()
-	event := b.count(`SELECT count(*) FROM events WHERE http_request = $1`, httpRequest) > 0
-	acts.Lock()
-	defer acts.Unlock()
-	route := b.route(path)
-	acts.forms[route] = acts.forms[route] || event
+// watch looks up what each form that next takes left on the trail.
+func (b *bundle) watch(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		answer := &noted{ResponseWriter: w}
+		next.ServeHTTP(answer, r)
+		if answer.status != http.StatusSeeOther {
+			return
+		}
+		event := false
+		err := b.pool.QueryRow(context.Background(), `SELECT EXISTS (SELECT FROM events WHERE http_request = $1)`, w.Header().Get("X-Request-Id")).Scan(&event)
+		if err != nil {
+			return // a test has the database be away
+		}
+		acts.Lock()
+		defer acts.Unlock()
+		route := b.route(r.URL.Path)
+		acts.forms[route] = acts.forms[route] || event
+	})
 }
+
+// noted is an answer whose status is noted.
+type noted struct {
+	http.ResponseWriter
+	status int
+}
+
+func (n *noted) WriteHeader(status int) {
+	n.status = status
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 // route is the route of a form's address, the one with fewest parameters if several
 // match. Every form is noted, so that one which no test sends is known too.

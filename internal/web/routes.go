@@ -72,6 +72,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/catalogue", s.signedIn(s.catalogue))
 
 	e.GET("/audit", s.welcome(s.audit))
+	e.GET("/audit/checkpoint", s.welcome(s.checkpoint))
 
 	s.adminRoutes(e)
 	if s.Demo {

@@ -71,6 +71,7 @@ var access = map[string]string{
 	"GET /inbox":                                "L 2 2 2 2 2 2 F",
 	"GET /inbox/count":                          "L 2 2 2 2 2 2 F",
 	"GET /audit":                                "L F F F F 2 2 F",
+	"GET /audit/checkpoint":                     "L F F F F 2 2 F",
 	"GET /admin/teams":                          "L F F F F 2 F F",
 	"GET /admin/teams/new":                      "L F F F F 2 F F",
 	"POST /admin/teams/new":                     "U F F F F 4 F F",

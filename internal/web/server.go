@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/auth"
 	"doksportal/internal/delegation"
 	"doksportal/internal/events"
@@ -35,6 +36,7 @@ type Config struct {
 	Collector   Collector
 	Teams       *teams.Service
 	Notify      *notify.Service
+	Trail       *audit.Trail
 	Delegations *delegation.Service
 	Hub         *events.Hub
 	BaseURL     *url.URL

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/audit/audittest"
 	"doksportal/internal/auth"
 	"doksportal/internal/auth/devidp"
@@ -84,6 +85,7 @@ type bundle struct {
 	executor              *execute.Executor
 	syncer                *inventory.Syncer
 	notify                *notify.Service
+	trail                 *audit.Trail
 	log                   *log
 	issuer                *devidp.Issuer
 	ledger, index, legacy string // ids of clusters
@@ -119,7 +121,8 @@ func (b *bundle) seed(doURL string) {
 	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: time.Now}
 	b.must(b.syncer.Sync(context.Background()))
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: &rulebook.Service{PlatformApprovers: "platform", Pool: b.pool, Now: time.Now}, Now: time.Now}
-	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Trail: audittest.Run(b.t, b.pool), Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pace: execute.DefaultPace}
+	b.trail = audittest.Run(b.t, b.pool)
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Trail: b.trail, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
 			Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10}}}
@@ -159,12 +162,12 @@ func (b *bundle) serve() {
 	b.t.Cleanup(func() { stop(); <-stopped })
 	b.requests.People, b.requests.Rules.People = signIn, signIn
 	b.pages, err = web.New(web.Config{
-		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Hub: hub,
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Trail: b.trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: b.pool, Rules: b.requests.Rules, Now: time.Now},
 		BaseURL:     base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)
-	server.Config = web.NewHTTPServer(b.pages)
+	server.Config = web.NewHTTPServer(b.watch(b.pages))
 	server.Start()
 	b.t.Cleanup(func() { stop(); server.CloseClientConnections(); server.Close() })
 }
@@ -185,7 +188,6 @@ func (b *bundle) as(account string) *webtest.Browser {
 	default:
 		b.t.Fatalf("there is no account %q", account)
 	}
-	browser.Acted = b.wantRecorded
 	b.browsers[account] = browser
 	return browser
 }

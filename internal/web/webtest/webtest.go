@@ -54,10 +54,7 @@ func StartIssuer(t testing.TB, portalURL string, accounts []devidp.Account) (*de
 type Browser struct {
 	Client *http.Client
 	Base   string // URL of the portal
-	// Acted hears of each form that the portal has taken, with the id of its HTTP
-	// request; nil for nobody.
-	Acted func(path, httpRequest string)
-	t     testing.TB
+	t      testing.TB
 }
 
 // NewBrowser returns a browser that nobody has signed in with.
@@ -83,9 +80,6 @@ func (b *Browser) saysWhatItDid(req *http.Request, via []*http.Request) error {
 	page := strings.TrimPrefix(req.URL.String(), b.Base)
 	if from.Method != http.MethodPost || !strings.HasPrefix(from.URL.String(), b.Base) || strings.HasPrefix(page, "/step-up?") {
 		return nil
-	}
-	if b.Acted != nil {
-		b.Acted(from.URL.Path, req.Response.Header.Get("X-Request-Id"))
 	}
 	said := func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "portal-said") && c.Value != "" }
 	if page != "/signed-out" && !slices.ContainsFunc(req.Response.Cookies(), said) {
