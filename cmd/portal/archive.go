@@ -2,13 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
 )
 
 type auditExportCmd struct {
@@ -24,12 +30,25 @@ func (c auditExportCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	count, _, err := audit.ExportFile(ctx, pool, c.File, audit.Days(c.From, c.To))
+	count, sum, err := audit.ExportFile(ctx, pool, c.File, audit.Days(c.From, c.To))
 	if err != nil {
 		return err
 	}
+	if err := recordExport(ctx, pool, c, count, sum); err != nil {
+		return errors.Join(err, os.Remove(c.File)) // what is handed out is on the trail
+	}
 	fmt.Fprintf(k.Stdout, "%d events with their proofs; verify them with portal audit verify --bundle %s --key PUBLIC-KEY\n", count, c.File)
 	return nil
+}
+
+func recordExport(ctx context.Context, pool *pgxpool.Pool, c auditExportCmd, count int64, sum string) error {
+	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
+		return audit.Append(ctx, tx, portal.Event{
+			At: time.Now(), Kind: portal.EventTrailExported, Actor: portal.System("command line").Person(), Target: portal.EventTarget{Kind: portal.TargetTrail},
+			Summary: fmt.Sprintf("%d events from %s to %s were exported on the command line", count, c.From.Format(time.DateOnly), c.To.Format(time.DateOnly)),
+			Data:    map[string]any{"events": count, "sha256": sum},
+		})
+	})
 }
 
 type auditArchiveCmd struct {

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/jobs"
+	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
 )
 
@@ -36,14 +39,21 @@ func (migrateUpCmd) Run(ctx context.Context, k *kong.Context) error {
 		_, _ = fmt.Fprintln(k.Stdout, oneRole)
 		owner = runtime
 	}
-	if err := db.Migrate(ctx, owner.Reveal(), jobs.Migrate, db.Runtime(runtime.Reveal())); err != nil {
-		return err
-	}
 	pool, err := db.Open(ctx, owner.Reveal())
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	before, err := db.SchemaOf(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if err := db.Migrate(ctx, owner.Reveal(), jobs.Migrate, db.Runtime(runtime.Reveal())); err != nil {
+		return err
+	}
+	if err := recordMigration(ctx, pool, before); err != nil {
+		return err
+	}
 	if err := (&rulebook.Service{Pool: pool, Now: time.Now}).Ensure(ctx); err != nil {
 		return err
 	}
@@ -52,6 +62,20 @@ func (migrateUpCmd) Run(ctx context.Context, k *kong.Context) error {
 		return nil
 	}
 	return showRoles(ctx, k.Stdout, pool, runtime)
+}
+
+// recordMigration puts on the trail that the schema is another one now.
+func recordMigration(ctx context.Context, pool *pgxpool.Pool, before db.Schema) error {
+	if before.Have == before.Want {
+		return nil
+	}
+	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
+		return audit.Append(ctx, tx, portal.Event{
+			At: time.Now(), Kind: portal.EventMigrated, Actor: portal.System("migrate").Person(),
+			Summary: fmt.Sprintf("The database schema was brought from version %d to %d", before.Have, before.Want),
+			Data:    map[string]any{"from": before.Have, "to": before.Want, "version": version()},
+		})
+	})
 }
 
 type migrateStatusCmd struct{}

@@ -19,6 +19,7 @@ var privileges = map[string]string{
 	"checkpoints": appendOnly,
 	"event_queue": queue,
 
+	"installation":     selectOnly, // in its first week one admin may adopt clusters
 	"goose_db_version": selectOnly,
 	"river_migration":  selectOnly,
 }

@@ -64,10 +64,9 @@ func setup(t *testing.T, installed time.Duration) *bundle {
 	ctx := context.Background()
 	b := &bundle{t: t, now: time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), web: uuid.NewString(), old: uuid.NewString(), dismissed: map[string]bool{}}
 	b.Service = &teams.Service{Pool: dbtest.New(t), People: b, Now: func() time.Time { return b.now }}
+	_, err := dbtest.Owner(t).Exec(ctx, `UPDATE installation SET installed_at = $1`, b.now.Add(-installed))
+	must(t, err)
 	must(t, db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE installation SET installed_at = $1`, b.now.Add(-installed)); err != nil {
-			return err
-		}
 		for _, slug := range []string{"pay", "find"} {
 			team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-leads",
 				Quota: portal.Quota{Nodes: 5, Sizes: map[string]int{"s": 5}}}
