@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,21 +17,33 @@ import (
 // long as until nothing is changed any more.
 const stoppedAfter = 60 * time.Second
 
-// runner is a trail at work.
+// Run gives numbers and signs, and has anchors take what was signed, until ctx ends.
+func (t *Trail) Run(ctx context.Context) {
+	var working sync.WaitGroup
+	sequencer := &runner{Trail: t, stopped: "Events are not put under checkpoints, so nothing is changed until they are", resumed: "Events are put under checkpoints again"}
+	working.Go(func() { sequencer.repeat(ctx, sequenceEvery, sequencer.sequence) })
+	if len(t.Anchors) > 0 { // on its own: an anchor may take long
+		anchors := &runner{Trail: t, stopped: "No anchor takes checkpoints, so nothing is sent to DigitalOcean until one does", resumed: "Anchors take checkpoints again"}
+		working.Go(func() { anchors.repeat(ctx, checkpointEvery, anchors.anchorNewest) })
+	}
+	working.Wait()
+}
+
+// runner does one of a trail's works again and again.
 type runner struct {
 	*Trail
+	stopped, resumed string // what the trail says when it fails for long, and after that
+
 	signed  time.Time // when a checkpoint was last due
 	failing time.Time // since when it fails; zero: it does not
 	told    bool      // that it does
 }
 
-// Run gives numbers, signs and anchors until ctx ends.
-func (t *Trail) Run(ctx context.Context) {
-	r := &runner{Trail: t}
-	tick := time.NewTicker(sequenceEvery)
+func (r *runner) repeat(ctx context.Context, every time.Duration, work func(context.Context) error) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		r.round(ctx)
+		r.judge(ctx, work(ctx))
 		select {
 		case <-ctx.Done():
 			return
@@ -39,49 +52,68 @@ func (t *Trail) Run(ctx context.Context) {
 	}
 }
 
-func (r *runner) round(ctx context.Context) {
-	err := r.step(ctx)
+// judge takes note of whether it worked.
+func (r *runner) judge(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err == nil:
 		r.failing = time.Time{}
 		if r.told {
-			r.told = r.record(ctx, portal.EventTrailResumed, "Events are put under checkpoints again", nil) != nil
+			r.told = r.record(ctx, portal.EventTrailResumed, r.resumed, nil) != nil
 		}
 	case r.failing.IsZero():
 		r.failing = r.Now()
-		r.Logger.Error("the audit trail is not put under checkpoints", "error", err)
+		r.Logger.Error("the audit trail", "error", err)
 	case !r.told && r.Now().Sub(r.failing) > stoppedAfter:
-		r.told = r.record(ctx, portal.EventTrailStopped, "Events are not put under checkpoints, so nothing is changed until they are", err) == nil
+		r.told = r.record(ctx, portal.EventTrailStopped, r.stopped, err) == nil
 	}
 }
 
-// step gives numbers to what waits, and signs and anchors when that is due.
-func (r *runner) step(ctx context.Context) error {
+// sequence gives numbers to what waits, and signs when that is due. While signing
+// fails nothing gets a number either, so that changes stop.
+func (r *runner) sequence(ctx context.Context) error {
 	waiting, err := r.waiting(ctx)
 	if err != nil {
 		return err
 	}
-	for numbered := sequenceMost; numbered == sequenceMost; {
-		if numbered, err = r.Sequence(ctx, false); err != nil {
-			return err
+	if r.failing.IsZero() && r.Now().Sub(r.signed) < checkpointEvery {
+		for numbered := sequenceMost; numbered == sequenceMost; {
+			if numbered, err = r.Sequence(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	if since := r.Now().Sub(waiting); !waiting.IsZero() && since > stoppedAfter && !r.told {
-		err := r.record(ctx, portal.EventTrailResumed, fmt.Sprintf("Events are put under checkpoints again, after %s without", since.Round(time.Second)), nil)
-		if err != nil {
-			return err
-		}
-	}
-	if r.Now().Sub(r.signed) < checkpointEvery {
 		return nil
 	}
 	r.signed = r.Now()
-	c, err := r.Checkpoint(ctx)
+	if _, err := r.Checkpoint(ctx); err != nil {
+		return err
+	}
+	if since := r.Now().Sub(waiting); !waiting.IsZero() && since > stoppedAfter && !r.told {
+		return r.record(ctx, portal.EventTrailResumed, fmt.Sprintf("%s, after %s without", r.resumed, since.Round(time.Second)), nil)
+	}
+	return nil
+}
+
+// anchorNewest has the anchors take the newest checkpoint. It fails when none of
+// those that are prompt has it.
+func (r *runner) anchorNewest(ctx context.Context) error {
+	stored, err := newestCheckpoint(ctx, r.Pool)
+	if err != nil || stored.Size == 0 {
+		return err
+	}
+	c := Checkpoint{Size: stored.Size, Note: stored.Note}
+	late := r.anchorAll(ctx, c)
+	states, err := anchorStates(ctx, r.Pool)
 	if err != nil {
 		return err
 	}
-	return r.anchorAll(ctx, c)
+	for _, a := range r.Anchors {
+		if late != nil && a.Prompt() && states[a.String()].Size >= c.Size {
+			r.Logger.Warn("an anchor of the audit trail", "error", late)
+			return nil
+		}
+	}
+	return late
 }
 
 // waiting is since when the oldest event waits for a number, zero when none does.

@@ -82,32 +82,35 @@ func New(c Config) (*Trail, error) {
 func (t *Trail) Origin() string { return t.Signers[0].Name() }
 
 // Sequence gives the events that wait, up to a number of them, their numbers, and
-// returns how many. While another replica does so it waits, or else returns at
-// once.
-func (t *Trail) Sequence(ctx context.Context, wait bool) (int, error) {
-	numbered := 0
-	err := db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
-		if mine, err := lockSequence(ctx, tx, wait); err != nil || !mine {
+// returns how many. While another replica does so it returns at once.
+func (t *Trail) Sequence(ctx context.Context) (numbered int, err error) {
+	err = db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
+		if mine, err := lockSequence(ctx, tx, false); err != nil || !mine {
 			return err
 		}
-		leaves, err := takeQueued(ctx, tx)
-		if err != nil || len(leaves) == 0 {
-			return err
-		}
-		size, err := logSize(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for i := range leaves {
-			leaves[i][0] = size + int64(i)
-		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash"}, pgx.CopyFromRows(leaves)); err != nil {
-			return err
-		}
-		numbered = len(leaves)
-		return storeNodes(ctx, tx, size, size+int64(numbered))
+		numbered, err = numberQueued(ctx, tx)
+		return err
 	})
 	return numbered, err
+}
+
+// numberQueued gives events that wait their numbers. Callers have the lock.
+func numberQueued(ctx context.Context, tx pgx.Tx) (int, error) {
+	leaves, err := takeQueued(ctx, tx)
+	if err != nil || len(leaves) == 0 {
+		return 0, err
+	}
+	size, err := logSize(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	for i := range leaves {
+		leaves[i][0] = size + int64(i)
+	}
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash"}, pgx.CopyFromRows(leaves)); err != nil {
+		return 0, err
+	}
+	return len(leaves), storeNodes(ctx, tx, size, size+int64(len(leaves)))
 }
 
 func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
@@ -148,10 +151,10 @@ func logSize(ctx context.Context, q db.Querier) (int64, error) {
 	return db.One(ctx, q, pgx.RowTo[int64], `SELECT coalesce(max(number) + 1, 0) FROM event_log`)
 }
 
-// Checkpoint signs the tree as it is, unless that was done already, and returns the
-// newest checkpoint; the zero Checkpoint for a trail without events. It returns an
-// error that wraps ErrTampered, and signs nothing, when the tree does not continue
-// the one that was signed last.
+// Checkpoint gives everything that waits its number, signs the tree, unless that was
+// done already, and returns the newest checkpoint; the zero Checkpoint for a trail
+// without events. It returns an error that wraps ErrTampered, and neither numbers nor
+// signs, when the tree does not continue the one that was signed last.
 func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -159,6 +162,12 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	err := db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
 		if _, err := lockSequence(ctx, tx, true); err != nil {
 			return err
+		}
+		for numbered := sequenceMost; numbered == sequenceMost; {
+			var err error
+			if numbered, err = numberQueued(ctx, tx); err != nil {
+				return err
+			}
 		}
 		size, err := logSize(ctx, tx)
 		if err != nil {
@@ -223,12 +232,6 @@ func (t *Trail) continues(hashes tree, size int64, stored storedCheckpoint) (Che
 // anchored where anchors are configured. Callers make no change outside the
 // database before it has returned without an error.
 func (t *Trail) Seal(ctx context.Context) error {
-	for numbered := sequenceMost; numbered == sequenceMost; {
-		var err error
-		if numbered, err = t.Sequence(ctx, true); err != nil {
-			return err
-		}
-	}
 	c, err := t.Checkpoint(ctx)
 	if err != nil {
 		return err
