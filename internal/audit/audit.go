@@ -31,14 +31,7 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	if err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, `
-		WITH event AS (
-			INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_roles, actor_groups,
-				session, address, user_agent, http_request, team_id, request_id, revision, target_kind, target_id, target_name, clusters,
-				summary, reason, data)
-			SELECT @id, @at, @kind, @outcome, @issuer, @subject, @name, @email, @roles, @groups,
-				@session, @address, @agent, @http_request, nullif(@team, '')::uuid, nullif(@request, '')::uuid, @revision,
-				@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data
+	tag, err := tx.Exec(ctx, `WITH event AS (`+insertEvent+`
 			WHERE @outlasts OR NOT EXISTS (
 				SELECT FROM (SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1) oldest
 				WHERE queued_at < clock_timestamp() - @behind::interval)
@@ -49,6 +42,14 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	}
 	return db.Wrap(err)
 }
+
+const insertEvent = `
+	INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_roles, actor_groups,
+		session, address, user_agent, http_request, team_id, request_id, revision, target_kind, target_id, target_name, clusters,
+		summary, reason, data)
+	SELECT @id, @at, @kind, @outcome, @issuer, @subject, @name, @email, @roles, @groups,
+		@session, @address, @agent, @http_request, nullif(@team, '')::uuid, nullif(@request, '')::uuid, @revision,
+		@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data`
 
 // The newest events first, from below one on. Without times they go by their ids,
 // by which those of a kind or of a person are found; with times by these, or what

@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// InsertAlone inserts the row of an event, which nobody gives a number.
+func InsertAlone(ctx context.Context, tx pgx.Tx, e portal.Event) error {
+	args, err := row(ctx, e)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, insertEvent+` WHERE @outlasts OR @behind <> '' RETURNING id`, args)
+	return db.Wrap(err)
+}
+
+// NumberAll gives all events their numbers in the order of their ids, as Sequence
+// would, but all at once.
+func NumberAll(ctx context.Context, pool *pgxpool.Pool) error {
+	return snapshots(ctx, pool, func(read, _ pgx.Tx) error {
+		return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
+			rows, err := read.Query(ctx, `SELECT `+recordColumns+` FROM events e ORDER BY e.id`, recordFormats)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			edge, nodes, number := treeEdge{}, [][]any{}, int64(-1)
+			var line []byte
+			_, err = tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash"}, pgx.CopyFromFunc(func() ([]any, error) {
+				if !rows.Next() {
+					return nil, rows.Err()
+				}
+				values := rows.RawValues()
+				if line, err = appendRecord(line[:0], values); err != nil {
+					return nil, err
+				}
+				hash := tlog.RecordHash(line)
+				edge.add(hash, func(level int, index int64, above tlog.Hash) { nodes = append(nodes, []any{level, index, above[:]}) })
+				number++
+				return []any{number, [16]byte(values[columnID]), hash[:]}, nil
+			}))
+			if err != nil {
+				return err
+			}
+			_, err = tx.CopyFrom(ctx, pgx.Identifier{"tree_nodes"}, []string{"level", "index", "hash"}, pgx.CopyFromRows(nodes))
+			return err
+		})
+	})
+}
