@@ -392,6 +392,17 @@ CREATE TABLE channels (
 CREATE INDEX channels_by_team ON channels (team_id) WHERE team_id IS NOT NULL;
 CREATE INDEX channels_by_person ON channels (issuer, subject) WHERE team_id IS NULL;
 
+-- Forms for new clusters that a team keeps, each under a name of its own.
+CREATE TABLE templates (
+    id       uuid PRIMARY KEY,
+    team_id  uuid NOT NULL REFERENCES teams (id),
+    name     text NOT NULL CHECK (length(name) BETWEEN 1 AND 60),
+    params   jsonb NOT NULL,
+    saved_by text NOT NULL, -- name of who saved the settings last
+    saved_at timestamptz NOT NULL,
+    CONSTRAINT templates_have_names UNIQUE (team_id, name)
+);
+
 -- What people do not want to be told by e-mail. Who has no row is told of all.
 CREATE TABLE mail_choices (
     issuer  text NOT NULL,
@@ -427,6 +438,6 @@ CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
-DROP TABLE deliveries, mail_choices, channels, notifications, executions, break_glasses, comments, reviews,
+DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
     delegations, reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, people, policies, admin_changes, teams, installation;

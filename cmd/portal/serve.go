@@ -32,6 +32,7 @@ import (
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
+	"doksportal/internal/templates"
 	"doksportal/internal/web"
 )
 
@@ -170,6 +171,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 				return append(inForce.Groups(), slices.Collect(maps.Values(signIn.RoleGroups()))...), nil
 			}}, Notify: notifier, Trail: trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
+		Templates:   &templates.Service{Pool: pool, Now: time.Now},
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, trail: trail, pages: pages, hub: hub, queue: queue, logger: logger}, err

@@ -1,7 +1,7 @@
 // Package names checks names that people give to teams and groups, and cleans
 // those that the identity provider gives: no characters that cannot be seen, and
 // no two names that look alike, so that what people read is what it seems. It is
-// pure; teams and auth call it.
+// pure; teams, templates and auth call it.
 package names
 
 import (

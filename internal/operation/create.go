@@ -42,8 +42,16 @@ const usualCount = 3
 func openCreate(d *portal.Draft) {
 	f := d.Form
 	f.Set("team", d.Team.Slug)
-	if d.Like.ID != "" {
+	switch {
+	case d.Like.ID != "":
 		writeCreate(f, likeParams(d))
+		return
+	case d.LikeRequest.ID != "":
+		writeCreate(f, kept(d, *d.LikeRequest.Params.Create))
+		return
+	case d.Template.ID != "":
+		f.Set("template", d.Template.ID)
+		writeCreate(f, kept(d, d.Template.Params))
 		return
 	}
 	openMore(f)
@@ -92,14 +100,16 @@ func likeParams(d *portal.Draft) portal.CreateParams {
 // likeVersion is the version that is offered of the same minor, or else the
 // newest.
 func likeVersion(offered []portal.Choice, version string) string {
-	minor := func(slug string) string {
-		parts := strings.SplitN(slug, ".", 3)
-		return strings.Join(parts[:min(2, len(parts))], ".")
-	}
-	if i := slices.IndexFunc(offered, func(c portal.Choice) bool { return minor(c.Slug) == minor(version) }); i >= 0 {
+	if i := slices.IndexFunc(offered, func(c portal.Choice) bool { return minorOf(c.Slug) == minorOf(version) }); i >= 0 {
 		return offered[i].Slug
 	}
 	return firstOffered(offered, "")
+}
+
+// minorOf is the minor of a version, like 1.35 of 1.35.1-do.0.
+func minorOf(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 func rewriteCreate(d *portal.Draft, params portal.Params) {

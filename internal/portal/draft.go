@@ -26,7 +26,11 @@ type Draft struct {
 	Longest   time.Duration  // that access may last
 	Room      map[string]int // how many more nodes of each size the team may have, by its quota; nil while no team is chosen
 	Region    string         // in which the team has most of its clusters, when the form for a new one is opened
-	Like      Cluster        // whose settings the form for a new one is opened with; zero for none
+
+	// What the form for a new cluster is opened with; all zero for the defaults.
+	Like        Cluster
+	LikeRequest Request // for another new cluster
+	Template    Template
 
 	Form   Form
 	ETag   string    // tells whether the target is still what the form was opened with

@@ -50,6 +50,9 @@ const (
 	EventGroupLabelled      EventKind = "group_labelled"
 	EventDelegated          EventKind = "delegation_made"
 	EventDelegationEnded    EventKind = "delegation_ended"
+	EventTemplateSaved      EventKind = "template_saved"
+	EventTemplateRenamed    EventKind = "template_renamed"
+	EventTemplateDeleted    EventKind = "template_deleted"
 	EventTrailRead          EventKind = "trail_read"
 	EventTrailExported      EventKind = "trail_exported"
 	EventTrailVerified      EventKind = "trail_verified"
@@ -127,6 +130,9 @@ var Events = []EventInfo{
 	{EventGroupLabelled, "a group got a label", ResultDone, false},
 	{EventDelegated, "an approver named a stand-in", ResultDone, false},
 	{EventDelegationEnded, "somebody no longer stands in", ResultDone, false},
+	{EventTemplateSaved, "a team's template for new clusters was saved", ResultDone, false},
+	{EventTemplateRenamed, "a template was renamed", ResultDone, false},
+	{EventTemplateDeleted, "a template was deleted", ResultDone, false},
 	{EventTrailRead, "somebody read or searched the audit trail", ResultDone, true},
 	{EventTrailExported, "somebody exported events", ResultDone, true},
 	{EventTrailVerified, "the portal verified the trail", ResultDone, true},

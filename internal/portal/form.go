@@ -76,6 +76,18 @@ func (f Form) Largest() string {
 	return slices.MaxFunc(slices.Sorted(maps.Keys(f)), func(a, b string) int { return cmp.Compare(f.sizeOf(a), f.sizeOf(b)) })
 }
 
+// CheckSize says that a form is larger than MaxForm, at the field that takes most of
+// it; nil when it is not.
+func (f Form) CheckSize() FieldErrors {
+	size := f.Size()
+	if size <= MaxForm {
+		return nil
+	}
+	var faults FieldErrors
+	faults.Add(f.Largest(), "What you typed has %d KiB in all, most of it here; a request may have %d.", (size+1023)>>10, MaxForm>>10)
+	return faults
+}
+
 func (f Form) sizeOf(name string) int {
 	size := 0
 	for _, v := range f[name] {

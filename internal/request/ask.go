@@ -24,8 +24,12 @@ type SubmitInput struct {
 	PoolID    string
 	NodeID    string
 	Form      portal.Form // nil: the form is opened first
-	Like      string      // id of the cluster whose settings a form for a new one is opened with; empty for none
 	Live      bool        // DigitalOcean is asked how the target is, whatever the operation
+
+	// What a form for a new cluster is opened with, at most one of these.
+	Like        string // id of a cluster
+	LikeRequest int64  // number of a request for one
+	Template    string // id of a template of the team's
 
 	revises portal.Request // that is planned again; zero for a new one
 }

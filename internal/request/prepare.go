@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -55,12 +56,12 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 // checkSize refuses a form that is too large to be planned, at the field that takes
 // most of it.
 func checkSize(d *portal.Draft, form portal.Form) error {
-	size := form.Size()
-	if size <= portal.MaxForm {
+	tooLarge := form.CheckSize()
+	if len(tooLarge) == 0 {
 		return nil
 	}
 	if len(d.Errors) == 0 {
-		d.Errors.Add(form.Largest(), "What you typed has %d KiB in all, most of it here; a request may have %d.", (size+1023)>>10, portal.MaxForm>>10)
+		d.Errors = tooLarge
 	}
 	return portal.Invalid(d.Errors...)
 }
@@ -114,8 +115,8 @@ func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask SubmitInput,
 	if len(d.Teams) == 0 {
 		return portal.E(portal.KindForbidden, "only members of a team can request clusters")
 	}
-	if ask.Form == nil && ask.Like != "" {
-		if d.Like, _, err = s.VisibleCluster(ctx, a, ask.Like); err != nil {
+	if ask.Form == nil {
+		if err := s.findLike(ctx, a, ask, d); err != nil {
 			return err
 		}
 	}
@@ -129,13 +130,33 @@ func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask SubmitInput,
 	return nil
 }
 
+// findLike finds what a form for a new cluster is opened with.
+func (s *Service) findLike(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft) (err error) {
+	switch {
+	case ask.Like != "":
+		d.Like, _, err = s.VisibleCluster(ctx, a, ask.Like)
+	case ask.LikeRequest != 0:
+		if d.LikeRequest, err = s.VisibleRequest(ctx, a, ask.LikeRequest); err == nil && d.LikeRequest.Params.Create == nil {
+			err = portal.E(portal.KindNotFound, "there is no such request for a new cluster")
+		}
+	case ask.Template != "":
+		d.Template, err = store.Template(ctx, s.Pool, ask.Template)
+		if err == nil && !slices.ContainsFunc(d.Teams, func(t portal.Team) bool { return t.ID == d.Template.TeamID }) {
+			err = portal.E(portal.KindNotFound, store.NoTemplate)
+		}
+	}
+	return err
+}
+
 // firstTeam is the team that a form for a new cluster is opened with, empty when
 // there are several to choose from.
 func firstTeam(ask SubmitInput, d *portal.Draft) string {
 	if ask.revises.ID != "" {
 		return ask.revises.Team.Slug
 	}
-	if i := slices.IndexFunc(d.Teams, func(t portal.Team) bool { return t.ID == d.Like.TeamID }); i >= 0 {
+	if i := slices.IndexFunc(d.Teams, func(t portal.Team) bool {
+		return t.ID == cmp.Or(d.Like.TeamID, d.LikeRequest.Team.ID, d.Template.TeamID)
+	}); i >= 0 {
 		return d.Teams[i].Slug
 	}
 	if len(d.Teams) == 1 {

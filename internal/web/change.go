@@ -51,12 +51,22 @@ func (ch change) ask(c *gin.Context) request.SubmitInput {
 // that choose an operation which is not the page's get the page's first.
 func (ch change) with(c *gin.Context, form portal.Form) request.SubmitInput {
 	a := request.SubmitInput{
-		Operation: ch.operations[0], Like: query(c, "like"), ClusterID: db.Text(c.Param("id")), PoolID: db.Text(c.Param("pool")), NodeID: db.Text(c.Param("node")), Form: form,
+		Operation: ch.operations[0], Like: query(c, "like"), LikeRequest: likeRequest(c), Template: query(c, "template"), ClusterID: db.Text(c.Param("id")), PoolID: db.Text(c.Param("pool")), NodeID: db.Text(c.Param("node")), Form: form,
 	}
 	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
 		a.Operation = chosen
 	}
 	return a
+}
+
+// likeRequest is the number of the request that a form for a new cluster is opened
+// with, one that no request has for anything that is no number.
+func likeRequest(c *gin.Context) int64 {
+	typed := query(c, "request")
+	if n, ok := portal.ParseNumber[int64](typed, 1, portal.MaxNumber); ok || typed == "" {
+		return n
+	}
+	return -1
 }
 
 // open shows the form as it is first.
@@ -156,14 +166,20 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 		Page: s.page(c, v, changeTitle(d)), Draft: d, Action: strings.TrimSuffix(c.Request.URL.Path, "/plan"),
 		Faults: portal.FieldErrorsOf(problem), Ready: err == nil || portal.Is(err, portal.KindInvalid),
 	}
+	if problem == nil {
+		p.Faults = operation.OpeningErrors(d)
+	}
 	p.Before = operation.Before(d)
 	p.MoreOpen = d.Operation == portal.CreateCluster && operation.MoreChanged(d.Form) || slices.ContainsFunc(p.Faults, func(f portal.FieldError) bool { return slices.Contains(operation.MoreFields(), f.Field) })
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
-	if d.Cluster.ID != "" {
+	switch {
+	case d.Cluster.ID != "":
 		p.Tabs, err = s.tabs(c, d.Cluster, true)
-	} else {
+	case d.Operation == portal.CreateCluster && d.Revises.ID == "":
+		p.Templates, err = s.Templates.List(c.Request.Context(), v.actor)
+	default:
 		err = nil
 	}
 	return p, code, err

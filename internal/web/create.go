@@ -10,11 +10,16 @@ import (
 	"doksportal/internal/portal"
 )
 
-// createCluster submits the form for a new cluster, or changes its number of
-// pools.
+// createCluster submits the form for a new cluster, changes its number of pools, or
+// saves it as a template.
 func (s *Server) createCluster(c *gin.Context, v viewer) error {
 	form := portal.Form(c.Request.PostForm)
-	if changePools(form, form.Get("action")) {
+	switch action := form.Get("action"); {
+	case action == "name-template":
+		return s.nameTemplate(c, v, form, nil)
+	case action == "save-template":
+		return s.saveTemplate(c, v, form)
+	case changePools(form, action):
 		return s.showChange(c, v, http.StatusOK, create.ask(c), nil)
 	}
 	return s.submit(create)(c, v)

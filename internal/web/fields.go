@@ -15,8 +15,8 @@ import (
 // formFields are the fields that forms have besides those of operations and of quotas.
 var formFields = []string{
 	"action", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "cluster", "comment", "decision", "delegation_reason", "digest",
-	"environment", "group", "justification", "key", "kind", "label", "last_day", "mail", "member_group", "note", "protected", "quota_of", "revision", "seen",
-	"slug", "stand_in", "start_at", "stop_reason", "submit_key", "target", "text", "topics", "zone",
+	"environment", "group", "justification", "key", "kind", "label", "last_day", "mail", "member_group", "note", "protected", "quota_of", "replace_template", "revision", "seen",
+	"slug", "stand_in", "start_at", "stop_reason", "submit_key", "target", "template", "template_name", "text", "topics", "zone",
 }
 
 // KnownField reports whether any form has a field of this name. What no form

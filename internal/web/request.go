@@ -112,6 +112,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 		return err
 	}
 	s.mayDo(&p, v.actor, mandates)
+	p.CanCopy = r.Params.Create != nil && r.State.Final() && len(v.memberTeams()) > 0
 	p.Own, p.SeesCluster = v.actor.Identity == r.Requester.Identity, v.actor.CanSee(r.Team)
 	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)

@@ -38,6 +38,7 @@ var access = map[string]string{
 	"GET /clusters/new":                         "L 2 2 2 F F F F",
 	"POST /clusters/new":                        "U 4 4 4 F F F F",
 	"POST /clusters/new/plan":                   "U 2 2 2 F F F F",
+	"GET /clusters/templates":                   "L 2 2 2 F F F F",
 	"GET /clusters/:id":                         "L 2 2 N 2 2 2 F",
 	"GET /clusters/:id/pools":                   "L 2 2 N 2 2 2 F",
 	"GET /clusters/:id/pools/:pool":             "L 2 2 N 2 2 2 F",
@@ -113,7 +114,10 @@ func init() {
 		access["POST /clusters/:id/"+page] = "U 4 4 N F F F F"
 		access["POST /clusters/:id/"+page+"/plan"] = "U 2 2 N F F F F"
 	}
-	// No channel and no delivery of theirs has the ids of the test.
+	// No template, no channel and no delivery of theirs has the ids of the test.
+	for _, do := range []string{"rename", "delete"} {
+		access["POST /clusters/templates/:template/"+do] = "U N N N N N N F"
+	}
 	for _, do := range []string{"test", "remove"} {
 		access["POST /me/channels/:channel/"+do] = "U N N N N N N N"
 		access["POST /admin/teams/:slug/channels/:channel/"+do] = "U F F F F N F F"

@@ -197,6 +197,8 @@ func TestTextStaysText(t *testing.T) {
 			b.as("member").Post("/clusters/"+id+"/access", url.Values{"minutes": {text}}),
 			b.as("admin").Post("/admin/registries", url.Values{"registries": {text}, "operation": {"add_registries"}, "clusters": {text, id}}),
 			b.as("member").Get("/clusters/" + id + "/pools"), b.as("member").Get("/clusters/" + id + "/activity"), b.as("member").Get("/clusters/" + id + "/upgrade"),
+			b.as("member").Post("/clusters/new", templateForm(text)), b.as("member").Post("/clusters/new", templateForm(text, "action", "name-template")),
+			b.as("member").Get("/clusters/templates"), b.as("member").Get("/clusters/new"),
 			b.as("member").Get("/clusters"), b.as("member").Get("/clusters/" + id), b.as("member").Get("/requests"), b.as("admin").Get("/admin/teams"),
 			b.as("auditor").Get("/audit"), b.as("nobody").Get("/" + url.PathEscape(text)),
 		}

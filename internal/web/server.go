@@ -23,6 +23,7 @@ import (
 	"doksportal/internal/request"
 	"doksportal/internal/shares"
 	"doksportal/internal/teams"
+	"doksportal/internal/templates"
 	"doksportal/static"
 	"doksportal/views"
 )
@@ -38,6 +39,7 @@ type Config struct {
 	Notify      *notify.Service
 	Trail       *audit.Trail
 	Delegations *delegation.Service
+	Templates   *templates.Service
 	Hub         *events.Hub
 	BaseURL     *url.URL
 	AdminGroup  string // whose members people without access should ask

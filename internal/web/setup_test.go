@@ -36,6 +36,7 @@ import (
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
+	"doksportal/internal/templates"
 	"doksportal/internal/web"
 	"doksportal/internal/web/webtest"
 )
@@ -164,6 +165,7 @@ func (b *bundle) serve() {
 	b.pages, err = web.New(web.Config{
 		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Trail: b.trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: b.pool, Rules: b.requests.Rules, Now: time.Now},
+		Templates:   &templates.Service{Pool: b.pool, Now: time.Now},
 		BaseURL:     base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)
@@ -230,4 +232,10 @@ func (b *bundle) count(sql string, args ...any) int {
 	var n int
 	b.must(b.pool.QueryRow(context.Background(), sql, args...).Scan(&n))
 	return n
+}
+
+func (b *bundle) exec(sql string, args ...any) {
+	b.t.Helper()
+	_, err := b.pool.Exec(context.Background(), sql, args...)
+	b.must(err)
 }

@@ -114,3 +114,31 @@ func TestMarksOfChangedSettings(t *testing.T) {
 	member.fill("#name", "search-staging")
 	member.until(`document.querySelectorAll(".is-changed").length === 1`)
 }
+
+// A form is saved as a template from the keyboard, and nothing typed into it is lost.
+func TestTemplate(t *testing.T) {
+	member := signIn(t, "search-member")
+	member.open("/clusters/new")
+	member.set("#environment", "staging")
+	member.fill("#name", "typed-before")
+	member.click("[data-testid=name-template]")
+	member.wait("#template_name:focus")
+	member.check("name-template")
+	member.do(chromedp.KeyEvent("Small staging\r"))
+	member.sees("[data-testid=said]", "“Small staging”")
+	if got := member.value("#name"); got != "typed-before" {
+		t.Errorf("the name is %q", got)
+	}
+	member.click("[data-testid=start-from] li a")
+	member.sees("[data-testid=like]", "Small staging")
+	if got := member.value("#environment"); got != "staging" {
+		t.Errorf("the environment is %q", got)
+	}
+	member.check("from-template")
+	member.open("/clusters/templates")
+	member.sees("[data-testid=templates]", "Small staging")
+	member.check("templates")
+	member.click("summary[aria-label^=Delete]")
+	member.click("[aria-label^='Delete the template']")
+	member.sees("[data-testid=said]", "The template is deleted")
+}
