@@ -78,6 +78,16 @@ CREATE TABLE people (
     CONSTRAINT people_tokens_end CHECK ((tokens IS NULL) = (tokens_until IS NULL))
 );
 
+-- When people last opened a page, and when their visit before this one ended: NULL
+-- in their first.
+CREATE TABLE visits (
+    issuer    text NOT NULL,
+    subject   text NOT NULL,
+    seen_at   timestamptz NOT NULL,
+    before_at timestamptz,
+    PRIMARY KEY (issuer, subject)
+);
+
 -- What admins call groups of the identity provider whose own names nobody can
 -- read. Nothing is decided by a label.
 CREATE TABLE group_labels (
@@ -164,6 +174,7 @@ CREATE TABLE clusters (
     CONSTRAINT clusters_unowned_are_guarded CHECK (team_id IS NOT NULL OR (environment IS NULL AND protected))
 );
 CREATE INDEX clusters_by_team ON clusters (team_id, name, id) WHERE gone_at IS NULL;
+CREATE INDEX clusters_gone ON clusters (team_id, gone_at) WHERE gone_at IS NOT NULL;
 CREATE INDEX clusters_by_name ON clusters (name, id) WHERE gone_at IS NULL;
 
 CREATE TABLE node_pools (
@@ -229,6 +240,8 @@ CREATE TABLE requests (
     UNIQUE (issuer, subject, submit_key)
 );
 CREATE INDEX requests_by_team ON requests (team_id, number DESC);
+CREATE INDEX requests_by_change ON requests (team_id, updated_at);
+CREATE INDEX requests_of_no_team ON requests (issuer, subject, updated_at) WHERE team_id IS NULL;
 CREATE INDEX requests_by_requester ON requests (issuer, subject, number DESC);
 CREATE INDEX requests_by_name ON requests (lower(target_name) text_pattern_ops, number DESC);
 CREATE INDEX requests_by_target ON requests USING gin (target_ids);
@@ -440,4 +453,4 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
     delegations, reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
-    rate_limits, sessions, group_labels, people, policies, admin_changes, teams, installation;
+    rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

@@ -97,3 +97,20 @@ func clusterPath(id string) string { return "/clusters/" + id }
 
 // RequestPath is the page of a request.
 func RequestPath(number int64) string { return "/requests/" + strconv.FormatInt(number, 10) }
+
+// became says what became of a request that is in a state.
+func became(s portal.State) string {
+	switch s {
+	case portal.Approved:
+		return "was approved"
+	case portal.Rejected:
+		return "was rejected"
+	case portal.Withdrawn:
+		return "was withdrawn"
+	case portal.Stale:
+		return "is out of date"
+	case portal.Unknown:
+		return "has an unknown outcome"
+	}
+	return string(s) // succeeded, failed, expired
+}

@@ -47,6 +47,7 @@ func (s *Server) about(c *gin.Context, v viewer) error {
 			{Label: "The trail, requests and their plans", Text: "for good; nobody can change or remove an event"},
 			{Label: "Notifications and what became of them", Text: portal.DurationText(notify.KeepFor)},
 			{Label: "What the identity provider is asked about you by", Text: portal.DurationText(auth.TokensFor) + " after your last sign-in, sealed"},
+			{Label: "When you opened a page", Text: "the last time, and the end of the visit before, which home tells you what is new since"},
 			{Label: "Kubeconfigs and credentials", Text: "never"},
 			{Label: "What you typed, while you sign in again", Text: portal.DurationText(auth.TypedFor)},
 		}},

@@ -21,3 +21,6 @@ func (s *Server) AskAgain() {
 	s.engine.GET("/ask-again", refuse)
 	s.engine.POST("/ask-again", refuse)
 }
+
+// ForgetVisits has the next page note a visit, as one after a while would.
+func (s *Server) ForgetVisits() { s.visits.noted = nil }

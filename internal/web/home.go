@@ -24,6 +24,7 @@ const (
 	unusualFor    = 7 * 24 * time.Hour
 	teamsOnDesk   = 10 // whose quota is shown
 	clusterOnDesk = 20
+	sinceOnDesk   = 6
 )
 
 // home shows the desk of its reader.
@@ -42,7 +43,7 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 		return err
 	}
 	p.Decides = p.Decides || len(p.Waiting) > 0 // as a stand-in
-	for _, part := range []func(context.Context, viewer, *views.HomePage) error{s.ownDesk, s.memberDesk, s.adminDesk, s.auditorDesk} {
+	for _, part := range []func(context.Context, viewer, *views.HomePage) error{s.sinceDesk, s.ownDesk, s.memberDesk, s.adminDesk, s.auditorDesk} {
 		if err := part(ctx, v, &p); err != nil {
 			return err
 		}

@@ -70,6 +70,7 @@ type Server struct {
 	engine  *gin.Engine
 	handler http.Handler // engine, whose pages it compresses
 	labels  labelCache
+	visits  visitCache
 	streams *shares.Shares // open streams by person
 }
 

@@ -101,6 +101,9 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 			c.Request = c.Request.WithContext(views.WithGroupLabels(c.Request.Context(), labels))
 		}
 		if c.Request.Method == http.MethodGet && c.FullPath() != "/events" {
+			if err := s.noteVisit(c, actor); err != nil {
+				return err
+			}
 			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, s.Now(), views.InboxMost+1); err != nil {
 				return err
 			}

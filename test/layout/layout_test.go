@@ -43,7 +43,7 @@ var arrows = map[string]string{
 	"internal/auth":            "internal/audit internal/db internal/events internal/names internal/portal internal/seal internal/store",
 	"internal/auth/devidp":     "",
 	"internal/teams":           "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/store",
-	"internal/templates":    "internal/audit internal/db internal/names internal/operation internal/portal internal/store",
+	"internal/templates":       "internal/audit internal/db internal/names internal/operation internal/portal internal/store",
 	"internal/delegation":      "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/rulebook internal/store",
 	"internal/notify":          "internal/audit internal/db internal/portal internal/seal internal/store",
 	"internal/request":         "internal/audit internal/db internal/doapi internal/events internal/names internal/notify internal/operation internal/policy internal/portal internal/quota internal/rulebook internal/store",
