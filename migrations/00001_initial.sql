@@ -74,6 +74,7 @@ CREATE TABLE people (
     groups_problem text NOT NULL DEFAULT '',
     tokens         bytea,
     tokens_until   timestamptz,
+    time_zone      text NOT NULL DEFAULT '' CHECK (length(time_zone) <= 64), -- in which they read times; empty: their browser's
     PRIMARY KEY (issuer, subject),
     CONSTRAINT people_tokens_end CHECK ((tokens IS NULL) = (tokens_until IS NULL))
 );

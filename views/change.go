@@ -34,6 +34,14 @@ func about(f ui.FieldProps, text string) ui.FieldProps {
 // haHelp says what high availability is and costs.
 var haHelp = "of the control plane; " + monthly(portal.HAMonthlyCents) + ", cannot be switched off again"
 
+// startHelp says in which time zone a time is typed.
+func startHelp(zone string) string {
+	if zone == "" {
+		return "In your time zone, or in UTC if the page cannot tell it."
+	}
+	return "In your time zone, " + zone + "."
+}
+
 func anyFault(faults []portal.FieldError, names ...string) bool {
 	return slices.ContainsFunc(faults, func(f portal.FieldError) bool { return slices.Contains(names, f.Field) })
 }

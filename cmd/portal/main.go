@@ -11,7 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // the policy's time zones are known on every machine
+	_ "time/tzdata" // the time zones of policies and people are known on every machine
 
 	"github.com/alecthomas/kong"
 )

@@ -46,7 +46,7 @@ func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= As
 func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
 	p, err := store.PersonByIdentity(ctx, a.Pool, id, a.Now())
 	return person{
-		actor:    portal.Actor{Identity: id, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: a.RoleGroups().Of(p.Groups)},
+		actor:    portal.Actor{Identity: id, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: a.RoleGroups().Of(p.Groups), TimeZone: p.TimeZone},
 		groupsAt: p.GroupsAt, problem: p.GroupsProblem, askable: p.Askable,
 	}, err
 }

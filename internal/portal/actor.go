@@ -58,6 +58,9 @@ type Actor struct {
 	// SignedInAt is when the person last proved to the identity provider who
 	// they are, by the provider's own word; zero when that is not known.
 	SignedInAt time.Time
+	// TimeZone is the name of the zone in which the person reads times; empty: that
+	// of their browser.
+	TimeZone string
 }
 
 // KnownFor is how long what the identity provider said of somebody who has not

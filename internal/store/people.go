@@ -23,13 +23,14 @@ type Person struct {
 // KnownPerson is a Person with what the portal can do to hear more.
 type KnownPerson struct {
 	Person
-	Askable bool // there are tokens to ask the provider by
+	Askable  bool   // there are tokens to ask the provider by
+	TimeZone string // in which they read times; empty: their browser's
 }
 
 // PersonByIdentity returns KindNotFound for somebody who never signed in.
 func PersonByIdentity(ctx context.Context, q Querier, id portal.Identity, now time.Time) (KnownPerson, error) {
 	return db.One(ctx, q, pgx.RowToStructByName[KnownPerson], `
-		SELECT issuer, subject, name, email, groups, groups_at, groups_problem, coalesce(tokens_until > @now, false) AS askable
+		SELECT issuer, subject, name, email, groups, groups_at, groups_problem, coalesce(tokens_until > @now, false) AS askable, time_zone
 		FROM people WHERE issuer = @issuer AND subject = @subject`,
 		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject, "now": now})
 }
@@ -43,6 +44,13 @@ func SetPerson(ctx context.Context, tx pgx.Tx, p Person) error {
 			SET name = @name, email = @email, groups = @groups, groups_at = @at, groups_problem = @problem`,
 		pgx.StrictNamedArgs{"issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "email": p.Email,
 			"groups": notNil(p.Groups), "at": p.GroupsAt, "problem": p.GroupsProblem})
+	return db.Wrap(err)
+}
+
+// SetTimeZone keeps in which zone somebody reads times; empty: in their browser's.
+func SetTimeZone(ctx context.Context, tx pgx.Tx, id portal.Identity, zone string) error {
+	_, err := tx.Exec(ctx, `UPDATE people SET time_zone = @zone WHERE issuer = @issuer AND subject = @subject`,
+		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject, "zone": zone})
 	return db.Wrap(err)
 }
 

@@ -57,7 +57,7 @@ func (s *Server) delegationPanel(c *gin.Context, v viewer, typed portal.Form, pr
 	if err != nil || !allowed && len(list) == 0 {
 		return nil, err
 	}
-	p := &views.DelegationPanel{Allowed: allowed, Longest: choice.Longest, Typed: typed, Faults: portal.FieldErrorsOf(problem)}
+	p := &views.DelegationPanel{Allowed: allowed, Longest: choice.Longest, Zone: v.actor.TimeZone, Typed: typed, Faults: portal.FieldErrorsOf(problem)}
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}

@@ -25,12 +25,18 @@ type meForms struct {
 	channelProblem    error
 	delegation        portal.Form
 	delegationProblem error
+	zone              *string // nil: nothing was typed
+	zoneProblem       error
 }
 
 // showMe shows the reader what the portal knows of them.
 func (s *Server) showMe(c *gin.Context, v viewer, code int, forms meForms) error {
 	p := s.mePage(c, v)
 	p.Title = v.actor.Name
+	p.Zone = &views.ZonePanel{Typed: v.actor.TimeZone, Chosen: v.actor.TimeZone, Now: s.Now(), Faults: portal.FieldErrorsOf(forms.zoneProblem)}
+	if forms.zone != nil {
+		p.Zone.Typed = *forms.zone
+	}
 	told := views.NotificationsPanel{
 		Address: v.actor.Email, NoMail: !s.Notify.CanMail(),
 	}

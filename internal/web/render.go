@@ -18,7 +18,8 @@ import (
 // render writes a page, once all of it is there.
 func (s *Server) render(c *gin.Context, status int, page templ.Component) {
 	var b bytes.Buffer
-	if err := page.Render(ui.WithIcons(c.Request.Context(), s.icons), &b); err != nil {
+	reader, _ := auth.ActorFrom(c.Request.Context())
+	if err := page.Render(ui.WithZone(ui.WithIcons(c.Request.Context(), s.icons), reader.TimeZone), &b); err != nil {
 		s.Logger.Error("render", "http_request", c.GetString(keyRequestID), "error", err)
 		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
 		return

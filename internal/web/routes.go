@@ -32,6 +32,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/me", s.signedIn(s.me))
 	e.GET("/me/sign-in", s.signedIn(s.signInReport))
 	e.POST("/me/notifications", formOn("/me"), s.signedIn(s.chooseMail))
+	e.POST("/me/time-zone", formOn("/me"), s.signedIn(s.chooseZone))
 	e.POST("/me/channels", formOn("/me"), s.signedIn(s.addChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/test", formOn("/me"), s.signedIn(s.testChannel(s.ownChannels)))
 	e.POST("/me/channels/:channel/remove", formOn("/me"), s.signedIn(s.removeChannel(s.ownChannels)))

@@ -86,6 +86,7 @@ var access = map[string]string{
 	"GET /admin/sessions":                       "L F F F F 2 F F",
 	"POST /me/sessions/end-others":              "U 2 2 2 2 2 2 2",
 	"POST /me/notifications":                    "U 2 2 2 2 2 2 2",
+	"POST /me/time-zone":                        "U 2 2 2 2 2 2 2",
 	"POST /me/channels":                         "U 4 4 4 4 4 4 4",
 	"POST /me/delegations":                      "U F 4 F 4 F F F",
 	"POST /me/delegations/:id/end":              "U N N N N N N N",

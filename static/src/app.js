@@ -1,10 +1,20 @@
 // Small helps on top of pages that work without them.
 
-// Times are written in UTC by the server. Readers see how long ago they were, or
-// the time in their own zone where that is what is read, and both times in the
-// tooltip.
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+// Times are written by the server in UTC, or in the zone that the reader has chosen.
+// Readers see how long ago they were, or the time in their zone where that is what is
+// read, and both times in the tooltip. A browser that does not know the chosen zone
+// leaves them as they are.
+const timeZone = document.documentElement.dataset.timeZone;
+const [exact, day] = zoneKnown() ? [{ timeStyle: "medium" }, {}].map((more) => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone, ...more })) : [];
+
+function zoneKnown() {
+  try {
+    return Boolean(new Intl.DateTimeFormat(undefined, { timeZone }));
+  } catch {
+    return false;
+  }
+}
+
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "long" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
@@ -17,11 +27,12 @@ function timeText(at, show) {
 }
 
 function localTimes() {
+  if (!exact) return;
   for (const el of document.querySelectorAll("time[datetime]")) {
     const at = new Date(el.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     if (!el.dataset.local) {
-      el.title = `${exact.format(at)} (${el.textContent.trim()})`;
+      el.title = `${exact.format(at)} (${el.title || el.textContent.trim()})`;
       el.dataset.local = "true";
     }
     const text = timeText(at, el.dataset.show);
@@ -97,7 +108,16 @@ function ownZone() {
   }
 }
 
+// The browser knows the names of all time zones.
+function offerZones() {
+  for (const list of document.querySelectorAll("datalist[data-zones]")) {
+    if (list.options.length > 1 || !Intl.supportedValuesOf) continue;
+    list.append(...Intl.supportedValuesOf("timeZone").map((name) => new Option(name, name)));
+  }
+}
+
 function renewed() {
+  offerZones();
   localTimes();
   ownZone();
 }
