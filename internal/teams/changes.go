@@ -72,30 +72,36 @@ func (d decision) data() map[string]any {
 // submit makes a change by which nobody gains anything, and proposes any other.
 func (s *Service) submit(ctx context.Context, a portal.Actor, c change) (Outcome, error) {
 	var out Outcome
-	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		if err := c.load(ctx, tx); err != nil {
-			return err
-		}
-		out.Title = c.title()
-		gains := c.gains()
-		by := decision{Actor: a, gains: gains, at: s.Now()}
-		if len(gains) == 0 {
-			return c.apply(ctx, tx, by)
-		}
-		if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
-			return err
-		}
-		alone, err := s.mayAlone(ctx, tx, a, c)
-		if err != nil {
-			return err
-		}
-		if alone {
-			return c.apply(ctx, tx, by)
-		}
-		out.Proposed = true
-		return s.propose(ctx, tx, a, c, gains)
+	err := db.WithTx(ctx, s.Pool, func(tx pgx.Tx) (err error) {
+		out, err = s.submitIn(ctx, tx, a, c)
+		return err
 	})
 	return out, err
+}
+
+// submitIn is submit in a transaction, of which others may be a part.
+func (s *Service) submitIn(ctx context.Context, tx pgx.Tx, a portal.Actor, c change) (Outcome, error) {
+	if err := c.load(ctx, tx); err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Title: c.title()}
+	gains := c.gains()
+	by := decision{Actor: a, gains: gains, at: s.Now()}
+	if len(gains) == 0 {
+		return out, c.apply(ctx, tx, by)
+	}
+	if err := a.CheckSignIn(s.Now(), s.StepUpWithin); err != nil {
+		return out, err
+	}
+	alone, err := s.mayAlone(ctx, tx, a, c)
+	if err != nil {
+		return out, err
+	}
+	if alone {
+		return out, c.apply(ctx, tx, by)
+	}
+	out.Proposed = true
+	return out, s.propose(ctx, tx, a, c, gains)
 }
 
 // mayAlone reports whether an admin sets up a portal that has just been

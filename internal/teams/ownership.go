@@ -38,15 +38,24 @@ func (s *Service) Assign(ctx context.Context, a portal.Actor, clusterID string, 
 	if err := a.RequireAdmin(); err != nil {
 		return Outcome{}, err
 	}
-	switch {
-	case o.Environment != "" && !slices.Contains(portal.Environments, o.Environment):
-		return Outcome{}, portal.Invalid(portal.FieldError{Field: "environment", Message: "There is no such environment."})
-	case o.Slug != "" && o.Environment == "":
-		return Outcome{}, portal.Invalid(portal.FieldError{Field: "environment", Message: "A cluster of a team needs an environment."})
-	case o.Slug == "":
+	if err := o.check(); err != nil {
+		return Outcome{}, err
+	}
+	if o.Slug == "" {
 		o.Environment, o.Protected = "", true
 	}
 	return s.submit(ctx, a, &ownershipChange{ClusterID: clusterID, To: o})
+}
+
+// check says what is wrong with an ownership as it was typed.
+func (o Ownership) check() error {
+	switch {
+	case o.Environment != "" && !slices.Contains(portal.Environments, o.Environment):
+		return portal.Invalid(portal.FieldError{Field: "environment", Message: "There is no such environment."})
+	case o.Slug != "" && o.Environment == "":
+		return portal.Invalid(portal.FieldError{Field: "environment", Message: "A cluster of a team needs an environment."})
+	}
+	return nil
 }
 
 // ownershipChange gives a cluster to a team or to nobody.

@@ -23,7 +23,7 @@ const mostClusters = 5000
 // enough to be read at once, with all that can be filtered and sorted by.
 func (s *Server) clusters(c *gin.Context, v viewer) error {
 	ctx := c.Request.Context()
-	p := views.ClustersPage{Page: s.page(c, v, "Clusters"), CanCreate: len(v.memberTeams()) > 0, Filter: clusterFilter(c)}
+	p := views.ClustersPage{Page: s.page(c, v, "Clusters"), CanCreate: len(v.memberTeams()) > 0, Filter: clusterFilter(c), Selected: query(c, "select") == "all"}
 	p.Live = []string{string(events.Inventory)}
 	list, err := store.Clusters(ctx, s.Pool, store.ClusterFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), Limit: mostClusters})
 	if err != nil {

@@ -45,6 +45,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/clusters", s.welcome(s.clusters))
 	e.GET("/clusters/new", s.welcome(s.open(create)))
 	e.POST("/clusters/new", s.welcome(s.createCluster))
+	e.GET("/clusters/selected", s.welcome(s.selected))
 	e.GET("/clusters/templates", s.welcome(s.templates))
 	e.POST("/clusters/templates/:template/rename", formOn("/clusters/templates"), s.welcome(s.renameTemplate))
 	e.POST("/clusters/templates/:template/delete", formOn("/clusters/templates"), s.welcome(s.deleteTemplate))
@@ -118,6 +119,8 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/sessions/:session/end-all", formOn("/admin/sessions"), s.admin(s.endSessionsOfOwner))
 	e.GET("/admin/clusters", s.admin(s.ownership))
 	e.POST("/admin/clusters", s.admin(s.assign))
+	e.GET("/admin/clusters/assign", s.admin(s.selected)) // where a fresh sign-in leads back to
+	e.POST("/admin/clusters/assign", s.admin(s.assignSeveral))
 	e.GET("/admin/groups", s.admin(s.groups))
 	e.POST("/admin/groups", s.admin(s.labelGroup))
 	e.GET("/admin/delegations", s.admin(s.delegations))

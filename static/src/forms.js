@@ -71,3 +71,57 @@ document.addEventListener("click", (event) => closeHelp(event.target.closest(".a
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeHelp();
 });
+
+// What is ticked in a list is counted, can be copied, and stays ticked while the list
+// renews itself. What is no longer shown is no longer selected.
+const ticked = new Set();
+
+function boxesOf(form) {
+  return [...form.querySelectorAll('tbody input[type="checkbox"]')];
+}
+
+function showSelection(form) {
+  const boxes = boxesOf(form);
+  const on = boxes.filter((box) => box.checked);
+  ticked.clear();
+  for (const box of on) ticked.add(box.value);
+  const all = form.querySelector("[data-select-all]");
+  const bar = form.querySelector("[data-selection-bar]");
+  if (!all || !bar) return;
+  all.hidden = false;
+  all.checked = on.length > 0 && on.length === boxes.length;
+  all.indeterminate = on.length > 0 && on.length < boxes.length;
+  bar.querySelector("[data-selected]").textContent = `${on.length} selected`;
+  for (const button of bar.querySelectorAll("[data-copy-selected]")) button.hidden = false;
+}
+
+function showSelections() {
+  for (const form of document.querySelectorAll("[data-selection]")) showSelection(form);
+}
+document.addEventListener("DOMContentLoaded", showSelections);
+window.addEventListener("pageshow", showSelections); // a browser that goes back ticks what was ticked
+document.addEventListener("htmx:after:swap", () => {
+  // A row that was reused for another cluster is not ticked for that.
+  for (const form of document.querySelectorAll("[data-selection]")) for (const box of boxesOf(form)) box.checked = ticked.has(box.value);
+  showSelections();
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("[data-selection]");
+  if (!form) return;
+  if (event.target.matches("[data-select-all]")) for (const box of boxesOf(form)) box.checked = event.target.checked;
+  showSelection(form);
+});
+
+document.addEventListener("reset", (event) => {
+  if (event.target.matches("[data-selection]")) setTimeout(() => showSelection(event.target));
+});
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy-selected]");
+  if (!copy) return;
+  const lines = boxesOf(copy.form).filter((box) => box.checked).map((box) => (copy.dataset.copySelected === "id" ? box.value : box.dataset.name));
+  await navigator.clipboard.writeText(lines.join("\n"));
+  const status = copy.form.querySelector("[data-selected]");
+  status.textContent = copy.dataset.copySelected === "id" ? `${lines.length} IDs copied` : `${lines.length} names copied`;
+});
