@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -226,5 +227,20 @@ func TestLikeAnEndedRequest(t *testing.T) {
 	deletion := b.asked("member", "/clusters/"+b.ledger+"/settings", formOf(b.as("member").Get("/clusters/"+b.ledger+"/settings"), "name", "ledger-2", "justification", "a better name"))
 	for _, none := range []string{"x", "-1", "0", "999", deletion} {
 		b.as("member").Get("/clusters/new?request=" + none).WantStatus(http.StatusNotFound)
+	}
+}
+
+// A form that is sent several times at once is one template.
+func TestTemplatesSavedAtOnce(t *testing.T) {
+	b := setup(t)
+	form := templateForm("Shop")
+	member := b.as("member")
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() { member.Post("/clusters/new", form).WantStatus(http.StatusOK) })
+	}
+	all.Wait()
+	if kept, told := b.count("SELECT count(*) FROM templates"), b.count("SELECT count(*) FROM events WHERE kind = 'template_saved'"); kept != 1 || told != 1 {
+		t.Errorf("%d templates, %d events", kept, told)
 	}
 }
