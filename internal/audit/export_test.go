@@ -54,3 +54,12 @@ func NumberAll(ctx context.Context, pool *pgxpool.Pool) error {
 		})
 	})
 }
+
+// HashedColumns are those of what is hashed.
+func HashedColumns() []string {
+	var list []string
+	for _, c := range columns {
+		list = append(list, c.name)
+	}
+	return list
+}

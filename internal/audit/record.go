@@ -26,8 +26,9 @@ const (
 	shapeJSON // as it is
 )
 
-// columns are those of events, in the order in which they are hashed. The last one
-// written is new; earlier ones never change, or no old event could be proven.
+// columns are those of events, in the order in which they are hashed. One is added
+// where it belongs: events from before it have nothing there, and so the same hash.
+// None is ever removed, renamed or moved, or no old event could be proven.
 var columns = []struct {
 	name  string
 	shape shape
@@ -58,25 +59,32 @@ var recordColumns, recordFormats = func() (string, pgx.QueryResultFormats) {
 	return strings.Join(list, ", "), slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, len(columns))
 }()
 
-// appendRecord writes an event as it is hashed: one line of JSON with every column,
-// in the order of columns, without spaces. values are those of a row in Postgres'
+// appendRecord writes an event as it is hashed: one line of JSON with every column
+// that is not empty, in the order of columns, without spaces. values are those of a row in Postgres'
 // binary format.
 func appendRecord(dst []byte, values [][]byte) ([]byte, error) {
 	var err error
 	for i, c := range columns {
-		dst = append(dst, "{,"[min(i, 1)])
-		dst = append(dst, '"')
-		dst = append(dst, c.name...)
-		dst = append(dst, '"', ':')
-		if values[i] == nil {
-			dst = append(dst, "null"...)
+		if isEmpty(c.shape, values[i]) {
 			continue
 		}
+		dst = append(append(append(dst, "{,"[min(i, 1)], '"'), c.name...), '"', ':')
 		if dst, err = appendValue(dst, c.shape, values[i]); err != nil {
 			return dst, fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
 	return append(dst, '}'), nil
+}
+
+// isEmpty reports whether a column has nothing to say.
+func isEmpty(s shape, v []byte) bool {
+	switch s {
+	case shapeInt:
+		return !slices.ContainsFunc(v, func(b byte) bool { return b != 0 })
+	case shapeTexts:
+		return len(v) < 4 || binary.BigEndian.Uint32(v) == 0 // dimensions
+	}
+	return len(v) == 0
 }
 
 var errForm = errors.New("not in the form that Postgres has for this type")

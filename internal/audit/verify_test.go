@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -372,5 +373,26 @@ func TestSequencersAreCutOff(t *testing.T) {
 	b.must(b.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events), (SELECT count(DISTINCT event_id) FROM event_log)`).Scan(&written, &distinct))
 	if r.Events != written || distinct != written || written < writers*each+1 || r.Waiting != 0 || r.Covered != written {
 		t.Errorf("%+v of %d events", r, written)
+	}
+}
+
+// No column of the trail is left out of what is proven.
+func TestEveryColumnIsHashed(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.fill(1)
+	var exported bytes.Buffer
+	_, err := audit.Export(t.Context(), b.pool, &exported, everything)
+	b.must(err)
+	rows, err := db.All(t.Context(), b.pool, pgx.RowTo[string], `SELECT attname::text FROM pg_attribute
+		WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
+	b.must(err)
+	for _, column := range rows {
+		if !slices.Contains(audit.HashedColumns(), column) {
+			t.Errorf("%s is not hashed", column)
+		}
+	}
+	if strings.Contains(exported.String(), `"session"`) {
+		t.Error("what is empty is hashed, so that no column can be added")
 	}
 }
