@@ -37,8 +37,11 @@ test-fast: test-tools build ## run the tests that take no more than a minute tog
 
 race: build ## run the tests under the race detector, crowds too, all but those of the browser
 	@scripts/test-tools.sh race
-	CGO_ENABLED=1 go test -short -race -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -v -e /test/browser -e /internal/execute)
-	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./internal/execute
+	@# The crowds wait more than they work, so they go beside the others.
+	export CGO_ENABLED=1; \
+	go test -race -timeout $(TEST_TIMEOUT) ./internal/execute & crowds=$$!; \
+	go test -short -race -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -v -e /test/browser -e /internal/execute); others=$$?; \
+	wait $$crowds && exit $$others
 
 check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files
 	@unformatted=$$(gofmt -l cmd internal migrations static test views); test -z "$$unformatted" || { echo "not formatted by gofmt: $$unformatted" >&2; exit 1; }
@@ -48,7 +51,7 @@ check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of g
 	@scripts/drift.sh
 
 bench: build ## run the benchmarks; needs Chromium
-	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/store ./internal/policy ./internal/request ./internal/execute
+	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/audit ./internal/store ./internal/policy ./internal/request ./internal/execute
 	go test -run '^$$' -bench . -benchtime 5x ./test/browser
 
 screenshots: build ## make the pictures of README anew, and take the layout of the main pages as right

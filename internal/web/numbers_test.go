@@ -68,6 +68,9 @@ func queries(t *testing.T) []string {
 
 // Nothing in an address or a form makes the portal fail, on any route.
 func TestNumbersFromOutside(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what takes long; make test does not")
+	}
 	b := setup(t)
 	number := b.pending()
 	ledger, err := store.Cluster(t.Context(), b.pool, b.ledger)
