@@ -219,6 +219,8 @@ CREATE TABLE requests (
     params          jsonb NOT NULL,
     justification   text NOT NULL,
     plan            jsonb NOT NULL,
+    -- what lists show of the plan: a request may be large, and a list has many
+    listed          jsonb NOT NULL GENERATED ALWAYS AS (plan - '{changes,quota,steps,losses,remains,concern}'::text[]) STORED,
     judged          jsonb, -- what the policy judged it by, to try another policy on it
     digest          text NOT NULL,
     approver_groups text[] NOT NULL DEFAULT '{}',

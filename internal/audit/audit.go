@@ -62,8 +62,9 @@ const (
 		ORDER BY e.at DESC, e.id DESC`
 )
 
-// Search returns the newest events that match, newest first. Callers make sure
-// that the reader may see the whole trail, or narrow f to what they may see.
+// Search returns the newest events that match, newest first, without their
+// details, which no list shows and which may be large: see Details. Callers make
+// sure that the reader may see the whole trail, or narrow f to what they may see.
 func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
 	order := byID
 	if !f.From.IsZero() || !f.To.IsZero() {
@@ -74,7 +75,7 @@ func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.E
 			e.actor_email AS email, e.actor_roles AS roles, e.actor_groups AS groups, e.session, e.address, e.user_agent, e.http_request AS "HTTPRequest",
 			coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
 			coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number, e.revision,
-			e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason, e.data
+			e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason
 		FROM events e LEFT JOIN event_log l ON l.event_id = e.id
 			LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
 		WHERE (@kind = '' OR e.kind = @kind) AND (@but = '' OR e.kind <> @but) AND (@actor = '' OR e.actor_name = @actor)
@@ -103,6 +104,11 @@ func readEvent(row pgx.CollectableRow) (portal.Event, error) {
 	r.Event.Actor, r.Event.Origin = r.Person, r.Origin
 	r.Target = portal.EventTarget{Kind: r.TargetKind, ID: r.TargetID, Name: r.TargetName}
 	return r.Event, err
+}
+
+// Details returns what else an event says, by its id.
+func Details(ctx context.Context, q db.Querier, id string) (map[string]any, error) {
+	return db.One(ctx, q, pgx.RowTo[map[string]any], `SELECT data FROM events WHERE id = @id`, pgx.StrictNamedArgs{"id": id})
 }
 
 // OfRequest returns the events of a request, oldest first, but for comments, of

@@ -80,7 +80,8 @@ func (b *bundle) append(events ...portal.Event) {
 	}
 }
 
-// search returns what of the trail matches, newest first.
+// search returns what of the trail matches, newest first, with its details, which
+// lists leave out.
 func (b *bundle) search(f portal.EventFilter) []portal.Event {
 	b.t.Helper()
 	if f.Limit == 0 {
@@ -88,6 +89,13 @@ func (b *bundle) search(f portal.EventFilter) []portal.Event {
 	}
 	list, err := audit.Search(b.t.Context(), b.pool, f)
 	b.must(err)
+	for i, e := range list {
+		if e.Data != nil {
+			b.t.Errorf("a list has read the details of %s", e.Summary)
+		}
+		list[i].Data, err = audit.Details(b.t.Context(), b.pool, e.ID)
+		b.must(err)
+	}
 	return list
 }
 
@@ -142,6 +150,29 @@ func TestEventKeepsWhatItSays(t *testing.T) {
 		if diff := cmp.Diff(want, got[i]); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+// However much an event says, the pages that list it do not read it.
+func TestListsHaveNoDetails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := b.event("large")
+	e.RequestID, e.Kind, e.Data = b.request.ID, portal.EventSubmitted, map[string]any{"plan": strings.Repeat("long ", 10_000)}
+	b.append(e)
+	all, err := audit.Search(t.Context(), b.pool, portal.EventFilter{Limit: 10})
+	b.must(err)
+	of, err := audit.OfRequest(t.Context(), b.pool, b.request.Number)
+	b.must(err)
+	for _, list := range [][]portal.Event{all, of} {
+		if len(list) != 1 || list[0].Data != nil {
+			t.Errorf("read: %+v", list)
+		}
+	}
+	data, err := audit.Details(t.Context(), b.pool, all[0].ID)
+	b.must(err)
+	if diff := cmp.Diff(e.Data, data); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -31,7 +31,7 @@ func RelatedRequests(ctx context.Context, q store.Querier, a portal.Actor, r por
 	for i, o := range open {
 		list[i] = portal.RelatedRequest{
 			Number: o.Number, Operation: o.Operation, Target: o.TargetName, State: o.State, Requester: o.Requester.Name,
-			Conflict: r.Conflict(o.Operation, o.Params.PoolID()),
+			Conflict: r.Conflict(o.Operation, o.PoolID),
 		}
 		if !o.VisibleTo(a) {
 			list[i] = portal.RelatedRequest{Operation: o.Operation, State: o.State, Conflict: list[i].Conflict}

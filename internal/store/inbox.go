@@ -28,7 +28,7 @@ const standsIn = `FROM delegations d JOIN people p ON p.issuer = d.issuer AND p.
 var asStandIn = `(@sees_all OR EXISTS (SELECT FROM teams t WHERE t.id = r.team_id
 		AND (t.member_group <> '' AND t.member_group = ANY(@groups) OR t.approver_group <> '' AND t.approver_group = ANY(@groups))))
 	AND EXISTS (SELECT ` + standsIn + ` AND p.groups && r.approver_groups AND NOT (r.issuer = d.issuer AND r.subject = d.subject)
-		AND extract(epoch FROM d.until - d.starts_at) * 1000000000 <= coalesce((r.plan #>> '{verdict,stand_in}')::numeric, 0)
+		AND extract(epoch FROM d.until - d.starts_at) * 1000000000 <= coalesce((r.listed #>> '{verdict,stand_in}')::numeric, 0)
 		AND ` + undecidedBy(`d.issuer`, `d.subject`) + `)`
 
 // undecidedBy finds the requests on which somebody has not decided yet, in
@@ -59,7 +59,7 @@ const risk = `CASE WHEN r.operation = ANY(@dangerous) THEN 0 WHEN r.operation = 
 // groups or as a stand-in, riskiest and oldest
 // first, with their reviews.
 func ToDecide(ctx context.Context, q Querier, a portal.Actor, now time.Time, limit int) ([]portal.Request, error) {
-	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, now, limit))
+	return withReviews(ctx, q, `SELECT `+listColumns+requestTables+`WHERE `+toDecide+riskiestFirst+` LIMIT @limit`, inboxOf(a, now, limit))
 }
 
 // NumbersToDecide are the numbers of the requests of ToDecide.
@@ -79,7 +79,7 @@ func ToAct(ctx context.Context, q Querier, a portal.Actor, limit int) ([]portal.
 }
 
 func inbox(ctx context.Context, q Querier, where string, a portal.Actor, limit int) ([]portal.Request, error) {
-	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, time.Time{}, limit))
+	return withReviews(ctx, q, `SELECT `+listColumns+requestTables+`WHERE `+where+` ORDER BY r.number LIMIT @limit`, inboxOf(a, time.Time{}, limit))
 }
 
 // inboxOf are the arguments of what finds the requests that wait for a.
@@ -100,11 +100,28 @@ func InboxCount(ctx context.Context, q Querier, a portal.Actor, now time.Time, l
 		LIMIT @limit) waiting`, inboxOf(a, now, limit))
 }
 
+// OpenRequest is a row of OpenOn.
+type OpenRequest struct {
+	portal.Request
+	PoolID string // that it is about, as of its parameters; empty: none
+}
+
 // OpenOn lists the requests that are not at an end and concern one of the
 // clusters, but for one by its id, oldest first.
-func OpenOn(ctx context.Context, q Querier, clusterIDs []string, except string) ([]portal.Request, error) {
+func OpenOn(ctx context.Context, q Querier, clusterIDs []string, except string) ([]OpenRequest, error) {
 	const most = 50
-	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+	return db.All(ctx, q, readOpen, `SELECT `+listColumns+`, coalesce(r.params #>> '{update_pool,pool_id}', r.params #>> '{delete_pool,pool_id}',
+			r.params #>> '{delete_node,pool_id}', r.params #>> '{recycle,pool_id}', '') AS pool_id`+requestTables+`
 		WHERE r.target_ids && @clusters AND r.id::text <> @except AND r.state = ANY(@open) ORDER BY r.number LIMIT @most`,
 		pgx.StrictNamedArgs{"clusters": notNil(clusterIDs), "except": except, "open": open, "most": most})
+}
+
+func readOpen(row pgx.CollectableRow) (OpenRequest, error) {
+	type open struct {
+		requestRow
+		PoolID string
+	}
+	got, err := pgx.RowToStructByNameLax[open](row)
+	got.Plan = got.Listed
+	return OpenRequest{Request: got.request(), PoolID: got.PoolID}, err
 }

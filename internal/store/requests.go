@@ -11,9 +11,15 @@ import (
 	"doksportal/internal/portal"
 )
 
-const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, r.target_ids, r.target_name, r.params,
-	r.justification, r.plan, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
-	r.created_at, r.updated_at, r.revision, r.planned_at, r.plan_key, r.form_hash, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded, r.judged,
+const requestColumns = shownColumns + `, r.submit_key, r.params, r.plan, r.plan_key, r.form_hash, r.judged`
+
+// listColumns are what lists show of a request, however large it is: of the plan
+// what the column listed keeps.
+const listColumns = shownColumns + `, r.listed`
+
+const shownColumns = `r.id, r.number, r.operation, r.target_id, r.target_ids, r.target_name,
+	r.justification, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
+	r.created_at, r.updated_at, r.revision, r.planned_at, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded,
 	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
 	coalesce(t.member_group, '') AS member_group, coalesce(t.approver_group, '') AS approver_group,
 	coalesce(t.quota, '{}') AS quota,
@@ -21,9 +27,10 @@ const requestColumns = `r.id, r.number, r.submit_key, r.operation, r.target_id, 
 
 const requestTables = ` FROM requests r LEFT JOIN teams t ON t.id = r.team_id `
 
-// requestRow is a request as requestColumns has it.
+// requestRow is a request as requestColumns has it, or listColumns.
 type requestRow struct {
 	portal.Request
+	Listed                                                 portal.Plan
 	Issuer, Subject, RequesterName                         string
 	Starts, Reminded                                       *time.Time
 	TeamID, TeamSlug, TeamName, MemberGroup, ApproverGroup string
@@ -34,6 +41,17 @@ type requestRow struct {
 
 func readRequest(row pgx.CollectableRow) (portal.Request, error) {
 	got, err := pgx.RowToStructByNameLax[requestRow](row)
+	return got.request(), err
+}
+
+// readListed reads a row of a list.
+func readListed(row pgx.CollectableRow) (portal.Request, error) {
+	got, err := pgx.RowToStructByNameLax[requestRow](row)
+	got.Plan = got.Listed
+	return got.request(), err
+}
+
+func (got requestRow) request() portal.Request {
 	r := got.Request
 	r.Requester, r.StartsAt = person(got.Issuer, got.Subject, got.RequesterName), fromNull(got.Starts)
 	r.RemindedAt = fromNull(got.Reminded)
@@ -42,7 +60,7 @@ func readRequest(row pgx.CollectableRow) (portal.Request, error) {
 	if len(r.TargetIDs) == 0 && r.TargetID != "" {
 		r.TargetIDs = []string{r.TargetID} // kept by a replica of an earlier version
 	}
-	return r, err
+	return r
 }
 
 // InsertRequest keeps a new request and returns its number. A second deletion
@@ -179,8 +197,10 @@ type RequestFilter struct {
 }
 
 // Requests lists requests, newest first, with their reviews and without attempts.
+// Like every list of this package it leaves out the parameters, what the policy
+// judged by, and of the plan all but verdict, summary and what the list shows.
 func Requests(ctx context.Context, q Querier, f RequestFilter) ([]portal.Request, error) {
-	return withReviews(ctx, q, `SELECT `+requestColumns+requestTables+`
+	return withReviews(ctx, q, `SELECT `+listColumns+requestTables+`
 		WHERE (@all OR r.team_id = ANY(@teams::uuid[]) OR r.approver_groups && @groups) AND (@state = '' OR r.state = @state)
 			AND (NOT @open OR r.state = ANY(@unended)) AND (@name = '' OR lower(r.target_name) LIKE lower(@name) || '%')
 			AND (@issuer = '' OR (r.issuer = @issuer AND r.subject = @subject)) AND (@target = '' OR r.target_ids @> ARRAY[@target])
@@ -235,8 +255,8 @@ func SetReminded(ctx context.Context, tx pgx.Tx, id string, now time.Time) error
 var waiting = `state IN ` + literals(portal.Pending, portal.Approved)
 
 // WaitingAfter lists the requests that wait for a decision or to be carried out
-// and whose number is above the given one, by number, without reviews and
-// attempts.
+// and whose number is above the given one, by number and whole, without reviews
+// and attempts.
 func WaitingAfter(ctx context.Context, q Querier, number int64, limit int) ([]portal.Request, error) {
 	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
 		WHERE r.`+waiting+` AND r.number > @after ORDER BY r.number LIMIT @limit`, pgx.StrictNamedArgs{"after": number, "limit": limit})

@@ -50,9 +50,9 @@ func reviews(ctx context.Context, q Querier, requestID string) ([]portal.Review,
 		FROM reviews WHERE request_id = @id ORDER BY id`, pgx.StrictNamedArgs{"id": requestID})
 }
 
-// withReviews lists requests with their reviews.
+// withReviews lists requests, as listColumns has them, with their reviews.
 func withReviews(ctx context.Context, q Querier, sql string, args any) ([]portal.Request, error) {
-	list, err := db.All(ctx, q, readRequest, sql, args)
+	list, err := db.All(ctx, q, readListed, sql, args)
 	if err != nil || len(list) == 0 {
 		return list, err
 	}

@@ -32,7 +32,7 @@ func SearchClusters(ctx context.Context, q Querier, f SearchFilter) ([]portal.Cl
 // SearchRequests finds the newest requests about something whose name begins with
 // the text.
 func SearchRequests(ctx context.Context, q Querier, f SearchFilter) ([]portal.Request, error) {
-	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+	return db.All(ctx, q, readListed, `SELECT `+listColumns+requestTables+`
 		WHERE (@all OR r.team_id = ANY(@teams::uuid[]) OR r.approver_groups && @groups) AND lower(r.target_name) LIKE lower(@text) || '%'
 		ORDER BY r.number DESC LIMIT @limit`,
 		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "groups": notNil(f.Groups), "text": likeText(f.Text), "limit": f.Limit})

@@ -94,3 +94,37 @@ func timed(fn func()) time.Duration {
 	fn()
 	return time.Since(start)
 }
+
+// BenchmarkLargeRequests shows lists of 51 requests that are as large as requests
+// may be. It reports the processor time that a page takes, and the rest of the
+// time, most of which is Postgres's.
+func BenchmarkLargeRequests(b *testing.B) {
+	p := setup(b)
+	p.pending()
+	_, err := p.pool.Exec(b.Context(), `
+		INSERT INTO requests (id, submit_key, team_id, operation, target_name, params, justification, plan, judged, digest, state,
+			issuer, subject, requester_name, created_at, updated_at, planned_at, due_at, approver_groups)
+		SELECT gen_random_uuid(), n::text, r.team_id, r.operation, 'large-' || n, jsonb_build_object('target', large.parts), r.justification,
+			jsonb_set(r.plan, '{changes}', large.parts), jsonb_build_object('text', repeat(md5(n::text), 150)), r.digest, r.state,
+			r.issuer, r.subject, r.requester_name, r.created_at, r.updated_at, r.planned_at, r.due_at, r.approver_groups
+		FROM requests r, generate_series(1, 50) n, LATERAL (
+			SELECT jsonb_agg(jsonb_build_object('what', 'Label ' || md5((n * i)::text), 'before', '', 'after', repeat(md5((n + i)::text), 8))) AS parts
+			FROM generate_series(1, 95) i) large`)
+	p.must(err)
+	base, err := url.Parse(p.url)
+	p.must(err)
+	for _, page := range []struct{ account, path string }{{"member", "/requests"}, {"approver", "/inbox"}} {
+		b.Run(page.path[1:], func(b *testing.B) {
+			req := httptest.NewRequest(http.MethodGet, page.path, nil)
+			for _, cookie := range p.as(page.account).Client.Jar.Cookies(base) {
+				req.AddCookie(cookie)
+			}
+			answer(b, p.pages, req)
+			before := used(b)
+			for b.Loop() {
+				answer(b, p.pages, req)
+			}
+			b.ReportMetric(float64(used(b)-before)/float64(time.Millisecond)/float64(b.N), "cpu-ms/page")
+		})
+	}
+}
