@@ -109,6 +109,7 @@ type PolicyVersionPage struct {
 	Version portal.PolicyVersion
 	InForce int // the version in force
 	Lines   []PolicyLine
+	Cut     int // lines that are not shown, of a version that has more than one may have now
 	Trial   PolicyTrial
 }
 

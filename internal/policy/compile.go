@@ -26,7 +26,16 @@ func (r *reader) condition(n ast.Node) *condition {
 		r.fault(n, "Conditions cannot be read: %s.", err)
 		return nil
 	}
-	checked, issues := env.Compile(text)
+	parsed, issues := env.Parse(text)
+	if issues.Err() != nil {
+		r.conditionFaults(n, text, issues.Errors())
+		return nil
+	}
+	if errs := checkNesting(parsed.NativeRep()); len(errs) > 0 {
+		r.conditionFaults(n, text, errs)
+		return nil
+	}
+	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
 		r.conditionFaults(n, text, issues.Errors())
 		return nil
@@ -56,6 +65,36 @@ func (r *reader) condition(n ast.Node) *condition {
 		}
 	}
 	return c
+}
+
+// checkNesting refuses lists, maps and macros that are too deep in one another,
+// before CEL works out their types.
+func checkNesting(parsed *celast.AST) []*common.Error {
+	id, deep := tooDeep(celast.NavigateAST(parsed), 0)
+	if !deep {
+		return nil
+	}
+	return []*common.Error{{
+		ExprID: id, Location: parsed.SourceInfo().GetStartLocation(id),
+		Message: fmt.Sprintf("Lists, maps and macros are at most %d deep within one another", maxNesting),
+	}}
+}
+
+// tooDeep returns the first part of an expression that is too deep within others.
+func tooDeep(e celast.NavigableExpr, around int) (id int64, deep bool) {
+	switch e.Kind() {
+	case celast.ListKind, celast.MapKind, celast.StructKind, celast.ComprehensionKind:
+		around++
+	}
+	if around > maxNesting {
+		return e.ID(), true
+	}
+	for _, part := range e.Children() {
+		if id, deep := tooDeep(part, around); deep {
+			return id, true
+		}
+	}
+	return 0, false
 }
 
 // speaksOfRequest reports whether a condition names any of the variables.

@@ -15,6 +15,7 @@ const (
 	maxCondition = 4 << 10 // characters
 	maxCost      = 20_000  // in CEL's own measure, about one per operator
 	maxDepth     = 50
+	maxNesting   = 8   // of lists, maps and macros like exists within one another, on whose types CEL spends long
 	matchStates  = 100 // of a pattern, times characters that it is held against, that cost one
 )
 

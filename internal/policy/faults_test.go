@@ -217,11 +217,48 @@ func FuzzParse(f *testing.F) {
 func TestReadingIsBounded(t *testing.T) {
 	t.Parallel()
 	fill := func(s string) string { return strings.Repeat(s, policy.MaxText/len(s)) }
-	for _, text := range []string{fill("["), fill("- "), fill("{a: "), fill("a:\n"), fill("x: y\n"), ("rules:\n" + fill("  - {when: 'x+x+x+x+x+x+x'}\n"))[:policy.MaxText-10]} {
+	for _, text := range []string{fill("["), fill("- "), fill("{a: "), fill("a:\n"), fill("x: y\n"), ("rules:\n" + fill("  - {when: 'x+x+x+x+x+x+x'}\n"))[:policy.MaxText-10],
+		"rules:\n" + strings.Repeat("  - {when: 'size(["+strings.Repeat(strings.Repeat("[", 44)+strings.Repeat("]", 44)+",", 41)+"[]]) == 1'}\n", 15)} {
 		begun := time.Now()
 		faults(t, text)
 		if took := time.Since(begun); took > 2*time.Second {
 			t.Errorf("%.20q…: %s", text, took)
 		}
+	}
+}
+
+// What a policy has too much of is told at the line from which on it is too much.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	const rules = "rules:\n  - name: all\n    allow: true\n"
+	when := func(condition string) string { return rules + "    when: >\n      true ||\n      " + condition + "\n" }
+	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) + " == []" }
+	groups := func(n int) string {
+		text := "rules:\n  - name: all\n    require:\n      - approvals: 1\n        from:\n"
+		for i := range n {
+			text += fmt.Sprintf("          - group:g%d\n", i)
+		}
+		return text
+	}
+	for name, tt := range map[string]struct {
+		text string
+		want []string
+	}{
+		"lines":                {rules + strings.Repeat("\n", 1997), nil},
+		"a line too many":      {rules + strings.Repeat("\n", 1998), []string{"2001:1 : A policy has at most 2000 lines; this one has 2001."}},
+		"nested lists":         {when(nested(8)), nil},
+		"lists too deep":       {when(nested(9)), []string{"6:15 all: Lists, maps and macros are at most 8 deep within one another."}},
+		"macros too deep":      {when(strings.Repeat("[1].exists(x, ", 9) + "true" + strings.Repeat(")", 9)), []string{"6:105 all: Lists, maps and macros are at most 8 deep within one another."}},
+		"a chain of macros":    {when("[[]]" + strings.Repeat(".map(x, [x])", 9) + " == []"), []string{"6:15 all: Lists, maps and macros are at most 8 deep within one another."}},
+		"groups":               {groups(200), nil},
+		"groups too many":      {groups(203), []string{"206:13 all: A policy names at most 200 groups of the identity provider; this is one more."}},
+		"the same group twice": {strings.Replace(groups(200), "  - name", "  - name: more\n    require: [{approvals: 1, from: ['group:g1']}]\n    operations: [delete_node]\n  - name", 1), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, faults(t, tt.text)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -19,7 +19,9 @@ import (
 // Bounds of a policy.
 const (
 	MaxText      = 64 << 10 // bytes
+	MaxLines     = 2000
 	maxRules     = 200
+	maxGroups    = 200 // of the identity provider that it names
 	maxNeeds     = 5
 	maxApprovals = 10
 	maxName      = 60
@@ -84,6 +86,10 @@ func (r *reader) root(text string) ast.Node {
 		return nil
 	}
 	if r.invisible(); len(r.faults) > 0 {
+		return nil
+	}
+	if lines := strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1; lines > MaxLines {
+		r.faultAt(MaxLines+1, 1, "A policy has at most %d lines; this one has %d.", MaxLines, lines)
 		return nil
 	}
 	file, err := parseYAML(text)
@@ -246,8 +252,24 @@ func (r *reader) approvals(n ast.Node) []approvalRule {
 
 func (r *reader) checkApprovers(n ast.Node, word string) {
 	group, named := strings.CutPrefix(word, fromGroup)
-	if word == fromTeam || word == fromPlatform || named && strings.TrimSpace(group) == group && group != "" {
+	if word == fromTeam || word == fromPlatform {
+		return
+	}
+	if named && strings.TrimSpace(group) == group && group != "" {
+		r.countGroup(n, group)
 		return
 	}
 	r.fault(n, "“%s” are no approvers: write team, platform, or “group:” with the name of a group of the identity provider.", word)
+}
+
+// countGroup notes that the policy names a group, and a fault at the first that is
+// one too many.
+func (r *reader) countGroup(n ast.Node, group string) {
+	if r.groups == nil {
+		r.groups = map[string]bool{}
+	}
+	if r.groups[group] = true; len(r.groups) == maxGroups+1 && !r.manyGroups {
+		r.manyGroups = true
+		r.fault(n, "A policy names at most %d groups of the identity provider; this is one more.", maxGroups)
+	}
 }

@@ -37,6 +37,9 @@ type reader struct {
 	rule   string // the one that is being read
 	states int    // of the patterns that were read
 	faults []Fault
+
+	groups     map[string]bool // of the identity provider, that it names
+	manyGroups bool            // that has been told
 }
 
 func newReader(text []rune) *reader {

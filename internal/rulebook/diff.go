@@ -4,7 +4,13 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
+
+	"doksportal/internal/policy"
 )
+
+// LinesShown is how many lines of a comparison a page shows: all, where both texts
+// keep to the bounds that policies have now.
+const LinesShown = 2 * policy.MaxLines
 
 // Line is a line of a comparison of two texts.
 type Line struct {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 
@@ -113,7 +114,8 @@ func (s *Server) policyVersion(c *gin.Context, v viewer) error {
 	if _, p.InForce, err = s.Requests.Rules.Text(c.Request.Context()); err != nil {
 		return err
 	}
-	p.Lines = policyLines(lines)
+	shown := min(len(lines), rulebook.LinesShown)
+	p.Lines, p.Cut = policyLines(lines[:shown]), len(lines)-shown
 	if p.Trial, err = s.tryPolicy(c, v, p.Version.Text, portal.Form(c.Request.URL.Query())); err != nil {
 		return err
 	}
@@ -158,7 +160,10 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, typed portal.For
 	if p.Checked {
 		check, err := rules.Check(ctx, v.actor, p.Form.Text)
 		if err != nil {
-			return err
+			if !formProblem(err) {
+				return err
+			}
+			p.Problem = cmp.Or(p.Problem, message(err)) // what was typed stays
 		}
 		p.Check = policyCheck(check)
 	}

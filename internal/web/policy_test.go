@@ -299,3 +299,20 @@ func TestPolicyVersionTriedOut(t *testing.T) {
 		t.Error("an environment that is missing is not found")
 	}
 }
+
+// A version of before texts were bounded makes no page that is larger than others.
+func TestPagesOfVersionsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must(b.requests.Rules.Ensure(t.Context()))
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO policies (version, base, text, issuer, subject, author_name, note, created_at, state)
+		SELECT 2, 1, text || repeat(E'\n', 60000), issuer, subject, author_name, 'many lines', created_at, 'dropped' FROM policies WHERE version = 1`)
+	b.must(err)
+	page := b.as("admin").Get("/admin/policy/2")
+	if n := len(page.Body); page.Status != http.StatusOK || n > 1<<20 {
+		t.Errorf("%d: a page of %d bytes", page.Status, n)
+	}
+	if text := page.Text("main"); !strings.Contains(text, "more lines are not shown") {
+		t.Error("it does not say that lines are missing")
+	}
+}
