@@ -6,7 +6,6 @@ package names
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -114,20 +113,59 @@ func scriptOf(r rune) string {
 // and some scripts have no letters but such that look like Latin capitals. Spaces,
 // hyphens and other marks between the letters tell nothing apart.
 func Alike(a, b string) bool {
-	a, b = normal(a), normal(b)
-	fold := cases.Fold()
-	return skeleton(fold.String(a)) == skeleton(fold.String(b)) || skeleton(a) == skeleton(b) ||
-		skeleton(strings.ToUpper(a)) == skeleton(strings.ToUpper(b))
+	return likeness(a).intersects(likeness(b))
 }
 
-// Mistaken returns the first of the names that is another one than name and can be
-// taken for it; ok is false when there is none.
+// looks are the skeletons of a name: as it is written, with small letters, with
+// capitals.
+type looks [3]string
+
+func likeness(name string) looks {
+	name = normal(name)
+	return looks{skeleton(name), skeleton(cases.Fold().String(name)), skeleton(strings.ToUpper(name))}
+}
+
+func (l looks) intersects(m looks) bool { return l[0] == m[0] || l[1] == m[1] || l[2] == m[2] }
+
+// Mistaken returns a known name that is another one than name and can be taken for
+// it; ok is false when there is none.
 func Mistaken(name string, known []string) (other string, ok bool) {
-	i := slices.IndexFunc(known, func(k string) bool { return k != "" && k != name && Alike(k, name) })
-	if i < 0 {
-		return "", false
+	_, other, ok = AnyMistaken([]string{name}, known)
+	return other, ok
+}
+
+// AnyMistaken returns the first of the names that can be taken for a known one,
+// which is another one, and that one; ok is false when there is none. It looks at
+// each name once, however many there are.
+func AnyMistaken(list, known []string) (name, other string, ok bool) {
+	type look struct {
+		way      int
+		skeleton string
 	}
-	return known[i], true
+	seen := map[look][2]string{} // two names that look so, the second empty where there is but one
+	for _, k := range known {
+		if k == "" {
+			continue
+		}
+		for way, s := range likeness(k) {
+			switch two := seen[look{way, s}]; {
+			case two[0] == "":
+				seen[look{way, s}] = [2]string{k}
+			case two[0] != k && two[1] == "":
+				seen[look{way, s}] = [2]string{two[0], k}
+			}
+		}
+	}
+	for _, name := range list {
+		for way, s := range likeness(name) {
+			for _, other := range seen[look{way, s}] {
+				if other != "" && other != name {
+					return name, other, true
+				}
+			}
+		}
+	}
+	return "", "", false
 }
 
 // normal leaves of a name what tells it from others: letters and digits, without

@@ -1,6 +1,7 @@
 package names_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,5 +51,35 @@ func TestVisible(t *testing.T) {
 		if got := names.Visible(given, 100); got != want {
 			t.Errorf("%q: %q", given, got)
 		}
+	}
+}
+
+// Names among many are found as each pair of them would be.
+func TestAnyMistaken(t *testing.T) {
+	t.Parallel()
+	known := []string{"", "platform", "pay-approvers", "Sre"}
+	for name, want := range map[string]string{"platfоrm": "platform", "platform": "", "PAY APPROVERS": "pay-approvers", "sre": "Sre", "Sre": "", "other": ""} {
+		got, other, ok := names.AnyMistaken([]string{"fine", name}, append(known, "fine", name))
+		if other != want || ok != (want != "") || ok && got != name {
+			t.Errorf("%q is taken for %q (%q, %v), want %q", name, other, got, ok, want)
+		}
+	}
+}
+
+// However many names there are, each is looked at once.
+func TestManyNames(t *testing.T) {
+	work := func(n int) float64 {
+		var list []string
+		for i := range n {
+			list = append(list, "group "+strconv.Itoa(i))
+		}
+		return testing.AllocsPerRun(1, func() {
+			if name, other, ok := names.AnyMistaken(list, list); ok {
+				t.Errorf("%q looks like %q", name, other)
+			}
+		})
+	}
+	if few, many := work(100), work(400); many > 6*few {
+		t.Errorf("four times as many names take %.0f times the work", many/few)
 	}
 }

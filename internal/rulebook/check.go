@@ -61,13 +61,17 @@ func (s *Service) Check(ctx context.Context, a portal.Actor, text string) (Check
 	if err := a.RequireAdmin(); err != nil {
 		return Check{}, err
 	}
-	draft, faults := policy.Parse([]byte(text))
-	if len(faults) > 0 {
-		return Check{Faults: faults}, nil
-	}
-	draft.PlatformApprovers = s.PlatformApprovers
 	var c Check
-	err := s.comparing(ctx, a, func() (err error) { c, err = s.try(ctx, draft); return err })
+	err := s.comparing(ctx, a, func() (err error) {
+		draft, faults := policy.Parse([]byte(text))
+		if len(faults) > 0 {
+			c.Faults = faults
+			return nil
+		}
+		draft.PlatformApprovers = s.PlatformApprovers
+		c, err = s.try(ctx, draft)
+		return err
+	})
 	return c, err
 }
 

@@ -35,32 +35,35 @@ func (s *Service) Propose(ctx context.Context, a portal.Actor, base int, text, n
 	if err := a.RequireAdmin(); err != nil {
 		return portal.PolicyVersion{}, err
 	}
-	text, note = policy.Clean(text), strings.TrimSpace(note)
-	draft, err := s.read(text, note)
-	if err == nil {
-		err = a.CheckSignIn(s.Now(), s.StepUpWithin)
-	}
-	if err != nil {
-		return portal.PolicyVersion{}, err
-	}
-	p := portal.PolicyVersion{Text: text, Author: a.Person(), Note: note, CreatedAt: s.Now()}
-	err = s.comparing(ctx, a, func() error { return s.propose(ctx, a, base, &p, draft) })
-	return p, err
-}
-
-func (s *Service) propose(ctx context.Context, a portal.Actor, base int, p *portal.PolicyVersion, draft *policy.Policy) error {
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		wait, err := proposeRate.Admit(ctx, tx, "policy "+a.Issuer+" "+a.Subject, 1, s.Now())
+	p := portal.PolicyVersion{Text: policy.Clean(text), Author: a.Person(), Note: strings.TrimSpace(note), CreatedAt: s.Now()}
+	err := s.comparing(ctx, a, func() error {
+		draft, err := s.read(p.Text, p.Note)
+		if err == nil {
+			err = a.CheckSignIn(s.Now(), s.StepUpWithin)
+		}
 		if err != nil {
 			return err
 		}
-		if wait > 0 {
-			return portal.E(portal.KindLimited, "you have made many versions of the policy; try again in "+portal.RoughDuration(wait))
-		}
+		return s.propose(ctx, a, base, &p, draft)
+	})
+	return p, err
+}
+
+// propose keeps a version that can be read. What takes long comes before the
+// versions are locked, and each try counts, whatever becomes of it.
+func (s *Service) propose(ctx context.Context, a portal.Actor, base int, p *portal.PolicyVersion, draft *policy.Policy) error {
+	wait, err := proposeRate.Admit(ctx, s.Pool, "policy "+a.Issuer+" "+a.Subject, 1, s.Now())
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return portal.E(portal.KindLimited, "you have made many versions of the policy; try again in "+portal.RoughDuration(wait))
+	}
+	if err := s.checkGroups(ctx, s.Pool, draft); err != nil {
+		return err
+	}
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		if p.Base, err = s.begin(ctx, tx); err != nil {
-			return err
-		}
-		if err := s.checkGroups(ctx, tx, draft); err != nil {
 			return err
 		}
 		if p.Base != base {
@@ -259,11 +262,9 @@ func (s *Service) checkGroups(ctx context.Context, q store.Querier, draft *polic
 	} else if !errors.Is(err, errUnreadable) {
 		return err
 	}
-	for _, group := range draft.Groups() {
-		if other, ok := names.Mistaken(group, known); ok {
-			return portal.Invalid(portal.FieldError{Field: "text", Message: fmt.Sprintf(
-				"Group “%s” looks like “%s”, which is another one; write it as the identity provider has it.", group, other)})
-		}
+	if group, other, ok := names.AnyMistaken(draft.Groups(), known); ok {
+		return portal.Invalid(portal.FieldError{Field: "text", Message: fmt.Sprintf(
+			"Group “%s” looks like “%s”, which is another one; write it as the identity provider has it.", group, other)})
 	}
 	return nil
 }

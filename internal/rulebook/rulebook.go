@@ -42,9 +42,9 @@ type Service struct {
 	own  *shares.Shares // of the places in the slot's queue
 }
 
-// ownPlaces is how many places one person has in the queue: one is left when a text
-// is typed on while it is compared.
-const ownPlaces = 2
+// ownPlaces is how many places one person has in the queue: the page compares a
+// text and tries it out at once, and again when it is typed on meanwhile.
+const ownPlaces = 4
 
 // slotWait is how long somebody waits for others' drafts to be compared.
 const slotWait = 5 * time.Second
@@ -53,7 +53,7 @@ const slotWait = 5 * time.Second
 // dear ones do not keep all others waiting.
 var compareRate = store.Rate{Every: 4 * time.Millisecond, Burst: 60_000}
 
-// comparing has a person's draft be compared by do, when it is its turn.
+// comparing has a person's draft be read and compared by do, when it is its turn.
 // KindLimited says that theirs, or others', take too much.
 func (s *Service) comparing(ctx context.Context, a portal.Actor, do func() error) error {
 	s.prepare()

@@ -37,6 +37,13 @@ func (s *Service) TryOut(ctx context.Context, a portal.Actor, text string, trial
 	if err := a.RequireAdmin(); err != nil {
 		return Tried{}, err
 	}
+	var tried Tried
+	err := s.comparing(ctx, a, func() (err error) { tried, err = s.tryOut(ctx, text, trial); return err })
+	return tried, err
+}
+
+// tryOut is TryOut of somebody whose turn it is.
+func (s *Service) tryOut(ctx context.Context, text string, trial Trial) (Tried, error) {
 	draft, faults := policy.Parse([]byte(text))
 	if len(faults) > 0 {
 		return Tried{Faults: faults}, nil
@@ -47,15 +54,9 @@ func (s *Service) TryOut(ctx context.Context, a portal.Actor, text string, trial
 	if err != nil {
 		return tried, err
 	}
-	err = s.booked(ctx, a, func() error {
-		tried.Verdict = draft.Judge(in)
-		return ctx.Err()
-	})
-	if err != nil {
-		return tried, err
-	}
+	tried.Verdict = draft.Judge(in)
 	tried.Terms, tried.Line = policy.TermsOf(tried.Verdict), draft.Line(tried.Verdict.Rule)
-	return tried, nil
+	return tried, ctx.Err()
 }
 
 // asked are the members that the conditions of a policy refer to and that a

@@ -101,3 +101,18 @@ func TestTrialsAreBounded(t *testing.T) {
 	_, err := b.book.TryOut(t.Context(), b.ada, triedText, rulebook.Trial{Operation: portal.CreateCluster, Environment: portal.Production, Team: "pay"})
 	b.wantKind(err, portal.KindLimited)
 }
+
+// Reading a text is work on it too: who has used up their share waits for that,
+// whatever is wrong with the text.
+func TestReadingIsBooked(t *testing.T) {
+	b := setup(t)
+	share := store.Rate{Every: 4 * time.Millisecond, Burst: 60_000}
+	b.must(share.Book(t.Context(), b.pool, "compare "+b.ada.Issuer+" "+b.ada.Subject, 200_000, now))
+	const faulty = "rules: [{name: all, when: 'size([[[[[]]]]]) == 1'}]"
+	_, err := b.book.Check(t.Context(), b.ada, faulty)
+	b.wantKind(err, portal.KindLimited)
+	_, err = b.book.TryOut(t.Context(), b.ada, faulty, rulebook.Trial{})
+	b.wantKind(err, portal.KindLimited)
+	_, err = b.book.Propose(t.Context(), b.ada, b.base(), faulty, "a note")
+	b.wantKind(err, portal.KindLimited)
+}

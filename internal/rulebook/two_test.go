@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/db"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // does reports whether one of the consequences is of a kind.
@@ -403,4 +406,29 @@ func TestGroupsThatLookAlike(t *testing.T) {
 		b.must(err)
 		b.must(b.book.Decide(t.Context(), b.ada, p.Version, false))
 	}
+}
+
+// What is refused counts as well: it has been read and compared.
+func TestRefusedVersionsCount(t *testing.T) {
+	b := setup(t)
+	alike := strings.Replace(b.relaxations, "allow: true", `require: [{approvals: 1, from: ["group:platfоrm"]}]`, 1)
+	for range 20 {
+		_, err := b.book.Propose(t.Context(), b.ada, b.base(), alike, "another group")
+		b.wantKind(err, portal.KindInvalid)
+	}
+	_, err := b.book.Propose(t.Context(), b.ada, b.base(), alike, "another group")
+	b.wantKind(err, portal.KindLimited)
+}
+
+// However long the groups of a version take to compare, others decide meanwhile.
+func TestGroupsAreComparedBeforeTheLock(t *testing.T) {
+	b := setup(t)
+	b.must(b.book.Ensure(t.Context()))
+	alike := strings.Replace(b.relaxations, "allow: true", `require: [{approvals: 1, from: ["group:platfоrm"]}]`, 1)
+	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		b.must(store.LockPolicies(t.Context(), tx))
+		_, err := b.book.Propose(t.Context(), b.ada, 1, alike, "another group")
+		b.wantKind(err, portal.KindInvalid)
+		return nil
+	}))
 }
