@@ -17,6 +17,7 @@ import (
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -388,5 +389,45 @@ func TestRefusalsDoNotHideEachOther(t *testing.T) {
 	b.must(b.pool.QueryRow(t.Context(), `SELECT count(DISTINCT told) FROM events, jsonb_array_elements_text((data->'tried')::jsonb) told WHERE data::jsonb ? 'tried'`).Scan(&told))
 	if told < 50 {
 		t.Errorf("the sum tells of %d different ones", told)
+	}
+}
+
+// Whatever text an event brings, all of it can be seen and none of it turns, and a
+// reason keeps its lines.
+func TestEventHidesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const odd = "a\u202eb\x00c\xffd\u200be\u2066f\u0007g"
+	eve := portal.Person{Identity: portal.Identity{Issuer: "i", Subject: "eve"}, Name: "Eve " + odd}
+	e := portal.Event{
+		At: b.now, Kind: portal.EventAccessRefused, Actor: eve, Summary: "line one\nline two " + odd, Reason: "one\r\ntwo\n\tthree " + odd,
+		Target: portal.EventTarget{Kind: portal.TargetCluster, ID: odd, Name: "web " + odd}, Clusters: []string{odd}, Data: map[string]any{"text": odd},
+	}
+	ctx := audit.WithOrigin(t.Context(), eve.Identity, portal.Origin{
+		Email: odd, Roles: []portal.Role{odd}, Groups: []string{odd}, Session: "s", Address: odd, UserAgent: odd, HTTPRequest: "h"})
+	b.must(b.tx(func(tx pgx.Tx) error { return audit.Append(ctx, tx, e) }))
+	for range 40 { // those beyond the first are summed up
+		b.must(b.tx(func(tx pgx.Tx) error { return audit.AppendRefusal(ctx, tx, e, "GET /") }))
+	}
+	b.must(b.tx(func(tx pgx.Tx) error { return audit.SumUpRefusals(t.Context(), tx, b.now) }))
+	list := b.search(portal.EventFilter{})
+	for _, e := range list {
+		o := e.Origin
+		texts := []string{e.Actor.Name, e.Summary, e.Reason, e.Target.ID, e.Target.Name, strings.Join(e.Clusters, ""), o.Email, fmt.Sprint(o.Roles, o.Groups), o.Address, o.UserAgent}
+		for _, text := range texts {
+			if r, hidden := names.Hidden(strings.ReplaceAll(text, "\ufffd", "")); hidden {
+				t.Errorf("%q has U+%04X", text, r)
+			}
+		}
+	}
+	first := list[len(list)-1]
+	if want := "line one line two a\\u202eb\ufffdc\ufffdd\\u200be\\u2066f\\u0007g"; first.Summary != want {
+		t.Errorf("summary %q, want %q", first.Summary, want)
+	}
+	if !strings.HasPrefix(first.Reason, "one\ntwo\n\tthree a") {
+		t.Errorf("reason %q", first.Reason)
+	}
+	if tried := fmt.Sprint(list[0].Data["tried"]); !strings.Contains(list[0].Summary, "more times") || strings.ContainsAny(tried, "\u202e\u200b\u2066\u0007") {
+		t.Errorf("summed up: %q, %q", list[0].Summary, tried)
 	}
 }

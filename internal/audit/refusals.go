@@ -32,7 +32,8 @@ func AppendRefusal(ctx context.Context, tx pgx.Tx, e portal.Event, what string) 
 		return err
 	}
 	if wait > 0 {
-		return store.CountRefusal(ctx, tx, e.Kind, e.Actor, e.Summary, e.At)
+		e.Actor.Name = word(e.Actor.Name)
+		return store.CountRefusal(ctx, tx, e.Kind, e.Actor, cut(line(e.Summary), mostSummary), e.At)
 	}
 	return Append(ctx, tx, e)
 }

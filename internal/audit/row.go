@@ -82,21 +82,29 @@ func row(ctx context.Context, e portal.Event) (pgx.StrictNamedArgs, error) {
 	o := originOf(ctx, e.Actor.Identity)
 	return pgx.StrictNamedArgs{
 		"id": id, "at": e.At, "kind": e.Kind, "outcome": cmp.Or(e.Result, info.Result), "outlasts": info.Outlast, "behind": BehindAfter,
-		"issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "name": e.Actor.Name, "email": cut(o.Email, mostWord),
-		"roles": listOf(o.Roles), "groups": listOf(o.Groups), "session": o.Session, "address": cut(o.Address, mostWord),
+		"issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "name": word(e.Actor.Name), "email": word(o.Email),
+		"roles": listOf(o.Roles), "groups": listOf(o.Groups), "session": o.Session, "address": word(o.Address),
 		"agent": names.Visible(db.Text(o.UserAgent), mostWord), "http_request": o.HTTPRequest,
 		"team": e.TeamID, "request": e.RequestID, "revision": e.Revision,
-		"target_kind": e.Target.Kind, "target_id": cut(e.Target.ID, mostWord), "target_name": cut(e.Target.Name, mostWord), "clusters": listOf(e.Clusters),
-		// A line that somebody broke could read as two events.
-		"summary": cut(strings.Join(strings.Fields(db.Text(e.Summary)), " "), mostSummary), "reason": cut(db.Text(e.Reason), mostReason), "data": data,
+		"target_kind": e.Target.Kind, "target_id": word(e.Target.ID), "target_name": word(e.Target.Name), "clusters": listOf(e.Clusters),
+		"summary": cut(line(e.Summary), mostSummary), "reason": cut(names.Shown(db.Text(e.Reason)), mostReason), "data": data,
 	}, nil
 }
+
+// line is a text on one line, all of which can be seen: what somebody broke could
+// read as two events, and what turns the direction of writing as another one.
+func line(text string) string {
+	return names.Shown(strings.Join(strings.Fields(db.Text(text)), " "))
+}
+
+// word is line of what is short.
+func word(text string) string { return cut(line(text), mostWord) }
 
 // listOf is a list for a column that has none as an empty one.
 func listOf[T ~string](list []T) []string {
 	texts := make([]string, len(list))
 	for i, s := range list {
-		texts[i] = cut(db.Text(string(s)), mostWord)
+		texts[i] = word(string(s))
 	}
 	return texts
 }

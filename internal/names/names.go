@@ -74,6 +74,21 @@ func hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == unicode.ReplacementChar
 }
 
+// Shown is a text with what cannot be seen of it, or changes how the rest is,
+// written out like \u202e. The ends of lines stay, as does what stands for bytes
+// that are no text.
+func Shown(text string) string {
+	var b strings.Builder
+	for _, r := range strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) {
+		if hidden(r) && r != '\n' && r != '\t' && r != unicode.ReplacementChar {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // together are scripts that one language writes in.
 var together = map[string]string{"Hiragana": "Han", "Katakana": "Han", "Hangul": "Han", "Bopomofo": "Han"}
 

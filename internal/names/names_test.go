@@ -83,3 +83,14 @@ func TestManyNames(t *testing.T) {
 		t.Errorf("four times as many names take %.0f times the work", many/few)
 	}
 }
+
+func TestShown(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"two\r\nlines\tand\rmore": "two\nlines\tand\nmore", "a\u202eb": `a\u202eb`, "\u200b\x07": `\u200b\u0007`, "Ann é 支": "Ann é 支", "\ufffd": "\ufffd", "\U000e0041": `\ue0041`,
+	} {
+		if got := names.Shown(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+}

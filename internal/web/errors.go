@@ -67,7 +67,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	kind := portal.KindOf(err)
 	id := c.GetString(keyRequestID)
 	if kind == portal.KindUnknown || kind == portal.KindUnavailable {
-		s.Logger.Error("request failed", "http_request", id, "path", cut(c.Request.URL.Path), "site", portal.SiteOf(err), "error", err)
+		s.Logger.Error("request failed", "http_request", id, "path", pathOf(c), "site", portal.SiteOf(err), "error", err)
 	}
 	if kind == portal.KindForbidden || portal.IsHidden(err) {
 		s.recordRefusal(c, err)

@@ -110,7 +110,7 @@ func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 	}
 	s.record(c, portal.Event{
 		Kind: portal.EventAccessRefused, Actor: actor.Person(),
-		Summary: actor.Name + " was refused " + c.Request.Method + " " + cut(c.Request.URL.Path) + ": " + message(refusal),
+		Summary: actor.Name + " was refused " + c.Request.Method + " " + pathOf(c) + ": " + message(refusal),
 	})
 }
 
@@ -126,7 +126,7 @@ func (s *Server) recordForeign(c *gin.Context, why error) {
 	}
 	s.record(c, portal.Event{
 		Kind: portal.EventForeignOrigin, Actor: unknownReader, Reason: why.Error(),
-		Summary: "A form that another site sent to " + cut(c.Request.URL.Path) + " was refused",
+		Summary: "A form that another site sent to " + pathOf(c) + " was refused",
 	})
 }
 
@@ -144,11 +144,13 @@ func (s *Server) record(c *gin.Context, e portal.Event) {
 	}
 }
 
-// cut bounds what of an address gets on the trail.
-func cut(path string) string {
+// pathOf is what of an address gets on the trail and into the log: escaped as
+// browsers send it, for anybody can put any character there, and not without end.
+func pathOf(c *gin.Context) string {
 	const most = 300
-	if runes := []rune(path); len(runes) > most {
-		return string(runes[:most]) + "…"
+	escaped := c.Request.URL.EscapedPath()
+	if len(escaped) > most {
+		return escaped[:most] + "…"
 	}
-	return path
+	return escaped
 }

@@ -335,6 +335,21 @@ func TestLogIsNotFilledFromOutside(t *testing.T) {
 	}
 }
 
+// What is refused is on the trail as it was tried, whatever characters the address
+// has, and in letters that can be read.
+func TestRefusalsOfStrangeAddresses(t *testing.T) {
+	b := setup(t)
+	for _, path := range []string{"/admin/teams/%00", "/admin/teams/x%00y", "/admin/teams/%FF", "/admin/policy/%E2%80%AEdevorppa%20nimdA", "/admin/policy/%E2%80%8B"} {
+		b.as("member").Get(path).WantStatus(http.StatusForbidden)
+		if n := b.count(`SELECT count(*) FROM events WHERE kind = 'access_refused' AND summary LIKE '%was refused GET ' || replace($1, '%', '\%') || ': %'`, path); n != 1 {
+			t.Errorf("%s: %d events", path, n)
+		}
+	}
+	if strings.Contains(b.log.String(), "missing on the trail") {
+		t.Errorf("a refusal is missing: %s", b.log)
+	}
+}
+
 // A name that no file can have is no error of the portal's.
 func TestStaticFilesOfOddNames(t *testing.T) {
 	b := setup(t)

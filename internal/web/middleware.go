@@ -44,7 +44,7 @@ func (s *Server) observe(c *gin.Context) {
 			level = slog.LevelDebug
 		}
 		s.Logger.Log(c.Request.Context(), level, "http", "http_request", id, "method", c.Request.Method,
-			"path", cut(c.Request.URL.Path), "status", c.Writer.Status(), "ms", time.Since(start).Milliseconds())
+			"path", pathOf(c), "status", c.Writer.Status(), "ms", time.Since(start).Milliseconds())
 	}()
 	c.Next()
 }
