@@ -282,9 +282,7 @@ func TestPostgresRestarted(t *testing.T) {
 	if err := postgres.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got := statusOf(s.url + "/readyz"); got != http.StatusServiceUnavailable {
-		t.Errorf("/readyz: %d", got)
-	}
+	eventually(t, "the portal is not ready", func() bool { return statusOf(s.url+"/readyz") == http.StatusServiceUnavailable })
 	if got := statusOf(s.url + "/healthz"); got != http.StatusOK {
 		t.Errorf("/healthz: %d", got)
 	}

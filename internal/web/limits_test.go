@@ -335,6 +335,61 @@ func TestLogIsNotFilledFromOutside(t *testing.T) {
 	}
 }
 
+// Whoever asks whether the portal is ready and leaves, or reads pages and leaves,
+// writes nothing into the log, and while the database is away they write one line.
+func TestWhoLeavesIsNotLogged(t *testing.T) {
+	b := setup(t)
+	base, err := url.Parse(b.url)
+	b.must(err)
+	cookies := b.as("member").Client.Jar.Cookies(base)
+	cfg := b.pages.Config
+	var log strings.Builder
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	now := time.Now()
+	cfg.Now = func() time.Time { return now }
+	pages, err := web.New(cfg)
+	b.must(err)
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	get := func(ctx context.Context, path string) int {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+		for _, cookie := range cookies {
+			r.AddCookie(cookie)
+		}
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 50 {
+		now = now.Add(2 * time.Second)
+		get(left, "/readyz")
+		get(left, "/")
+		get(left, "/signed-out")
+	}
+	if got := log.String(); strings.Contains(got, "ERROR") {
+		t.Errorf("readers who left are errors: %.500s", got)
+	}
+	now = now.Add(2 * time.Second)
+	if code := get(t.Context(), "/readyz"); code != http.StatusOK {
+		t.Errorf("it is not ready: %d", code)
+	}
+	b.pool.Close()
+	now = now.Add(2 * time.Second)
+	for range 50 {
+		if code := get(t.Context(), "/readyz"); code != http.StatusServiceUnavailable {
+			t.Errorf("without database: %d", code)
+		}
+	}
+	if got := log.String(); strings.Count(got, "not ready") != 1 {
+		t.Errorf("it is said %d times that it is not ready", strings.Count(got, "not ready"))
+	}
+	now = now.Add(time.Minute)
+	get(t.Context(), "/readyz")
+	if got := log.String(); strings.Count(got, "not ready") != 2 {
+		t.Errorf("a minute later it is not said again: %s", got)
+	}
+}
+
 // What is refused is on the trail as it was tried, whatever characters the address
 // has, and in letters that can be read.
 func TestRefusalsOfStrangeAddresses(t *testing.T) {

@@ -20,6 +20,10 @@ func (s *Server) render(c *gin.Context, status int, page templ.Component) {
 	var b bytes.Buffer
 	reader, _ := auth.ActorFrom(c.Request.Context())
 	if err := page.Render(ui.WithZone(ui.WithIcons(c.Request.Context(), s.icons), reader.TimeZone), &b); err != nil {
+		if c.Request.Context().Err() != nil { // which any number of readers who leave could cause
+			s.Logger.Debug("the reader has left", "http_request", c.GetString(keyRequestID), "error", err)
+			return
+		}
 		s.Logger.Error("render", "http_request", c.GetString(keyRequestID), "error", err)
 		c.String(http.StatusInternalServerError, "The portal could not show this page (%s).", c.GetString(keyRequestID))
 		return

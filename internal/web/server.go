@@ -72,6 +72,7 @@ type Server struct {
 	labels  labelCache
 	visits  visitCache
 	streams *shares.Shares // open streams by person
+	ready   readiness
 }
 
 // New makes the pages' handler. It fails when the browser assets are missing.

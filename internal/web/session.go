@@ -1,9 +1,7 @@
 package web
 
 import (
-	"context"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -46,18 +44,6 @@ func (s *Server) signedOut(c *gin.Context) error {
 }
 
 func (s *Server) healthz(c *gin.Context) { c.String(http.StatusOK, "ok\n") }
-
-// readyz says whether the portal can serve, which it cannot without database.
-func (s *Server) readyz(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
-	defer cancel()
-	if err := s.Pool.Ping(ctx); err != nil {
-		s.Logger.Error("not ready", "error", err)
-		c.String(http.StatusServiceUnavailable, "the database is not responding\n")
-		return
-	}
-	c.String(http.StatusOK, "ready\n")
-}
 
 // signInReport shows readers what the identity provider said of them.
 func (s *Server) signInReport(c *gin.Context, v viewer) error {
