@@ -124,7 +124,7 @@ func appendTexts(dst, v []byte) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.BigEndian.Uint32(rest)) {
+		if len(rest) < 4 || int64(len(rest)-4) < int64(binary.BigEndian.Uint32(rest)) {
 			return dst, errForm
 		}
 		length := binary.BigEndian.Uint32(rest)

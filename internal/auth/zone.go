@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -25,5 +26,13 @@ func (a *Auth) SetTimeZone(ctx context.Context, who portal.Actor, typed string) 
 			return portal.Invalid(portal.FieldError{Field: "time_zone", Message: "The portal does not know this time zone; enter a name like Europe/Berlin or America/New_York, or UTC."})
 		}
 	}
-	return db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error { return store.SetTimeZone(ctx, tx, who.Identity, zone) })
+	return db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
+		if err := store.SetTimeZone(ctx, tx, who.Identity, zone); err != nil {
+			return err
+		}
+		return audit.Append(ctx, tx, portal.Event{
+			At: a.Now(), Kind: portal.EventPreference, Actor: who.Person(), Summary: who.Name + " chose the time zone to read times in",
+			Data: map[string]any{"zone": zone},
+		})
+	})
 }

@@ -38,7 +38,7 @@ func (s *Service) Choose(ctx context.Context, a portal.Actor, on bool, wanted []
 			return err
 		}
 		return audit.Append(ctx, tx, portal.Event{
-			At: s.Now(), Kind: portal.EventMailChosen, Actor: a.Person(), Summary: a.Name + " chose what to be told of by e-mail",
+			At: s.Now(), Kind: portal.EventPreference, Actor: a.Person(), Summary: a.Name + " chose what to be told of by e-mail",
 			Data: map[string]any{"off": !on, "muted": muted},
 		})
 	})

@@ -43,7 +43,7 @@ const (
 	EventUnprotected        EventKind = "cluster_unprotected"
 	EventChannelChanged     EventKind = "channel_changed"
 	EventChannelTested      EventKind = "channel_tested"
-	EventMailChosen         EventKind = "mail_choice_changed"
+	EventPreference         EventKind = "preference_changed"
 	EventNotificationFailed EventKind = "notification_failed"
 	EventChangeProposed     EventKind = "admin_change_proposed"
 	EventChangeDropped      EventKind = "admin_change_dropped"
@@ -123,7 +123,7 @@ var Events = []EventInfo{
 	{EventPolicyDropped, "a proposed version of the policy was dropped", ResultDone, false},
 	{EventChannelChanged, "a notification channel was added, changed or removed, or a delivery was sent again or given up", ResultDone, false},
 	{EventChannelTested, "a notification channel was tested", ResultDone, false},
-	{EventMailChosen, "somebody chose what to be told of by e-mail", ResultDone, false},
+	{EventPreference, "somebody chose what to be told of by e-mail, or in which time zone to read times", ResultDone, false},
 	{EventNotificationFailed, "a notification could not be delivered", ResultFailed, true},
 	{EventChangeProposed, "an admin proposed a change that takes a second admin", ResultDone, false},
 	{EventChangeDropped, "a proposed change was dropped", ResultDone, false},

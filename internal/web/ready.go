@@ -27,8 +27,8 @@ type readiness struct {
 }
 
 // check returns why the database does not answer, nil when it does, and whether
-// that has not been said of late.
-func (r *readiness) check(ctx context.Context, pool *pgxpool.Pool, now func() time.Time) (err error, unsaid bool) {
+// that is to be said: it has not been of late.
+func (r *readiness) check(ctx context.Context, pool *pgxpool.Pool, now func() time.Time) (unsaid bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if age := now().Sub(r.asked); age < 0 || age >= readyKept {
@@ -37,15 +37,15 @@ func (r *readiness) check(ctx context.Context, pool *pgxpool.Pool, now func() ti
 		r.err, r.asked = pool.Ping(ctx), now()
 	}
 	if age := now().Sub(r.logged); r.err == nil || age >= 0 && age < notReadyEvery {
-		return r.err, false
+		return false, r.err
 	}
 	r.logged = now()
-	return r.err, true
+	return true, r.err
 }
 
 // readyz says whether the portal can serve, which it cannot without database.
 func (s *Server) readyz(c *gin.Context) {
-	err, unsaid := s.ready.check(c.Request.Context(), s.Pool, s.Now)
+	unsaid, err := s.ready.check(c.Request.Context(), s.Pool, s.Now)
 	if unsaid {
 		s.Logger.Error("not ready", "error", err)
 	}

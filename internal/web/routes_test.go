@@ -143,6 +143,7 @@ func init() {
 func TestAccess(t *testing.T) {
 	b := setup(t)
 	number := b.pending()
+	b.must(b.trail.Seal(t.Context()))
 	ledger, err := store.Cluster(t.Context(), b.pool, b.ledger)
 	b.must(err)
 	pool := ledger.Pools[0]

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi/dosim"
 )
 
@@ -50,7 +51,8 @@ func TestSelectedClusters(t *testing.T) {
 // still there.
 func TestAssignSelected(t *testing.T) {
 	b := setup(t)
-	b.exec("UPDATE installation SET installed_at = now() - interval '30 days'")
+	_, err := dbtest.Owner(t).Exec(t.Context(), "UPDATE installation SET installed_at = now() - interval '30 days'")
+	b.must(err)
 	lost := b.sim.Add(dosim.Seed{Name: "<b>lost</b>", Region: "nyc1"})
 	b.must(b.syncer.Sync(t.Context()))
 	p := b.as("admin").Get(choose(b.ledger, b.legacy, lost))

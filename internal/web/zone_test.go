@@ -41,6 +41,7 @@ func TestTimeZone(t *testing.T) {
 	if text, title := moment("approver"); text != "2026-07-01 23:30:00 UTC" || title != "" {
 		t.Errorf("somebody else's: %q, %q", text, title)
 	}
+	b.zone("member", "Asia/Kathmandu").WantStatus(http.StatusOK)
 	elsewhere := webtest.SignIn(t, b.url, "member").Get("/me")
 	if got := elsewhere.Value("time_zone"); got != "Asia/Kathmandu" || elsewhere.Find("html").AttrOr("data-time-zone", "") != got {
 		t.Errorf("in another browser it is %q", got)
