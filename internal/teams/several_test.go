@@ -75,7 +75,7 @@ func TestSeveralTakeTwoAdmins(t *testing.T) {
 	if n := b.number("SELECT count(*) FROM clusters WHERE team_id IS NOT NULL AND name LIKE 'lost%' AND environment = 'staging' AND protected"); n != 1 {
 		t.Errorf("%d clusters were given, one was accepted", n)
 	}
-	if n := b.number("SELECT count(DISTINCT cluster_id) FROM events WHERE kind = 'admin_change_proposed'"); n != 3 {
+	if n := b.number("SELECT count(DISTINCT target_id) FROM events WHERE kind = 'admin_change_proposed'"); n != 3 {
 		t.Errorf("%d of 3 are on the trail", n)
 	}
 }
