@@ -35,17 +35,13 @@ type AdminChange struct {
 	DecidedAt time.Time // zero: not yet
 }
 
-// Benefits returns a group of a's that gains something by the change, empty
-// when there is none.
-func (c AdminChange) Benefits(a Actor) string {
+// Benefits says by what a gains something by the change, see Actor.GainsBy.
+func (c AdminChange) Benefits(a Actor, mandates []Mandate) GainedBy {
+	var groups []string
 	for _, g := range c.Gains {
-		for _, group := range g.Groups {
-			if a.InGroup(group) {
-				return group
-			}
-		}
+		groups = append(groups, g.Groups...)
 	}
-	return ""
+	return a.GainsBy(groups, mandates)
 }
 
 // Open reports whether the change may still be accepted.

@@ -1,6 +1,9 @@
 package portal
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Delegation has a stand-in decide for an approver until a date.
 type Delegation struct {
@@ -95,3 +98,39 @@ func (r Request) tooLong(delegator string) string {
 	}
 	return "you stand in for " + delegator + " for longer than the " + DurationText(r.Plan.Verdict.StandIn) + " for which the policy lets a stand-in decide on this"
 }
+
+// GainedBy is by what somebody gains something: as a member of a group, or as a
+// stand-in for one. The zero GainedBy says that they do not.
+type GainedBy struct {
+	Group string
+	For   Person
+}
+
+// IsZero reports whether nothing is gained.
+func (g GainedBy) IsZero() bool { return g.Group == "" }
+
+// Text says it to whoever gains, like "as a member of group pay".
+func (g GainedBy) Text(labels GroupLabels) string {
+	if g.For.IsZero() {
+		return "as a member of group " + labels.Of(g.Group)
+	}
+	return "as a stand-in for " + g.For.Name + ", who is a member of group " + labels.Of(g.Group)
+}
+
+// GainsBy says by what a gains what the members of the groups gain: who stands in
+// for somebody gains what that person gains.
+func (a Actor) GainsBy(groups []string, mandates []Mandate) GainedBy {
+	if i := slices.IndexFunc(groups, a.InGroup); i >= 0 {
+		return GainedBy{Group: groups[i]}
+	}
+	for _, m := range mandates {
+		if i := slices.IndexFunc(groups, m.delegator().InGroup); i >= 0 && m.StandIn.Identity == a.Identity {
+			return GainedBy{Group: groups[i], For: m.Delegator}
+		}
+	}
+	return GainedBy{}
+}
+
+// StoodIn is how long after a delegation has ended its stand-in still counts as
+// one where they would gain by it: or it could be ended for a moment.
+const StoodIn = 24 * time.Hour

@@ -236,8 +236,21 @@ func TestAdminChangeBounds(t *testing.T) {
 		t.Error("it is not open until it expires")
 	}
 	for group, want := range map[string]string{"pay": "pay", "search": "search", "other": "", "": ""} {
-		if got := c.Benefits(actor("x", []string{group})); got != want {
+		if got := c.Benefits(actor("x", []string{group}), nil); got.Group != want || got.IsZero() != (want == "") {
 			t.Errorf("%q: %q", group, got)
+		}
+	}
+	zoe := portal.Person{Identity: actor("zoe", nil).Identity, Name: "zoe"}
+	mandates := func(standIn string, groups ...string) []portal.Mandate {
+		return []portal.Mandate{{Delegation: portal.Delegation{Delegator: zoe, StandIn: actor(standIn, nil).Person()}, DelegatorGroups: groups}}
+	}
+	if got := c.Benefits(actor("x", []string{"other"}), mandates("x", "other", "sre")); got != (portal.GainedBy{Group: "sre", For: zoe}) ||
+		got.Text(portal.GroupLabels{"sre": "The SREs"}) != "as a stand-in for zoe, who is a member of group The SREs" {
+		t.Errorf("a stand-in gains %+v", got)
+	}
+	for _, of := range [][]portal.Mandate{mandates("x", "other", ""), mandates("y", "sre")} {
+		if got := c.Benefits(actor("x", []string{"other"}), of); !got.IsZero() {
+			t.Errorf("%+v", got)
 		}
 	}
 }

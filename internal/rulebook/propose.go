@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -240,8 +239,12 @@ func (s *Service) checkGain(ctx context.Context, tx pgx.Tx, a portal.Actor, draf
 	if !whole { // what could not be compared may be a gain
 		groups = append(groups, draft.Groups()...)
 	}
-	if i := slices.IndexFunc(groups, a.InGroup); i >= 0 {
-		return portal.E(portal.KindForbidden, "you would gain from this as a member of group "+groups[i]+"; another admin has to accept it")
+	mandates, err := store.MandatesLately(ctx, tx, a.Identity, s.Now())
+	if err != nil {
+		return err
+	}
+	if gain := a.GainsBy(groups, mandates); !gain.IsZero() {
+		return portal.E(portal.KindForbidden, "you would gain from this "+gain.Text(nil)+"; another admin has to accept it")
 	}
 	return nil
 }

@@ -135,6 +135,17 @@ func TestWhoGainsDoesNotAccept(t *testing.T) {
 	if err := b.book.Decide(t.Context(), gains, p.Version, true); !portal.Is(err, portal.KindForbidden) || !strings.Contains(err.Error(), "would gain") {
 		t.Errorf("who gains by it accepts it: %v", err)
 	}
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at)
+		VALUES ('https://idp', 'zoe', 'Zoe', '', '{admins}', $1), ('https://idp', 'cem', 'Cem', '', '{}', $1)`, now)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO delegations (id, issuer, subject, name, stand_in_issuer, stand_in_subject, stand_in_name, reason, starts_at, until)
+		VALUES (gen_random_uuid(), 'https://idp', 'zoe', 'Zoe', 'https://idp', 'cem', 'Cem', 'holidays', $1, $2)`, now.Add(-time.Hour), now.Add(time.Hour))
+	b.must(err)
+	cem := b.ben
+	cem.Subject = "cem"
+	if err := b.book.Decide(t.Context(), cem, p.Version, true); !portal.Is(err, portal.KindForbidden) || !strings.Contains(err.Error(), "stand-in for Zoe") {
+		t.Errorf("the stand-in of who gains by it accepts it: %v", err)
+	}
 	b.must(b.book.Decide(t.Context(), b.ben, p.Version, true))
 }
 

@@ -101,10 +101,11 @@ func DelegationsOf(ctx context.Context, q Querier, id portal.Identity, now time.
 		ORDER BY d.until, d.id`, pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject, "now": now})
 }
 
-const mandates = `SELECT ` + delegationColumns + `, p.groups AS delegator_groups, p.groups_at, s.groups AS stand_in_groups
+const mandateTables = `SELECT ` + delegationColumns + `, p.groups AS delegator_groups, p.groups_at, s.groups AS stand_in_groups
 	FROM delegations d JOIN people p USING (issuer, subject)
-		JOIN people s ON (s.issuer, s.subject) = (d.stand_in_issuer, d.stand_in_subject)
-	WHERE ` + active + ` AND p.groups_at > @since AND s.groups_at > @since `
+		JOIN people s ON (s.issuer, s.subject) = (d.stand_in_issuer, d.stand_in_subject) `
+
+const mandates = mandateTables + `WHERE ` + active + ` AND p.groups_at > @since AND s.groups_at > @since `
 
 func readMandate(row pgx.CollectableRow) (portal.Mandate, error) {
 	type mandate struct {
@@ -121,6 +122,15 @@ func readMandate(row pgx.CollectableRow) (portal.Mandate, error) {
 func MandatesOf(ctx context.Context, q Querier, standIn portal.Identity, now, since time.Time) ([]portal.Mandate, error) {
 	return db.All(ctx, q, readMandate, mandates+`AND d.stand_in_issuer = @issuer AND d.stand_in_subject = @subject ORDER BY d.until, d.id`,
 		pgx.StrictNamedArgs{"issuer": standIn.Issuer, "subject": standIn.Subject, "now": now, "since": since})
+}
+
+// MandatesLately lists for whom somebody stands in at a time, or has until lately
+// (portal.StoodIn), however long ago the groups of these are known since. It is
+// for what they would gain, not for what they may do.
+func MandatesLately(ctx context.Context, q Querier, standIn portal.Identity, now time.Time) ([]portal.Mandate, error) {
+	return db.All(ctx, q, readMandate, mandateTables+`WHERE d.stand_in_issuer = @issuer AND d.stand_in_subject = @subject
+			AND d.starts_at <= @now AND least(d.until, d.ended_at) > @lately ORDER BY d.until, d.id`,
+		pgx.StrictNamedArgs{"issuer": standIn.Issuer, "subject": standIn.Subject, "now": now, "lately": now.Add(-portal.StoodIn)})
 }
 
 // LockMandatesOf is MandatesOf, and keeps others from ending these delegations

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -119,8 +118,12 @@ func (s *Service) mayAlone(ctx context.Context, tx pgx.Tx, a portal.Actor, c cha
 	if err != nil {
 		return false, err
 	}
-	part := func(t portal.Team) bool { return a.InGroup(t.MemberGroup) || a.InGroup(t.ApproverGroup) }
-	return !slices.ContainsFunc(teams, part) && !slices.ContainsFunc(c.groups(), a.InGroup), nil
+	groups := c.groups()
+	for _, t := range teams {
+		groups = append(groups, t.MemberGroup, t.ApproverGroup)
+	}
+	mandates, err := store.MandatesLately(ctx, tx, a.Identity, s.Now())
+	return a.GainsBy(groups, mandates).IsZero(), err
 }
 
 // propose has a change wait for a second admin.
@@ -189,7 +192,11 @@ func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.acceptable(a, p, unconfirmed); err != nil {
+		mandates, err := store.MandatesLately(ctx, tx, a.Identity, s.Now())
+		if err != nil {
+			return err
+		}
+		if err := s.acceptable(a, p, mandates, unconfirmed); err != nil {
 			return err
 		}
 		c, err := changeOf(p)
@@ -210,18 +217,18 @@ func (s *Service) Accept(ctx context.Context, a portal.Actor, id string) error {
 	})
 }
 
-// acceptable says why a may not accept p, nil when they may. unconfirmed says
-// why its author's word does not count.
-func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, unconfirmed error) error {
-	switch group := p.Benefits(a); {
+// acceptable says why a may not accept p, nil when they may. By the mandates they
+// stand in for others. unconfirmed says why its author's word does not count.
+func (s *Service) acceptable(a portal.Actor, p portal.AdminChange, mandates []portal.Mandate, unconfirmed error) error {
+	switch gain := p.Benefits(a, mandates); {
 	case p.State != portal.AdminChangeProposed:
 		return portal.E(portal.KindConflict, "this change has been decided on already")
 	case !p.Open(s.Now()):
 		return portal.E(portal.KindConflict, "this change has expired; drop it and propose it again")
 	case p.Author.Identity == a.Identity:
 		return portal.E(portal.KindForbidden, "you proposed this yourself; another admin has to accept it")
-	case group != "":
-		return portal.E(portal.KindForbidden, "you would gain from this as a member of group "+group+"; another admin has to accept it")
+	case !gain.IsZero():
+		return portal.E(portal.KindForbidden, "you would gain from this "+gain.Text(nil)+"; another admin has to accept it")
 	case unconfirmed != nil:
 		return unconfirmed
 	}

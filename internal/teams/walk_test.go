@@ -57,7 +57,7 @@ func (b *bundle) power(groups []string) map[string]int {
 func (b *bundle) step(r *rand.Rand, a portal.Actor) string {
 	ctx := b.t.Context()
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	group := func() string { return pick("pay", "find", "pay-leads", "portal-admins", "strangers") }
+	group := func() string { return pick("pay", "find", "pay-leads", "find-leads", "portal-admins", "strangers") }
 	switch r.IntN(6) {
 	case 0:
 		slug := "t" + uuid.NewString()[:8]
@@ -100,7 +100,7 @@ func (b *bundle) step(r *rand.Rand, a portal.Actor) string {
 
 // Two accounts that collude reach nothing by any chain of steps that they did
 // not have: neither an admin and a member, nor two admins of whom neither is
-// somebody else's second.
+// somebody else's second, nor two who stand in for approvers of a team.
 func TestTwoColludingAccounts(t *testing.T) {
 	t.Parallel()
 	pairs := []struct {
@@ -117,6 +117,9 @@ func TestTwoColludingAccounts(t *testing.T) {
 		{"two admins of one group", 0, []string{"portal-admins"}, func(b *bundle) []portal.Actor {
 			return []portal.Actor{b.admin("ada", "portal-admins"), b.admin("ben", "portal-admins")}
 		}},
+		{"two admins who stand in for approvers of one team", longAgo, []string{"find-leads"}, func(b *bundle) []portal.Actor {
+			return []portal.Actor{b.admin("ada"), b.admin("ben")}
+		}},
 		{"two admins of one team", 0, []string{"pay"}, func(b *bundle) []portal.Actor {
 			return []portal.Actor{b.admin("ada", "pay"), b.admin("ben", "pay")}
 		}},
@@ -128,6 +131,8 @@ func TestTwoColludingAccounts(t *testing.T) {
 				t.Parallel()
 				b := setup(t, pair.installed)
 				r := rand.New(rand.NewPCG(seed, 7))
+				b.standIn("ada", "yan", "find-leads", b.now.Add(10*longAgo)) // who, like Zoe, trusts an admin with their own decisions
+				b.standIn("ben", "zoe", "find-leads", b.now.Add(10*longAgo))
 				before := b.power(pair.groups)
 				var walk []string
 				for range steps {

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/views"
 	"doksportal/views/ui"
@@ -22,11 +23,15 @@ func (s *Server) showChanges(c *gin.Context, v viewer, code int, problem string)
 	if err != nil {
 		return err
 	}
+	mandates, err := store.MandatesLately(c.Request.Context(), s.Pool, v.actor.Identity, s.Now())
+	if err != nil {
+		return err
+	}
 	if _, err := s.typed(c, v); err != nil { // a decision that had to wait for a fresh sign-in has nothing typed
 		return err
 	}
 	s.render(c, code, views.Changes(views.ChangesPage{
-		Page: s.page(c, v, "Changes"), Changes: list, Now: s.Now(), Problem: problem,
+		Page: s.page(c, v, "Changes"), Changes: list, Mandates: mandates, Now: s.Now(), Problem: problem,
 	}))
 	return nil
 }
