@@ -45,7 +45,7 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 	}
 	if len(p.Events) > pageSize {
 		p.Events = p.Events[:pageSize]
-		p.Next = nextEvents(c.Request.URL, p.Events[pageSize-1].ID)
+		p.Next = nextEvents(c, p.Events[pageSize-1].ID)
 	}
 	s.render(c, http.StatusOK, views.Audit(p))
 	return nil
@@ -143,8 +143,8 @@ func day(typed string) (time.Time, bool) {
 	return t, err == nil
 }
 
-func nextEvents(u *url.URL, last string) string {
-	q := u.Query()
+func nextEvents(c *gin.Context, last string) string {
+	q := queryForm(c)
 	q.Set("before", last)
-	return u.Path + "?" + q.Encode()
+	return c.Request.URL.Path + "?" + url.Values(q).Encode()
 }

@@ -116,7 +116,7 @@ func (s *Server) send(c *gin.Context, message string) error {
 
 // feeds returns what the page asks to follow, as far as the viewer may.
 func (s *Server) feeds(c *gin.Context, v viewer) ([]events.Feed, error) {
-	asked := c.QueryArray("feed")
+	asked := queryForm(c).All("feed")
 	if len(asked) == 0 || len(asked) > maxTopics {
 		return nil, portal.E(portal.KindNotFound, "there is nothing to follow")
 	}

@@ -137,7 +137,7 @@ func (s *Server) undelivered(c *gin.Context, v viewer) error {
 	}
 	if len(list) > pageSize {
 		list = list[:pageSize]
-		p.Next = nextEvents(c.Request.URL, list[pageSize-1].ID)
+		p.Next = nextEvents(c, list[pageSize-1].ID)
 	}
 	p.Deliveries = list
 	s.render(c, http.StatusOK, views.Undelivered(p))

@@ -19,7 +19,7 @@ import (
 
 // numbers are those that a careless reading of them fails at.
 var numbers = []string{"0", "-1", "2147483647", "2147483648", "9223372036854775807", "9223372036854775808",
-	"99999999999999999999", "1e9", "2.5", "0x10", " 7", "７", "+5", "x", ""}
+	"99999999999999999999", "1e9", "2.5", "0x10", " 7", "７", "+5", "x", "", "\x00", "a\x00b", "\xff\xfe"}
 
 func TestParseNumber(t *testing.T) {
 	t.Parallel()
@@ -66,6 +66,25 @@ func queries(t *testing.T) []string {
 	return names
 }
 
+// What an address says is cleaned where it is read.
+func TestAddressesAreReadInOnePlace(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := regexp.MustCompile(`URL\.Query\(\)|\bc\.(Default|Get)?Query(Array|Map)?\(|RawQuery`)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, "_test.go") && file != "viewer.go" && read.Match(source) {
+			t.Errorf("%s reads the query of an address past queryForm", file)
+		}
+	}
+}
+
 // Nothing in an address or a form makes the portal fail, on any route.
 func TestNumbersFromOutside(t *testing.T) {
 	if testing.Short() {
@@ -89,7 +108,7 @@ func TestNumbersFromOutside(t *testing.T) {
 	}
 	check := func(p webtest.Page, what string) {
 		if p.Status >= http.StatusInternalServerError {
-			t.Errorf("%s: %d", what, p.Status)
+			t.Errorf("%q: %d", what, p.Status)
 		}
 	}
 	for _, r := range b.pages.Routes() {

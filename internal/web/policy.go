@@ -116,7 +116,7 @@ func (s *Server) policyVersion(c *gin.Context, v viewer) error {
 	}
 	shown := min(len(lines), rulebook.LinesShown)
 	p.Lines, p.Cut = policyLines(lines[:shown]), len(lines)-shown
-	if p.Trial, err = s.tryPolicy(c, v, p.Version.Text, portal.Form(c.Request.URL.Query())); err != nil {
+	if p.Trial, err = s.tryPolicy(c, v, p.Version.Text, queryForm(c)); err != nil {
 		return err
 	}
 	p.Trial.Lines = "#line-"
@@ -177,7 +177,7 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, typed portal.For
 	if p.Waiting, err = s.waitingPolicy(c, v); err != nil {
 		return err
 	}
-	from, _ := portal.ParseNumber(c.Query("before"), 1, portal.MaxVersion) // anything else is the first page
+	from, _ := portal.ParseNumber(query(c, "before"), 1, portal.MaxVersion) // anything else is the first page
 	var next int
 	if p.History, next, err = rules.History(ctx, from); err != nil {
 		return err

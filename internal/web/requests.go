@@ -29,7 +29,7 @@ func (s *Server) requests(c *gin.Context, v viewer) error {
 	}
 	if len(list) > pageSize {
 		list = list[:pageSize]
-		p.Next = requestsPath(c.Request.URL.Query(), list[pageSize-1].Number)
+		p.Next = requestsPath(queryForm(c), list[pageSize-1].Number)
 	}
 	p.Requests = list
 	s.render(c, http.StatusOK, views.Requests(p))
@@ -70,7 +70,7 @@ func (s *Server) requestFilter(c *gin.Context, v viewer, form *views.RequestsFor
 }
 
 // requestsPath is the list with the same filters, below a number.
-func requestsPath(filters url.Values, number int64) string {
+func requestsPath(filters portal.Form, number int64) string {
 	filters.Set("before", strconv.FormatInt(number, 10))
-	return "/requests?" + filters.Encode()
+	return "/requests?" + url.Values(filters).Encode()
 }

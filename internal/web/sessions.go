@@ -59,7 +59,7 @@ func (s *Server) allSessions(c *gin.Context, v viewer) error {
 	}
 	if len(p.Sessions) > pageSize {
 		p.Sessions = p.Sessions[:pageSize]
-		p.Next = nextEvents(c.Request.URL, p.Sessions[pageSize-1].ID)
+		p.Next = nextEvents(c, p.Sessions[pageSize-1].ID)
 	}
 	s.render(c, http.StatusOK, views.Sessions(p))
 	return nil

@@ -161,12 +161,17 @@ func parseForm(r *http.Request) error {
 		}
 		return portal.E(portal.KindInvalid, "this form could not be read", err)
 	}
-	for _, values := range r.PostForm {
+	clean(r.PostForm)
+	return nil
+}
+
+// clean leaves of what was sent what can be kept.
+func clean(form url.Values) {
+	for _, values := range form {
 		for i, value := range values {
 			values[i] = db.Text(value)
 		}
 	}
-	return nil
 }
 
 // pathID returns an id of the portal's own in the path, KindNotFound when it is
@@ -182,20 +187,28 @@ func pathID(c *gin.Context, name string) (string, error) {
 // before returns the number that a page of a list goes on below; anything else
 // is the first page.
 func before(c *gin.Context) int64 {
-	n, _ := portal.ParseNumber[int64](c.Query("before"), 1, portal.MaxNumber)
+	n, _ := portal.ParseNumber[int64](query(c, "before"), 1, portal.MaxNumber)
 	return n
 }
 
 // beforeID is before for lists that go by id.
 func beforeID(c *gin.Context) string {
-	if id := c.Query("before"); portal.IsUUID(id) {
+	if id := query(c, "before"); portal.IsUUID(id) {
 		return id
 	}
 	return ""
 }
 
+// queryForm is the query of an address as if it were a form. Nothing else reads
+// it: what comes from outside is cleaned in one place.
+func queryForm(c *gin.Context) portal.Form {
+	form := c.Request.URL.Query()
+	clean(form)
+	return portal.Form(form)
+}
+
 // query returns a parameter of the address.
-func query(c *gin.Context, name string) string { return db.Text(c.Query(name)) }
+func query(c *gin.Context, name string) string { return queryForm(c).Typed(name) }
 
 // number returns the number in the path, KindNotFound when there is none.
 func number(c *gin.Context) (int64, error) {
