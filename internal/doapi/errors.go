@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"doksportal/internal/names"
 )
 
 // Error is why a call failed: an answer of DigitalOcean, or the lack of one.
@@ -120,6 +122,7 @@ func plain(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+	s = names.Shown(s)
 	if len(s) <= most {
 		return s
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
+
+	"doksportal/internal/doapi"
 )
 
 // A refusal of any operation is sorted by its status. Writes are never sent
@@ -68,6 +71,28 @@ func TestLostAnswersOfOperations(t *testing.T) {
 				t.Parallel()
 				o.fails(t, respond, "unknown", 1)
 			})
+		}
+	}
+}
+
+// Nothing that DigitalOcean says hides anything or turns the direction of writing.
+func TestWordsOfDigitalOcean(t *testing.T) {
+	t.Parallel()
+	const odd, want = "a\u202eb\u200bc", `a\u202eb\u200bc`
+	s := answers(t, saying(422, `{"id":"unprocessable_entity","message":"`+odd+`"}`))
+	_, err := client(t, s.url, token).GetCluster(t.Context(), "c")
+	if got := doapi.UserMessage(err); got != want {
+		t.Errorf("of a refusal: %q", got)
+	}
+	c := doapi.Cluster{Status: doapi.Status{State: "error", Message: odd}, NodePools: []doapi.NodePool{{Nodes: []doapi.Node{{Status: doapi.Status{Message: odd}}}}}}.Portal(time.Time{})
+	lint := doapi.Clusterlint{Diagnostics: []doapi.Diagnostic{{CheckName: odd, Message: odd, Object: doapi.DiagnosticObject{Name: odd}}}}.Portal()
+	resources := doapi.AssociatedResources{Volumes: []doapi.AssociatedResource{{Name: odd}}}.Portal()
+	for what, got := range map[string]string{
+		"cluster": c.StateMessage, "node": c.Pools[0].Nodes[0].Message, "status message": doapi.PortalMessages([]doapi.StatusMessage{{Message: odd}})[0].Message,
+		"finding": lint.Findings[0].Message, "check": lint.Findings[0].Check, "object": lint.Findings[0].Name, "resource": resources[0].Name,
+	} {
+		if got != want {
+			t.Errorf("%s: %q", what, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 )
 
@@ -12,7 +13,7 @@ import (
 func (c Cluster) Portal(asOf time.Time) portal.Cluster {
 	p := portal.Cluster{
 		ID: c.ID, Name: c.Name, Region: c.Region, Version: c.Version, HA: c.HA,
-		State: c.Status.State, StateMessage: c.Status.Message, Tags: c.Tags,
+		State: names.Shown(c.Status.State), StateMessage: names.Shown(c.Status.Message), Tags: c.Tags,
 		Endpoint: c.Endpoint, CreatedAt: c.CreatedAt, SeenAt: asOf,
 		Details: portal.ClusterDetails{
 			IPv4: c.IPv4, ClusterSubnet: c.ClusterSubnet, ServiceSubnet: c.ServiceSubnet, VPC: c.VPCUUID,
@@ -71,7 +72,7 @@ func (n NodePool) Portal() portal.Pool {
 	}
 	for _, node := range n.Nodes {
 		p.Nodes = append(p.Nodes, portal.Node{
-			ID: node.ID, Name: node.Name, State: node.Status.State, Message: node.Status.Message,
+			ID: node.ID, Name: node.Name, State: names.Shown(node.Status.State), Message: names.Shown(node.Status.Message),
 			DropletID: node.DropletID, CreatedAt: node.CreatedAt})
 	}
 	return p
@@ -82,7 +83,7 @@ func (a AssociatedResources) Portal() []portal.Resource {
 	var list []portal.Resource
 	add := func(kind string, resources []AssociatedResource) {
 		for _, r := range resources {
-			list = append(list, portal.Resource{Kind: kind, ID: r.ID, Name: r.Name})
+			list = append(list, portal.Resource{Kind: kind, ID: r.ID, Name: names.Shown(r.Name)})
 		}
 	}
 	add(portal.LoadBalancer, a.LoadBalancers)
@@ -123,8 +124,8 @@ func PortalVersions(versions []VersionOption) []portal.Choice {
 func (l Clusterlint) Portal() portal.LintRun {
 	run := portal.LintRun{ID: l.RunID, RequestedAt: l.RequestedAt, CompletedAt: l.CompletedAt}
 	for _, d := range l.Diagnostics {
-		run.Findings = append(run.Findings, portal.Finding{Check: d.CheckName, Severity: d.Severity, Message: d.Message,
-			Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name})
+		run.Findings = append(run.Findings, portal.Finding{Check: names.Shown(d.CheckName), Severity: names.Shown(d.Severity), Message: names.Shown(d.Message),
+			Kind: names.Shown(d.Object.Kind), Namespace: names.Shown(d.Object.Namespace), Name: names.Shown(d.Object.Name)})
 	}
 	return run
 }
@@ -133,7 +134,7 @@ func (l Clusterlint) Portal() portal.LintRun {
 func PortalMessages(messages []StatusMessage) []portal.StatusMessage {
 	var list []portal.StatusMessage
 	for _, m := range messages {
-		list = append(list, portal.StatusMessage{At: m.Timestamp, Message: m.Message})
+		list = append(list, portal.StatusMessage{At: m.Timestamp, Message: names.Shown(m.Message)})
 	}
 	return list
 }

@@ -35,7 +35,7 @@ var arrows = map[string]string{
 	"internal/audit/audittest": "internal/audit",
 	"internal/audit/anchor":    "internal/portal",
 	"internal/events":          "internal/db internal/portal",
-	"internal/doapi":           "internal/portal",
+	"internal/doapi":           "internal/names internal/portal",
 	"internal/doapi/budget":    "internal/db",
 	"internal/doapi/dosim":     "",
 	"internal/operation":       "internal/doapi internal/names internal/portal",
