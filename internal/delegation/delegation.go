@@ -115,11 +115,11 @@ func (s *Service) Make(ctx context.Context, a portal.Actor, in Input) error {
 		if err := store.LockDelegations(ctx, tx); err != nil {
 			return err
 		}
-		others, err := store.DelegationsOf(ctx, tx, d.StandIn.Identity, s.Now())
+		stands, err := store.MandatesOf(ctx, tx, d.StandIn.Identity, s.Now(), s.Now().Add(-portal.KnownFor))
 		if err != nil {
 			return err
 		}
-		stands := slices.DeleteFunc(others, func(o portal.Delegation) bool { return o.StandIn.Identity != d.StandIn.Identity })
+		stands = slices.DeleteFunc(stands, func(m portal.Mandate) bool { return len(m.DelegatorGroups) == 0 }) // who is gone
 		if len(stands) >= mostOfStandIn {
 			return portal.Invalid(portal.FieldError{Field: "stand_in", Message: fmt.Sprintf("%s stands in for %d people already; choose somebody else.", d.StandIn.Name, len(stands))})
 		}

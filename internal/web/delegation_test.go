@@ -151,16 +151,37 @@ func TestStandInsOfOnePersonAreBounded(t *testing.T) {
 	b := setup(t)
 	b.as("member")
 	approver := b.as("approver")
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO delegations (id, issuer, subject, name, stand_in_issuer, stand_in_subject, stand_in_name, reason, starts_at, until)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at)
+		SELECT 'i', n::text, 'n', '', '{pay-approvers}', now() FROM generate_series(1, 3) n`)
+	b.must(err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO delegations (id, issuer, subject, name, stand_in_issuer, stand_in_subject, stand_in_name, reason, starts_at, until)
 		SELECT gen_random_uuid(), 'i', n::text, 'n', issuer, subject, name, 'r', now(), now() + interval '1 day' FROM people, generate_series(1, 3) n WHERE name = 'Mia Member'`)
 	b.must(err)
 	page := approver.Post("/me/delegations", b.standInForm("Mia Member")).WantStatus(http.StatusUnprocessableEntity)
 	if got := page.Fault("stand_in"); !strings.Contains(got, "stands in for 3 people already") {
 		t.Errorf("%q", got)
 	}
-	_, err = b.pool.Exec(t.Context(), `UPDATE delegations SET until = now() - interval '1 second', starts_at = now() - interval '1 day' WHERE subject = '1'`)
-	b.must(err)
-	approver.Post("/me/delegations", b.standInForm("Mia Member")).WantStatus(http.StatusOK)
+	for name, step := range map[string]struct{ gone, back string }{
+		"it has ended": {`UPDATE delegations SET until = now() - interval '1 second', starts_at = now() - interval '1 day' WHERE subject = '1'`,
+			`UPDATE delegations SET until = now() + interval '1 day' WHERE subject = '1'`},
+		"nobody has seen the delegator for a month": {`UPDATE people SET groups_at = now() - interval '31 days' WHERE subject = '1'`,
+			`UPDATE people SET groups_at = now() WHERE subject = '1'`},
+		"the delegator has no groups any longer": {`UPDATE people SET groups = '{}' WHERE subject = '1'`,
+			`UPDATE people SET groups = '{pay-approvers}' WHERE subject = '1'`},
+	} {
+		_, err = b.pool.Exec(t.Context(), step.gone)
+		b.must(err)
+		page := approver.Post("/me/delegations", b.standInForm("Mia Member"))
+		end, ok := page.Find("[data-testid=own-stand-in] form").Attr("action")
+		if !ok {
+			t.Errorf("%s: %d: %s", name, page.Status, page.Fault("stand_in"))
+		} else {
+			approver.Post(end, nil).WantStatus(http.StatusOK)
+		}
+		_, err = b.pool.Exec(t.Context(), step.back)
+		b.must(err)
+		approver.Post("/me/delegations", b.standInForm("Mia Member")).WantStatus(http.StatusUnprocessableEntity)
+	}
 }
 
 // Nobody has others told of stand-ins without end.
