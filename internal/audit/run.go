@@ -77,6 +77,9 @@ func (r *runner) sequence(ctx context.Context) error {
 		return err
 	}
 	if r.failing.IsZero() && r.Now().Sub(r.signed) < checkpointEvery {
+		if waiting.IsZero() {
+			return nil
+		}
 		for numbered := sequenceMost; numbered == sequenceMost; {
 			if numbered, err = r.Sequence(ctx); err != nil {
 				return err
