@@ -48,7 +48,7 @@ func queries(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := regexp.MustCompile(`(?:[qQ]uery|QueryArray)\((?:c, )?"(\w+)"\)`)
+	name := regexp.MustCompile(`(?:[qQ]uery\(c, |queryForm\(c\)\.\w+\()"(\w+)"\)`)
 	var names []string
 	for _, file := range files {
 		source, err := os.ReadFile(file)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
@@ -24,9 +23,7 @@ func (s *Server) selected(c *gin.Context, v viewer) error {
 	}
 	ids := typed.All("cluster")
 	if typed == nil {
-		for _, id := range c.QueryArray("cluster") {
-			ids = append(ids, db.Text(id))
-		}
+		ids = queryForm(c).All("cluster")
 	}
 	return s.showSelected(c, v, http.StatusOK, ids, typed, nil)
 }
