@@ -249,7 +249,7 @@ func proof(p Proof) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</p><p class=\"mt-1\"><a class=\"anchor\" href=\"/audit/checkpoint\">Download the checkpoint</a> to prove later that nothing was changed.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</p><p class=\"mt-1\"><a class=\"anchor\" href=\"/audit/checkpoint\" download>Download the checkpoint</a> to prove later that nothing was changed.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

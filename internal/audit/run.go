@@ -158,7 +158,14 @@ func (t *Trail) VerifyAll(ctx context.Context) error {
 	for _, s := range t.Signers {
 		o.Keys = append(o.Keys, s.Public)
 	}
+	states, err := anchorStates(ctx, t.Pool)
+	if err != nil {
+		return err
+	}
 	for _, r := range t.Readers {
+		if states[r.String()].Size == 0 {
+			continue // it has nothing yet
+		}
 		o.Anchors = append(o.Anchors, AnchorNotes{Name: r.String(), Notes: r.Checkpoints(ctx)})
 	}
 	report, err := Verify(ctx, t.Pool, o)

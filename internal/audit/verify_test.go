@@ -278,6 +278,16 @@ func TestAnchorsFindWhatTheKeySigned(t *testing.T) {
 		b.wantOK(b.verify())
 		b.wantFault(b.verify(anchored...), "checkpoint of 10 events in the anchor", "shown to somebody else")
 	})
+	t.Run("a fork shown to two readers", func(t *testing.T) {
+		t.Parallel()
+		b := setupTrail(t)
+		b.owner() // of this database, before there is the other
+		other := setupTrail(t)
+		other.key, other.trail = b.key, other.newTrail(b.key)
+		shown := []string{b.fill(10), other.fill(10)}
+		b.wantFault(b.verify(shown...), "checkpoint of 10 events in the anchor", "shown to somebody else")
+		b.wantOK(b.verify(shown[0]))
+	})
 	t.Run("another key", func(t *testing.T) {
 		t.Parallel()
 		b := setupTrail(t)

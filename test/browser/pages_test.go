@@ -32,7 +32,7 @@ func TestEveryPage(t *testing.T) {
 				for _, fault := range append(p.misplaced(), complaints()...) {
 					t.Errorf("%s: %s", queue[0], fault)
 				}
-				queue = append(queue, eval[[]string](p, `[...document.querySelectorAll("a[href]")].map(a => new URL(a.href))
+				queue = append(queue, eval[[]string](p, `[...document.querySelectorAll("a[href]:not([download])")].map(a => new URL(a.href))
 					.filter(u => u.origin === location.origin && !u.pathname.startsWith("/static")).map(u => u.pathname + u.search)`)...)
 			}
 			if len(seen) < 8 {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/demo"
@@ -54,7 +55,7 @@ func tell(t *testing.T, until time.Time) *told {
 	t.Cleanup(pool.Close)
 	d := &told{t: t, pool: pool, until: until}
 	d.simulator, err = story.Tell(t.Context(), story.Config{
-		Pool: pool, Issuer: "https://idp.example", Accounts: demo.Accounts, Until: until,
+		Pool: pool, Trail: audittest.New(t, pool), Issuer: "https://idp.example", Accounts: demo.Accounts, Until: until,
 		Roles: portal.RoleGroups{portal.RoleAdmin: "portal-admins", portal.RolePlatformApprover: "platform-approvers", portal.RoleAuditor: "auditors"},
 		Begin: func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
 			return demo.Begin(ctx, pool, sim, do, now)
