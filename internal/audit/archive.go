@@ -61,8 +61,26 @@ func Archive(ctx context.Context, owner *pgxpool.Pool, t *Trail, month time.Time
 	if err := t.Seal(ctx); err != nil {
 		return 0, err
 	}
-	_, err = owner.Exec(ctx, `DROP TABLE `+table)
-	return a.Events, db.Wrap(err)
+	return a.Events, dropArchived(ctx, owner, a, table)
+}
+
+// dropArchived removes the partition, unless somebody has put an event into it since
+// it was archived. It is counted exactly, under a lock: what is dropped is gone.
+func dropArchived(ctx context.Context, owner *pgxpool.Pool, a archive, table string) error {
+	return db.WithTx(ctx, owner, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		there, err := db.One(ctx, tx, pgx.RowTo[int64], `SELECT count(*) FROM `+table)
+		if err != nil {
+			return err
+		}
+		if there != a.Events {
+			return fmt.Errorf("the database has %d events of this month now, and the file %d: nothing was removed", there, a.Events)
+		}
+		_, err = tx.Exec(ctx, `DROP TABLE `+table)
+		return err
+	})
 }
 
 // checkArchive makes sure that the file has all that is about to be removed, before

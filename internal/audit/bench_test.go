@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/db"
 	"doksportal/internal/db/pgembed"
 	"doksportal/internal/jobs"
@@ -42,14 +43,7 @@ func durable(b *testing.B) *pgxpool.Pool {
 
 func newBenchTrail(b *testing.B, pool *pgxpool.Pool) (*audit.Trail, audit.Signer) {
 	b.Helper()
-	private, err := audit.NewKey("portal.example/audit")
-	if err != nil {
-		b.Fatal(err)
-	}
-	key, err := audit.ParseKey(private)
-	if err != nil {
-		b.Fatal(err)
-	}
+	key := audittest.NewKey(b)
 	trail, err := audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 	if err != nil {
 		b.Fatal(err)

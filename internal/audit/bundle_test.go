@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/audit/anchor"
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/portal"
 )
 
@@ -65,9 +68,23 @@ func TestBundle(t *testing.T) {
 			t.Errorf("%.20q is taken for a bundle", nothing)
 		}
 	}
-	if r, err := audit.VerifyBundle(strings.NewReader(exported.String()), []string{newKey(t).Public}); err != nil || r.OK() {
+	if r, err := audit.VerifyBundle(strings.NewReader(exported.String()), []string{audittest.NewKey(t).Public}); err != nil || r.OK() {
 		t.Errorf("by another key: %+v, %v", r, err)
 	}
+}
+
+// intruder is an anchor at whose second checkpoint something comes in between.
+type intruder struct {
+	place
+	comes func()
+}
+
+func (i *intruder) Publish(ctx context.Context, c anchor.Checkpoint) error {
+	err := i.place.Publish(ctx, c)
+	if len(i.taken) == 2 {
+		i.comes()
+	}
+	return err
 }
 
 // What is archived leaves the database, and the trail is proven as before.
@@ -89,11 +106,21 @@ func TestArchive(t *testing.T) {
 	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, january.AddDate(0, 1, 0), name); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("a month that is not there: %v", err)
 	}
+	late := func(n int) {
+		b.asOwner(`INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
+			VALUES ($1, '2024-01-02', 'sign_in', 'done', 'i', 's', 'n', 'late')`, fmt.Sprintf("018cd000-0000-7000-8000-0000000000%d", n))
+	}
+	b.trail.Anchors = []anchor.Anchor{&intruder{place: place{name: "a", prompt: true}, comes: func() { late(10) }}}
+	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, january, name+"-changed"); err == nil {
+		t.Error("an event that came after the archive was written is removed")
+	}
+	b.trail.Anchors = nil
+	b.asOwner(`DELETE FROM events WHERE summary = 'late'`)
 	count, err := audit.Archive(t.Context(), b.owner(), b.trail, january, name)
 	b.must(err)
 	r := b.verify()
 	b.wantOK(r)
-	if count != 3 || r.Archived != 3 || r.Events != 14 {
+	if count != 3 || r.Archived != 3 || r.Events != 15 {
 		t.Errorf("%d archived: %+v", count, r)
 	}
 	bundle, err := os.Open(name)

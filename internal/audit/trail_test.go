@@ -15,6 +15,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/audit/anchor"
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/portal"
 )
 
@@ -137,7 +138,7 @@ func TestTrailSaysThatItStopped(t *testing.T) {
 	b.fill(1)
 	var mu sync.Mutex
 	now, told := time.Now(), []portal.EventKind{}
-	stranger := b.newTrail(newKey(t))
+	stranger := b.newTrail(audittest.NewKey(t))
 	stranger.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); now = now.Add(20 * time.Second); return now }
 	stranger.Tell = func(_ context.Context, _ pgx.Tx, e portal.Event) error {
 		mu.Lock()

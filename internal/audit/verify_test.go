@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/audit/audittest"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/portal"
@@ -30,22 +31,9 @@ type trailBundle struct {
 	own   *pgxpool.Pool // see owner
 }
 
-func newKey(t *testing.T) audit.Signer {
-	t.Helper()
-	private, err := audit.NewKey("portal.example/audit")
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := audit.ParseKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
 func setupTrail(t *testing.T) *trailBundle {
 	t.Helper()
-	b := &trailBundle{bundle: setup(t), key: newKey(t)}
+	b := &trailBundle{bundle: setup(t), key: audittest.NewKey(t)}
 	b.trail = b.newTrail(b.key)
 	return b
 }
@@ -292,7 +280,7 @@ func TestAnchorsFindWhatTheKeySigned(t *testing.T) {
 		t.Parallel()
 		b := setupTrail(t)
 		b.fill(10)
-		b.key = newKey(t)
+		b.key = audittest.NewKey(t)
 		b.wantFault(b.verify(), "checkpoint of 10", "not signed by a key of the portal")
 	})
 }
@@ -318,7 +306,7 @@ func TestKeyIsChanged(t *testing.T) {
 	t.Parallel()
 	b := setupTrail(t)
 	b.fill(3)
-	next := newKey(t)
+	next := audittest.NewKey(t)
 	b.trail = b.newTrail(next, b.key)
 	b.must(b.trail.Begin(t.Context()))
 	b.fill(3)
@@ -332,7 +320,7 @@ func TestKeyIsChanged(t *testing.T) {
 	}
 	b.key = next
 	b.wantOK(b.verify()) // and back again
-	b.trail = b.newTrail(newKey(t))
+	b.trail = b.newTrail(audittest.NewKey(t))
 	b.append(b.event("after"))
 	if err := b.trail.Seal(t.Context()); err == nil || !strings.Contains(err.Error(), "not signed by this key") {
 		t.Errorf("an unknown key: %v", err)

@@ -17,6 +17,16 @@ import (
 // New returns a trail with a key of its own.
 func New(t testing.TB, pool *pgxpool.Pool) *audit.Trail {
 	t.Helper()
+	trail, err := audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{NewKey(t)}, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trail
+}
+
+// NewKey returns a key of a trail.
+func NewKey(t testing.TB) audit.Signer {
+	t.Helper()
 	private, err := audit.NewKey("portal.example/audit")
 	if err != nil {
 		t.Fatal(err)
@@ -25,11 +35,7 @@ func New(t testing.TB, pool *pgxpool.Pool) *audit.Trail {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trail, err := audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return trail
+	return key
 }
 
 // Run has a trail work until the test is over.
