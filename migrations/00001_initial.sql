@@ -270,12 +270,13 @@ CREATE TABLE request_revisions (
     PRIMARY KEY (request_id, revision)
 );
 
--- A reservation with a pool says how much that pool takes until its request has
--- ended, whatever the inventory says meanwhile; one without adds to the usage.
+-- A reservation with a holder, a pool or a cluster, says how much of the item that
+-- takes until its request has ended, whatever the inventory says meanwhile; one
+-- without adds to the usage.
 CREATE TABLE reservations (
     request_id uuid NOT NULL REFERENCES requests (id),
     team_id    uuid NOT NULL REFERENCES teams (id),
-    pool_id    text NOT NULL DEFAULT '',
+    holder_id  text NOT NULL DEFAULT '',
     item       text NOT NULL, -- what is counted, like nodes/s-2vcpu-4gb
     amount     integer NOT NULL CHECK (amount >= 0),
     PRIMARY KEY (request_id, item)

@@ -84,6 +84,7 @@ func TestDemo(t *testing.T) {
 	}
 	admin := webtest.SignIn(t, d.url(), "admin")
 	form := url.Values{"slug": {"kept"}, "name": {"Kept"}, "member_group": {"k"}, "approver_group": {"l"}, "nodes": {"1"}, "sizes": {"c-2 1"}}
+	unlimited(form)
 	admin.Post("/admin/teams/new", form).WantStatus(200)
 	d.sendsMail(t)
 	postgres := d.postmaster(t)

@@ -21,6 +21,7 @@ import (
 	"doksportal/internal/db/pgembed"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/jobs"
+	"doksportal/internal/teams"
 	"doksportal/internal/web/webtest"
 )
 
@@ -71,9 +72,18 @@ func (s *site) replica(listen string) *process {
 // createTeam makes team pay on the admin's page.
 func (s *site) createTeam() {
 	s.t.Helper()
-	p := webtest.SignIn(s.t, s.url, "admin").Post("/admin/teams/new", url.Values{
-		"slug": {"pay"}, "name": {"pay"}, "member_group": {"pay"}, "approver_group": {"pay-approvers"}, "nodes": {"9"}, "sizes": {"s-2vcpu-4gb 9"}})
-	p.WantStatus(http.StatusOK)
+	form := url.Values{"slug": {"pay"}, "name": {"pay"}, "member_group": {"pay"}, "approver_group": {"pay-approvers"}, "nodes": {"9"}, "sizes": {"s-2vcpu-4gb 9"}}
+	unlimited(form)
+	webtest.SignIn(s.t, s.url, "admin").Post("/admin/teams/new", form).WantStatus(http.StatusOK)
+}
+
+// unlimited leaves open all limits that the form for a team does not speak of.
+func unlimited(form url.Values) {
+	for name := range teams.Unlimited() {
+		if !form.Has(name) {
+			form.Set(name, "")
+		}
+	}
 }
 
 func createForm(name, environment string) url.Values {

@@ -38,8 +38,7 @@ func setup(t *testing.T) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: dbtest.New(t), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		ann: portal.Person{Identity: portal.Identity{Issuer: "https://idp.example", Subject: "ann"}, Name: "Ann"}}
-	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers",
-		Quota: portal.Quota{Sizes: map[string]int{}}}
+	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers"}
 	b.must(b.tx(func(tx pgx.Tx) error { return store.InsertTeam(t.Context(), tx, b.team, b.now) }))
 	b.request = b.ask()
 	return b

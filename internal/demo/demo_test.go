@@ -192,8 +192,8 @@ func TestSeed(t *testing.T) {
 	for _, team := range teams {
 		used, err := store.TeamUsage(t.Context(), b.pool, team.ID)
 		b.must(err)
-		if used.Nodes() == 0 || used.Nodes() >= team.Quota.Nodes {
-			t.Errorf("team %s uses %d of %d nodes: nothing can be tried", team.Name, used.Nodes(), team.Quota.Nodes)
+		if used.Nodes() == 0 || used.Nodes() >= team.Quota.Limits[portal.AllNodes] {
+			t.Errorf("team %s uses %d of %d nodes: nothing can be tried", team.Name, used.Nodes(), team.Quota.Limits[portal.AllNodes])
 		}
 	}
 	b.wantAccounts(teams)
@@ -254,7 +254,7 @@ func TestSecondStartKeepsAndFreshForgets(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		team.Quota.Nodes = 3
+		team.Quota.Limits[portal.AllNodes] = 3
 		return store.UpdateTeam(t.Context(), tx, team, time.Now())
 	})
 	legacy := b.byName("legacy")
@@ -272,8 +272,8 @@ func TestSecondStartKeepsAndFreshForgets(t *testing.T) {
 	}
 	team, err := store.TeamBySlug(t.Context(), b.pool, "search")
 	b.must(err)
-	if team.Quota.Nodes != 3 {
-		t.Errorf("the quota is %d again", team.Quota.Nodes)
+	if team.Quota.Limits[portal.AllNodes] != 3 {
+		t.Errorf("the quota is %d again", team.Quota.Limits[portal.AllNodes])
 	}
 	if got := b.trail(); len(got) != 3 {
 		t.Errorf("it is seeded twice: %q", got)

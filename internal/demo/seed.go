@@ -38,11 +38,11 @@ var Accounts = []devidp.Account{
 var teams = []portal.Team{
 	{
 		Slug: "payments", Name: "payments", MemberGroup: "payments", ApproverGroup: "payments-approvers",
-		Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10, "s-4vcpu-8gb": 4}},
+		Quota: portal.QuotaOf(12, map[string]int{"s-2vcpu-4gb": 10, "s-4vcpu-8gb": 4}),
 	},
 	{
 		Slug: "search", Name: "search", MemberGroup: "search", ApproverGroup: "search-approvers",
-		Quota: portal.Quota{Nodes: 8, Sizes: map[string]int{"s-4vcpu-8gb": 6, "m-2vcpu-16gb": 2}},
+		Quota: portal.QuotaOf(8, map[string]int{"s-4vcpu-8gb": 6, "m-2vcpu-16gb": 2}),
 	},
 }
 

@@ -219,7 +219,7 @@ func TestRulesThatChange(t *testing.T) {
 		{"the cluster became production", `UPDATE clusters SET environment = 'production'`, "The policy's answer has changed: it now needs 1 approval from pay-approvers or platform (before: needs no approval)"},
 		{"the cluster's environment was taken away", `UPDATE clusters SET environment = NULL`, "The policy's answer has changed"},
 		{"the cluster was given away", `UPDATE clusters SET team_id = NULL, environment = NULL, protected = true`, "The cluster belongs to another team now."},
-		{"the size was taken away", `UPDATE teams SET quota = jsonb_set(quota, '{sizes}', '{}')`, "The policy's answer has changed: It would exceed the team's quota."},
+		{"the size was taken away", `UPDATE teams SET quota = jsonb_set(quota, '{sizes}', '["c-2"]')`, "The policy's answer has changed: It would exceed the team's quota."},
 		{"the requester's group is another", `UPDATE teams SET member_group = 'others'`, "ann is no longer a member of team pay."},
 	}
 	for _, tt := range tests {

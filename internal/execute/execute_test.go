@@ -204,7 +204,7 @@ func TestQuotaCutBelowUsage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	r := b.create("new", 3)
-	_, err := b.pool.Exec(context.Background(), `UPDATE teams SET quota = jsonb_set(quota, '{nodes}', '1')`)
+	_, err := b.pool.Exec(context.Background(), `UPDATE teams SET quota = jsonb_set(quota, '{limits,nodes}', '1')`)
 	b.must(err)
 	b.want(b.step(r), portal.Stale)
 	b.wantCalls("create_cluster", 0)

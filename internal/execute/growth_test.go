@@ -159,7 +159,7 @@ func TestAQuotaThatWasCut(t *testing.T) {
 	forEach(t, func(t *testing.T, op portal.OperationID, c operationCase) {
 		b := richSetup(t, c.registries...)
 		r := b.approved(c)
-		_, err := b.pool.Exec(t.Context(), `UPDATE teams SET quota = '{"nodes": 1, "sizes": {"s-2vcpu-4gb": 1}}'`)
+		_, err := b.pool.Exec(t.Context(), `UPDATE teams SET quota = '{"limits": {"nodes": 1, "nodes/s-2vcpu-4gb": 1}}'`)
 		b.must(err)
 		if !grows[op] {
 			b.want(b.finish(r), portal.Succeeded)

@@ -10,6 +10,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/quota"
 	"doksportal/internal/request"
@@ -95,16 +96,16 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 	if o.blocks() {
 		return o
 	}
-	effect, err := quotaNow(ctx, tx, r, team)
-	if err != nil {
-		return blocker{err: err}
-	}
 	rules, err := e.Rules.InForce(ctx, tx)
 	if err != nil {
 		return blocker{err: err}
 	}
 	r.Team = team
 	offer, err := store.Offer(ctx, tx)
+	if err != nil {
+		return blocker{err: err}
+	}
+	effect, err := quotaNow(ctx, tx, r, clusters, offer.Options)
 	if err != nil {
 		return blocker{err: err}
 	}
@@ -157,16 +158,17 @@ func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Reques
 
 // quotaNow is the quota effect of what the request, whose reservation is part
 // of the usage, is about to take.
-func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team) (portal.QuotaEffect, error) {
+func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, clusters []portal.Cluster, offer portal.Options) (portal.QuotaEffect, error) {
 	takes, err := store.Reserved(ctx, tx, r.ID)
-	if err != nil || len(takes) == 0 {
+	demand := operation.Demand(r.Params, clusters, takes)
+	if err != nil || r.Team.ID == "" || demand.None() {
 		return portal.QuotaEffect{}, err
 	}
-	used, err := store.TeamUsage(ctx, tx, team.ID)
+	used, err := store.TeamUsage(ctx, tx, r.Team.ID)
 	if err != nil {
 		return portal.QuotaEffect{}, err
 	}
-	return quota.Check(team.Quota, used.Minus(takes), takes), nil
+	return quota.Check(r.Team.Quota, offer, used.Minus(takes), demand), nil
 }
 
 func (e *Executor) makeStale(ctx context.Context, r portal.Request, why string) error {

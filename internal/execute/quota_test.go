@@ -61,7 +61,7 @@ func TestOverQuota(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	grows := b.approved(cases[portal.UpdateNodePool])
-	_, err := b.pool.Exec(context.Background(), `UPDATE teams SET quota = jsonb_set(quota, '{nodes}', '1')`)
+	_, err := b.pool.Exec(context.Background(), `UPDATE teams SET quota = jsonb_set(quota, '{limits,nodes}', '1')`)
 	b.must(err)
 	b.want(b.step(grows), portal.Stale)
 	b.wantCalls("update_node_pool", 0)

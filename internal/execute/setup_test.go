@@ -86,7 +86,7 @@ func setup(t testing.TB) *bundle {
 	b.member, b.approver = b.person("ann", "pay"), b.person("bob", "pay-approvers")
 	b.must(b.syncer.Sync(context.Background()))
 	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "pay", MemberGroup: "pay", ApproverGroup: "pay-approvers",
-		Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 12}}}
+		Quota: portal.QuotaOf(12, map[string]int{"s-2vcpu-4gb": 12})}
 	b.must(db.WithTx(context.Background(), b.pool, func(tx pgx.Tx) error {
 		return errors.Join(store.InsertTeam(context.Background(), tx, b.team, b.clock.Now()),
 			store.AssignCluster(context.Background(), tx, b.cluster, b.team.ID, portal.Production))

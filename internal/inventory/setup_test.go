@@ -64,8 +64,7 @@ func setup(t *testing.T) *bundle {
 	b.url, b.syncer = server.URL, b.replica(server.URL)
 	b.sim.Add(dosim.Seed{ID: webID, Name: "web", Region: "fra1", HA: true, Tags: []string{"blue"}, Size: "s-2vcpu-4gb", Count: 3})
 	b.sim.Add(dosim.Seed{ID: oldID, Name: "old", Region: "nyc1", Size: "s-4vcpu-8gb", Count: 1})
-	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers",
-		Quota: portal.Quota{Sizes: map[string]int{}}}
+	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers"}
 	b.tx(func(tx pgx.Tx) error { return store.InsertTeam(t.Context(), tx, b.team, b.clock.Now()) })
 	return b
 }

@@ -89,8 +89,7 @@ func setupAlone(t *testing.T, changes ...func(*notify.Config)) *bundle {
 		WebhookHosts: []string{"127.0.0.1", "localhost"}, WebhookPrivate: true, Roots: roots,
 	}
 	b.service = b.replica(changes...)
-	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers",
-		Quota: portal.Quota{Sizes: map[string]int{}}}
+	b.team = portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "Payments", MemberGroup: "pay", ApproverGroup: "pay-approvers"}
 	b.tx(func(tx pgx.Tx) error { return store.InsertTeam(t.Context(), tx, b.team, b.clock.Now()) })
 	b.member, b.admin = b.person("ann", "pay"), b.person("ada", "admins")
 	b.admin.Roles = []portal.Role{portal.RoleAdmin}

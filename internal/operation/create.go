@@ -100,16 +100,10 @@ func likeParams(d *portal.Draft) portal.CreateParams {
 // likeVersion is the version that is offered of the same minor, or else the
 // newest.
 func likeVersion(offered []portal.Choice, version string) string {
-	if i := slices.IndexFunc(offered, func(c portal.Choice) bool { return minorOf(c.Slug) == minorOf(version) }); i >= 0 {
+	if i := slices.IndexFunc(offered, func(c portal.Choice) bool { return portal.MinorOf(c.Slug) == portal.MinorOf(version) }); i >= 0 {
 		return offered[i].Slug
 	}
 	return firstOffered(offered, "")
-}
-
-// minorOf is the minor of a version, like 1.35 of 1.35.1-do.0.
-func minorOf(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 func rewriteCreate(d *portal.Draft, params portal.Params) {

@@ -104,7 +104,7 @@ func TestWordsOfPlans(t *testing.T) {
 			"Update cluster web.\nTags: blue → none\nHigh availability: no → yes\nAutomatic upgrades: off → on\n" +
 				"Control plane firewall: off → only from 203.0.113.7\nScale-down utilization threshold: default → 50 %\nRouting agent: off → on\n" +
 				"The control plane is made highly available, which cannot be undone.\nFrom then on, only the allowed addresses can reach the cluster's API.",
-			nil, 4000},
+			portal.Usage{portal.HAClusters: 1}, 4000},
 		{"a cluster is deleted", planned(t, portal.DeleteCluster),
 			"Delete cluster web in fra1 with its 5 nodes.\nCluster web: 1.34.4-do.0 in fra1 → \nPool fixed: 3 × s-2vcpu-4gb → \nPool auto: 1 to 5 × s-2vcpu-4gb → \n" +
 				"lost: The control plane with everything stored in it: workloads, configuration, secrets.\n" +

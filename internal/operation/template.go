@@ -36,7 +36,7 @@ func withoutOwn(p portal.CreateParams) portal.CreateParams {
 // is no longer offered stays, so that its field says so.
 func kept(d *portal.Draft, p portal.CreateParams) portal.CreateParams {
 	if !portal.Has(d.Offer.Versions, p.Version) {
-		if patch := likeVersion(d.Offer.Versions, p.Version); minorOf(patch) == minorOf(p.Version) {
+		if patch := likeVersion(d.Offer.Versions, p.Version); portal.MinorOf(patch) == portal.MinorOf(p.Version) {
 			p.Version = patch
 		}
 	}

@@ -82,6 +82,7 @@ func planUpdate(d *portal.Draft) {
 	d.Plan.Changes = updateChanges(*p, d.Cluster)
 	d.Plan.Cost = costWith(d, portal.Pool{})
 	if p.HA != nil && *p.HA {
+		d.Usage = portal.Usage{portal.HAClusters: 1}
 		d.Plan.Cost.After = d.Plan.Cost.After.Plus(controlPlaneCost(true))
 		d.Plan.Steps = append(d.Plan.Steps, "The control plane is made highly available, which cannot be undone.")
 	}

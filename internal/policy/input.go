@@ -1,6 +1,10 @@
 package policy
 
-import "doksportal/internal/portal"
+import (
+	"math"
+
+	"doksportal/internal/portal"
+)
 
 // Input is what a verdict depends on. It is kept with each request, so that
 // another policy can be tried on it later. The names of its members, as rules
@@ -52,6 +56,10 @@ type Change struct {
 	Fields    []string           `json:"fields"`  // what of the target changes, as the plan names it
 	Minutes   int                `json:"minutes"` // that access is valid for; 0 for other operations
 }
+
+// Unlimited is the limit of a team whose nodes are not limited: more than any
+// account can have.
+const Unlimited = math.MaxInt32
 
 // Quota is the team's use of its limit on all nodes, and whether any limit
 // would be exceeded.

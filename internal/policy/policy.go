@@ -102,7 +102,7 @@ func (p *Policy) Judge(in Input) portal.Verdict {
 }
 
 func (p *Policy) judge(in Input) portal.Verdict {
-	if in.Quota.Over && in.Change.Risk == portal.RiskChange {
+	if in.Quota.Over && !in.Change.Operation.Deletes() {
 		return p.deny("It would exceed the team's quota.")
 	}
 	for i := range p.rules {

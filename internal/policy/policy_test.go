@@ -32,7 +32,7 @@ func input(op portal.OperationID, e portal.Environment, over bool) policy.Input 
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	over := portal.QuotaEffect{Lines: []portal.QuotaLine{{Limit: 1, Before: 1, After: 2, Allowed: true}}}
+	over := portal.QuotaEffect{Lines: []portal.QuotaLine{{Item: portal.AllNodes, Limit: 1, Before: 1, After: 2}}}
 	within := portal.QuotaEffect{}
 	const one, platform, both = "approve, 1 team/platform", "approve, 1 platform", "approve, 1 team, 1 platform"
 	tests := []struct {

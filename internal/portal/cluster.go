@@ -205,7 +205,7 @@ func (c Cluster) Pool(id string) (Pool, bool) {
 
 // Usage is what the cluster takes of its team's quota.
 func (c Cluster) Usage() Usage {
-	u := Usage{Clusters: 1}
+	u := usageOf(c.HA)
 	for _, p := range c.Pools {
 		u[NodesOf(p.Size)] += p.Cost()
 	}

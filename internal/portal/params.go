@@ -87,7 +87,7 @@ func (p PoolSpec) Cost() int {
 
 // Usage is what the cluster would take of a quota.
 func (p CreateParams) Usage() Usage {
-	u := Usage{Clusters: 1}
+	u := usageOf(p.HA)
 	for _, pool := range p.Pools {
 		u[NodesOf(pool.Size)] += pool.Cost()
 	}

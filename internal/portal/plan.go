@@ -69,40 +69,6 @@ type Resource struct {
 	Name string `json:"name"`
 }
 
-// QuotaEffect compares a team's quota before and after a change.
-type QuotaEffect struct {
-	Lines []QuotaLine `json:"lines"`
-}
-
-// QuotaLine is one limit of a quota.
-type QuotaLine struct {
-	Title   string `json:"title"` // what is limited, for people
-	Unit    string `json:"unit"`  // what is counted, like "s-2vcpu-4gb nodes"
-	Size    string `json:"size"`  // whose nodes are limited; empty for other limits
-	Limit   int    `json:"limit"`
-	Before  int    `json:"before"`
-	After   int    `json:"after"`
-	Allowed bool   `json:"allowed"` // false when the team may not use the size at all
-}
-
-// Over is by how much the change exceeds the limit. Shrinking is never over.
-func (l QuotaLine) Over() int {
-	if l.After <= l.Before {
-		return 0
-	}
-	return max(0, l.After-l.Limit)
-}
-
-// Over reports whether any limit is exceeded.
-func (q QuotaEffect) Over() bool {
-	for _, l := range q.Lines {
-		if l.Over() > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Digest binds approvals to what they were given for. Whatever changes what a
 // request would do to its target, or what the policy asks for it, changes the
 // digest.

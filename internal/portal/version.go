@@ -19,6 +19,12 @@ func versionNumbers(version string) []int {
 	return numbers
 }
 
+// MinorOf is the minor of a version, like 1.35 of 1.35.1-do.0.
+func MinorOf(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
 // UpgradeTo is the newest version that DigitalOcean offers for new clusters and
 // that a cluster can reach in one step: of its own minor version or the next.
 // Empty when there is none. What an upgrade really may go to DigitalOcean says

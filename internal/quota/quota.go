@@ -10,45 +10,67 @@ import (
 	"doksportal/internal/portal"
 )
 
-// Check returns the limits that a change touches, before and after it, in the
-// order of the table of limits. used includes the reservations of requests that
-// are under way.
-func Check(limits portal.Quota, used, change portal.Usage) portal.QuotaEffect {
+// Check returns the limits that a change touches, before and after it: first all
+// nodes, then sums, families, sizes and what may not be used at all. used includes
+// the reservations of requests that are under way. Sums of vCPUs, memory and cost
+// go by what DigitalOcean offers.
+func Check(limits portal.Quota, offer portal.Options, used portal.Usage, d portal.Demand) portal.QuotaEffect {
 	var effect portal.QuotaEffect
-	for _, l := range table {
-		for _, line := range l(limits, change) {
-			line.Before = line.of(used)
-			line.After = line.Before + line.of(change)
-			effect.Lines = append(effect.Lines, line.QuotaLine)
+	for _, item := range items(limits, d.Usage) {
+		if l, ok := line(limits, offer, item, used, d.Usage); ok && touches(d.Usage, l) {
+			effect.Lines = append(effect.Lines, l)
 		}
 	}
+	if limit, ok := limits.Limit(portal.PoolNodes); ok && d.Pool > 0 {
+		effect.Lines = append(effect.Lines, portal.QuotaLine{Item: portal.PoolNodes, Title: portal.PoolNodes.Title(), Limit: limit, After: d.Pool})
+	}
+	effect.Lines = append(effect.Lines, choices(limits, d)...)
 	return effect
 }
 
-// Room returns how many more of an item the limits leave room for, and whether
-// they allow it at all.
-func Room(limits portal.Quota, used portal.Usage, item portal.Item) (left int, allowed bool) {
-	left = math.MaxInt
-	for _, l := range Check(limits, used, portal.Usage{item: 1}).Lines {
-		if !l.Allowed {
+// touches reports whether a change is about what a line counts. A pool without
+// nodes takes none of its size, and needs to be allowed all the same.
+func touches(change portal.Usage, l portal.QuotaLine) bool {
+	if l.After != l.Before {
+		return true
+	}
+	for item := range change {
+		if _, isSize := item.Size(); isSize && (item == l.Item || l.Item == portal.AllNodes) {
+			return true
+		}
+	}
+	return false
+}
+
+// Room returns how many more nodes of a size the limits leave room for, in one
+// pool, and whether they allow them at all.
+func Room(limits portal.Quota, offer portal.Options, used portal.Usage, size string) (left int, allowed bool) {
+	left = math.MaxInt32
+	for _, l := range Check(limits, offer, used, portal.Demand{Usage: portal.Usage{portal.NodesOf(size): 1}, Pool: 1}).Lines {
+		if l.Refusal != "" {
 			return 0, false
 		}
-		if each := l.After - l.Before; each > 0 {
+		if each := l.After - l.Before; each > 0 && !l.Unlimited {
 			left = min(left, max(0, l.Limit-l.Before)/each)
 		}
 	}
 	return left, true
 }
 
+// Used is how much of an item a usage takes.
+func Used(i portal.Item, offer portal.Options, used portal.Usage) int {
+	n, _ := measureOf(i)(used, offer)
+	return n
+}
+
 // Standing returns how a team stands against all of its limits, and against
 // sizes that it uses without a limit.
-func Standing(limits portal.Quota, used portal.Usage) portal.QuotaEffect {
-	all := portal.Usage{}
-	for size := range limits.Sizes {
-		all[portal.NodesOf(size)] = 0
+func Standing(limits portal.Quota, offer portal.Options, used portal.Usage) portal.QuotaEffect {
+	var effect portal.QuotaEffect
+	for _, item := range items(limits, used) {
+		if l, ok := line(limits, offer, item, used, nil); ok && (!l.Unlimited || l.Before > 0 || item == portal.AllNodes) {
+			effect.Lines = append(effect.Lines, l)
+		}
 	}
-	for item := range used {
-		all[item] = 0
-	}
-	return Check(limits, used, all)
+	return effect
 }

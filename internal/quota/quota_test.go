@@ -1,101 +1,139 @@
 package quota_test
 
 import (
+	"fmt"
+	"math"
+	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"doksportal/internal/portal"
 	"doksportal/internal/quota"
 )
 
-// all and ofSize are lines on all nodes and on those of a size.
-func all(limit, before, after int) portal.QuotaLine {
-	return portal.QuotaLine{Title: "All nodes", Unit: "nodes", Limit: limit, Before: before, After: after, Allowed: true}
+// offer is what DigitalOcean has: sizes of which the second has no known price.
+var offer = portal.Options{Sizes: []portal.Size{
+	{Slug: "s-2vcpu-4gb", VCPUs: 2, MemoryMiB: 4096, MonthlyCents: 2400}, {Slug: "g-8vcpu-32gb", VCPUs: 8, MemoryMiB: 32768},
+	{Slug: "gpu-h100x1-80gb", VCPUs: 20, MemoryMiB: 245760, MonthlyCents: 200000},
+}}
+
+const (
+	small = "s-2vcpu-4gb"
+	large = "g-8vcpu-32gb"
+	gpu   = "gpu-h100x1-80gb"
+)
+
+func limits(pairs ...any) portal.Quota {
+	q := portal.Quota{Limits: map[portal.Item]int{}}
+	for i := 0; i < len(pairs); i += 2 {
+		q.Limits[pairs[i].(portal.Item)] = pairs[i+1].(int)
+	}
+	return q
 }
 
-func ofSize(size string, limit, before, after int, allowed bool) portal.QuotaLine {
-	return portal.QuotaLine{Title: size, Unit: size + " nodes", Size: size, Limit: limit, Before: before, After: after, Allowed: allowed}
+func nodes(size string, n int) portal.Usage { return portal.Usage{portal.NodesOf(size): n} }
+
+// said lists the lines of an effect, like "nodes 3>5/10", those that are over with
+// an exclamation mark.
+func said(e portal.QuotaEffect) string {
+	var list []string
+	for _, l := range e.Lines {
+		text := fmt.Sprintf("%s %d>%d/%d", l.Item, l.Before, l.After, l.Limit)
+		if l.Unlimited {
+			text = fmt.Sprintf("%s %d>%d", l.Item, l.Before, l.After)
+		}
+		if l.Refusal != "" {
+			text = string(l.Item) + " refused"
+		}
+		if l.Over() > 0 {
+			text += "!"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
 }
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	limits := portal.Quota{Nodes: 10, Sizes: map[string]int{"small": 8, "large": 2}}
-	tests := []struct {
-		name         string
-		used, change portal.Usage
-		want         []portal.QuotaLine
-		over         bool
+	only := func(sizes ...string) portal.Quota { return portal.Quota{Sizes: sizes} }
+	for name, tt := range map[string]struct {
+		limits portal.Quota
+		used   portal.Usage
+		demand portal.Demand
+		want   string
 	}{
-		{"exactly at the limit", portal.Usage{portal.NodesOf("small"): 5}, portal.Usage{portal.NodesOf("small"): 3},
-			[]portal.QuotaLine{
-				all(10, 5, 8),
-				ofSize("small", 8, 5, 8, true),
-			}, false},
-		{"one over a size", portal.Usage{portal.NodesOf("small"): 5}, portal.Usage{portal.NodesOf("small"): 4},
-			[]portal.QuotaLine{
-				all(10, 5, 9),
-				ofSize("small", 8, 5, 9, true),
-			}, true},
-		{"over in all only", portal.Usage{portal.NodesOf("small"): 8, portal.NodesOf("large"): 1}, portal.Usage{portal.NodesOf("large"): 1, portal.NodesOf("small"): 0, portal.NodesOf("x"): 0},
-			[]portal.QuotaLine{
-				all(10, 9, 10),
-				ofSize("large", 2, 1, 2, true),
-				ofSize("small", 8, 8, 8, true),
-				ofSize("x", 0, 0, 0, false),
-			}, false},
-		{"a size that is not listed", nil, portal.Usage{portal.NodesOf("huge"): 1},
-			[]portal.QuotaLine{
-				all(10, 0, 1),
-				ofSize("huge", 0, 0, 1, false),
-			}, true},
-		{"shrinking while over", portal.Usage{portal.NodesOf("small"): 20}, portal.Usage{portal.NodesOf("small"): -1},
-			[]portal.QuotaLine{
-				all(10, 20, 19),
-				ofSize("small", 8, 20, 19, true),
-			}, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		"without limits":                 {portal.Quota{}, nil, portal.Demand{Usage: nodes(small, 3), Pool: 3}, "nodes 0>3, nodes/s-2vcpu-4gb 0>3"},
+		"exactly at the limit":           {limits(portal.AllNodes, 8), nodes(small, 5), portal.Demand{Usage: nodes(small, 3)}, "nodes 5>8/8, nodes/s-2vcpu-4gb 5>8"},
+		"one over it":                    {limits(portal.AllNodes, 8), nodes(small, 5), portal.Demand{Usage: nodes(small, 4)}, "nodes 5>9/8!, nodes/s-2vcpu-4gb 5>9"},
+		"over in a size only":            {limits(portal.AllNodes, 9, portal.NodesOf(small), 8), nodes(small, 5), portal.Demand{Usage: nodes(small, 4)}, "nodes 5>9/9, nodes/s-2vcpu-4gb 5>9/8!"},
+		"shrinking while over":           {limits(portal.AllNodes, 2), nodes(small, 9), portal.Demand{Usage: nodes(small, -1)}, "nodes 9>8/2, nodes/s-2vcpu-4gb 9>8"},
+		"a size of none":                 {limits(portal.NodesOf(small), 0), nil, portal.Demand{Usage: nodes(small, 1)}, "nodes 0>1, nodes/s-2vcpu-4gb refused!"},
+		"a size that is not among those": {only(large), nil, portal.Demand{Usage: nodes(small, 1)}, "nodes 0>1, nodes/s-2vcpu-4gb refused!"},
+		"an empty pool of it":            {only(large), nil, portal.Demand{Usage: nodes(small, 0)}, "nodes 0>0, nodes/s-2vcpu-4gb refused"},
+		"a family":                       {limits(portal.NodesOfFamily("s"), 4), nodes(small, 3), portal.Demand{Usage: nodes(small, 2)}, "nodes 3>5, family/s 3>5/4!, nodes/s-2vcpu-4gb 3>5"},
+		"GPUs without a grant":           {portal.Quota{}, nil, portal.Demand{Usage: nodes(gpu, 1)}, "nodes 0>1, family/gpu refused!, nodes/gpu-h100x1-80gb 0>1"},
+		"GPUs that are granted":          {limits(portal.NodesOfFamily("gpu"), 2), nodes(gpu, 1), portal.Demand{Usage: nodes(gpu, 1)}, "nodes 1>2, family/gpu 1>2/2, nodes/gpu-h100x1-80gb 1>2"},
+		"vCPUs":                          {limits(portal.VCPUs, 9), nodes(small, 3), portal.Demand{Usage: nodes(small, 2)}, "nodes 3>5, vcpus 6>10/9!, nodes/s-2vcpu-4gb 3>5"},
+		"memory":                         {limits(portal.Memory, 20), nodes(small, 3), portal.Demand{Usage: nodes(small, 2)}, "nodes 3>5, memory 12>20/20, nodes/s-2vcpu-4gb 3>5"},
+		"memory by the name":             {limits(portal.Memory, 64), nil, portal.Demand{Usage: nodes("m-8vcpu-64gb", 1)}, "nodes 0>1, memory 0>64/64, nodes/m-8vcpu-64gb 0>1"},
+		"cost":                           {limits(portal.Cost, 10000), nodes(small, 2), portal.Demand{Usage: nodes(small, 3)}, "nodes 2>5, monthly_cost 4800>12000/10000!, nodes/s-2vcpu-4gb 2>5"},
+		"cost of the control plane":      {limits(portal.Cost, 4000), nil, portal.Demand{Usage: portal.Usage{portal.HAClusters: 1}}, "monthly_cost 0>4000/4000"},
+		"a price that is not known":      {limits(portal.Cost, 10000), nil, portal.Demand{Usage: nodes(large, 1)}, "nodes 0>1, monthly_cost refused!, nodes/g-8vcpu-32gb 0>1"},
+		"of what is there":               {limits(portal.Cost, 10000), nodes(large, 1), portal.Demand{Usage: nodes(small, 1)}, "nodes 1>2, monthly_cost refused!, nodes/s-2vcpu-4gb 0>1"},
+		"less, at any price":             {limits(portal.Cost, 10000), nodes(large, 2), portal.Demand{Usage: nodes(large, -1)}, "nodes 2>1, nodes/g-8vcpu-32gb 2>1"},
+		"clusters":                       {limits(portal.Clusters, 2), portal.Usage{portal.Clusters: 2}, portal.Demand{Usage: portal.Usage{portal.Clusters: 1, portal.NodesOf(small): 1}}, "nodes 0>1, clusters 2>3/2!, nodes/s-2vcpu-4gb 0>1"},
+		"high availability":              {limits(portal.HAClusters, 0), nil, portal.Demand{Usage: portal.Usage{portal.HAClusters: 1}}, "ha_clusters 0>1/0!"},
+		"a pool":                         {limits(portal.PoolNodes, 4), nil, portal.Demand{Usage: nodes(small, 5), Pool: 5}, "nodes 0>5, nodes/s-2vcpu-4gb 0>5, pool_nodes 0>5/4!"},
+		"a region":                       {portal.Quota{Regions: []string{"fra1"}}, nil, portal.Demand{Region: "nyc1"}, "region refused!"},
+		"a region that may be":           {portal.Quota{Regions: []string{"fra1"}}, nil, portal.Demand{Region: "fra1"}, ""},
+		"a version":                      {portal.Quota{Versions: []string{"1.34"}}, nil, portal.Demand{Version: "1.35.1-do.0"}, "version refused!"},
+		"a version that may be":          {portal.Quota{Versions: []string{"1.34"}}, nil, portal.Demand{Version: "1.34.9-do.2"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := quota.Check(limits, tt.used, tt.change)
-			if diff := cmp.Diff(tt.want, got.Lines); diff != "" {
-				t.Errorf("lines (-want +got):\n%s", diff)
-			}
-			if got.Over() != tt.over {
-				t.Errorf("Over() = %v, want %v", got.Over(), tt.over)
+			if got := said(quota.Check(tt.limits, offer, tt.used, tt.demand)); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
 	}
 }
 
+// Many nodes do not turn into few.
+func TestLargeNumbers(t *testing.T) {
+	t.Parallel()
+	got := quota.Check(limits(portal.Cost, 1), offer, nodes(gpu, math.MaxInt32), portal.Demand{Usage: nodes(gpu, math.MaxInt32)})
+	if !got.Over() {
+		t.Errorf("%s", said(got))
+	}
+}
+
 func TestStandingListsEveryLimitAndEverythingUsed(t *testing.T) {
 	t.Parallel()
-	limits := portal.Quota{Nodes: 4, Sizes: map[string]int{"small": 4}}
-	got := quota.Standing(limits, portal.Usage{portal.NodesOf("old"): 2})
-	want := []portal.QuotaLine{
-		all(4, 2, 2),
-		ofSize("old", 0, 2, 2, false),
-		ofSize("small", 4, 0, 0, true),
-	}
-	if diff := cmp.Diff(want, got.Lines); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
+	got := said(quota.Standing(limits(portal.NodesOf("b"), 4, portal.Clusters, 2, portal.PoolNodes, 9), offer, portal.Usage{portal.NodesOf("a"): 2, portal.Clusters: 1}))
+	if want := "nodes 2>2, clusters 1>1/2, nodes/a 2>2, nodes/b 0>0/4"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
 func TestRoom(t *testing.T) {
 	t.Parallel()
-	limits := portal.Quota{Nodes: 10, Sizes: map[string]int{"small": 8, "large": 3}}
-	used := portal.Usage{portal.NodesOf("small"): 8, portal.NodesOf("old"): 1}
-	for size, want := range map[string]struct {
+	q := limits(portal.AllNodes, 10, portal.NodesOf(small), 8, portal.VCPUs, 34, portal.PoolNodes, 3)
+	q.Sizes = []string{small, large}
+	for name, tt := range map[string]struct {
+		used    portal.Usage
+		size    string
 		left    int
 		allowed bool
-	}{"small": {0, true}, "large": {1, true}, "huge": {0, false}, "old": {0, false}} {
-		if left, allowed := quota.Room(limits, used, portal.NodesOf(size)); left != want.left || allowed != want.allowed {
-			t.Errorf("%s: %d %t, want %v", size, left, allowed, want)
+	}{
+		"bounded by the pool":        {nil, small, 3, true},
+		"bounded by the size":        {nodes(small, 7), small, 1, true},
+		"bounded by vCPUs":           {nodes(small, 5), large, 3, true},
+		"by vCPUs, rounded down":     {nodes(small, 6), large, 2, true},
+		"full":                       {nodes(small, 10), large, 0, true},
+		"over":                       {nodes(small, 12), small, 0, true},
+		"a size that is not allowed": {nil, gpu, 0, false},
+	} {
+		if left, allowed := quota.Room(q, offer, tt.used, tt.size); left != tt.left || allowed != tt.allowed {
+			t.Errorf("%s: %d %t, want %d %t", name, left, allowed, tt.left, tt.allowed)
 		}
-	}
-	if left, _ := quota.Room(limits, portal.Usage{portal.NodesOf("small"): 12}, portal.NodesOf("large")); left != 0 {
-		t.Errorf("over the limit there is room for %d", left)
 	}
 }

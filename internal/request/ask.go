@@ -170,7 +170,7 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if r.Number, err = store.InsertRequest(ctx, tx, r); err != nil {
 		return r, err
 	}
-	if err := store.Reserve(ctx, tx, r.ID, r.Team.ID, d.Usage); err != nil {
+	if err := store.Reserve(ctx, tx, r.ID, r.Team.ID, r.TargetID, d.Usage); err != nil {
 		return r, err
 	}
 	err = Record(ctx, tx, r, Step{

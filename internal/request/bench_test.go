@@ -103,7 +103,7 @@ func (p *planner) populate() {
 		for i := range 50 {
 			slug := fmt.Sprintf("team-%d", i)
 			team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
-				Quota: portal.Quota{Nodes: 100, Sizes: map[string]int{"s-2vcpu-4gb": 60, "s-4vcpu-8gb": 60}}}
+				Quota: portal.QuotaOf(100, map[string]int{"s-2vcpu-4gb": 60, "s-4vcpu-8gb": 60})}
 			if err := store.InsertTeam(p.b.Context(), tx, team, time.Now()); err != nil {
 				return err
 			}

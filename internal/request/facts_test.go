@@ -60,7 +60,7 @@ func setup(t *testing.T, change doapi.UpdateCluster) copies {
 		must(t, err)
 	}
 	must(t, (&inventory.Syncer{Pool: pool, DO: client, Now: func() time.Time { return now }}).Sync(ctx))
-	team := portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "pay", MemberGroup: "pay", ApproverGroup: "pay-approvers", Quota: portal.Quota{Nodes: 50, Sizes: map[string]int{"s-2vcpu-4gb": 50, "s-4vcpu-8gb": 50}}}
+	team := portal.Team{ID: uuid.NewString(), Slug: "pay", Name: "pay", MemberGroup: "pay", ApproverGroup: "pay-approvers", Quota: portal.QuotaOf(50, map[string]int{"s-2vcpu-4gb": 50, "s-4vcpu-8gb": 50})}
 	must(t, db.WithTx(ctx, pool, func(tx pgx.Tx) error {
 		if err := store.InsertTeam(ctx, tx, team, now); err != nil {
 			return err

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"doksportal/internal/policy"
@@ -78,8 +79,11 @@ func changeInput(d *portal.Draft) policy.Change {
 
 func quotaInput(q portal.QuotaEffect) policy.Quota {
 	in := policy.Quota{Over: q.Over()}
-	if len(q.Lines) > 0 {
-		in.Limit, in.Before, in.After = q.Lines[0].Limit, q.Lines[0].Before, q.Lines[0].After
+	if i := slices.IndexFunc(q.Lines, func(l portal.QuotaLine) bool { return l.Item == portal.AllNodes }); i >= 0 {
+		in.Limit, in.Before, in.After = q.Lines[i].Limit, q.Lines[i].Before, q.Lines[i].After
+		if q.Lines[i].Unlimited {
+			in.Limit = policy.Unlimited
+		}
 	}
 	return in
 }

@@ -72,21 +72,19 @@ func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Act
 // effect compares the team's quota before and after the draft; it is empty when
 // usage stays as it is.
 func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) (portal.QuotaEffect, error) {
-	changes := d.Operation == portal.CreateCluster
-	for _, n := range d.Usage {
-		changes = changes || n != 0
-	}
-	if !changes && !offersSizes(d) {
+	demand := operation.Demand(d.Params, d.Targets(), d.Usage)
+	asks := d.Operation == portal.CreateCluster || !demand.None()
+	if d.Team.ID == "" || !asks && !offersSizes(d) {
 		return portal.QuotaEffect{}, nil
 	}
 	used, err := s.used(ctx, q, d)
 	if err != nil {
 		return portal.QuotaEffect{}, err
 	}
-	if d.Room = room(d, used); !changes {
+	if d.Room = room(d, used); !asks {
 		return portal.QuotaEffect{}, nil
 	}
-	return quota.Check(d.Team.Quota, used, d.Usage), nil
+	return quota.Check(d.Team.Quota, d.Offer, used, demand), nil
 }
 
 // used is what the draft's team uses of its quota, without what the request
@@ -113,7 +111,7 @@ func room(d *portal.Draft, used portal.Usage) map[string]int {
 	}
 	list := map[string]int{}
 	for _, size := range d.Offer.Sizes {
-		if left, allowed := quota.Room(d.Team.Quota, used, portal.NodesOf(size.Slug)); allowed {
+		if left, allowed := quota.Room(d.Team.Quota, d.Offer, used, size.Slug); allowed {
 			list[size.Slug] = left
 		}
 	}

@@ -148,7 +148,7 @@ func (s *Service) replace(ctx context.Context, tx pgx.Tx, before portal.Request,
 	if err := store.Release(ctx, tx, before.ID); err != nil {
 		return before, err
 	}
-	if err := store.Reserve(ctx, tx, before.ID, after.Team.ID, d.Usage); err != nil {
+	if err := store.Reserve(ctx, tx, before.ID, after.Team.ID, after.TargetID, d.Usage); err != nil {
 		return before, err
 	}
 	if err := store.Revise(ctx, tx, before, after); err != nil {

@@ -77,24 +77,27 @@ func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 }
 
 // TeamUsage is what a team takes of its quota: its clusters and what its
-// requests under way hold. A pool whose request holds it counts as much as it
-// is held for, or more when there is more. It is one statement, because a
+// requests under way hold. A pool, or a cluster's high availability, that a request
+// holds counts as much as it is held for, or more when there is more. It is one statement, because a
 // create moves what it takes from a reservation to a cluster and must be counted
 // exactly once.
 func TeamUsage(ctx context.Context, q Querier, teamID string) (portal.Usage, error) {
 	return usage(ctx, q, `
-		WITH own AS (SELECT id FROM clusters WHERE team_id = @team AND gone_at IS NULL),
-		pools AS (
+		WITH own AS (SELECT id, ha FROM clusters WHERE team_id = @team AND gone_at IS NULL),
+		holders AS (
 			SELECT id, @nodes_of || size AS item, CASE WHEN auto_scale THEN max_nodes ELSE count END AS amount
 			FROM node_pools WHERE cluster_id IN (SELECT id FROM own)
-		), held AS (SELECT pool_id, item, amount FROM reservations WHERE team_id = @team)
+			UNION ALL
+			SELECT id, @ha_clusters, 1 FROM own WHERE ha
+		), held AS (SELECT holder_id, item, amount FROM reservations WHERE team_id = @team)
 		SELECT item, sum(amount)::int AS amount FROM (
 			SELECT @clusters AS item, 1 AS amount FROM own
 			UNION ALL
-			SELECT item, greatest(amount, (SELECT max(held.amount) FROM held WHERE pool_id = pools.id)) FROM pools
+			SELECT item, greatest(amount, (SELECT max(held.amount) FROM held WHERE holder_id = holders.id)) FROM holders
 			UNION ALL
-			SELECT item, amount FROM held WHERE pool_id NOT IN (SELECT id FROM pools)
-		) used GROUP BY item`, pgx.StrictNamedArgs{"team": teamID, "clusters": string(portal.Clusters), "nodes_of": string(portal.NodesOf(""))})
+			SELECT item, amount FROM held WHERE holder_id NOT IN (SELECT id FROM holders)
+		) used GROUP BY item`, pgx.StrictNamedArgs{"team": teamID, "clusters": string(portal.Clusters), "ha_clusters": string(portal.HAClusters),
+		"nodes_of": string(portal.NodesOf(""))})
 }
 
 // usage reads rows of an item and an amount.
@@ -111,15 +114,20 @@ func usage(ctx context.Context, q Querier, sql string, args pgx.StrictNamedArgs)
 	return u, err
 }
 
-// Reserve holds quota for a request, as far as it grows. The caller has locked
-// the team's row.
-func Reserve(ctx context.Context, tx pgx.Tx, requestID, teamID string, u portal.Usage) error {
+// Reserve holds quota for a request, as far as it grows. clusterID is the cluster
+// that the request changes, empty for a new one: once it is highly available, that
+// is not counted twice. The caller has locked the team's row.
+func Reserve(ctx context.Context, tx pgx.Tx, requestID, teamID, clusterID string, u portal.Usage) error {
 	for item, amount := range u {
 		if amount <= 0 {
 			continue
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO reservations (request_id, team_id, item, amount) VALUES (@request, @team, @item, @amount)`,
-			pgx.StrictNamedArgs{"request": requestID, "team": teamID, "item": item, "amount": amount})
+		holder := ""
+		if item == portal.HAClusters {
+			holder = clusterID
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO reservations (request_id, team_id, holder_id, item, amount) VALUES (@request, @team, @holder, @item, @amount)`,
+			pgx.StrictNamedArgs{"request": requestID, "team": teamID, "holder": holder, "item": item, "amount": amount})
 		if err != nil {
 			return db.Wrap(err)
 		}
@@ -134,7 +142,7 @@ func Hold(ctx context.Context, tx pgx.Tx, requestID, teamID string, p portal.Poo
 		return err
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO reservations (request_id, team_id, item, amount, pool_id) VALUES (@request, @team, @item, @amount, @pool)`,
+		INSERT INTO reservations (request_id, team_id, item, amount, holder_id) VALUES (@request, @team, @item, @amount, @pool)`,
 		pgx.StrictNamedArgs{"request": requestID, "team": teamID, "item": portal.NodesOf(p.Size), "amount": nodes, "pool": p.ID})
 	return db.Wrap(err)
 }

@@ -3,6 +3,7 @@ package teams
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"doksportal/internal/portal"
 )
@@ -10,7 +11,7 @@ import (
 // newTeamGains is what a new team gives to its groups.
 func newTeamGains(t portal.Team) []portal.Gain {
 	return []portal.Gain{
-		{Text: fmt.Sprintf("Members of group %s get a team with a quota of %s.", t.MemberGroup, nodes(t.Quota.Nodes)), Groups: []string{t.MemberGroup}},
+		{Text: fmt.Sprintf("Members of group %s get a team with a quota of %s.", t.MemberGroup, quotaText(t.Quota)), Groups: []string{t.MemberGroup}},
 		{Text: fmt.Sprintf("Members of group %s can approve requests of team %s.", t.ApproverGroup, t.Name), Groups: []string{t.ApproverGroup}},
 	}
 }
@@ -76,9 +77,14 @@ func guarded(e portal.Environment) portal.Environment {
 // level grows with how well an environment is guarded.
 func level(e portal.Environment) int { return slices.Index(portal.Environments, guarded(e)) }
 
-func nodes(n int) string {
-	if n == 1 {
-		return "1 node"
+// quotaText says in one line how much a quota allows.
+func quotaText(q portal.Quota) string {
+	var parts []string
+	for _, item := range limited(q) {
+		parts = append(parts, item.Amount(q.Limits[item]))
 	}
-	return fmt.Sprintf("%d nodes", n)
+	if _, ok := q.Limits[portal.AllNodes]; !ok {
+		parts = append([]string{"any number of nodes"}, parts...)
+	}
+	return strings.Join(parts, ", ")
 }

@@ -37,6 +37,7 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	if err != nil {
 		return t, err
 	}
+	t.Quota.Limits = map[portal.Item]int{}
 	for _, l := range limits {
 		typed, sent := in.Quota[l.Name]
 		if !sent { // read as empty it would take a limit away, or all that it allows
@@ -44,6 +45,9 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 			continue
 		}
 		l.read(&f, typed, offer.Options, &t.Quota)
+	}
+	if len(t.Quota.Limits) == 0 {
+		t.Quota.Limits = nil // as it is kept
 	}
 	return t, f.Err()
 }

@@ -2,6 +2,9 @@ package teams_test
 
 import (
 	"context"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +72,7 @@ func setup(t *testing.T, installed time.Duration) *bundle {
 	must(t, db.WithTx(ctx, b.Pool, func(tx pgx.Tx) error {
 		for _, slug := range []string{"pay", "find"} {
 			team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-leads",
-				Quota: portal.Quota{Nodes: 5, Sizes: map[string]int{"s": 5}}}
+				Quota: portal.QuotaOf(5, map[string]int{"s": 5})}
 			if err := store.InsertTeam(ctx, tx, team, b.now); err != nil {
 				return err
 			}
@@ -134,5 +137,21 @@ func (b *bundle) edit(a portal.Actor, slug string, change func(*teams.Input)) (t
 
 // typed is a quota as an admin types it.
 func typed(nodes, sizes string) map[string]string {
-	return map[string]string{"nodes": nodes, "sizes": sizes}
+	form := teams.Unlimited()
+	form["nodes"], form["sizes"] = nodes, sizes
+	for line := range strings.Lines(sizes) {
+		form["allowed_sizes"] += strings.Fields(line)[0] + " "
+	}
+	return form
+}
+
+// may is how much of an item a quota allows.
+func may(q portal.Quota, i portal.Item) int {
+	if size, ok := i.Size(); ok && len(q.Sizes) > 0 && !slices.Contains(q.Sizes, size) {
+		return 0
+	}
+	if n, ok := q.Limit(i); ok {
+		return n
+	}
+	return math.MaxInt32
 }

@@ -90,7 +90,11 @@ func (s *Service) Update(ctx context.Context, a portal.Actor, slug string, in In
 		if err != nil {
 			return Outcome{}, err
 		}
-		if err := checkUse(before.Name, before.Quota, t.Quota, use); err != nil {
+		offer, err := store.Offer(ctx, s.Pool)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if err := checkUse(before.Name, before.Quota, t.Quota, offer.Options, use); err != nil {
 			return Outcome{}, err
 		}
 	}

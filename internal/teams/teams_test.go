@@ -23,10 +23,15 @@ var changes = []struct {
 	{"make a team", func(b *bundle, a portal.Actor) (teams.Outcome, error) {
 		return b.Create(b.t.Context(), a, teams.Input{Slug: "ops", Name: "Ops", MemberGroup: "g", ApproverGroup: "h", Quota: typed("3", "")})
 	}, true, func(b *bundle) bool { return b.has("ops") }},
-	{"more nodes", quota("6", "s 5"), true, func(b *bundle) bool { return b.team("pay").Quota.Nodes == 6 }},
-	{"more of a size", quota("5", "s 6"), true, func(b *bundle) bool { return b.team("pay").Quota.Sizes["s"] == 6 }},
-	{"another size", quota("5", "s 5\nm 1"), true, func(b *bundle) bool { return b.team("pay").Quota.Sizes["m"] == 1 }},
-	{"fewer nodes", quota("4", "s 4"), false, func(b *bundle) bool { return b.team("pay").Quota.Nodes == 4 }},
+	{"more nodes", quota("6", "s 5"), true, func(b *bundle) bool { return may(b.team("pay").Quota, portal.AllNodes) == 6 }},
+	{"more of a size", quota("5", "s 6"), true, func(b *bundle) bool { return may(b.team("pay").Quota, portal.NodesOf("s")) == 6 }},
+	{"another size", quota("5", "s 5\nm 1"), true, func(b *bundle) bool { return may(b.team("pay").Quota, portal.NodesOf("m")) == 1 }},
+	{"no limit on nodes", limited("nodes", ""), true, func(b *bundle) bool { return may(b.team("pay").Quota, portal.AllNodes) > 1000 }},
+	{"every size", limited("allowed_sizes", ""), true, func(b *bundle) bool { return len(b.team("pay").Quota.Sizes) == 0 }},
+	{"GPUs", limited("families", "gpu 1"), true, func(b *bundle) bool { return may(b.team("pay").Quota, portal.NodesOfFamily("gpu")) == 1 }},
+	{"a limit on clusters", limited("clusters", "1"), false, func(b *bundle) bool { return may(b.team("pay").Quota, portal.Clusters) == 1 }},
+	{"a region", limited("allowed_regions", "fra1"), false, func(b *bundle) bool { return len(b.team("pay").Quota.Regions) == 1 }},
+	{"fewer nodes", quota("4", "s 4"), false, func(b *bundle) bool { return may(b.team("pay").Quota, portal.AllNodes) == 4 }},
 	{"other members", edit(func(in *teams.Input) { in.MemberGroup = "g" }), true, func(b *bundle) bool { return b.team("pay").MemberGroup == "g" }},
 	{"other approvers", edit(func(in *teams.Input) { in.ApproverGroup = "g" }), true, func(b *bundle) bool { return b.team("pay").ApproverGroup == "g" }},
 	{"another name", edit(func(in *teams.Input) { in.Name = "Payments" }), true, func(b *bundle) bool { return b.team("pay").Name == "Payments" }},
@@ -38,6 +43,11 @@ var changes = []struct {
 // quota is what an admin does who gives team pay other limits.
 func quota(nodes, sizes string) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
 	return edit(func(in *teams.Input) { in.Quota = typed(nodes, sizes) })
+}
+
+// limited is what an admin does who types something else for one limit of team pay.
+func limited(field, typed string) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
+	return edit(func(in *teams.Input) { in.Quota[field] = typed })
 }
 
 func edit(change func(*teams.Input)) func(b *bundle, a portal.Actor) (teams.Outcome, error) {
@@ -379,13 +389,13 @@ func TestQuotaBelowUseIsTold(t *testing.T) {
 		nodes, sizes string
 		fields       []string
 	}{
-		{"2", "s 2", nil}, {"1", "s 2", []string{"nodes"}}, {"2", "s 1", []string{"sizes"}}, {"0", "", []string{"nodes", "sizes"}},
+		{"2", "s 2", nil}, {"1", "s 2", []string{"nodes"}}, {"2", "s 1", []string{"sizes"}}, {"0", "s 0", []string{"nodes", "sizes"}},
 	} {
 		_, err := quota(tt.nodes, tt.sizes)(b, b.admin("ada"))
 		var fields []string
 		for _, f := range portal.FieldErrorsOf(err) {
 			fields = append(fields, f.Field)
-			if !strings.Contains(f.Message, "uses 2 for") {
+			if !strings.Contains(f.Message, "uses 2 ") {
 				t.Errorf("%q", f.Message)
 			}
 		}
@@ -393,12 +403,12 @@ func TestQuotaBelowUseIsTold(t *testing.T) {
 			t.Errorf("%s nodes, %q: %v", tt.nodes, tt.sizes, err)
 		}
 	}
-	if got := b.team("pay").Quota.Nodes; got != 2 || told() != 1 {
+	if got := may(b.team("pay").Quota, portal.AllNodes); got != 2 || told() != 1 {
 		t.Errorf("the quota is %d nodes, and the team was told %d times", got, told())
 	}
-	_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.Quota, in.BelowUse = typed("0", ""), true })
+	_, err := b.edit(b.admin("ada"), "pay", func(in *teams.Input) { in.Quota, in.BelowUse = typed("0", "s 0"), true })
 	must(t, err)
-	if got := b.team("pay").Quota; got.Nodes != 0 || len(got.Sizes) != 0 || told() != 2 {
+	if got := b.team("pay").Quota; may(got, portal.AllNodes) != 0 || may(got, portal.NodesOf("s")) != 0 || told() != 2 {
 		t.Errorf("%+v, and the team was told %d times", got, told())
 	}
 }
@@ -432,7 +442,7 @@ func TestProposalsOfOneAdminAreBounded(t *testing.T) {
 	list, err := b.Proposed(t.Context(), b.admin("ada"))
 	must(t, err)
 	must(t, b.Accept(t.Context(), b.admin("ada"), list[len(list)-1].ID))
-	if b.team("pay").Quota.Nodes != 6 {
+	if may(b.team("pay").Quota, portal.AllNodes) != 6 {
 		t.Errorf("%+v", b.team("pay").Quota)
 	}
 }

@@ -26,9 +26,12 @@ func (b *bundle) power(groups []string) map[string]int {
 		usage, err := store.TeamUsage(b.t.Context(), b.Pool, t.ID)
 		must(b.t, err)
 		if in(t.MemberGroup) {
-			p["quota"] += t.Quota.Nodes
-			p["size s"] += t.Quota.Sizes["s"]
-			p["room"] += t.Quota.Nodes - usage.Nodes()
+			nodes := may(t.Quota, portal.AllNodes)
+			p["quota"] += nodes
+			p["size s"] += may(t.Quota, portal.NodesOf("s"))
+			p["GPUs"] += may(t.Quota, portal.NodesOfFamily("gpu"))
+			p["cost"] += may(t.Quota, portal.Cost)
+			p["room"] += nodes - usage.Nodes()
 		}
 		if in(t.ApproverGroup) {
 			p["approve for "+t.Slug] = 1
@@ -68,7 +71,7 @@ func (b *bundle) step(r *rand.Rand, a portal.Actor) string {
 		must(b.t, err)
 		slug := list[r.IntN(len(list))].Slug
 		_, err = b.edit(a, slug, func(in *teams.Input) {
-			switch r.IntN(4) {
+			switch r.IntN(6) {
 			case 0:
 				in.MemberGroup = group()
 			case 1:
@@ -77,6 +80,10 @@ func (b *bundle) step(r *rand.Rand, a portal.Actor) string {
 				in.Quota["nodes"] = fmt.Sprint(r.IntN(12))
 			case 3:
 				in.Quota["sizes"] = fmt.Sprint("s ", r.IntN(12))
+			case 4:
+				in.Quota["families"] = pick("", "gpu 1", "gpu 2", "s 3")
+			case 5:
+				in.Quota["monthly_cost"] = pick("", "100", "200")
 			}
 		})
 		return fmt.Sprint("edit team ", slug, ": ", err)

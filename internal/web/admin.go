@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -8,6 +9,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/quota"
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/views"
@@ -85,7 +87,10 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	if isNew {
 		title = "Create team"
 	}
-	p := s.teamPage(c, v, title, in)
+	p, err := s.teamPage(c, v, title, in)
+	if err != nil {
+		return err
+	}
 	p.New, p.Faults = isNew, portal.FieldErrorsOf(problem)
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
@@ -104,17 +109,36 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 }
 
 // teamPage is the page of a team with its form.
-func (s *Server) teamPage(c *gin.Context, v viewer, title string, in teams.Input) views.TeamPage {
-	return views.TeamPage{Page: s.page(c, v, title), Form: views.TeamForm(in), Limits: quotaFields(), BelowUse: views.QuotaField(teams.BelowUse)}
+func (s *Server) teamPage(c *gin.Context, v viewer, title string, in teams.Input) (views.TeamPage, error) {
+	p := views.TeamPage{Page: s.page(c, v, title), Form: views.TeamForm(in),
+		BelowUse: views.QuotaField{Name: teams.BelowUse.Name, Label: teams.BelowUse.Label, Help: teams.BelowUse.Help}}
+	used, offer, err := s.usageOf(c.Request.Context(), in.Slug)
+	for _, limit := range teams.QuotaFields() {
+		field := views.QuotaField{Name: limit.Name, Label: limit.Label, Help: limit.Help, Number: limit.Item != "", Lines: limit.Lines}
+		if field.Number && limit.Item != portal.PoolNodes {
+			field.Used = limit.Item.Number(quota.Used(limit.Item, offer, used))
+		}
+		p.Limits = append(p.Limits, field)
+	}
+	return p, err
 }
 
-// quotaFields are the fields of a team's limits as pages show them.
-func quotaFields() []views.QuotaField {
-	var list []views.QuotaField
-	for _, limit := range teams.QuotaFields() {
-		list = append(list, views.QuotaField(limit))
+// usageOf is what the team called slug uses of its quota, nothing for one that is
+// not there yet.
+func (s *Server) usageOf(ctx context.Context, slug string) (portal.Usage, portal.Options, error) {
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil {
+		return nil, offer.Options, err
 	}
-	return list
+	team, err := store.TeamBySlug(ctx, s.Pool, slug)
+	if portal.Is(err, portal.KindNotFound) {
+		return nil, offer.Options, nil
+	}
+	if err != nil {
+		return nil, offer.Options, err
+	}
+	used, err := store.TeamUsage(ctx, s.Pool, team.ID)
+	return used, offer.Options, err
 }
 
 func teamInput(f portal.Form) teams.Input {

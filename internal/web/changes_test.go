@@ -13,7 +13,7 @@ func TestChangesPage(t *testing.T) {
 	b := setup(t)
 	page := b.as("admin").Get("/admin/teams/pay")
 	form := url.Values{}
-	for _, name := range []string{"name", "member_group", "approver_group", "nodes", "sizes", "version"} {
+	for _, name := range teamFields() {
 		form.Set(name, page.Value(name))
 	}
 	form.Set("nodes", "20")

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/teams"
 	"doksportal/internal/web/webtest"
 )
 
@@ -54,7 +55,7 @@ var wrongClusters = []struct{ field, typed, says string }{
 	{"pools[0].count", "99999999999999999999", "from 0 to 512"},
 	{"pools[0].count", "2.5", "a whole number"},
 	{"pools[0].count", "two", "this is “two”"},
-	{"pools[0].count", "11", "would have"},
+	{"pools[0].count", "11", "over the limit"},
 	{"justification", "", "Enter a reason"},
 	{"justification", " \n ", "Enter a reason"},
 	{"justification", strings.Repeat("x", 1001), "has 1001 characters; at most 1000"},
@@ -285,15 +286,37 @@ var wrongTeams = []struct{ field, typed, says string }{
 	{"slug", "new", "choose another"}, {"slug", "pay", "already exists"},
 	{"name", "", "Enter a name"}, {"name", strings.Repeat("n", 61), "61 characters"},
 	{"member_group", "", "Enter the group"}, {"approver_group", "", "Enter the group"}, {"approver_group", strings.Repeat("g", 201), "201 characters"},
-	{"nodes", "", "whole number from 0"}, {"nodes", "-1", "this is “-1”"}, {"nodes", "1000000000", "from 0 to 100000"}, {"nodes", "ten", "this is “ten”"},
+	{"nodes", "-1", "this is “-1”"}, {"nodes", "1000000000", "from 0 to 100000"}, {"nodes", "ten", "this is “ten”"},
 	{"sizes", "s-2vcpu-4gb", "not a size and a number"}, {"sizes", "s-2vcpu-4gb x", "whole number"}, {"sizes", "s-9 1", "does not offer the size “s-9”"},
-	{"sizes", "s-2vcpu-4gb 1\ns-2vcpu-4gb 2", "appears twice"},
+	{"sizes", "s-2vcpu-4gb 1\ns-2vcpu-4gb 2", "appears twice"}, {"families", "warp 1", "does not offer the family “warp”"}, {"families", "s", "not a family and a number"},
+	{"monthly_cost", "10.50", "whole number"}, {"monthly_cost", "1000000000", "from 0 to 10000000"}, {"allowed_sizes", "s-9", "no size “s-9”"},
+	{"allowed_regions", "fra1 moon1", "no region “moon1”"}, {"allowed_regions", "fra1 fra1", "appears twice"}, {"allowed_versions", "1.34.1", "no version “1.34.1”"},
+}
+
+// newTeamForm is the form for a team called fresh.
+func newTeamForm() url.Values {
+	form := url.Values{"slug": {"fresh"}, "name": {"Fresh"}, "member_group": {"g"}, "approver_group": {"h"}, "version": {""}}
+	for name := range teams.Unlimited() {
+		form.Set(name, "")
+	}
+	form.Set("nodes", "1")
+	form.Set("sizes", "s-2vcpu-4gb 1")
+	return form
+}
+
+// teamFields are the fields of the form for a team that there is.
+func teamFields() []string {
+	names := []string{"name", "member_group", "approver_group", "version"}
+	for _, limit := range teams.QuotaFields() {
+		names = append(names, limit.Name)
+	}
+	return names
 }
 
 func TestWrongTeams(t *testing.T) {
 	b := setup(t)
 	for _, c := range wrongTeams {
-		form := url.Values{"slug": {"fresh"}, "name": {"Fresh"}, "member_group": {"g"}, "approver_group": {"h"}, "nodes": {"1"}, "sizes": {"s-2vcpu-4gb 1"}, "version": {""}}
+		form := newTeamForm()
 		form.Set(c.field, c.typed)
 		p := b.as("admin").Post("/admin/teams/new", form)
 		if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Fault(c.field), c.says) {
@@ -302,8 +325,9 @@ func TestWrongTeams(t *testing.T) {
 		}
 		kept(t, p, form, c.field)
 	}
-	for _, field := range []string{"nodes", "sizes"} { // read as empty it would take away what is not spoken of
-		form := url.Values{"slug": {"fresh"}, "name": {"Fresh"}, "member_group": {"g"}, "approver_group": {"h"}, "nodes": {"1"}, "sizes": {"s-2vcpu-4gb 1"}, "version": {""}}
+	for _, limit := range teams.QuotaFields() { // read as empty it would take a limit away
+		field := limit.Name
+		form := newTeamForm()
 		form.Del(field)
 		if p := b.as("admin").Post("/admin/teams/new", form); p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Fault(field), "was not sent") {
 			t.Errorf("without %s: %d %q", field, p.Status, p.Fault(field))
@@ -316,7 +340,7 @@ func TestTeamEditedTwice(t *testing.T) {
 	b := setup(t)
 	p := b.as("admin").Get("/admin/teams/pay")
 	form := url.Values{}
-	for _, name := range []string{"name", "member_group", "approver_group", "nodes", "sizes", "version"} {
+	for _, name := range teamFields() {
 		form.Set(name, p.Value(name))
 	}
 	form.Set("nodes", "10")
@@ -329,11 +353,11 @@ func TestTeamEditedTwice(t *testing.T) {
 	if p.Value("nodes") != "9" {
 		t.Error("what was typed is lost")
 	}
-	if n := b.count("SELECT (quota->>'nodes')::int FROM teams WHERE slug = 'pay'"); n != 10 {
+	if n := b.count("SELECT (quota->'limits'->>'nodes')::int FROM teams WHERE slug = 'pay'"); n != 10 {
 		t.Errorf("the quota is %d", n)
 	}
 	var before, after string
-	b.must(b.pool.QueryRow(context.Background(), `SELECT data->'before'->'quota'->>'nodes', data->'after'->'quota'->>'nodes' FROM events WHERE kind = 'team_changed'`).Scan(&before, &after))
+	b.must(b.pool.QueryRow(context.Background(), `SELECT data->'before'->'quota'->'limits'->>'nodes', data->'after'->'quota'->'limits'->>'nodes' FROM events WHERE kind = 'team_changed'`).Scan(&before, &after))
 	if before != "12" || after != "10" {
 		t.Errorf("the trail has %s and %s", before, after)
 	}

@@ -139,13 +139,17 @@ func (s *Server) auditorDesk(ctx context.Context, v viewer, p *views.HomePage) e
 }
 
 func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.TeamStanding, error) {
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil {
+		return nil, err
+	}
 	standings := make([]views.TeamStanding, len(list))
 	for i, t := range list {
 		used, err := store.TeamUsage(ctx, s.Pool, t.ID)
 		if err != nil {
 			return nil, err
 		}
-		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, used)}
+		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, offer.Options, used)}
 	}
 	return standings, nil
 }

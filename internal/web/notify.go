@@ -73,7 +73,10 @@ func (s *Server) showChannels(c *gin.Context, v viewer, o owned, in notify.Input
 	if err != nil {
 		return err
 	}
-	p := s.teamPage(c, v, "Team "+team.Slug, teams.FormOf(team))
+	p, err := s.teamPage(c, v, "Team "+team.Slug, teams.FormOf(team))
+	if err != nil {
+		return err
+	}
 	if p.Channels, err = s.channelsPanel(c, o, form, problem); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ var wrongChanges = map[string][]struct{ field, typed, says string }{
 	"/pools/new": {
 		{"name", "", "Enter a pool name"}, {"name", "ledger-pool", "called “ledger-pool” already"}, {"name", strings.Repeat("a", 56), "56 characters"},
 		{"size", "", "Choose a size"}, {"size", "s-900", "does not offer"}, {"count", "", "number of nodes"}, {"count", "-1", "from 0 to 512"}, {"count", "1000000000", "from 0"},
-		{"count", "99", "too many"}, {"labels", "no-value", "not a valid label"}, {"labels", "-x=1", "not a valid label"}, {"labels", "a=1 a=2", "appears twice"},
+		{"count", "99", "over the limit"}, {"labels", "no-value", "not a valid label"}, {"labels", "-x=1", "not a valid label"}, {"labels", "a=1 a=2", "appears twice"},
 		{"labels", "k=" + strings.Repeat("v", 64), "not a valid label"}, {"taints", "a=b", "not a valid taint"}, {"taints", "a=b:Never", "effect “Never”"}, {"tags", "env:x", "set by the portal"},
 	},
 	"/upgrade":     {{"version", "", "Choose a version"}, {"version", "1.2.3", "does not offer an upgrade"}, {"version", "1.33.8-do.1", "does not offer"}},

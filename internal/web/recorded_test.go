@@ -145,7 +145,7 @@ func TestFormsLeaveEvents(t *testing.T) {
 	send("member", "/clusters/"+b.ledger+"/pools/new", "/pools/new", "name", "more", "size", "s-2vcpu-4gb", "count", "1", "justification", "a test")
 	send("member", pool+"/change", "/change", "count", "3", "justification", "a test")
 	send("member", pool+"/delete", "/delete", "justification", "a test", "confirm", ledger.Pools[0].Name)
-	send("admin", "/admin/teams/new", "/teams/new", "slug", "fresh", "name", "Fresh", "member_group", "fresh", "approver_group", "fresh-leads", "nodes", "1")
+	b.as("admin").Post("/admin/teams/new", newTeamForm()).WantStatus(http.StatusOK)
 	b.as("member").Post("/me/channels", channelForm("kind", "slack")).WantStatus(http.StatusOK)
 	send("member", "/me", "/test")
 

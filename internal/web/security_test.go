@@ -237,8 +237,8 @@ func TestStrangeBytes(t *testing.T) {
 			pages = append(pages, b.as("member").Post("/clusters/new", createForm("name", "strange", name, strange)),
 				b.as("member").Post("/clusters/new/plan", createForm(name, strange)))
 		}
-		for _, name := range []string{"slug", "name", "member_group", "approver_group", "nodes", "sizes", "version"} {
-			form := url.Values{"slug": {"new"}, "name": {"new"}, "member_group": {"g"}, "approver_group": {"h"}, "nodes": {"1"}, "sizes": {"s-2vcpu-4gb 1"}}
+		for _, name := range append(teamFields(), "slug") {
+			form := newTeamForm()
 			form.Set(name, strange)
 			pages = append(pages, b.as("admin").Post("/admin/teams/new", form), b.as("admin").Post("/admin/teams/find", form))
 		}

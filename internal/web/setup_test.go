@@ -126,7 +126,7 @@ func (b *bundle) seed(doURL string) {
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Trail: b.trail, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
-			Quota: portal.Quota{Nodes: 12, Sizes: map[string]int{"s-2vcpu-4gb": 10}}}
+			Quota: portal.QuotaOf(12, map[string]int{"s-2vcpu-4gb": 10})}
 		b.must(db.WithTx(context.Background(), b.pool, func(tx pgx.Tx) error {
 			return errors.Join(store.InsertTeam(context.Background(), tx, team, time.Now()),
 				store.AssignCluster(context.Background(), tx, cluster, team.ID, portal.Production))

@@ -151,7 +151,7 @@ func TestTemplatesOfOthers(t *testing.T) {
 func TestWrongTemplates(t *testing.T) {
 	b := setup(t)
 	for _, c := range wrongClusters {
-		own := c.field == "name" || c.field == "justification" || c.field == "environment" && c.typed == "" || c.says == "would have" // quota grants at the request
+		own := c.field == "name" || c.field == "justification" || c.field == "environment" && c.typed == "" || c.says == "over the limit" // quota grants at the request
 		form := templateForm(fmt.Sprintf("Template %d", b.count("SELECT count(*) FROM templates")), c.field, c.typed)
 		p := b.as("member").Post("/clusters/new", form)
 		if own != (p.Status == http.StatusOK) || !own && !strings.Contains(p.Fault(c.field), c.says) {

@@ -76,7 +76,7 @@ func TestWalk(t *testing.T) {
 		member.fill("#name", "walk-dev")
 		member.sees("#plan", "Create cluster walk-dev")
 		member.click("[data-testid=submit]")
-		member.sees(`[data-fault="pools[0].count"]`, "too many")
+		member.sees(`[data-fault="pools[0].count"]`, "over the limit")
 		if got := member.value(`[name="pools[0].count"]`) + member.value("#name") + member.value("#justification"); got != "99walk-devfor the walk" {
 			t.Errorf("what was typed is lost: %q", got)
 		}

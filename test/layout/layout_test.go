@@ -42,7 +42,7 @@ var arrows = map[string]string{
 	"internal/config":          "",
 	"internal/auth":            "internal/audit internal/db internal/events internal/names internal/portal internal/seal internal/store",
 	"internal/auth/devidp":     "",
-	"internal/teams":           "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/store",
+	"internal/teams":           "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/quota internal/store",
 	"internal/templates":       "internal/audit internal/db internal/names internal/operation internal/portal internal/store",
 	"internal/delegation":      "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/rulebook internal/store",
 	"internal/notify":          "internal/audit internal/db internal/portal internal/seal internal/store",

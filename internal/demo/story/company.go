@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,7 +92,7 @@ func (t *teller) introduce() error {
 	}
 	for _, n := range newTeams {
 		_, err := t.teams.Create(t.ctx, t.actor("admin"), teams.Input{Slug: n.slug, Name: n.slug, MemberGroup: n.slug, ApproverGroup: n.slug + "-approvers",
-			Quota: map[string]string{"nodes": n.nodes, "sizes": n.sizes}})
+			Quota: quotaForm(n.nodes, n.sizes)})
 		if err != nil {
 			return err
 		}
@@ -121,13 +122,23 @@ func (t *teller) signIn() error {
 	})
 }
 
+// quotaForm limits nodes and allows the sizes that have a line, and no others.
+func quotaForm(nodes, sizes string) map[string]string {
+	form := teams.Unlimited()
+	form["nodes"], form["sizes"] = nodes, sizes
+	for line := range strings.Lines(sizes) {
+		form["allowed_sizes"] += strings.Fields(line)[0] + "\n"
+	}
+	return form
+}
+
 func (t *teller) changeQuota(c quotaChange) error {
 	team, err := store.TeamBySlug(t.ctx, t.Pool, c.team)
 	if err != nil {
 		return err
 	}
 	form := teams.FormOf(team)
-	form.Quota = map[string]string{"nodes": c.nodes, "sizes": c.sizes}
+	form.Quota = quotaForm(c.nodes, c.sizes)
 	if _, err := t.teams.Update(t.ctx, t.actor(c.proposer), c.team, form); err != nil {
 		return err
 	}

@@ -187,13 +187,13 @@ func (d *told) wantTeams(t *testing.T) {
 	for _, team := range teams {
 		used, err := store.TeamUsage(t.Context(), d.pool, team.ID)
 		d.must(err)
-		if used.Nodes() > team.Quota.Nodes {
-			t.Errorf("team %s uses %d of %d nodes", team.Name, used.Nodes(), team.Quota.Nodes)
+		if used.Nodes() > team.Quota.Limits[portal.AllNodes] {
+			t.Errorf("team %s uses %d of %d nodes", team.Name, used.Nodes(), team.Quota.Limits[portal.AllNodes])
 		}
-		if used.Nodes()*10 >= team.Quota.Nodes*9 {
+		if used.Nodes()*10 >= team.Quota.Limits[portal.AllNodes]*9 {
 			near++
 		}
-		if team.Slug == "payments" && team.Quota.Nodes-used.Nodes() < 3 {
+		if team.Slug == "payments" && team.Quota.Limits[portal.AllNodes]-used.Nodes() < 3 {
 			t.Error("team payments has no quota to try something")
 		}
 	}
