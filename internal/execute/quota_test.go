@@ -8,6 +8,7 @@ import (
 
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/store"
 )
 
 // The nodes that a pool gains are held from the request on and counted once.
@@ -24,6 +25,44 @@ func TestGrowthIsCountedOnce(t *testing.T) {
 	b.wantUsage(7)
 	b.want(b.finish(r), portal.Succeeded)
 	b.wantUsage(7)
+}
+
+// High availability that a cluster gains is held from the request on and counted
+// once, also while both the request and the inventory have it.
+func TestHighAvailabilityIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	_, err := b.pool.Exec(t.Context(), `UPDATE teams SET quota = jsonb_set(quota, '{limits,ha_clusters}', '1')`)
+	b.must(err)
+	want := func(n int) {
+		t.Helper()
+		used, err := store.TeamUsage(t.Context(), b.pool, b.team.ID)
+		b.must(err)
+		if used[portal.HAClusters] != n {
+			t.Errorf("%d highly available clusters count, want %d", used[portal.HAClusters], n)
+		}
+	}
+	want(0)
+	switchOn := func(b *bundle) request.SubmitInput {
+		ask := request.SubmitInput{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+		ask.Form = b.opened(ask, "ha", "true")
+		return ask
+	}
+	r := b.approved(operationCase{ask: switchOn})
+	want(1)
+	r = b.step(r)
+	b.want(r, portal.Settling)
+	b.clock.advance(time.Second)
+	b.must(b.syncer.Sync(t.Context()))
+	want(1)
+	b.want(b.finish(r), portal.Succeeded)
+	want(1)
+	second := createAsk("second", 1)
+	second.Form.Tick("ha", true)
+	_, err = b.requests.Submit(t.Context(), b.member, second)
+	if faults := portal.FieldErrorsOf(err); len(faults) != 1 || faults[0].Field != "ha" {
+		t.Errorf("a second one: %v", err)
+	}
 }
 
 // What shrinks is free again only once its nodes are seen to be gone.

@@ -1,6 +1,9 @@
 package portal
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AdminChangeState says what became of an AdminChange.
 type AdminChangeState string
@@ -33,6 +36,24 @@ type AdminChange struct {
 	State     AdminChangeState
 	DecidedBy Person
 	DecidedAt time.Time // zero: not yet
+}
+
+// ClusterID is the cluster that the change is about, empty when it is about a team.
+func (c AdminChange) ClusterID() string {
+	id, _ := strings.CutPrefix(c.Subject, "cluster:")
+	if id == c.Subject {
+		return ""
+	}
+	return id
+}
+
+// TeamSlug is the team that the change is about, empty when it is about a cluster.
+func (c AdminChange) TeamSlug() string {
+	slug, _ := strings.CutPrefix(c.Subject, "team:")
+	if slug == c.Subject {
+		return ""
+	}
+	return slug
 }
 
 // Benefits says by what a gains something by the change, see Actor.GainsBy.

@@ -261,16 +261,27 @@ func (s *Service) Drop(ctx context.Context, a portal.Actor, id string) error {
 func (s *Service) record(ctx context.Context, tx pgx.Tx, p portal.AdminChange, a portal.Actor, kind portal.EventKind, summary string) error {
 	e := portal.Event{At: s.Now(), Kind: kind, Actor: a.Person(), Summary: summary,
 		Data: map[string]any{"change": p.ID, "payload": json.RawMessage(p.Payload), "gains": p.Gains, "author": p.Author}}
-	clusterID := ""
-	if kind, id, _ := strings.Cut(p.Subject, ":"); kind == string(portal.TargetCluster) {
-		clusterID, e.Target = id, portal.EventTarget{Kind: portal.TargetCluster, ID: id}
-	} else {
-		e.Target = portal.EventTarget{Kind: portal.TargetTeam, ID: id}
+	var err error
+	if e.Target, e.TeamID, err = concerned(ctx, tx, p); err != nil {
+		return err
 	}
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
-	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, ClusterID: clusterID, Actor: e.Actor, Summary: summary, At: e.At})
+	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, ClusterID: p.ClusterID(), Actor: e.Actor, Summary: summary, At: e.At})
+}
+
+// concerned is what a proposal is about, and the team that has it now, if any.
+func concerned(ctx context.Context, tx pgx.Tx, p portal.AdminChange) (portal.EventTarget, string, error) {
+	if id := p.ClusterID(); id != "" {
+		c, err := store.Cluster(ctx, tx, id)
+		return portal.EventTarget{Kind: portal.TargetCluster, ID: id, Name: c.Name}, c.TeamID, err
+	}
+	t, err := store.TeamBySlug(ctx, tx, p.TeamSlug())
+	if portal.Is(err, portal.KindNotFound) { // a new one
+		err = nil
+	}
+	return portal.EventTarget{Kind: portal.TargetTeam, ID: p.TeamSlug(), Name: t.Name}, t.ID, err
 }
 
 // changeOf reads a change from its proposal.

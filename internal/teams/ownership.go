@@ -159,16 +159,31 @@ func (c *ownershipChange) apply(ctx context.Context, tx pgx.Tx, by decision) err
 // record puts a change of the cluster on the trail, and tells the team that
 // loses it, or the one that has it.
 func (c *ownershipChange) record(ctx context.Context, tx pgx.Tx, by decision, kind portal.EventKind, summary string) error {
-	e := portal.Event{At: by.at, Kind: kind, Actor: by.Actor.Person(), TeamID: cmp.Or(c.winning.ID, c.losing.ID),
+	e := portal.Event{At: by.at, Kind: kind, Actor: by.Actor.Person(),
 		Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: c.ClusterID, Name: c.cluster.Name},
 		Summary: summary + by.suffix(), Data: by.data()}
 	e.Data["before"] = map[string]any{"team": c.losing.Slug, "environment": c.cluster.Environment, "protected": c.cluster.Protected}
 	e.Data["after"] = map[string]any{"team": c.winning.Slug, "environment": c.To.Environment, "protected": c.To.Protected}
-	if err := audit.Append(ctx, tx, e); err != nil {
-		return err
+	for _, id := range c.teams() { // each finds it among its own events
+		e.TeamID = id
+		if err := audit.Append(ctx, tx, e); err != nil {
+			return err
+		}
 	}
 	return notify.Queue(ctx, tx, notify.Notification{Kind: kind, TeamID: cmp.Or(c.losing.ID, c.winning.ID), ClusterID: c.ClusterID,
 		Actor: e.Actor, Summary: e.Summary, At: e.At})
+}
+
+// teams are the ids of those that lose or get the cluster; one of no team when
+// there are none.
+func (c *ownershipChange) teams() []string {
+	if c.losing.ID == "" || c.losing.ID == c.winning.ID {
+		return []string{c.winning.ID}
+	}
+	if c.winning.ID == "" {
+		return []string{c.losing.ID}
+	}
+	return []string{c.losing.ID, c.winning.ID}
 }
 
 func owner(name string) string {

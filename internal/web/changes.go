@@ -30,10 +30,30 @@ func (s *Server) showChanges(c *gin.Context, v viewer, code int, problem string)
 	if _, err := s.typed(c, v); err != nil { // a decision that had to wait for a fresh sign-in has nothing typed
 		return err
 	}
+	clusters, err := s.clustersOf(c.Request.Context(), list)
+	if err != nil {
+		return err
+	}
 	s.render(c, code, views.Changes(views.ChangesPage{
-		Page: s.page(c, v, "Changes"), Changes: list, Mandates: mandates, Now: s.Now(), Problem: problem,
+		Page: s.page(c, v, "Changes"), Changes: list, Clusters: clusters, Mandates: mandates, Now: s.Now(), Problem: problem,
 	}))
 	return nil
+}
+
+// clustersOf are the clusters that changes are about. Several may have one name.
+func (s *Server) clustersOf(ctx context.Context, changes []portal.AdminChange) (map[string]portal.Cluster, error) {
+	ids := []string{}
+	for _, c := range changes {
+		if id := c.ClusterID(); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	list, err := store.ClustersByID(ctx, s.Pool, ids)
+	byID := make(map[string]portal.Cluster, len(list))
+	for _, c := range list {
+		byID[c.ID] = c
+	}
+	return byID, err
 }
 
 // decideChange decides on a proposed change.

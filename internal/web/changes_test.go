@@ -35,3 +35,12 @@ func TestChangesPage(t *testing.T) {
 		t.Errorf("it says %s", page.Text("main"))
 	}
 }
+
+// Whoever accepts a change sees which of several clusters of one name it is about.
+func TestChangeOfAClusterSaysWhich(t *testing.T) {
+	b := setup(t)
+	b.as("admin").Post("/admin/clusters", url.Values{"cluster": {b.ledger}, "team": {"find"}, "environment": {"staging"}}).WantStatus(http.StatusOK)
+	if got := b.as("admin").Get("/admin/changes").Text("[data-testid=which]"); !strings.Contains(got, "ledger") || !strings.Contains(got, b.ledger) || !strings.Contains(got, "fra1") {
+		t.Errorf("it says %q", got)
+	}
+}
