@@ -9,6 +9,7 @@ import (
 	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
+	"doksportal/internal/store"
 )
 
 // blocker is what keeps a request from being carried out: for good (stale),
@@ -34,7 +35,10 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 	if seen.at.After(r.DueAt) {
 		return seen, blocker{stale: request.TooLate}
 	}
-	var o blocker
+	o := e.foresee(ctx, r)
+	if o.blocks() {
+		return seen, o
+	}
 	if seen.requester, o = e.checkPeople(ctx, r); o.blocks() {
 		return seen, o
 	}
@@ -42,6 +46,60 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 		return seen, o
 	}
 	return seen, e.checkTarget(ctx, r, seen.clusters)
+}
+
+// knownFor is how long what the inventory has of a cluster is good enough to wait
+// on, instead of asking DigitalOcean.
+const knownFor = 2 * time.Minute
+
+// foresee says what the portal itself knows to be in the way, without a call to
+// DigitalOcean: many requests may wait for one cluster, each for hours.
+func (e *Executor) foresee(ctx context.Context, r portal.Request) blocker {
+	if !changes(r.Operation) || len(r.TargetIDs) == 0 {
+		return blocker{}
+	}
+	onlyNow := e.Now().Add(callFor) // not what has ended, which the look that follows sees
+	if o := e.checkBusy(ctx, e.Pool, r, onlyNow); o.blocks() {
+		return o
+	}
+	clusters, err := store.ClustersByID(ctx, e.Pool, r.TargetIDs)
+	if err != nil {
+		return blocker{err: err}
+	}
+	fresh, err := store.Freshness(ctx, e.Pool)
+	if err != nil {
+		return blocker{err: err}
+	}
+	for _, c := range clusters {
+		recent := e.Now().Sub(c.SeenAt) < knownFor || e.Now().Sub(fresh.CompleteAt) < knownFor
+		if recent && underway(c.State) {
+			return blocker{wait: untilSettled(c.Name, c.State)}
+		}
+	}
+	return blocker{}
+}
+
+// underway reports whether a cluster in a state is on its way to another, so that
+// nothing else can change it.
+func underway(state string) bool {
+	return state == portal.ClusterProvisioning || state == portal.ClusterUpgrading
+}
+
+func untilSettled(name, state string) string {
+	return "Waiting until the cluster " + name + " is no longer " + state + "."
+}
+
+// checkBusy waits for another request that is changing a cluster of r, or has been
+// since it was looked at.
+func (e *Executor) checkBusy(ctx context.Context, q store.Querier, r portal.Request, lookedAt time.Time) blocker {
+	busy, err := store.Busy(ctx, q, r, changing(), lookedAt)
+	switch {
+	case err != nil:
+		return blocker{err: err}
+	case busy != 0:
+		return blocker{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
+	}
+	return blocker{}
 }
 
 // checkPeople makes sure that the requester may still ask, and that those on
@@ -170,10 +228,9 @@ func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doa
 		switch c.Status.State {
 		case portal.ClusterDeleting, portal.ClusterDeleted:
 			return blocker{stale: "The cluster is being deleted already."}
-		case portal.ClusterProvisioning, portal.ClusterUpgrading:
-			if changes(r.Operation) || r.Operation.Risk() == portal.RiskSecret && c.Status.State == portal.ClusterProvisioning {
-				return blocker{wait: "Waiting until the cluster " + c.Name + " is no longer " + c.Status.State + "."}
-			}
+		}
+		if underway(c.Status.State) && (changes(r.Operation) || r.Operation.Risk() == portal.RiskSecret && c.Status.State == portal.ClusterProvisioning) {
+			return blocker{wait: untilSettled(c.Name, c.Status.State)}
 		}
 	}
 	if drift := portal.Drift(r.Params.Target, operation.Facts(r.Operation, r.Params, clusters)); drift != "" {

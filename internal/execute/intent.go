@@ -136,12 +136,8 @@ func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Reques
 		return nil, blocker{}
 	}
 	if changes(r.Operation) {
-		busy, err := store.Busy(ctx, tx, r, changing(), lookedAt)
-		if err != nil {
-			return nil, blocker{err: err}
-		}
-		if busy != 0 {
-			return nil, blocker{wait: fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", busy)}
+		if o := e.checkBusy(ctx, tx, r, lookedAt); o.blocks() {
+			return nil, o
 		}
 	}
 	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)

@@ -166,3 +166,37 @@ func TestDiagnosticsWaitForNobody(t *testing.T) {
 		})
 	}
 }
+
+// However many requests wait for a cluster that the inventory knows to be busy,
+// DigitalOcean is not asked about it for each of them.
+func TestWaitingCostsNoCalls(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	var waiting []portal.Request
+	for i := range 5 {
+		ask := request.SubmitInput{Operation: portal.UpdateCluster, ClusterID: b.cluster}
+		ask.Form = b.opened(ask, "tags", fmt.Sprint("wait-", i))
+		waiting = append(waiting, b.approved(operationCase{ask: func(*bundle) request.SubmitInput { return ask }}))
+	}
+	b.sim.SetState(b.cluster, portal.ClusterUpgrading, "")
+	b.clock.advance(time.Minute)
+	b.must(b.syncer.Sync(t.Context()))
+	before := b.sim.CallCount("get_cluster")
+	for _, r := range waiting {
+		if r = b.step(r); r.State != portal.Approved || r.Reason != "Waiting until the cluster rich is no longer upgrading." {
+			t.Errorf("it is %s, %q", r.State, r.Reason)
+		}
+	}
+	if n := b.sim.CallCount("get_cluster"); n != before {
+		t.Errorf("%d calls were made for requests that wait", n-before)
+	}
+	b.clock.advance(3 * time.Minute) // the inventory is too old to wait on
+	b.sim.SetState(b.cluster, "", "")
+	first := b.step(b.again(waiting[0]))
+	b.want(first, portal.Settling)
+	before = b.sim.CallCount("get_cluster")
+	second := b.step(b.again(waiting[1]))
+	if want := fmt.Sprintf("request #%d", first.Number); !strings.Contains(second.Reason, want) || b.sim.CallCount("get_cluster") != before {
+		t.Errorf("%q, after %d calls", second.Reason, b.sim.CallCount("get_cluster")-before)
+	}
+}

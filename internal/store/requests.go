@@ -324,8 +324,8 @@ func SetResult(ctx context.Context, tx pgx.Tx, requestID, result string) error {
 // Busy returns the number of another request that is changing one of r's
 // clusters now, or has ended since they were looked at; 0 when there is none.
 // Only those for the given operations count.
-func Busy(ctx context.Context, tx pgx.Tx, r portal.Request, operations []portal.OperationID, lookedAt time.Time) (int64, error) {
-	return db.One(ctx, tx, pgx.RowTo[int64], `
+func Busy(ctx context.Context, q Querier, r portal.Request, operations []portal.OperationID, lookedAt time.Time) (int64, error) {
+	return db.One(ctx, q, pgx.RowTo[int64], `
 		SELECT coalesce(min(number), 0) FROM requests
 		WHERE target_ids && @targets AND id <> @id AND operation = ANY(@operations)
 			AND (state = ANY(@under_way) OR state = ANY(@ended) AND updated_at >= @looked_at)`,
