@@ -107,3 +107,21 @@ func TestTaskThatFails(t *testing.T) {
 		await(t, runs, "the task does not run")
 	}
 }
+
+// All replicas together run a task once each time, also when they have just started.
+func TestReplicasShareATask(t *testing.T) {
+	t.Parallel()
+	const every = 2 * time.Second
+	pool, runs := dbtest.New(t), make(chan time.Time, 100)
+	for range 3 {
+		start(t, pool, nil, jobs.Task{Name: "once for all", Every: every, Run: func(context.Context) error {
+			runs <- time.Now()
+			return nil
+		}})
+	}
+	first := await(t, runs, "the task does not run")
+	await(t, runs, "the task does not run again")
+	if third := await(t, runs, "the task does not run a third time"); third.Sub(first) < every {
+		t.Errorf("three runs within %s, of a task that runs every %s", third.Sub(first), every)
+	}
+}
