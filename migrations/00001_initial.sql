@@ -154,6 +154,9 @@ CREATE TABLE do_budgets (
 -- The inventory: what DigitalOcean last said it has, plus the portal's own
 -- data about it. A protected cluster is deleted by no request until an admin
 -- lifts that; one that no team owns counts as production and as protected.
+-- A reading that says of a cluster what is here already writes nothing: it only
+-- moves complete_at of inventory_state on. So what is here is of seen_at or of
+-- complete_at, whichever is later, and gives way to nothing that is older.
 CREATE TABLE clusters (
     id            text PRIMARY KEY,
     name          text NOT NULL,
@@ -170,8 +173,9 @@ CREATE TABLE clusters (
     had_team      boolean NOT NULL DEFAULT false,
     environment   text CHECK (environment IN ('development', 'staging', 'production')),
     protected     boolean NOT NULL DEFAULT true,
-    seen_at       timestamptz NOT NULL,
+    seen_at       timestamptz NOT NULL, -- when DigitalOcean said so that last wrote this row
     gone_at       timestamptz,
+    digest        text NOT NULL DEFAULT '', -- of what DigitalOcean says of it and its pools; empty: not known
     CONSTRAINT clusters_unowned_are_guarded CHECK (team_id IS NOT NULL OR (environment IS NULL AND protected))
 );
 CREATE INDEX clusters_by_team ON clusters (team_id, name, id) WHERE gone_at IS NULL;

@@ -27,8 +27,30 @@ const channel = "portal_events"
 // Feed names what changed.
 type Feed string
 
-// Inventory is the feed of the clusters.
+// Inventory is the feed of all clusters.
 const Inventory Feed = "inventory"
+
+// Readings is the feed of whether the inventory can be read from DigitalOcean. It
+// is silent while that stays so; how old the inventory is pages hear of without.
+const Readings Feed = "readings"
+
+// Cluster is the feed of one cluster.
+func Cluster(id string) Feed { return Feed("cluster:" + id) }
+
+// Team is the feed of the clusters of one team.
+func Team(id string) Feed { return Feed("team:" + id) }
+
+// ClusterChanged are the feeds of a cluster that has changed, or changed hands
+// between teams; an empty id stands for no team.
+func ClusterChanged(id string, teamIDs ...string) []Feed {
+	feeds := []Feed{Inventory, Cluster(id)}
+	for _, team := range teamIDs {
+		if team != "" {
+			feeds = append(feeds, Team(team))
+		}
+	}
+	return feeds
+}
 
 // Requests is the feed of all requests.
 const Requests Feed = "requests"
@@ -44,12 +66,11 @@ func Sessions(id portal.Identity) Feed {
 
 // Publish announces changes when tx commits.
 func Publish(ctx context.Context, tx pgx.Tx, feeds ...Feed) error {
-	for _, feed := range feeds {
-		if _, err := tx.Exec(ctx, `SELECT pg_notify(@channel, @feed)`, pgx.StrictNamedArgs{"channel": channel, "feed": string(feed)}); err != nil {
-			return err
-		}
+	if len(feeds) == 0 {
+		return nil
 	}
-	return nil
+	_, err := tx.Exec(ctx, `SELECT pg_notify(@channel, feed) FROM unnest(@feeds::text[]) AS feed`, pgx.StrictNamedArgs{"channel": channel, "feeds": feeds})
+	return err
 }
 
 // Hub hears announcements on one connection and wakes this process'

@@ -145,7 +145,7 @@ func (e *Executor) recordAnswer(ctx context.Context, tx pgx.Tx, r *portal.Reques
 	case a.cluster != nil && r.Operation == portal.CreateCluster:
 		return e.adopt(ctx, tx, r, *a.cluster)
 	case a.cluster != nil:
-		return store.UpsertCluster(ctx, tx, a.cluster.Portal(e.Now()))
+		return recordClusters(ctx, tx, a.cluster.Portal(e.Now()))
 	case a.pool != nil:
 		return e.recordPool(ctx, tx, r, a.pool.Portal())
 	case a.runID != "":
@@ -193,7 +193,7 @@ func (e *Executor) recordPool(ctx context.Context, tx pgx.Tx, r *portal.Request,
 	if err := store.SetResult(ctx, tx, r.ID, now.ID); err != nil {
 		return err
 	}
-	return events.Publish(ctx, tx, events.Inventory)
+	return events.Publish(ctx, tx, events.ClusterChanged(r.TargetID, r.Team.ID)...)
 }
 
 // adopt makes a cluster that DigitalOcean created for r the team's: what the
@@ -208,7 +208,7 @@ func (e *Executor) adopt(ctx context.Context, tx pgx.Tx, r *portal.Request, c do
 		},
 		func() error { return store.SetTarget(ctx, tx, r.ID, cluster.ID) },
 		func() error { return store.Release(ctx, tx, r.ID) },
-		func() error { return events.Publish(ctx, tx, events.Inventory) },
+		func() error { return events.Publish(ctx, tx, events.ClusterChanged(cluster.ID, r.Team.ID)...) },
 	} {
 		if err := write(); err != nil {
 			return err

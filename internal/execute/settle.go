@@ -233,20 +233,39 @@ func stateOf(s observation) string {
 // having been asked to is for the inventory to report.
 func (e *Executor) recordCluster(ctx context.Context, tx pgx.Tx, r portal.Request, s observation) error {
 	slices.SortFunc(s.live, func(a, b portal.Cluster) int { return strings.Compare(a.ID, b.ID) }) // in the order of locks
-	for _, c := range s.live {
-		if err := store.UpsertCluster(ctx, tx, c); err != nil {
-			return err
-		}
+	if err := recordClusters(ctx, tx, s.live...); err != nil {
+		return err
 	}
+	var feeds []events.Feed
 	for _, id := range s.gone {
 		if !r.Operation.Deletes() {
 			continue
 		}
-		if _, err := store.MarkClusterGone(ctx, tx, id, e.Now()); err != nil {
+		first, err := store.MarkClusterGone(ctx, tx, id, e.Now())
+		if err != nil {
 			return err
 		}
+		if first {
+			feeds = append(feeds, events.ClusterChanged(id, r.Team.ID)...)
+		}
 	}
-	return events.Publish(ctx, tx, events.Inventory)
+	return events.Publish(ctx, tx, feeds...)
+}
+
+// recordClusters writes into the inventory what was seen of clusters, and announces
+// those that are not as they were.
+func recordClusters(ctx context.Context, tx pgx.Tx, clusters ...portal.Cluster) error {
+	written, err := store.WriteClusters(ctx, tx, clusters)
+	if err != nil {
+		return err
+	}
+	var feeds []events.Feed
+	for _, c := range written {
+		if c.Changed {
+			feeds = append(feeds, events.ClusterChanged(c.ID, c.TeamID)...)
+		}
+	}
+	return events.Publish(ctx, tx, feeds...)
 }
 
 func (e *Executor) succeed(ctx context.Context, tx pgx.Tx, r portal.Request) error {

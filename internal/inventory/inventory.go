@@ -9,8 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,8 +44,8 @@ type Syncer struct {
 }
 
 // Sync reads everything from DigitalOcean. When something cannot be read the
-// inventory stays as it is and says since when. Either is announced, because
-// open pages show how old the inventory is.
+// inventory stays as it is and says since when and why. Pages hear of what has
+// changed, and of when reading begins or ceases to fail.
 func (s *Syncer) Sync(ctx context.Context) error {
 	ctx = doapi.Background(ctx)
 	err := s.sync(ctx)
@@ -53,10 +53,11 @@ func (s *Syncer) Sync(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(err, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		if err := store.SetInventoryFailure(ctx, tx, s.Now(), why(err)); err != nil {
+		news, err := store.SetInventoryFailure(ctx, tx, s.Now(), why(err))
+		if err != nil || !news {
 			return err
 		}
-		return events.Publish(ctx, tx, events.Inventory)
+		return events.Publish(ctx, tx, events.Readings)
 	}))
 }
 
@@ -69,83 +70,159 @@ func why(err error) string {
 	return "the portal could not keep what it said."
 }
 
+// reading is what DigitalOcean said it has.
+type reading struct {
+	asOf     time.Time        // when it was asked
+	clusters []portal.Cluster // those that exist, by id
+	gone     []string         // ids of those that no longer do
+}
+
 func (s *Syncer) sync(ctx context.Context) error {
 	if err := s.syncOptions(ctx); err != nil {
 		return fmt.Errorf("read options: %w", err)
 	}
-	asOf := s.Now()
-	listed, err := s.DO.ListClusters(ctx)
-	if err != nil {
-		return fmt.Errorf("list clusters: %w", err)
-	}
-	unlisted, gone, err := s.missing(ctx, listed, asOf)
+	r, err := s.read(ctx)
 	if err != nil {
 		return err
 	}
-	there := slices.Concat(listed, unlisted)
-	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error { return s.write(ctx, tx, there, gone, asOf) })
+	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error { return s.write(ctx, tx, r) })
 }
 
-func (s *Syncer) write(ctx context.Context, tx pgx.Tx, there []doapi.Cluster, gone []string, asOf time.Time) error {
-	byID := make(map[string]doapi.Cluster, len(there))
-	for _, c := range there {
-		byID[c.ID] = c
+// read lists all clusters. The list can be stale: a cluster that is known and not
+// in it, or that is in it and known to be gone, is asked for by its id.
+func (s *Syncer) read(ctx context.Context) (reading, error) {
+	r := reading{asOf: s.Now()}
+	list, err := s.DO.ListClusters(ctx)
+	if err != nil {
+		return r, fmt.Errorf("list clusters: %w", err)
+	}
+	listed := make(map[string]doapi.Cluster, len(list))
+	for _, c := range list {
+		listed[c.ID] = c
+	}
+	known, err := store.KnownClusters(ctx, s.Pool, ids(list))
+	if err != nil {
+		return r, err
+	}
+	for _, k := range known {
+		_, there := listed[k.ID]
+		if there != k.Gone || k.SeenAt.After(r.asOf) { // as known, or older than what is known
+			continue
+		}
+		c, err := s.DO.GetCluster(ctx, k.ID)
+		switch {
+		case doapi.IsNotFound(err):
+			delete(listed, k.ID)
+			if !k.Gone {
+				r.gone = append(r.gone, k.ID)
+			}
+		case err != nil:
+			return r, fmt.Errorf("look for cluster %s: %w", k.ID, err)
+		default:
+			listed[k.ID] = c
+		}
+	}
+	for _, c := range listed {
+		r.clusters = append(r.clusters, c.Portal(r.asOf))
+	}
+	slices.SortFunc(r.clusters, func(a, b portal.Cluster) int { return strings.Compare(a.ID, b.ID) })
+	return r, nil
+}
+
+func ids(list []doapi.Cluster) []string {
+	ids := make([]string, len(list))
+	for i, c := range list {
+		ids[i] = c.ID
+	}
+	return ids
+}
+
+// write writes down what of a reading is new, and announces that. A reading that
+// another has overtaken is none.
+func (s *Syncer) write(ctx context.Context, tx pgx.Tx, r reading) error {
+	before, err := store.LockInventory(ctx, tx)
+	if err != nil || before.CompleteAt.After(r.asOf) {
+		return err
+	}
+	news, err := changed(ctx, tx, r)
+	if err != nil {
+		return err
 	}
 	// In the order in which others lock clusters, so that nobody waits in a circle.
-	ids := slices.AppendSeq(gone, maps.Keys(byID))
-	slices.Sort(ids)
-	for _, id := range ids {
-		var err error
-		if c, ok := byID[id]; ok {
-			err = store.UpsertCluster(ctx, tx, c.Portal(asOf))
-		} else {
-			err = s.markGone(ctx, tx, id)
+	if err := store.LockClusters(ctx, tx, slices.Concat(clusterIDs(news), r.gone)); err != nil {
+		return err
+	}
+	written, err := store.WriteClusters(ctx, tx, news)
+	if err != nil {
+		return err
+	}
+	var feeds []events.Feed
+	for _, c := range written {
+		if c.Changed {
+			feeds = append(feeds, events.ClusterChanged(c.ID, c.TeamID)...)
 		}
+	}
+	for _, id := range r.gone {
+		told, err := s.markGone(ctx, tx, id)
 		if err != nil {
 			return err
 		}
+		feeds = append(feeds, told...)
 	}
-	if err := store.SetInventoryComplete(ctx, tx, asOf); err != nil {
+	if before.Failure != "" || before.CompleteAt.IsZero() {
+		feeds = append(feeds, events.Readings)
+	}
+	if err := store.SetInventoryComplete(ctx, tx, r.asOf); err != nil {
 		return err
 	}
-	return events.Publish(ctx, tx, events.Inventory)
+	return events.Publish(ctx, tx, feeds...)
 }
 
-// missing asks by its id for each cluster that is known and not in the list,
-// which can be stale. It returns those that are there all the same, and the ids
-// of those that DigitalOcean no longer has.
-func (s *Syncer) missing(ctx context.Context, listed []doapi.Cluster, asOf time.Time) (there []doapi.Cluster, gone []string, err error) {
-	known, err := store.ClusterIDs(ctx, s.Pool, asOf)
+// changed are the clusters of which a reading says something else than is known.
+func changed(ctx context.Context, tx pgx.Tx, r reading) ([]portal.Cluster, error) {
+	known, err := store.KnownClusters(ctx, tx, clusterIDs(r.clusters))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	missing := slices.DeleteFunc(known, func(id string) bool {
-		return slices.ContainsFunc(listed, func(c doapi.Cluster) bool { return c.ID == id })
-	})
-	for _, id := range missing {
-		c, err := s.DO.GetCluster(ctx, id)
-		switch {
-		case doapi.IsNotFound(err):
-			gone = append(gone, id)
-		case err != nil:
-			return nil, nil, fmt.Errorf("look for cluster %s: %w", id, err)
-		default:
-			there = append(there, c)
+	digests := make(map[string]string, len(known))
+	for _, k := range known {
+		if !k.Gone {
+			digests[k.ID] = k.Digest
 		}
 	}
-	return there, gone, nil
+	var list []portal.Cluster
+	for _, c := range r.clusters {
+		digest, err := store.Digest(c)
+		if err != nil {
+			return nil, err
+		}
+		if digest != digests[c.ID] {
+			list = append(list, c)
+		}
+	}
+	return list, nil
 }
 
-func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) error {
+func clusterIDs(list []portal.Cluster) []string {
+	ids := make([]string, len(list))
+	for i, c := range list {
+		ids[i] = c.ID
+	}
+	return ids
+}
+
+// markGone writes down that DigitalOcean no longer has a cluster, and returns whom
+// to tell.
+func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) ([]events.Feed, error) {
 	c, err := store.Cluster(ctx, tx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	first, err := store.MarkClusterGone(ctx, tx, id, s.Now())
 	if err != nil || !first {
-		return err
+		return nil, err
 	}
-	return audit.Append(ctx, tx, portal.Event{
+	return events.ClusterChanged(id, c.TeamID), audit.Append(ctx, tx, portal.Event{
 		At: s.Now(), Kind: portal.EventClusterGone, Actor: portal.System("inventory").Person(),
 		TeamID: c.TeamID, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: id, Name: c.Name},
 		Summary: fmt.Sprintf("Cluster %s is no longer at DigitalOcean", c.Name),

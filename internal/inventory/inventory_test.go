@@ -3,7 +3,6 @@ package inventory_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -14,9 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db/dbtest"
-	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
-	"doksportal/internal/events"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -171,6 +168,7 @@ func TestReadingThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	b := read(t)
 	readAt := b.clock.Now().Add(-time.Minute)
+	b.sim.Resize(b.web, 5)
 	b.syncer.DO = interrupted{b.syncer.DO, func() {
 		_, err := dbtest.Owner(t).Exec(t.Context(), `ALTER TABLE node_pools RENAME TO elsewhere`)
 		b.must(err)
@@ -291,10 +289,12 @@ func TestOvertakenReading(t *testing.T) {
 // inventory, also when it has one of them for gone.
 func TestLocksInOrder(t *testing.T) {
 	t.Parallel()
-	for gone, left := range map[string]string{webID: "old:1 ", oldID: "web:3 "} {
+	for gone, left := range map[string]string{webID: "old:5 ", oldID: "web:5 "} {
 		t.Run("leaves "+left, func(t *testing.T) {
 			t.Parallel()
 			b := read(t)
+			b.sim.Resize(b.web, 5)
+			b.sim.Resize(b.old, 5)
 			b.sim.Remove(gone)
 			synced := make(chan error, 1)
 			b.tx(func(tx pgx.Tx) error {
@@ -325,33 +325,4 @@ func (b *bundle) awaitWaiting() {
 			b.t.Fatal("nobody waits for a lock")
 		}
 	}
-}
-
-// An open page shows how old the inventory is, so it hears of every reading,
-// also of one that failed.
-func TestPagesHearOfEveryReading(t *testing.T) {
-	t.Parallel()
-	b := read(t)
-	hub := events.NewHub(b.pool, slog.New(slog.DiscardHandler))
-	wake, end := hub.Subscribe(events.Inventory)
-	defer end()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	go hub.Run(ctx)
-	wantWoken := func(what string) {
-		t.Helper()
-		select {
-		case <-wake:
-		case <-time.After(time.Minute):
-			t.Fatalf("nobody hears of %s", what)
-		}
-	}
-	wantWoken("the hub's first word")
-	b.must(b.syncer.Sync(t.Context()))
-	wantWoken("a reading")
-	b.sim.Inject(dosim.Fault{Operation: "list_clusters", Kind: dosim.FaultStatus, Status: 500, Times: -1})
-	if err := b.syncer.Sync(t.Context()); !doapi.IsUnavailable(err) {
-		t.Fatal(err)
-	}
-	wantWoken("a reading that failed")
 }

@@ -102,7 +102,11 @@ func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	if err := notify.Queue(ctx, tx, notify.Notification{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At}); err != nil {
 		return err
 	}
-	return events.Publish(ctx, tx, events.Request(r.ID), events.Requests)
+	feeds := []events.Feed{events.Request(r.ID), events.Requests}
+	for _, id := range r.TargetIDs {
+		feeds = append(feeds, events.Cluster(id))
+	}
+	return events.Publish(ctx, tx, feeds...)
 }
 
 // describe names the request for people, e.g. "#12 (Delete cluster web)".

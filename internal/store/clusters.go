@@ -12,7 +12,11 @@ import (
 
 const clusterColumns = `c.id, c.name, c.region, c.version, c.ha, c.state, c.state_message, c.tags,
 	c.endpoint, c.created_at, c.details, coalesce(c.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
-	coalesce(c.environment, '') AS environment, c.protected, c.seen_at, c.gone_at AS gone`
+	coalesce(c.environment, '') AS environment, c.protected, ` + seenAt + ` AS seen_at, c.gone_at AS gone`
+
+// seenAt is since when what is kept of a cluster is what DigitalOcean says: a
+// reading that said the same has not written it again.
+const seenAt = `CASE WHEN c.gone_at IS NULL THEN greatest(c.seen_at, (SELECT complete_at FROM inventory_state)) ELSE c.seen_at END`
 
 const clusterTables = ` FROM clusters c LEFT JOIN teams t ON t.id = c.team_id `
 
@@ -110,62 +114,6 @@ func ClusterNameTaken(ctx context.Context, q Querier, name, except string) (bool
 			OR EXISTS (SELECT FROM requests
 				WHERE operation = @create AND target_name = @name AND id::text <> @except AND state = ANY(@open))`,
 		pgx.StrictNamedArgs{"name": name, "except": except, "create": portal.CreateCluster, "open": open})
-}
-
-// ClusterIDs returns the ids of the clusters that exist as far as was last
-// heard before the given time.
-func ClusterIDs(ctx context.Context, q Querier, before time.Time) ([]string, error) {
-	return db.All(ctx, q, pgx.RowTo[string], `SELECT id FROM clusters WHERE gone_at IS NULL AND seen_at < @before`,
-		pgx.StrictNamedArgs{"before": before})
-}
-
-// UpsertCluster writes down what DigitalOcean says of a cluster at c.SeenAt,
-// unless something newer is known. Team and environment stay as they are.
-func UpsertCluster(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
-	tag, err := tx.Exec(ctx, `
-		INSERT INTO clusters (id, name, region, version, ha, state, state_message, tags, endpoint, created_at, seen_at, details)
-		VALUES (@id, @name, @region, @version, @ha, @state, @message, @tags, @endpoint, @created, @seen, @details)
-		ON CONFLICT (id) DO UPDATE SET name = @name, region = @region, version = @version, ha = @ha, state = @state,
-			state_message = @message, tags = @tags, endpoint = @endpoint, created_at = @created, seen_at = @seen,
-			details = @details, gone_at = NULL
-		WHERE clusters.seen_at <= @seen`,
-		pgx.StrictNamedArgs{"id": c.ID, "name": c.Name, "region": c.Region, "version": c.Version, "ha": c.HA, "state": c.State,
-			"message": c.StateMessage, "tags": notNil(c.Tags), "endpoint": c.Endpoint, "created": c.CreatedAt, "seen": c.SeenAt, "details": c.Details})
-	if err != nil {
-		return db.Wrap(err)
-	}
-	if tag.RowsAffected() == 0 {
-		return nil
-	}
-	return replacePools(ctx, tx, c)
-}
-
-func replacePools(ctx context.Context, tx pgx.Tx, c portal.Cluster) error {
-	batch := &pgx.Batch{}
-	batch.Queue(`DELETE FROM node_pools WHERE cluster_id = @id`, pgx.StrictNamedArgs{"id": c.ID})
-	for _, p := range c.Pools {
-		queuePool(batch, c.ID, p)
-	}
-	return db.Wrap(tx.SendBatch(ctx, batch).Close())
-}
-
-func queuePool(batch *pgx.Batch, clusterID string, p portal.Pool) {
-	batch.Queue(`
-		INSERT INTO node_pools (cluster_id, id, name, size, count, auto_scale, min_nodes, max_nodes, nodes, details)
-		VALUES (@cluster, @id, @name, @size, @count, @auto_scale, @min, @max, @nodes, @details)
-		ON CONFLICT (cluster_id, id) DO UPDATE SET name = @name, size = @size, count = @count, auto_scale = @auto_scale,
-			min_nodes = @min, max_nodes = @max, nodes = @nodes, details = @details`,
-		pgx.StrictNamedArgs{"cluster": clusterID, "id": p.ID, "name": p.Name, "size": p.Size, "count": p.Count, "auto_scale": p.AutoScale,
-			"min": p.MinNodes, "max": p.MaxNodes, "nodes": notNil(p.Nodes), "details": p.Details})
-}
-
-// UpsertPool writes down what DigitalOcean says of one pool at the given time.
-// Lists that were read before that no longer replace the cluster's pools.
-func UpsertPool(ctx context.Context, tx pgx.Tx, clusterID string, p portal.Pool, at time.Time) error {
-	batch := &pgx.Batch{}
-	batch.Queue(`UPDATE clusters SET seen_at = greatest(seen_at, @at) WHERE id = @id`, pgx.StrictNamedArgs{"id": clusterID, "at": at})
-	queuePool(batch, clusterID, p)
-	return db.Wrap(tx.SendBatch(ctx, batch).Close())
 }
 
 // LockClusters keeps others from starting to change the clusters until tx ends.

@@ -12,11 +12,15 @@ import (
 
 // Freshness returns how old the inventory is.
 func Freshness(ctx context.Context, q Querier) (portal.Freshness, error) {
+	return freshness(ctx, q, "")
+}
+
+func freshness(ctx context.Context, q Querier, lock string) (portal.Freshness, error) {
 	type row struct {
 		CompleteAt, AttemptedAt *time.Time
 		Failure                 string
 	}
-	r, err := db.One(ctx, q, pgx.RowToStructByName[row], `SELECT complete_at, attempted_at, failure FROM inventory_state`)
+	r, err := db.One(ctx, q, pgx.RowToStructByName[row], `SELECT complete_at, attempted_at, failure FROM inventory_state`+lock)
 	return portal.Freshness{CompleteAt: fromNull(r.CompleteAt), AttemptedAt: fromNull(r.AttemptedAt), Failure: r.Failure}, err
 }
 
@@ -34,18 +38,29 @@ func Offer(ctx context.Context, q Querier) (portal.Offer, error) {
 	return o, err
 }
 
+// LockInventory keeps other readings of all clusters from being written down
+// until tx ends, and returns how old the inventory is. Whoever locks clusters too
+// locks them afterwards; who has locked clusters does not call it.
+func LockInventory(ctx context.Context, tx pgx.Tx) (portal.Freshness, error) {
+	return freshness(ctx, tx, ` FOR UPDATE`)
+}
+
 // SetInventoryComplete records that the inventory is what DigitalOcean had at
-// the given time, unless something newer is recorded.
-func SetInventoryComplete(ctx context.Context, q Querier, at time.Time) error {
-	_, err := q.Exec(ctx, `UPDATE inventory_state SET complete_at = @at, attempted_at = @at, failure = ''
-		WHERE complete_at IS NULL OR complete_at <= @at`, pgx.StrictNamedArgs{"at": at})
+// the given time. Callers have locked it.
+func SetInventoryComplete(ctx context.Context, tx pgx.Tx, at time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE inventory_state SET complete_at = @at, attempted_at = @at, failure = ''`, pgx.StrictNamedArgs{"at": at})
 	return db.Wrap(err)
 }
 
-// SetInventoryFailure records why the inventory could not be read at the given time.
-func SetInventoryFailure(ctx context.Context, q Querier, at time.Time, why string) error {
-	_, err := q.Exec(ctx, `UPDATE inventory_state SET attempted_at = @at, failure = @why`, pgx.StrictNamedArgs{"at": at, "why": why})
-	return db.Wrap(err)
+// SetInventoryFailure records why the inventory could not be read at the given
+// time. It reports whether something else was said of it until now.
+func SetInventoryFailure(ctx context.Context, tx pgx.Tx, at time.Time, why string) (bool, error) {
+	before, err := LockInventory(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	_, err = tx.Exec(ctx, `UPDATE inventory_state SET attempted_at = @at, failure = @why`, pgx.StrictNamedArgs{"at": at, "why": why})
+	return before.Failure != why, db.Wrap(err)
 }
 
 // SetOptions keeps what DigitalOcean offers.

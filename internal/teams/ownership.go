@@ -153,7 +153,7 @@ func (c *ownershipChange) apply(ctx context.Context, tx pgx.Tx, by decision) err
 			return err
 		}
 	}
-	return events.Publish(ctx, tx, events.Inventory)
+	return events.Publish(ctx, tx, events.ClusterChanged(c.ClusterID, c.losing.ID, c.winning.ID)...)
 }
 
 // record puts a change of the cluster on the trail, and tells the team that

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"doksportal/internal/events"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/views"
@@ -24,7 +23,7 @@ const mostClusters = 5000
 func (s *Server) clusters(c *gin.Context, v viewer) error {
 	ctx := c.Request.Context()
 	p := views.ClustersPage{Page: s.page(c, v, "Clusters"), CanCreate: len(v.memberTeams()) > 0, Filter: clusterFilter(c), Selected: query(c, "select") == "all"}
-	p.Live = []string{string(events.Inventory)}
+	p.Live = followTeams(v, v.teams)
 	list, err := store.Clusters(ctx, s.Pool, store.ClusterFilter{All: v.actor.SeesAll(), TeamIDs: v.teamIDs(), Limit: mostClusters})
 	if err != nil {
 		return err

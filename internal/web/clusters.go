@@ -35,7 +35,7 @@ func (s *Server) clusterPage(c *gin.Context, v viewer) (views.ClusterPage, error
 		return views.ClusterPage{}, err
 	}
 	p := views.ClusterPage{Page: s.page(c, v, cluster.Name)}
-	p.Live = []string{string(events.Inventory), string(events.Requests)}
+	p.Live = []string{string(events.Cluster(cluster.ID)), string(events.Readings)}
 	p.Tabs, err = s.tabs(c, cluster, v.actor.MemberOf(team))
 	return p, err
 }

@@ -5,12 +5,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"doksportal/internal/db"
 	"doksportal/internal/events"
 	"doksportal/internal/portal"
 )
@@ -36,9 +34,6 @@ const ownInbox events.Feed = "inbox"
 
 // maxStreams is how many pages of one person a replica keeps up to date at once.
 const maxStreams = 50
-
-// maxTopics bounds what one page may follow.
-const maxTopics = 10
 
 // events tells an open page that what it shows may have changed. It sends no
 // data: the page fetches itself again, with all checks.
@@ -98,7 +93,7 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 		case <-late:
 			late, message = nil, inboxChanged
 		case <-tick.C:
-			message = stillHere
+			message = stillHere + s.readingMessage(c.Request.Context(), feeds)
 		}
 	}
 }
@@ -112,27 +107,4 @@ func (s *Server) send(c *gin.Context, message string) error {
 		return err
 	}
 	return stream.Flush()
-}
-
-// feeds returns what the page asks to follow, as far as the viewer may.
-func (s *Server) feeds(c *gin.Context, v viewer) ([]events.Feed, error) {
-	asked := queryForm(c).All("feed")
-	if len(asked) == 0 || len(asked) > maxTopics {
-		return nil, portal.E(portal.KindNotFound, "there is nothing to follow")
-	}
-	feeds := make([]events.Feed, len(asked))
-	for i, name := range asked {
-		feeds[i] = events.Feed(db.Text(name))
-		if slices.Contains([]events.Feed{events.Inventory, events.Requests, ownInbox}, feeds[i]) {
-			continue
-		}
-		id, ok := strings.CutPrefix(name, string(events.Request("")))
-		if !ok {
-			return nil, portal.E(portal.KindNotFound, "there is nothing to follow")
-		}
-		if _, err := s.Requests.VisibleRequestID(c.Request.Context(), v.actor, id); err != nil {
-			return nil, err
-		}
-	}
-	return feeds, nil
 }

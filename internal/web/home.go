@@ -34,7 +34,7 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 	}
 	ctx := c.Request.Context()
 	p := views.HomePage{Page: s.page(c, v, "Home"), Decides: v.decides(), Tour: s.tour(c.Request, v)}
-	p.Live = []string{string(events.Requests), string(events.Inventory)}
+	p.Live = append(followTeams(v, v.memberTeams()), string(events.Requests))
 	var err error
 	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), fewOnDesk); err != nil {
 		return err

@@ -73,6 +73,8 @@ type Server struct {
 	visits  visitCache
 	streams *shares.Shares // open streams by person
 	ready   readiness
+
+	readings readingCache
 }
 
 // New makes the pages' handler. It fails when the browser assets are missing.

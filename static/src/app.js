@@ -41,6 +41,17 @@ function localTimes() {
 }
 setInterval(localTimes, 30_000);
 
+// What a page shows of the inventory was read again and is as it was: only its age is
+// another.
+document.addEventListener("reading", ({ detail }) => {
+  for (const el of document.querySelectorAll("[data-reading] time")) {
+    el.dateTime = el.textContent = detail.data;
+    el.title = "";
+    delete el.dataset.local;
+  }
+  localTimes();
+});
+
 // A form that is under way is not sent again by an impatient second click. The
 // server would make one request of it anyway.
 document.addEventListener("submit", (event) => {
