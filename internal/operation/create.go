@@ -179,7 +179,7 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 		{What: "Team", After: team.Name},
 		{What: "Environment", After: string(p.Environment)},
 		{What: "Region", After: p.Region},
-		{What: "Kubernetes version", After: p.Version},
+		{What: versionField, After: p.Version},
 		{What: "High availability", After: portal.YesNo(p.HA)},
 	}
 	for _, pool := range p.Pools {

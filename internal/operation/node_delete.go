@@ -39,7 +39,7 @@ func planDeleteNode(d *portal.Draft) {
 	if p.Replace {
 		d.Plan.Steps = append(d.Plan.Steps, "A new node takes its place.")
 	} else {
-		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: "Nodes of the pool", Before: fmt.Sprint(d.Pool.Count), After: fmt.Sprint(max(0, d.Pool.Count-1))})
+		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: nodesOfPool, Before: fmt.Sprint(d.Pool.Count), After: fmt.Sprint(max(0, d.Pool.Count-1))})
 		if !d.Pool.AutoScale {
 			d.Usage = portal.Usage{portal.NodesOf(d.Pool.Size): -1}
 			smaller := d.Pool

@@ -71,16 +71,7 @@ func readUpdatePool(d *portal.Draft, f *fieldErrors) {
 
 // poolChanges lists what an update does to a pool, in words.
 func poolChanges(p portal.Pool, u portal.UpdatePoolParams) []portal.Change {
-	after := u.Applied(p)
-	list := []portal.Change{
-		{What: "Name", Before: p.Name, After: after.Name},
-		{What: "Nodes", Before: nodesText(p.AutoScale, p.Count, p.MinNodes, p.MaxNodes), After: nodesText(after.AutoScale, after.Count, after.MinNodes, after.MaxNodes)},
-		{What: "Autoscaling", Before: portal.OnOff(p.AutoScale), After: portal.OnOff(after.AutoScale)},
-		{What: "Labels", Before: portal.OrNone(portal.LabelText(p.Details.Labels)), After: portal.OrNone(portal.LabelText(after.Details.Labels))},
-		{What: "Taints", Before: portal.OrNone(portal.TaintText(p.Details.Taints)), After: portal.OrNone(portal.TaintText(after.Details.Taints))},
-		{What: "Tags", Before: tagText(p.Details.Tags), After: tagText(after.Details.Tags)},
-	}
-	return slices.DeleteFunc(list, func(c portal.Change) bool { return c.Before == c.After })
+	return differences(poolConfiguration(p), poolConfiguration(u.Applied(p)))
 }
 
 func planUpdatePool(d *portal.Draft) {

@@ -36,7 +36,7 @@ func readUpgrade(d *portal.Draft, f *fieldErrors) {
 func planUpgrade(d *portal.Draft) {
 	c, version := d.Cluster, d.Params.Upgrade.Version
 	d.Plan.Summary = fmt.Sprintf("Upgrade cluster %s from %s to %s.", c.Name, c.Version, version)
-	d.Plan.Changes = []portal.Change{{What: "Kubernetes version", Before: c.Version, After: version}}
+	d.Plan.Changes = []portal.Change{{What: versionField, Before: c.Version, After: version}}
 	control := "The control plane is upgraded first; during this time the cluster's API may be unavailable for a few minutes."
 	if c.HA {
 		control = "The control plane is upgraded first; because it is highly available, it stays available."

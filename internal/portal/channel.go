@@ -16,11 +16,12 @@ const (
 	TopicBreakGlass      Topic = "break_glass"
 	TopicAdminChange     Topic = "admin_change"
 	TopicDelegation      Topic = "delegation"
+	TopicDrift           Topic = "drift"
 	TopicTrail           Topic = "audit_trail"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicDelegation, TopicTrail}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicDelegation, TopicDrift, TopicTrail}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -43,6 +44,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicAdminChange
 	case EventDelegated, EventDelegationEnded:
 		return TopicDelegation
+	case EventClusterAppeared, EventClusterDrifted, EventClusterGone:
+		return TopicDrift
 	case EventTrailStopped, EventTrailResumed, EventTrailVerified:
 		return TopicTrail
 	}
@@ -70,6 +73,8 @@ func (o Topic) Title() string {
 		return "An admin changes a team, a quota or who owns a cluster"
 	case TopicDelegation:
 		return "An approver has a stand-in, or no longer has"
+	case TopicDrift:
+		return "A cluster appears, changes or disappears past the portal"
 	case TopicTrail:
 		return "The audit trail is stopped, or is not what was signed"
 	}

@@ -62,6 +62,13 @@ type ClusterDetails struct {
 	Extra           json.RawMessage `json:"extra,omitempty"` // an object of what this program does not know yet
 }
 
+// Baseline is the configuration of a cluster that drift is told from. What it does
+// not say, because an earlier version of the portal wrote it, has not changed.
+type Baseline struct {
+	Cluster Cluster  `json:"cluster"` // without what comes and goes by itself
+	Fields  []string `json:"fields"`  // what it says of cluster and pools
+}
+
 // ClusterSummary is a row of a list of clusters.
 type ClusterSummary struct {
 	ID          string

@@ -35,6 +35,8 @@ const (
 	EventTeamCreated        EventKind = "team_created"
 	EventTeamChanged        EventKind = "team_changed"
 	EventClusterAssigned    EventKind = "cluster_assigned"
+	EventClusterAppeared    EventKind = "cluster_appeared"
+	EventClusterDrifted     EventKind = "cluster_drifted"
 	EventClusterGone        EventKind = "cluster_gone"
 	EventPolicyProposed     EventKind = "policy_proposed"
 	EventPolicyInForce      EventKind = "policy_in_force"
@@ -117,7 +119,9 @@ var Events = []EventInfo{
 	{EventClusterAssigned, "a cluster got another owner or environment", ResultDone, false},
 	{EventProtected, "a cluster was protected against deletion", ResultDone, false},
 	{EventUnprotected, "the protection of a cluster was lifted", ResultDone, false},
-	{EventClusterGone, "a cluster is no longer at DigitalOcean", ResultDone, true},
+	{EventClusterAppeared, "a cluster is at DigitalOcean that no request made", ResultDone, true},
+	{EventClusterDrifted, "a cluster is no longer configured as it was, and no request explains it: before and after", ResultDone, true},
+	{EventClusterGone, "a cluster is no longer at DigitalOcean, and no request deleted it", ResultDone, true},
 	{EventPolicyProposed, "a version of the policy was proposed", ResultDone, false},
 	{EventPolicyInForce, "a version of the policy came into force", ResultDone, false},
 	{EventPolicyDropped, "a proposed version of the policy was dropped", ResultDone, false},
@@ -208,6 +212,15 @@ type Event struct {
 	Summary       string   // one sentence for people
 	Reason        string   // what the actor gave as the reason
 	Data          map[string]any
+}
+
+// DriftEvent is an event about what happened to a cluster past the portal.
+type DriftEvent struct {
+	At       time.Time
+	Kind     EventKind
+	Summary  string
+	Changes  []Change
+	Requests []int64 // numbers of those that were being carried out, and do not explain it
 }
 
 // EventFilter narrows a search of the audit trail. Empty members match all.

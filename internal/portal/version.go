@@ -10,6 +10,12 @@ import (
 // 1.34.1-do.0, by their numbers.
 func CompareVersions(a, b string) int { return slices.Compare(versionNumbers(a), versionNumbers(b)) }
 
+// SameMinor reports whether two versions are of the same minor version.
+func SameMinor(a, b string) bool {
+	x, y := versionNumbers(a), versionNumbers(b)
+	return len(x) > 1 && len(y) > 1 && slices.Equal(x[:2], y[:2])
+}
+
 func versionNumbers(version string) []int {
 	var numbers []int
 	for part := range strings.FieldsFuncSeq(version, func(r rune) bool { return r < '0' || r > '9' }) {
