@@ -176,6 +176,8 @@ CREATE TABLE clusters (
     seen_at       timestamptz NOT NULL, -- when DigitalOcean said so that last wrote this row
     gone_at       timestamptz,
     digest        text NOT NULL DEFAULT '', -- of what DigitalOcean says of it and its pools; empty: not known
+    baseline      jsonb, -- its configuration as the last reading that took account of it had it: what drift is told from
+    accounted     boolean NOT NULL DEFAULT false, -- that is the configuration that is here
     CONSTRAINT clusters_unowned_are_guarded CHECK (team_id IS NOT NULL OR (environment IS NULL AND protected))
 );
 CREATE INDEX clusters_by_team ON clusters (team_id, name, id) WHERE gone_at IS NULL;

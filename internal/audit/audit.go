@@ -11,6 +11,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -118,4 +119,27 @@ func OfRequest(ctx context.Context, q db.Querier, number int64) ([]portal.Event,
 	list, err := Search(ctx, q, portal.EventFilter{Request: number, But: portal.EventCommented, Limit: most})
 	slices.Reverse(list)
 	return list, err
+}
+
+// Drift returns the newest events about what happened to a cluster past the portal
+// since a time, newest first, with what changed. Whoever may see the cluster may see
+// them.
+func Drift(ctx context.Context, q db.Querier, clusterID string, since time.Time, limit int) ([]portal.DriftEvent, error) {
+	type event struct {
+		portal.DriftEvent
+		Data struct {
+			Changes  []portal.Change
+			Requests []int64
+		}
+	}
+	kinds := []portal.EventKind{portal.EventClusterAppeared, portal.EventClusterDrifted, portal.EventClusterGone}
+	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[event], `SELECT at, kind, summary, data FROM events
+		WHERE target_kind = @target_kind AND target_id = @cluster AND kind = ANY(@kinds) AND at >= @since ORDER BY id DESC LIMIT @limit`,
+		pgx.StrictNamedArgs{"target_kind": portal.TargetCluster, "cluster": clusterID, "kinds": kinds, "since": since, "limit": limit})
+	drift := make([]portal.DriftEvent, len(list))
+	for i, e := range list {
+		drift[i] = e.DriftEvent
+		drift[i].Changes, drift[i].Requests = e.Data.Changes, e.Data.Requests
+	}
+	return drift, err
 }

@@ -255,7 +255,7 @@ func (e *Executor) recordCluster(ctx context.Context, tx pgx.Tx, r portal.Reques
 // recordClusters writes into the inventory what was seen of clusters, and announces
 // those that are not as they were.
 func recordClusters(ctx context.Context, tx pgx.Tx, clusters ...portal.Cluster) error {
-	written, err := store.WriteClusters(ctx, tx, clusters)
+	written, err := store.WriteClusters(ctx, tx, clusters, nil)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
 	"doksportal/internal/events"
@@ -149,25 +148,41 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, r reading) error {
 		return err
 	}
 	// In the order in which others lock clusters, so that nobody waits in a circle.
-	if err := store.LockClusters(ctx, tx, slices.Concat(clusterIDs(news), r.gone)); err != nil {
+	touched := slices.Concat(clusterIDs(news), r.gone)
+	if err := store.LockClusters(ctx, tx, touched); err != nil {
 		return err
 	}
-	written, err := store.WriteClusters(ctx, tx, news)
+	d, err := newDrift(ctx, tx, r, before.CompleteAt, touched, news)
+	if err != nil {
+		return err
+	}
+	d.find(news)
+	written, err := store.WriteClusters(ctx, tx, d.believed(news), d.baselines)
 	if err != nil {
 		return err
 	}
 	var feeds []events.Feed
 	for _, c := range written {
-		if c.Changed {
+		if c.Changed || d.tells(c.ID) {
 			feeds = append(feeds, events.ClusterChanged(c.ID, c.TeamID)...)
 		}
 	}
 	for _, id := range r.gone {
-		told, err := s.markGone(ctx, tx, id)
+		c, err := store.Cluster(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		feeds = append(feeds, told...)
+		first, err := store.MarkClusterGone(ctx, tx, id, s.Now())
+		if err != nil {
+			return err
+		}
+		if first {
+			d.disappeared(c)
+			feeds = append(feeds, events.ClusterChanged(id, c.TeamID)...)
+		}
+	}
+	if err := d.record(ctx, tx, s.Now()); err != nil {
+		return err
 	}
 	if before.Failure != "" || before.CompleteAt.IsZero() {
 		feeds = append(feeds, events.Readings)
@@ -178,7 +193,8 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, r reading) error {
 	return events.Publish(ctx, tx, feeds...)
 }
 
-// changed are the clusters of which a reading says something else than is known.
+// changed are the clusters of which a reading says something else than is known, or
+// of which something else than a reading has written what is known.
 func changed(ctx context.Context, tx pgx.Tx, r reading) ([]portal.Cluster, error) {
 	known, err := store.KnownClusters(ctx, tx, clusterIDs(r.clusters))
 	if err != nil {
@@ -186,7 +202,7 @@ func changed(ctx context.Context, tx pgx.Tx, r reading) ([]portal.Cluster, error
 	}
 	digests := make(map[string]string, len(known))
 	for _, k := range known {
-		if !k.Gone {
+		if !k.Gone && k.Accounted {
 			digests[k.ID] = k.Digest
 		}
 	}
@@ -209,24 +225,6 @@ func clusterIDs(list []portal.Cluster) []string {
 		ids[i] = c.ID
 	}
 	return ids
-}
-
-// markGone writes down that DigitalOcean no longer has a cluster, and returns whom
-// to tell.
-func (s *Syncer) markGone(ctx context.Context, tx pgx.Tx, id string) ([]events.Feed, error) {
-	c, err := store.Cluster(ctx, tx, id)
-	if err != nil {
-		return nil, err
-	}
-	first, err := store.MarkClusterGone(ctx, tx, id, s.Now())
-	if err != nil || !first {
-		return nil, err
-	}
-	return events.ClusterChanged(id, c.TeamID), audit.Append(ctx, tx, portal.Event{
-		At: s.Now(), Kind: portal.EventClusterGone, Actor: portal.System("inventory").Person(),
-		TeamID: c.TeamID, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: id, Name: c.Name},
-		Summary: fmt.Sprintf("Cluster %s is no longer at DigitalOcean", c.Name),
-	})
 }
 
 func (s *Syncer) syncOptions(ctx context.Context) error {

@@ -155,10 +155,11 @@ func (b *bundle) wantFresh(at time.Time) {
 	}
 }
 
-// trail are the events that the inventory has recorded, newest first.
+// trail are the events that the inventory has recorded, newest first, but for those of
+// what it saw for the first time.
 func (b *bundle) trail() []portal.Event {
 	b.t.Helper()
-	list, err := audit.Search(b.t.Context(), b.pool, portal.EventFilter{Limit: 100})
+	list, err := audit.Search(b.t.Context(), b.pool, portal.EventFilter{But: portal.EventClusterAppeared, Limit: 100})
 	b.must(err)
 	return list
 }

@@ -58,6 +58,9 @@ func peopleToTell(ctx context.Context, q store.Querier, n Notification) ([]porta
 // groupsToTell are the groups whose people are told of a change.
 func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n Notification) ([]string, error) {
 	groups := []string{s.AdminGroup}
+	if portal.TopicOf(n.Kind) == portal.TopicDrift && n.TeamID != "" {
+		groups = nil // it is for the team to know
+	}
 	if portal.TopicOf(n.Kind) == portal.TopicTrail && s.AuditorGroup != "" {
 		groups = append(groups, s.AuditorGroup)
 	}
@@ -79,6 +82,8 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 		link = s.BaseURL.JoinPath("audit")
 	case n.DelegationID != "":
 		link = s.BaseURL.JoinPath("me")
+	case n.Kind == portal.EventClusterAppeared && n.TeamID == "":
+		link = s.BaseURL.JoinPath("admin", "clusters")
 	case n.ClusterID != "":
 		link = s.BaseURL.JoinPath("clusters", n.ClusterID)
 	}

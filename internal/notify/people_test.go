@@ -225,3 +225,31 @@ func TestOldGroupsTellNobody(t *testing.T) {
 		t.Errorf("of an admin's change: %q", got)
 	}
 }
+
+// What happens to a team's cluster past the portal is for the team, of a cluster that
+// nobody owns for the admins; each may choose not to hear of it.
+func TestDriftIsTold(t *testing.T) {
+	b := setup(t)
+	b.person("bob", "pay-approvers")
+	b.person("otto", "find-approvers")
+	tell := func(kind portal.EventKind, teamID string) string {
+		t.Helper()
+		b.tx(func(tx pgx.Tx) error {
+			return notify.Queue(t.Context(), tx, notify.Notification{Kind: kind, TeamID: teamID, ClusterID: "c1", Actor: portal.System("inventory").Person(), Summary: "Cluster web was changed", At: b.clock.Now()})
+		})
+		b.round()
+		return b.post.to()
+	}
+	for _, kind := range []portal.EventKind{portal.EventClusterDrifted, portal.EventClusterGone, portal.EventClusterAppeared} {
+		if got := tell(kind, b.team.ID); got != "ann bob" {
+			t.Errorf("%s of the team's: %q", kind, got)
+		}
+	}
+	if got := tell(portal.EventClusterAppeared, ""); got != "ada" {
+		t.Errorf("of nobody's: %q", got)
+	}
+	b.must(b.service.Choose(t.Context(), b.member, true, []string{string(portal.TopicFailed)}))
+	if got := tell(portal.EventClusterDrifted, b.team.ID); got != "bob" {
+		t.Errorf("though ann does not want to hear of it: %q", got)
+	}
+}

@@ -21,6 +21,8 @@ var (
 	secrets     = operationsOf(portal.RiskSecret)
 	dangerous   = operationsOf(portal.RiskDangerous)
 	destructive = operationsOf(portal.RiskDestructive)
+	// harmless are those that change no cluster.
+	harmless = append(operationsOf(portal.RiskDiagnostic), secrets...)
 )
 
 func operationsOf(risk portal.Risk) (list []portal.OperationID) {

@@ -333,6 +333,20 @@ func Busy(ctx context.Context, q Querier, r portal.Request, operations []portal.
 			"looked_at": lookedAt})
 }
 
+// CarriedOut lists the requests that DigitalOcean has taken, or may have taken, that
+// change any of the clusters, and that are being carried out or have ended at or after
+// the given time; and those with the given ids, whenever they ended. Reviews and
+// attempts are left out.
+func CarriedOut(ctx context.Context, q Querier, clusterIDs, ids []string, since time.Time) ([]portal.Request, error) {
+	return db.All(ctx, q, readRequest, `SELECT `+requestColumns+requestTables+`
+		WHERE operation <> ALL(@harmless) AND (r.id = ANY(@ids::uuid[])
+				OR target_ids && @targets AND (state = ANY(@under_way) OR state = ANY(@ended) AND r.updated_at >= @since))
+			AND EXISTS (SELECT FROM executions e WHERE e.request_id = r.id AND e.outcome <> ALL(@not_taken))
+		ORDER BY number`,
+		pgx.StrictNamedArgs{"harmless": harmless, "ids": notNil(ids), "targets": notNil(clusterIDs), "under_way": underWay, "ended": ended, "since": since,
+			"not_taken": []portal.Outcome{portal.OutcomeRefused, portal.OutcomeDeferred}})
+}
+
 func expectOne(affected int64, err error) error {
 	if err == nil && affected != 1 {
 		return portal.E(portal.KindConflict, "this request has changed in the meantime")

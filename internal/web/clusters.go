@@ -2,10 +2,13 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/events"
 	"doksportal/internal/portal"
@@ -60,6 +63,10 @@ func (s *Server) cluster(c *gin.Context, v viewer) error {
 		return err
 	}
 	p.CanCreate = len(v.memberTeams()) > 0
+	if p.Drift, err = audit.Drift(ctx, s.Pool, p.Cluster.ID, s.Now().AddDate(0, 0, -views.DriftDays), latest); err != nil {
+		return err
+	}
+	p.Drift = slices.DeleteFunc(p.Drift, func(e portal.DriftEvent) bool { return e.Kind == portal.EventClusterAppeared })
 	s.render(c, http.StatusOK, views.Cluster(p))
 	return nil
 }
@@ -102,6 +109,12 @@ func (s *Server) activity(c *gin.Context, v viewer) error {
 	if len(p.Requests) > pageSize {
 		p.Requests = p.Requests[:pageSize]
 		p.Next = c.Request.URL.Path + "?before=" + strconv.FormatInt(p.Requests[pageSize-1].Number, 10)
+	}
+	if f.Before == 0 { // the first page
+		p.Drift, err = audit.Drift(c.Request.Context(), s.Pool, p.Cluster.ID, time.Time{}, pageSize)
+		if err != nil {
+			return err
+		}
 	}
 	s.render(c, http.StatusOK, views.Activity(p))
 	return nil

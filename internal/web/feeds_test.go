@@ -3,11 +3,13 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"doksportal/internal/doapi"
 	"doksportal/internal/store"
 )
 
@@ -44,6 +46,34 @@ func TestOpenPageHearsOfReadings(t *testing.T) {
 		}
 	}
 	t.Fatal(lines.Err())
+}
+
+// What was changed past the portal is on the cluster's page, with what was there before,
+// for all who may see the cluster.
+func TestDriftIsShown(t *testing.T) {
+	b := setup(t)
+	if p := b.as("member").Get("/clusters/" + b.ledger); p.Find("[data-testid=drift]").Length() > 0 || strings.Contains(p.Text("main"), "outside the portal") {
+		t.Error("a cluster that nobody has changed is shown as changed")
+	}
+	do, err := doapi.New(b.doURL, doToken)
+	b.must(err)
+	live, err := do.GetCluster(t.Context(), b.ledger)
+	b.must(err)
+	name, count := live.NodePools[0].Name, live.NodePools[0].Count+1
+	_, err = do.UpdateNodePool(t.Context(), b.ledger, live.NodePools[0].ID, doapi.UpdateNodePool{Name: &name, Count: &count})
+	b.must(err)
+	b.must(b.syncer.Sync(t.Context()))
+	want := fmt.Sprintf("Pool %s: Nodes%d → %d", name, count-1, count)
+	for _, reader := range []string{"member", "approver", "admin", "auditor"} {
+		p := b.as(reader).Get("/clusters/" + b.ledger).WantStatus(http.StatusOK)
+		if text := strings.Join(strings.Fields(p.Text("[data-testid=drift]")), " "); !strings.Contains(text, "Changed outside the portal") || !strings.Contains(text, want) {
+			t.Errorf("%s sees %q", reader, text)
+		}
+	}
+	p := b.as("member").Get("/clusters/" + b.ledger + "/activity").WantStatus(http.StatusOK)
+	if n := p.Find("[data-testid=outside] [data-testid=drift-event]").Length(); n != 2 { // it appeared at first
+		t.Errorf("%d events under activity: %s", n, p.Text("main"))
+	}
 }
 
 // Who may not see a cluster or a team does not hear of what it does either.

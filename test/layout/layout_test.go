@@ -49,7 +49,7 @@ var arrows = map[string]string{
 	"internal/request":         "internal/audit internal/db internal/doapi internal/events internal/names internal/notify internal/operation internal/policy internal/portal internal/quota internal/rulebook internal/store",
 	"internal/execute":         "internal/audit internal/db internal/doapi internal/events internal/operation internal/portal internal/quota internal/request internal/rulebook internal/store",
 	"internal/jobs":            "internal/shares internal/store",
-	"internal/inventory":       "internal/audit internal/db internal/doapi internal/events internal/portal internal/store",
+	"internal/inventory":       "internal/audit internal/db internal/doapi internal/events internal/notify internal/operation internal/portal internal/store",
 	"views":                    "internal/portal views/ui",
 	"views/ui":                 "internal/portal",
 	"internal/web/webtest":     "internal/auth/devidp",
