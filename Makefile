@@ -51,7 +51,7 @@ check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of g
 	@scripts/drift.sh
 
 bench: build ## run the benchmarks; needs Chromium
-	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/audit ./internal/store ./internal/policy ./internal/request ./internal/execute
+	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/audit ./internal/store ./internal/policy ./internal/request ./internal/execute ./internal/inventory
 	go test -run '^$$' -bench . -benchtime 5x ./test/browser
 
 screenshots: build ## make the pictures of README anew, and take the layout of the main pages as right
