@@ -174,13 +174,12 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
-	switch {
-	case d.Cluster.ID != "":
+	if d.Cluster.ID != "" {
 		p.Tabs, err = s.tabs(c, d.Cluster, true)
-	case d.Operation == portal.CreateCluster && d.Revises.ID == "":
+		return p, code, err
+	}
+	if p.Tabs.Freshness, err = s.freshness(c); err == nil && d.Operation == portal.CreateCluster && d.Revises.ID == "" {
 		p.Templates, err = s.Templates.List(c.Request.Context(), v.actor)
-	default:
-		err = nil
 	}
 	return p, code, err
 }

@@ -36,6 +36,9 @@ func (s *Server) home(c *gin.Context, v viewer) error {
 	p := views.HomePage{Page: s.page(c, v, "Home"), Decides: v.decides(), Tour: s.tour(c.Request, v)}
 	p.Live = append(followTeams(v, v.memberTeams()), string(events.Requests))
 	var err error
+	if p.Freshness, err = s.freshness(c); err != nil {
+		return err
+	}
 	if p.Waiting, err = store.ToDecide(ctx, s.Pool, v.actor, s.Now(), fewOnDesk); err != nil {
 		return err
 	}

@@ -67,6 +67,10 @@ func (s *Server) showSelected(c *gin.Context, v viewer, code int, ids []string, 
 	if problem != nil && len(p.Faults) == 0 {
 		p.Problem = message(problem)
 	}
+	var err error
+	if p.Freshness, err = s.freshness(c); err != nil {
+		return err
+	}
 	list, err := store.ClustersByID(c.Request.Context(), s.Pool, ids[:min(len(ids), pageSize)])
 	if err != nil {
 		return err
