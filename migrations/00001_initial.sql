@@ -198,6 +198,19 @@ CREATE TABLE node_pools (
     PRIMARY KEY (cluster_id, id)
 );
 
+-- Rules that propose a team and an environment for clusters that nobody owns. In a
+-- pattern * stands for any characters.
+CREATE TABLE ownership_rules (
+    id          uuid PRIMARY KEY,
+    kind        text NOT NULL CHECK (kind IN ('tag', 'name')),
+    pattern     text NOT NULL CHECK (length(pattern) BETWEEN 1 AND 255),
+    team_id     uuid NOT NULL REFERENCES teams (id),
+    environment text NOT NULL CHECK (environment IN ('development', 'staging', 'production')),
+    created_by  text NOT NULL, -- name of who made it
+    created_at  timestamptz NOT NULL,
+    CONSTRAINT ownership_rules_once UNIQUE (kind, pattern)
+);
+
 -- One row: when the inventory was last complete, and the options DigitalOcean
 -- offered then.
 CREATE TABLE inventory_state (
@@ -462,5 +475,5 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
-    delegations, reservations, request_revisions, requests, inventory_state, node_pools, clusters, do_budgets, refusals,
+    delegations, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

@@ -35,6 +35,7 @@ const (
 	EventTeamCreated        EventKind = "team_created"
 	EventTeamChanged        EventKind = "team_changed"
 	EventClusterAssigned    EventKind = "cluster_assigned"
+	EventOwnershipRule      EventKind = "ownership_rule_changed"
 	EventClusterAppeared    EventKind = "cluster_appeared"
 	EventClusterDrifted     EventKind = "cluster_drifted"
 	EventClusterGone        EventKind = "cluster_gone"
@@ -119,6 +120,7 @@ var Events = []EventInfo{
 	{EventClusterAssigned, "a cluster got another owner or environment", ResultDone, false},
 	{EventProtected, "a cluster was protected against deletion", ResultDone, false},
 	{EventUnprotected, "the protection of a cluster was lifted", ResultDone, false},
+	{EventOwnershipRule, "a rule that proposes teams for clusters was added or removed", ResultDone, false},
 	{EventClusterAppeared, "a cluster is at DigitalOcean that no request made", ResultDone, true},
 	{EventClusterDrifted, "a cluster is no longer configured as it was, and no request explains it: before and after", ResultDone, true},
 	{EventClusterGone, "a cluster is no longer at DigitalOcean, and no request deleted it", ResultDone, true},

@@ -192,6 +192,11 @@ func (s *Server) showOwnership(c *gin.Context, v viewer, code int, problem error
 	if p.Freshness, err = s.freshness(c); err != nil {
 		return err
 	}
+	proposals, err := s.Teams.ProposedOwners(c.Request.Context(), v.actor)
+	if err != nil {
+		return err
+	}
+	p.Proposed, p.Disputed = proposedOwners(proposals)
 	s.render(c, code, views.Ownership(p))
 	return nil
 }

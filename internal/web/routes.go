@@ -121,6 +121,9 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/clusters", s.admin(s.assign))
 	e.GET("/admin/clusters/assign", s.admin(s.selected)) // where a fresh sign-in leads back to
 	e.POST("/admin/clusters/assign", s.admin(s.assignSeveral))
+	e.GET("/admin/clusters/rules", s.admin(s.ownershipRules))
+	e.POST("/admin/clusters/rules", s.admin(s.addRule))
+	e.POST("/admin/clusters/rules/:rule/remove", formOn("/admin/clusters/rules"), s.admin(s.removeRule))
 	e.GET("/admin/groups", s.admin(s.groups))
 	e.POST("/admin/groups", s.admin(s.labelGroup))
 	e.GET("/admin/delegations", s.admin(s.delegations))
