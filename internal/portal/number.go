@@ -3,7 +3,6 @@ package portal
 import (
 	"math"
 	"strconv"
-	"strings"
 )
 
 // Largest numbers that the database keeps: of requests, and of versions and
@@ -14,10 +13,11 @@ const (
 )
 
 // ParseNumber reads a whole number that came from outside. It reports false
-// unless that is one from least to most, written in plain digits.
+// unless that is one from least to most, written in the one way that needs no more
+// digits than there are.
 func ParseNumber[T int | int64](typed string, least, most T) (T, bool) {
-	n, err := strconv.ParseInt(strings.TrimSpace(typed), 10, 64)
-	if err != nil || n < int64(least) || n > int64(most) {
+	n, err := strconv.ParseInt(typed, 10, 64)
+	if err != nil || n < int64(least) || n > int64(most) || strconv.FormatInt(n, 10) != typed {
 		return 0, false
 	}
 	return T(n), true

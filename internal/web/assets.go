@@ -20,11 +20,12 @@ func serveAssets(files fs.FS) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		name := strings.TrimPrefix(c.Param("file"), "/")
 		h := c.Writer.Header()
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
+			h.Set("Cache-Control", "no-store") // a replica of another version may have it
 			http.NotFound(c.Writer, c.Request)
 			return
 		}
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		h.Add("Vary", "Accept-Encoding")
 		for _, e := range static.Encodings {
 			if _, err := fs.Stat(files, name+e.Suffix); err == nil && accepts(c.Request, e.Name) {

@@ -72,3 +72,15 @@ func unzipped(t *testing.T, w *httptest.ResponseRecorder) string {
 	}
 	return string(text)
 }
+
+// A file that this version does not have may be one of another version's: no
+// browser and no cache remembers that it was missing.
+func TestMissingAssetIsNotRemembered(t *testing.T) {
+	b := setup(t)
+	for _, path := range []string{"/static/app-0123.css", "/static/"} {
+		p := b.as("member").Get(path)
+		if got := p.Header.Get("Cache-Control"); p.Status != http.StatusNotFound || got != "no-store" {
+			t.Errorf("%s: %d, %q", path, p.Status, got)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package web
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +17,7 @@ import (
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 	"doksportal/views"
 )
 
@@ -91,11 +95,40 @@ func (s *Server) recordReading(c *gin.Context, v viewer, form views.AuditForm) e
 		}
 	}
 	return db.WithTx(c.Request.Context(), s.Pool, func(tx pgx.Tx) error {
+		again, err := s.readAgain(c.Request.Context(), tx, v, data)
+		if err != nil || again {
+			return err
+		}
 		return audit.Append(c.Request.Context(), tx, portal.Event{
 			At: s.Now(), Kind: portal.EventTrailRead, Actor: v.actor.Person(), Target: portal.EventTarget{Kind: portal.TargetTrail},
 			Summary: v.actor.Name + " read the audit trail", Data: data,
 		})
 	})
+}
+
+// How often somebody reads the trail, and with how many different filters: far above
+// what people do, since each of them is an event.
+var (
+	sameReading = store.Rate{Every: time.Minute, Burst: 1}
+	anyReading  = store.Rate{Every: 3 * time.Second, Burst: 200}
+)
+
+// readAgain reports whether somebody reads what they have just read, which is no
+// new event. It returns KindLimited to who reads more than anybody can.
+func (s *Server) readAgain(ctx context.Context, tx pgx.Tx, v viewer, filter map[string]any) (bool, error) {
+	text, err := json.Marshal(filter)
+	if err != nil {
+		return false, err
+	}
+	key := "trail read " + v.actor.Issuer + " " + v.actor.Subject
+	wait, err := sameReading.Admit(ctx, tx, fmt.Sprintf("%s %x", key, sha256.Sum256(text)), 1, s.Now())
+	if err != nil || wait > 0 {
+		return wait > 0, err
+	}
+	if wait, err = anyReading.Admit(ctx, tx, key, 1, s.Now()); err == nil && wait > 0 {
+		err = portal.E(portal.KindLimited, "you have read too much of the trail at once; export it, or try again in "+portal.RoughDuration(wait))
+	}
+	return false, err
 }
 
 func eventFilter(form views.AuditForm, teams []portal.Team) (portal.EventFilter, []portal.FieldError) {

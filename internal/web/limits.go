@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -43,7 +42,7 @@ const (
 // limit refuses readers who ask too much, and everybody while it cannot count:
 // nothing that is counted works without the database.
 func (s *Server) limit(c *gin.Context) {
-	key, rate := "address "+network(c.ClientIP()), s.Limits.Address
+	key, rate := "address "+portal.Network(c.ClientIP()), s.Limits.Address
 	if actor, ok := auth.ActorFrom(c.Request.Context()); ok {
 		key, rate = "person "+actor.Issuer+" "+actor.Subject, s.Limits.Person
 	}
@@ -86,20 +85,6 @@ func cost(c *gin.Context) int {
 		return formCost
 	}
 	return 1
-}
-
-// network is what one household or office has of addresses: all of a /64, where
-// anybody has as many as they like.
-func network(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
-		return address
-	}
-	prefix, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return prefix.String()
 }
 
 // recordRefusal puts on the trail that somebody tried what they may not.

@@ -13,7 +13,7 @@ import (
 
 // session finds out who a request comes from.
 func (s *Server) session(c *gin.Context) {
-	r, err := s.Auth.Load(auth.From(c.Request, network(c.ClientIP())))
+	r, err := s.Auth.Load(auth.From(c.Request, portal.Network(c.ClientIP())))
 	if err != nil {
 		s.fail(c, err)
 		c.Abort()
