@@ -302,6 +302,14 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_by_team ON reservations (team_id);
 
+-- What teams used of their quotas, day by day.
+CREATE TABLE team_usage (
+    team_id uuid NOT NULL REFERENCES teams (id),
+    day     date NOT NULL,
+    usage   jsonb NOT NULL,
+    PRIMARY KEY (team_id, day)
+);
+
 -- An approver has a stand-in decide for them until a date. One that was not ended
 -- before is over at its date, and is marked so when its delegator makes another.
 CREATE TABLE delegations (
@@ -475,5 +483,5 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
-    delegations, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
+    delegations, team_usage, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

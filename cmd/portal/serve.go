@@ -147,6 +147,9 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error {
 			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(ctx, tx, time.Now()) })
 		}},
+		{Name: "usage", Every: time.Hour, Run: func(ctx context.Context) error {
+			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return store.RecordUsage(ctx, tx, time.Now()) })
+		}},
 		{Name: "event partitions", Every: 12 * time.Hour, Run: trail.MakePartitions},
 		{Name: "verify the trail", Every: 24 * time.Hour, For: time.Hour, Run: trail.VerifyAll},
 		{Name: "mail", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunMail},

@@ -57,6 +57,21 @@ func Room(limits portal.Quota, offer portal.Options, used portal.Usage, size str
 	return left, true
 }
 
+// Nearest is the limit of which the most is used, and how much of it, in
+// hundredths; ok is false when there is none. Nothing of a limit of nothing is no
+// use of it.
+func Nearest(e portal.QuotaEffect) (nearest portal.QuotaLine, hundredths int, ok bool) {
+	for _, l := range e.Lines {
+		if l.Unlimited || l.Limit == 0 && l.Before == 0 {
+			continue
+		}
+		if n := l.Before * 100 / max(1, l.Limit); !ok || n > hundredths {
+			nearest, hundredths, ok = l, n, true
+		}
+	}
+	return nearest, hundredths, ok
+}
+
 // Used is how much of an item a usage takes.
 func Used(i portal.Item, offer portal.Options, used portal.Usage) int {
 	n, _ := measureOf(i)(used, offer)

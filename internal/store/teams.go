@@ -76,30 +76,6 @@ func UpdateTeam(ctx context.Context, tx pgx.Tx, t portal.Team, now time.Time) er
 	return nil
 }
 
-// TeamUsage is what a team takes of its quota: its clusters and what its
-// requests under way hold. A pool, or a cluster's high availability, that a request
-// holds counts as much as it is held for, or more when there is more. It is one statement, because a
-// create moves what it takes from a reservation to a cluster and must be counted
-// exactly once.
-func TeamUsage(ctx context.Context, q Querier, teamID string) (portal.Usage, error) {
-	return usage(ctx, q, `
-		WITH own AS (SELECT id, ha FROM clusters WHERE team_id = @team AND gone_at IS NULL),
-		holders AS (
-			SELECT id, @nodes_of || size AS item, CASE WHEN auto_scale THEN max_nodes ELSE count END AS amount
-			FROM node_pools WHERE cluster_id IN (SELECT id FROM own)
-			UNION ALL
-			SELECT id, @ha_clusters, 1 FROM own WHERE ha
-		), held AS (SELECT holder_id, item, amount FROM reservations WHERE team_id = @team)
-		SELECT item, sum(amount)::int AS amount FROM (
-			SELECT @clusters AS item, 1 AS amount FROM own
-			UNION ALL
-			SELECT item, greatest(amount, (SELECT max(held.amount) FROM held WHERE holder_id = holders.id)) FROM holders
-			UNION ALL
-			SELECT item, amount FROM held WHERE holder_id NOT IN (SELECT id FROM holders)
-		) used GROUP BY item`, pgx.StrictNamedArgs{"team": teamID, "clusters": string(portal.Clusters), "ha_clusters": string(portal.HAClusters),
-		"nodes_of": string(portal.NodesOf(""))})
-}
-
 // usage reads rows of an item and an amount.
 func usage(ctx context.Context, q Querier, sql string, args pgx.StrictNamedArgs) (portal.Usage, error) {
 	type row struct {

@@ -146,13 +146,10 @@ func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.Tea
 	if err != nil {
 		return nil, err
 	}
+	used, err := store.UsageOf(ctx, s.Pool, teamIDs(list))
 	standings := make([]views.TeamStanding, len(list))
 	for i, t := range list {
-		used, err := store.TeamUsage(ctx, s.Pool, t.ID)
-		if err != nil {
-			return nil, err
-		}
-		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, offer.Options, used)}
+		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, offer.Options, used[t.ID])}
 	}
-	return standings, nil
+	return standings, err
 }

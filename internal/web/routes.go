@@ -42,6 +42,8 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.POST("/me/delegations/:id/end", formOn("/me"), s.signedIn(s.endDelegation("/me")))
 	e.GET("/events", s.welcome(s.events))
 
+	e.GET("/quotas", s.welcome(s.quotas))
+	e.GET("/quotas.csv", s.welcome(s.quotasCSV))
 	e.GET("/clusters", s.welcome(s.clusters))
 	e.GET("/clusters/new", s.welcome(s.open(create)))
 	e.POST("/clusters/new", s.welcome(s.createCluster))

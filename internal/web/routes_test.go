@@ -34,6 +34,8 @@ var access = map[string]string{
 	"GET /healthz":                              "2 2 2 2 2 2 2 2",
 	"GET /readyz":                               "2 2 2 2 2 2 2 2",
 	"GET /static/*file":                         "N N N N N N N N",
+	"GET /quotas":                               "L 2 2 2 2 2 2 F",
+	"GET /quotas.csv":                           "L 2 2 2 2 2 2 F",
 	"GET /clusters":                             "L 2 2 2 2 2 2 F",
 	"GET /clusters/new":                         "L 2 2 2 F F F F",
 	"POST /clusters/new":                        "U 4 4 4 F F F F",

@@ -104,6 +104,11 @@ func (t *teller) introduce() error {
 	for ago := days(88); ago > 0; ago -= days(7) {
 		t.at(ago, t.signIn)
 	}
+	for ago := days(89); ago > 0; ago -= days(2) {
+		t.at(ago, func() error {
+			return db.WithTx(t.ctx, t.Pool, func(tx pgx.Tx) error { return store.RecordUsage(t.ctx, tx, t.clock.Now()) })
+		})
+	}
 	return nil
 }
 
