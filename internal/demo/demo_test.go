@@ -204,7 +204,8 @@ func TestSeed(t *testing.T) {
 	if _, err := policy.Parse([]byte(inForce.Text)); err != nil || !strings.Contains(inForce.Text, "cool_off: 15s") || strings.Contains(inForce.Text, "15m") {
 		t.Errorf("the policy (%v): %s", err, inForce.Text)
 	}
-	if got := b.trail(); !slices.Equal(got, []portal.EventKind{portal.EventTeamCreated, portal.EventTeamCreated, portal.EventPolicyInForce}) {
+	if got := b.trail(); !slices.Equal(got, []portal.EventKind{portal.EventTeamCreated, portal.EventTeamCreated, portal.EventPolicyInForce,
+		portal.EventClusterAppeared, portal.EventClusterAppeared, portal.EventClusterAppeared}) {
 		t.Errorf("on the trail: %q", got)
 	}
 }
@@ -275,7 +276,7 @@ func TestSecondStartKeepsAndFreshForgets(t *testing.T) {
 	if team.Quota.Limits[portal.AllNodes] != 3 {
 		t.Errorf("the quota is %d again", team.Quota.Limits[portal.AllNodes])
 	}
-	if got := b.trail(); len(got) != 3 {
+	if got := b.trail(); len(got) != 6 {
 		t.Errorf("it is seeded twice: %q", got)
 	}
 	b.stop()

@@ -2,6 +2,7 @@ package execute_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/inventory"
 	"doksportal/internal/portal"
 )
 
@@ -58,6 +60,7 @@ func TestRequestsAreNoDrift(t *testing.T) {
 					}
 					b.sync()
 					b.clock.advance(time.Minute)
+					b.sync() // which may see what is done before the execution does
 				}
 				b.want(r, portal.Succeeded)
 				b.sync()
@@ -129,6 +132,74 @@ func TestTakenBack(t *testing.T) {
 	b.sync()
 	if list := b.drifted(&since); len(list) > 0 {
 		t.Errorf("told again: %+v", list)
+	}
+}
+
+// What was taken back while nothing could be read, long after a request, is told by the
+// first reading.
+func TestTakenBackMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.sync()
+	since := b.clock.Now().Add(time.Second)
+	pool := b.pool1("fixed")
+	r := b.step(b.approved(operationCase{ask: onPool(portal.UpdateNodePool, "fixed", "count", "3")}))
+	b.want(r, portal.Settling)
+	b.sync()
+	r = b.finish(r)
+	b.want(r, portal.Succeeded)
+	name, count := pool.Name, pool.Count
+	_, err := b.do.UpdateNodePool(t.Context(), b.cluster, pool.ID, doapi.UpdateNodePool{Name: &name, Count: &count})
+	b.must(err)
+	b.clock.advance(10 * time.Minute)
+	b.sync()
+	if list := b.drifted(&since); len(list) != 1 || !strings.Contains(list[0].Summary, "Pool fixed: Nodes from 3 to 2") {
+		t.Errorf("told as drift: %+v", list)
+	}
+}
+
+// frozen is DigitalOcean whose answers are all stale.
+type frozen struct {
+	inventory.Reader
+	list []doapi.Cluster
+}
+
+func (f frozen) ListClusters(context.Context) ([]doapi.Cluster, error) { return f.list, nil }
+
+func (f frozen) GetCluster(_ context.Context, id string) (doapi.Cluster, error) {
+	for _, c := range f.list {
+		if c.ID == id {
+			return c, nil
+		}
+	}
+	return doapi.Cluster{}, errors.New("there is no such cluster")
+}
+
+// A cluster that a request has deleted does not come back by answers from before, and
+// is told when it is still there afterwards.
+func TestDeletedClusterInStaleAnswers(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.sync()
+	since := b.clock.Now().Add(time.Second)
+	list, err := b.do.ListClusters(t.Context())
+	b.must(err)
+	r := b.finish(b.approved(cases[portal.DeleteCluster]))
+	b.want(r, portal.Succeeded)
+	b.syncer.DO = frozen{b.do, list}
+	for range 3 {
+		b.sync()
+		if b.inventory().GoneAt.IsZero() {
+			t.Fatal("it has come back")
+		}
+	}
+	if list := b.drifted(&since); len(list) > 0 {
+		t.Errorf("told: %+v", list)
+	}
+	b.clock.advance(3 * time.Minute)
+	b.sync()
+	if list := b.drifted(&since); len(list) != 1 || list[0].Kind != portal.EventClusterAppeared || !b.inventory().GoneAt.IsZero() {
+		t.Errorf("told: %+v", list)
 	}
 }
 
