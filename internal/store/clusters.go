@@ -118,6 +118,9 @@ func ClusterNameTaken(ctx context.Context, q Querier, name, except string) (bool
 
 // LockClusters keeps others from starting to change the clusters until tx ends.
 func LockClusters(ctx context.Context, tx pgx.Tx, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	_, err := tx.Exec(ctx, `SELECT FROM clusters WHERE id = ANY(@ids) ORDER BY id FOR UPDATE`, pgx.StrictNamedArgs{"ids": ids})
 	return db.Wrap(err)
 }

@@ -121,6 +121,9 @@ type poolRow struct {
 // from then on; without one from what it is told from now. Callers name clusters in
 // the order of their ids, in which everybody locks them.
 func WriteClusters(ctx context.Context, tx pgx.Tx, clusters []portal.Cluster, baselines map[string]portal.Baseline) ([]Observed, error) {
+	if len(clusters) == 0 {
+		return nil, nil
+	}
 	batch, list := &pgx.Batch{}, []Observed{}
 	for _, c := range clusters {
 		digest, err := Digest(c)
