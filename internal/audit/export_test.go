@@ -26,7 +26,7 @@ func InsertAlone(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 func NumberAll(ctx context.Context, pool *pgxpool.Pool) error {
 	return snapshots(ctx, pool, func(read, _ pgx.Tx) error {
 		return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil { // it is all of them
+			if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 				return err
 			}
 			rows, err := read.Query(ctx, `SELECT `+recordColumns+` FROM events e ORDER BY e.id`, recordFormats)
