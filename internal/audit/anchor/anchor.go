@@ -53,6 +53,9 @@ type Reader interface {
 	// Checkpoints are the notes, oldest first where the place has an order. Their
 	// signatures are not verified. After an error about one note others may follow.
 	Checkpoints(ctx context.Context) iter.Seq2[string, error]
+	// Newest are those of the largest tree, or all where the place has no order. What
+	// the place does not let the portal read is an error that is fs.ErrPermission.
+	Newest(ctx context.Context) iter.Seq2[string, error]
 }
 
 // Options are what anchors need beside their addresses. Now and Log are there for

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -78,6 +79,9 @@ func (f *file) append(ctx context.Context, c Checkpoint) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := follows(newest, c); err != nil {
+		return err
+	}
 	text := record(c)
 	if rest {
 		f.log.Warn("a checkpoint was not written to its end; it is left as it is, and marked", "anchor", f.String())
@@ -94,6 +98,25 @@ func (f *file) append(ctx context.Context, c Checkpoint) (err error) {
 	err = syncDirectory(filepath.Dir(f.path))
 	f.named = err == nil
 	return err
+}
+
+// follows makes sure that a checkpoint does not take back what the newest of the file
+// says.
+func follows(newest string, c Checkpoint) error {
+	was, is := strings.SplitN(newest, "\n", 4), strings.SplitN(c.Note, "\n", 4)
+	if len(was) < 4 || len(is) < 4 {
+		return nil
+	}
+	size, err := strconv.ParseInt(was[1], 10, 64)
+	switch {
+	case err != nil:
+		return errNotRecords
+	case size > c.Size:
+		return fmt.Errorf("it has a newer one, of %d events; if the database was restored from a backup, keep this file and name another one", size)
+	case size == c.Size && was[2] != is[2]:
+		return errors.New("it has one of as many events with another root: one of the two is of a trail that was changed")
+	}
+	return nil
 }
 
 // lock waits for other processes that append. It ends when the file is closed.
@@ -160,5 +183,20 @@ func (f *file) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 			}
 			return yield(note, errors.Join(err, ctx.Err())) && ctx.Err() == nil
 		})
+	}
+}
+
+// Newest reads the end of the file.
+func (f *file) Newest(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		from, err := os.Open(f.path)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		defer func() { _ = from.Close() }()
+		if note, _, err := tail(from); note != "" || err != nil {
+			yield(note, errors.Join(err, ctx.Err()))
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"net/url"
 	"path"
@@ -164,6 +165,72 @@ func (b *bucket) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 			}
 		}
 	}
+}
+
+// Newest reads the objects of the largest tree. Their keys are in the order of their
+// sizes, so that the largest is found in steps, each twice as far as the one before.
+func (b *bucket) Newest(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		key, size, err := b.firstFrom(ctx, 0)
+		for step := int64(1); err == nil && key != "" && step > 0; {
+			further, at, failed := b.firstFrom(ctx, size+step)
+			switch {
+			case failed != nil:
+				err = failed
+			case further != "":
+				key, size, step = further, at, 2*step
+			case step == 1:
+				step = 0
+			default:
+				step = 1
+			}
+		}
+		for key != "" && err == nil {
+			var note string
+			if note, err = b.content(ctx, key, ""); err != nil || !yield(note, nil) {
+				break
+			}
+			if key, _, err = b.firstAfter(ctx, key); !strings.HasPrefix(path.Base(key), fmt.Sprintf("%020d-", size)) {
+				break
+			}
+		}
+		if err != nil {
+			yield("", b.readError(ctx, err))
+		}
+	}
+}
+
+func (b *bucket) readError(ctx context.Context, err error) error {
+	if minio.ToErrorResponse(err).Code == minio.AccessDenied {
+		return fmt.Errorf("%s: %w", b, fs.ErrPermission)
+	}
+	return fmt.Errorf("%s: %s", b, explain(ctx, err, b.secrets))
+}
+
+// firstFrom returns the key of the smallest tree that has a size or more, empty when
+// there is none.
+func (b *bucket) firstFrom(ctx context.Context, size int64) (string, int64, error) {
+	return b.firstAfter(ctx, path.Join(b.prefix, fmt.Sprintf("%020d", size)))
+}
+
+func (b *bucket) firstAfter(ctx context.Context, after string) (key string, size int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, publishFor)
+	defer cancel() // and with it the list
+	prefix := b.prefix
+	if prefix != "" {
+		prefix += "/"
+	}
+	for object := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, StartAfter: after, MaxKeys: 1}) {
+		if object.Err != nil {
+			return "", 0, object.Err
+		}
+		digits, _, _ := strings.Cut(path.Base(object.Key), "-")
+		if size, err := strconv.ParseInt(digits, 10, 64); err == nil && len(digits) == 20 {
+			return object.Key, size, nil
+		}
+		break // others than checkpoints come after all of them
+	}
+	return "", 0, nil
 }
 
 func (b *bucket) read(ctx context.Context, o minio.ObjectInfo) (string, error) {

@@ -2,7 +2,9 @@ package anchor_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,6 +45,24 @@ func TestBucket(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	wantNotes(t, b.reader(t, address).Checkpoints(t.Context()), 9, 10, 200)
+}
+
+// The newest of a bucket is found without reading all of it.
+func TestNewestOfBucket(t *testing.T) {
+	b, s, address := setupStore(t)
+	r := b.reader(t, address)
+	wantNotes(t, r.Newest(t.Context()))
+	publish(t, b.open(t, address), 9)
+	wantNotes(t, r.Newest(t.Context()), 9)
+	publish(t, b.open(t, address), 10, 100, 101, 1_000_000)
+	s.add(version{key: "doks/production/readme", content: "hello"})
+	wantNotes(t, r.Newest(t.Context()), 1_000_000)
+	s.unread = true
+	for _, err := range r.Newest(t.Context()) {
+		if !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("where it may not be read: %v", err)
+		}
+	}
 }
 
 // A checkpoint is kept for ten years unless the address says otherwise.

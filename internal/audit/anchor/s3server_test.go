@@ -50,6 +50,8 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.configuration(w)
 	case key == "" && query.Has("versions"):
 		s.list(w, query.Get("prefix"), query.Get("key-marker"), query.Get("version-id-marker"))
+	case key == "" && query.Get("list-type") == "2":
+		s.listCurrent(w, query.Get("prefix"), query.Get("start-after"))
 	case key != "" && r.Method == http.MethodPut:
 		s.put(w, r, key)
 	case key != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
@@ -149,6 +151,32 @@ type listed struct {
 	Key, VersionId, LastModified string
 	IsLatest                     bool
 	Size                         int
+}
+
+// listCurrent answers with the first key after one.
+func (s *store) listCurrent(w http.ResponseWriter, prefix, after string) {
+	if s.unread {
+		refuse(w, http.StatusForbidden, "AccessDenied", "Access Denied")
+		return
+	}
+	current := map[string]version{}
+	for _, v := range s.versions {
+		if current[v.key] = v; v.deleted {
+			delete(current, v.key)
+		}
+	}
+	answer := struct {
+		XMLName  xml.Name `xml:"ListBucketResult"`
+		Prefix   string
+		Contents []listed
+	}{Prefix: prefix}
+	for _, key := range slices.Sorted(maps.Keys(current)) {
+		if strings.HasPrefix(key, prefix) && key > after {
+			answer.Contents = append(answer.Contents, listed{Key: key, LastModified: s.now().UTC().Format(time.RFC3339), Size: len(current[key].content)})
+			break
+		}
+	}
+	_ = xml.NewEncoder(w).Encode(answer)
 }
 
 // list answers with two versions at a time, the newest of a key first.

@@ -53,6 +53,9 @@ func (t savedText) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
+// Newest are all that the text has.
+func (t savedText) Newest(ctx context.Context) iter.Seq2[string, error] { return t.Checkpoints(ctx) }
+
 // mailBody is the text of a mail as it was sent; any other text is itself.
 func mailBody(text string) string {
 	m, err := mail.ReadMessage(strings.NewReader(text))
