@@ -3,19 +3,19 @@
 -- and the partitions by id are months. An event is written in the transaction of
 -- what it tells of, and waits in event_queue until the sequencer has given it a
 -- number in event_log, the leaves of a Merkle tree. What is hashed is described
--- in docs/audit.md.
+-- in docs/audit.md; the checks let nothing in of which only a part would be.
 CREATE TABLE events (
     id           uuid NOT NULL PRIMARY KEY,
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    at           timestamptz NOT NULL,
+    at           timestamptz NOT NULL CHECK (at > '1970-01-01' AND at < '2200-01-01'),
     kind         text NOT NULL,
     outcome      text NOT NULL CHECK (outcome IN ('done', 'refused', 'failed', 'unknown')),
     issuer       text NOT NULL,
     subject      text NOT NULL,
     actor_name   text NOT NULL,
     actor_email  text NOT NULL DEFAULT '',
-    actor_roles  text[] NOT NULL DEFAULT '{}',
-    actor_groups text[] NOT NULL DEFAULT '{}',
+    actor_roles  text[] NOT NULL DEFAULT '{}' CHECK (actor_roles = '{}' OR (array_ndims(actor_roles) = 1 AND array_lower(actor_roles, 1) = 1 AND array_position(actor_roles, NULL) IS NULL)),
+    actor_groups text[] NOT NULL DEFAULT '{}' CHECK (actor_groups = '{}' OR (array_ndims(actor_groups) = 1 AND array_lower(actor_groups, 1) = 1 AND array_position(actor_groups, NULL) IS NULL)),
     session      text NOT NULL DEFAULT '',
     address      text NOT NULL DEFAULT '',
     user_agent   text NOT NULL DEFAULT '',
@@ -26,10 +26,10 @@ CREATE TABLE events (
     target_kind  text NOT NULL DEFAULT '',
     target_id    text NOT NULL DEFAULT '',
     target_name  text NOT NULL DEFAULT '',
-    clusters     text[] NOT NULL DEFAULT '{}', -- all, where there are several
+    clusters     text[] NOT NULL DEFAULT '{}' CHECK (clusters = '{}' OR (array_ndims(clusters) = 1 AND array_lower(clusters, 1) = 1 AND array_position(clusters, NULL) IS NULL)), -- all, where there are several
     summary      text NOT NULL,
     reason       text NOT NULL DEFAULT '',
-    data         json NOT NULL DEFAULT '{}' -- not jsonb, which would change what was hashed
+    data         json NOT NULL DEFAULT '{}' CHECK (strpos(data::text, E'\n') = 0) -- not jsonb, which would change what was hashed
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_by_kind ON events (kind, id);
 CREATE INDEX events_by_actor ON events (actor_name, id);
@@ -85,6 +85,23 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Whoever inserts an event can choose neither when it was recorded nor, by its id,
+-- its place among the others.
+-- +goose StatementBegin
+CREATE FUNCTION stamp_event() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint := extract(epoch FROM clock_timestamp()) * 1000;
+    id  text := NEW.id::text;
+BEGIN
+    IF substr(id, 15, 1) <> '7' OR abs(('x' || substr(id, 1, 8) || substr(id, 10, 4))::bit(48)::bigint - now) > 600000 THEN
+        RAISE EXCEPTION 'the id of an event is of another time than that of the database: are both clocks right?';
+    END IF;
+    NEW.recorded_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_are_stamped BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION stamp_event();
 CREATE TRIGGER event_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER tree_nodes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tree_nodes
@@ -128,4 +145,4 @@ SELECT make_event_partitions();
 
 -- +goose Down
 DROP TABLE anchors, checkpoints, tree_nodes, event_log, event_queue, events;
-DROP FUNCTION make_event_partitions, event_id_at, refuse_change;
+DROP FUNCTION make_event_partitions, event_id_at, stamp_event, refuse_change;

@@ -35,7 +35,8 @@ func expected() map[string]string {
 		"river_job_id_seq":          "USAGE",
 		"river_notification_id_seq": "USAGE",
 
-		"refuse_change()":                                 "",
+		"refuse_change()": "",
+		"stamp_event()":   "",
 		"event_id_at(timestamp without time zone)":        "",
 		"make_event_partitions()":                         "EXECUTE",
 		"river_job_state_in_bitmask(bit,river_job_state)": "EXECUTE",

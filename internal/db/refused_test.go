@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"doksportal/internal/db"
@@ -42,6 +43,8 @@ var attempts = []string{
 	`SET session_replication_role = replica`,
 	`ALTER TABLE events DISABLE TRIGGER ALL`,
 	`ALTER TABLE events DISABLE TRIGGER events_append_only`,
+	`ALTER TABLE events DISABLE TRIGGER events_are_stamped`,
+	`CREATE OR REPLACE FUNCTION stamp_event() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
 	`DROP TRIGGER events_append_only ON events`,
 	`CREATE TRIGGER t BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()`,
 	`CREATE RULE r AS ON INSERT TO events DO INSTEAD NOTHING`,
@@ -110,7 +113,7 @@ func TestRuntimeRoleIsRefused(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
 	if _, err := pool.Exec(t.Context(), `INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
-		VALUES (gen_random_uuid(), now(), 'sign_in', 'done', 'i', 'ann', 'Ann', 'it happened')`); err != nil {
+		VALUES ($1, now(), 'sign_in', 'done', 'i', 'ann', 'Ann', 'it happened')`, uuid.Must(uuid.NewV7())); err != nil {
 		t.Fatal(err)
 	}
 	for _, sql := range attempts {
