@@ -25,9 +25,10 @@ type auditCmd struct {
 }
 
 type auditVerifyCmd struct {
-	Key    []string `placeholder:"PUBLIC-KEY" help:"A key that checkpoints were signed with; by default the public half of PORTAL_AUDIT_KEY."`
-	Anchor []string `placeholder:"ADDRESS" help:"Hold the trail against what an anchor has: file:///path, s3://bucket/prefix?…, or a file with saved checkpoints."`
-	Bundle string   `placeholder:"FILE" help:"Verify a file that portal audit export has written, without a database."`
+	Key     []string `placeholder:"PUBLIC-KEY" help:"A key that checkpoints were signed with; by default the public half of PORTAL_AUDIT_KEY."`
+	Anchor  []string `placeholder:"ADDRESS" help:"Hold the trail against what an anchor has: file:///path, s3://bucket/prefix?…, or a file with saved checkpoints."`
+	Archive []string `placeholder:"FILE" help:"Verify the archive of a month with the trail, too."`
+	Bundle  string   `placeholder:"FILE" help:"Verify a file that portal audit export has written, without a database."`
 }
 
 // errFound says that something is wrong with a trail: exit status 1. Other errors
@@ -52,14 +53,17 @@ func (c auditVerifyCmd) Run(ctx context.Context, k *kong.Context) (err error) {
 		}
 		o.Keys = []string{key.Public}
 	}
-	if c.Bundle != "" && len(c.Anchor) > 0 {
-		return errors.New("a bundle has its own checkpoint; leave out --anchor")
+	if c.Bundle != "" && len(c.Anchor)+len(c.Archive) > 0 {
+		return errors.New("a bundle has its own checkpoint; leave out --anchor and --archive")
 	}
 	if c.Bundle != "" {
 		return c.verifyBundle(k.Stdout, o.Keys)
 	}
 	if o.Anchors, err = anchorNotes(ctx, c.Anchor); err != nil {
 		return err
+	}
+	for _, name := range c.Archive {
+		o.Archives = append(o.Archives, audit.ArchiveFile{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(name) }})
 	}
 	pool, err := openDatabase(ctx)
 	if err != nil {
@@ -82,7 +86,7 @@ func anchorNotes(ctx context.Context, addresses []string) ([]audit.AnchorNotes, 
 		if err != nil {
 			return nil, fmt.Errorf("--anchor %w", err)
 		}
-		list = append(list, audit.AnchorNotes{Name: reader.String(), Notes: reader.Checkpoints(ctx)})
+		list = append(list, audit.AnchorNotes{Name: reader.String(), Live: strings.Contains(address, "://"), Notes: reader.Checkpoints(ctx)})
 	}
 	return list, nil
 }
@@ -142,17 +146,35 @@ func printReport(w io.Writer, r audit.Report) error {
 	for _, part := range []struct {
 		count int64
 		text  string
-	}{{int64(r.Anchored), "checkpoints of anchors"}, {r.Archived, "archived"}, {r.Waiting, "waiting for a number"}} {
+	}{{int64(r.AnchorCheckpoints()), "checkpoints of anchors"}, {r.Archived, "archived"}, {r.Told, "told of later"}, {r.Waiting, "waiting for a number"}} {
 		if part.count > 0 {
 			fmt.Fprintf(w, ", %d %s", part.count, part.text)
 		}
 	}
 	fmt.Fprintln(w)
+	for _, a := range r.Anchored {
+		fmt.Fprintf(w, "%s: %s\n", a.Name, far(a.Size, r.Covered))
+	}
 	if !r.OK() {
 		return errFound
 	}
+	if left := r.Archived - r.Looked; left > 0 {
+		fmt.Fprintf(w, "ok: nothing was changed, removed or put in; but %d events were archived and not looked at: give their files with --archive\n", left)
+		return nil
+	}
 	fmt.Fprintln(w, "ok: nothing was changed, removed or put in")
 	return nil
+}
+
+// far says how far an anchor has the trail.
+func far(size, covered int64) string {
+	switch {
+	case size == 0:
+		return "no checkpoint"
+	case size < covered:
+		return fmt.Sprintf("its newest checkpoint is of %d events, %d fewer than the trail's", size, covered-size)
+	}
+	return fmt.Sprintf("its newest checkpoint is of %d events, no fewer than the trail's", size)
 }
 
 type auditKeyCmd struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -47,7 +48,12 @@ func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, l
 		return nil, fmt.Errorf("PORTAL_AUDIT_ANCHORS: %w", err)
 	}
 	for _, address := range cfg.AuditAnchors {
-		if reader, err := anchor.OpenReader(address, o); err == nil && strings.HasPrefix(address, "file:") { // a bucket takes long to read
+		reader, err := anchor.OpenReader(address, o)
+		if err != nil {
+			continue // it cannot be read back
+		}
+		c.Asked = append(c.Asked, reader)
+		if strings.HasPrefix(address, "file:") { // a bucket takes long to read
 			c.Readers = append(c.Readers, reader)
 		}
 	}
@@ -76,7 +82,8 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 		err := recordReplica(ctx, p.trail.Pool, portal.EventReplicaStopped, "stopped")
 		cancel()
 		working.Wait()
-		return err
+		_, signed := p.trail.Checkpoint(ctx) // nobody else may be left to do so
+		return errors.Join(err, signed)
 	}, nil
 }
 

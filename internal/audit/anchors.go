@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +23,7 @@ const anchorFor = 15 * time.Second
 // where there are none. The others go on to take it.
 func (t *Trail) anchor(ctx context.Context, c Checkpoint) error {
 	behind, err := t.behind(ctx, c, true)
-	if err != nil || behind == nil {
+	if err != nil || t.anchored(c) || len(behind) == 0 {
 		return err
 	}
 	taken := make(chan bool, len(behind))
@@ -58,8 +60,9 @@ func (t *Trail) anchorAll(ctx context.Context, c Checkpoint) error {
 // whichever replica.
 const mailEvery = 23 * time.Hour
 
-// behind returns the anchors that are to take a checkpoint. Of the prompt ones it
-// returns none once one has it.
+// behind returns the anchors that are to take a checkpoint. Which of the prompt ones
+// have it, the process knows from themselves: the database is what they guard
+// against.
 func (t *Trail) behind(ctx context.Context, c Checkpoint, prompt bool) ([]anchor.Anchor, error) {
 	states, err := anchorStates(ctx, t.Pool)
 	if err != nil || c.Size == 0 {
@@ -68,12 +71,34 @@ func (t *Trail) behind(ctx context.Context, c Checkpoint, prompt bool) ([]anchor
 	var behind []anchor.Anchor
 	for _, a := range t.Anchors {
 		state := states[a.String()]
-		if a.Prompt() != prompt || state.Size >= c.Size || (!prompt && t.Now().Sub(state.At) < mailEvery) {
-			continue
+		if state.beyond || state.At.Sub(t.Now()) > lateAfter {
+			return nil, fmt.Errorf("%w: it says that the anchor %s has %d events since %s, which it cannot have", ErrTampered, a, state.Size, state.At.UTC().Format(time.RFC3339))
 		}
-		behind = append(behind, a)
+		if a.Prompt() == prompt && (prompt && t.has(a) < c.Size || !prompt && state.Size < c.Size && t.Now().Sub(state.At) >= mailEvery) {
+			behind = append(behind, a)
+		}
 	}
 	return behind, nil
+}
+
+// has is the size of the largest checkpoint that an anchor has confirmed to this
+// process.
+func (t *Trail) has(a anchor.Anchor) int64 {
+	t.confirming.Lock()
+	defer t.confirming.Unlock()
+	return t.confirmed[a.String()]
+}
+
+// anchored reports whether one of the prompt anchors has confirmed a checkpoint to
+// this process.
+func (t *Trail) anchored(c Checkpoint) bool {
+	return slices.ContainsFunc(t.Anchors, func(a anchor.Anchor) bool { return a.Prompt() && t.has(a) >= c.Size })
+}
+
+func (t *Trail) confirm(a anchor.Anchor, size int64) {
+	t.confirming.Lock()
+	defer t.confirming.Unlock()
+	t.confirmed[a.String()] = max(t.confirmed[a.String()], size)
 }
 
 // publish has an anchor take a checkpoint, and notes what came of that. It goes on
@@ -92,6 +117,7 @@ func (t *Trail) publish(ctx context.Context, a anchor.Anchor, c Checkpoint) erro
 			ON CONFLICT (name) DO UPDATE SET fault = @fault, fault_at = now()`, args)
 		return errors.Join(err, noted)
 	}
+	t.confirm(a, c.Size)
 	_, err = t.Pool.Exec(ctx, `INSERT INTO anchors AS a (name, size, at) VALUES (@name, @size, now())
 		ON CONFLICT (name) DO UPDATE SET size = greatest(a.size, @size), at = now(), fault = ''`, args)
 	return db.Wrap(err)
@@ -105,17 +131,25 @@ type AnchorState struct {
 	Fault string    // of the last attempt, empty when that worked
 }
 
-func anchorStates(ctx context.Context, q db.Querier) (map[string]AnchorState, error) {
+// anchorState is what the database says of an anchor.
+type anchorState struct {
+	AnchorState
+	beyond bool // no checkpoint is of so many events: whoever noted it was not the portal
+}
+
+func anchorStates(ctx context.Context, q db.Querier) (map[string]anchorState, error) {
 	type row struct {
-		Name  string
-		Size  int64
-		At    *time.Time
-		Fault string
+		Name   string
+		Size   int64
+		At     *time.Time
+		Fault  string
+		Beyond bool
 	}
-	list, err := db.All(ctx, q, pgx.RowToStructByName[row], `SELECT name, size, at, fault FROM anchors`)
-	states := map[string]AnchorState{}
+	list, err := db.All(ctx, q, pgx.RowToStructByName[row], `
+		SELECT name, size, at, fault, size > coalesce((SELECT max(size) FROM checkpoints), 0) AS beyond FROM anchors`)
+	states := map[string]anchorState{}
 	for _, r := range list {
-		states[r.Name] = AnchorState{r.Name, r.Size, deref(r.At), r.Fault}
+		states[r.Name] = anchorState{AnchorState{r.Name, r.Size, deref(r.At), r.Fault}, r.Beyond}
 	}
 	return states, err
 }
@@ -162,7 +196,10 @@ func (t *Trail) Status(ctx context.Context) (Status, error) {
 	for _, a := range t.Anchors {
 		state := states[a.String()]
 		state.Name = a.String()
-		s.Anchors = append(s.Anchors, state)
+		if state.beyond {
+			state.Fault = "The database says that it has more events than there are checkpoints of: somebody has changed that."
+		}
+		s.Anchors = append(s.Anchors, state.AnchorState)
 	}
 	s.Behind = !s.Waiting.IsZero() && t.Now().Sub(s.Waiting) > stoppedAfter
 	return s, err

@@ -39,29 +39,37 @@ func Archive(ctx context.Context, owner *pgxpool.Pool, t *Trail, month time.Time
 	if err := t.Seal(ctx); err != nil {
 		return 0, err
 	}
-	bounds := Bounds{firstID(month), firstID(next)}
-	a := archive{From: bounds.From, To: bounds.To}
+	bounds := monthOf(month)
+	a := archive{Origin: t.Origin(), From: bounds.From, To: bounds.To}
 	var err error
 	if a.Events, a.SHA256, err = ExportFile(ctx, owner, name, bounds); err != nil {
 		return 0, err
 	}
-	if err := checkArchive(ctx, owner, t, a, name, table); err != nil {
+	if err := checkArchive(ctx, owner, t, &a, name, table); err != nil {
 		return 0, errors.Join(err, os.Remove(name))
 	}
-	err = db.WithTx(ctx, owner, func(tx pgx.Tx) error {
-		return Append(ctx, tx, portal.Event{
-			At: t.Now(), Kind: portal.EventTrailArchived, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
-			Summary: fmt.Sprintf("%d events of %s were archived", a.Events, month.Format("January 2006")),
-			Data:    map[string]any{"from": a.From, "to": a.To, "events": a.Events, "sha256": a.SHA256},
-		})
-	})
-	if err != nil {
+	if err := recordArchive(ctx, owner, t, a, month); err != nil {
 		return 0, errors.Join(err, os.Remove(name))
 	}
 	if err := t.Seal(ctx); err != nil {
 		return 0, err
 	}
 	return a.Events, dropArchived(ctx, owner, a, table)
+}
+
+// recordArchive puts on the trail that a file is the archive of a month, signed.
+func recordArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a archive, month time.Time) error {
+	signed, err := state(formArchive, a, t.Signers...)
+	if err != nil {
+		return err
+	}
+	return db.WithTx(ctx, owner, func(tx pgx.Tx) error {
+		return Append(ctx, tx, portal.Event{
+			At: t.Now(), Kind: portal.EventTrailArchived, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
+			Summary: fmt.Sprintf("%d events of %s were archived", a.Events, month.Format("January 2006")),
+			Data:    map[string]any{"events": a.Events, "sha256": a.SHA256, statementKey: signed},
+		})
+	})
 }
 
 // dropArchived removes the partition, unless somebody has put an event into it since
@@ -84,8 +92,8 @@ func dropArchived(ctx context.Context, owner *pgxpool.Pool, a archive, table str
 }
 
 // checkArchive makes sure that the file has all that is about to be removed, before
-// it is.
-func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a archive, name, table string) error {
+// it is, and notes which numbers these are and the checkpoint that they are under.
+func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a *archive, name, table string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -105,5 +113,6 @@ func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a archive,
 	case hex.EncodeToString(sum.Sum(nil)) != a.SHA256 || report.Events != a.Events || there != a.Events:
 		return fmt.Errorf("the file has %d events, and the database %d: nothing was removed", report.Events, there)
 	}
+	a.First, a.Last, a.Checkpoint = report.First, report.Last, report.Checkpoint
 	return nil
 }

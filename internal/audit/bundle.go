@@ -2,20 +2,23 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"doksportal/internal/db"
@@ -30,12 +33,33 @@ type bundleHead struct {
 	Checkpoint string `json:"checkpoint"`
 }
 
+// encode is the one way in which a head is written: verifying takes no other, which
+// programs could read as something else.
+func (h bundleHead) encode() []byte {
+	line, _ := jsontext.AppendQuote([]byte(`{"format":`), h.Format)
+	line, _ = jsontext.AppendQuote(append(line, `,"checkpoint":`...), h.Checkpoint)
+	return append(line, '}')
+}
+
 // bundleLine is an event with the proof that it is a leaf of the tree. The event is
 // kept byte for byte as it was hashed.
 type bundleLine struct {
 	Number int64            `json:"number"`
 	Proof  tlog.RecordProof `json:"proof"`
 	Event  json.RawMessage  `json:"event"`
+}
+
+// encode is the one way in which a line is written.
+func (l bundleLine) encode() []byte {
+	line := strconv.AppendInt([]byte(`{"number":`), l.Number, 10)
+	line = append(line, `,"proof":[`...)
+	for i, hash := range l.Proof {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = append(base64.StdEncoding.AppendEncode(append(line, '"'), hash[:]), '"')
+	}
+	return append(append(append(line, `],"event":`...), l.Event...), '}')
 }
 
 // Bounds says which events are exported: those whose ids are from one on and below
@@ -68,7 +92,8 @@ func ExportFile(ctx context.Context, pool *pgxpool.Pool, name string, b Bounds) 
 // trail. It returns how many. What is under no checkpoint yet is left out.
 func Export(ctx context.Context, pool *pgxpool.Pool, w io.Writer, b Bounds) (int64, error) {
 	count := int64(0)
-	err := snapshots(ctx, pool, func(one, other pgx.Tx) error {
+	err := snapshots(ctx, pool, 2, func(txs []pgx.Tx) error {
+		one, other := txs[0], txs[1]
 		stored, err := newestCheckpoint(ctx, other)
 		if err != nil {
 			return err
@@ -76,9 +101,7 @@ func Export(ctx context.Context, pool *pgxpool.Pool, w io.Writer, b Bounds) (int
 		if stored.Size == 0 {
 			return errors.New("nothing is under a checkpoint yet")
 		}
-		out := json.NewEncoder(w)
-		out.SetEscapeHTML(false)
-		if err := out.Encode(bundleHead{bundleFormat, stored.Note}); err != nil {
+		if _, err := w.Write(append(bundleHead{bundleFormat, stored.Note}.encode(), '\n')); err != nil {
 			return err
 		}
 		formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
@@ -99,7 +122,7 @@ func Export(ctx context.Context, pool *pgxpool.Pool, w io.Writer, b Bounds) (int
 			if line.Proof, err = tlog.ProveRecord(stored.Size, line.Number, hashes); err != nil {
 				return err
 			}
-			if err := out.Encode(line); err != nil {
+			if _, err := w.Write(append(line.encode(), '\n')); err != nil {
 				return err
 			}
 			count++
@@ -124,34 +147,53 @@ func (r BundleReport) OK() bool { return len(r.Faults) == 0 }
 // VerifyBundle checks every event of a bundle by its proof and by the public keys,
 // without a portal. An error says that it is no bundle.
 func VerifyBundle(r io.Reader, keys []string) (BundleReport, error) {
-	var report BundleReport
+	ring, err := newKeyring(keys, nil)
+	if err != nil {
+		return BundleReport{}, err
+	}
+	return verifyBundle(r, ring)
+}
+
+var errNoBundle = errors.New("this is no bundle of an audit trail")
+
+func verifyBundle(r io.Reader, keys *keyring) (BundleReport, error) {
+	report := BundleReport{First: -1, Last: -1}
 	const mostLine = 16 << 20
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, mostLine)
 	var head bundleHead
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Format != bundleFormat {
-		return report, errors.New("this is no bundle of an audit trail")
+		return report, errNoBundle
 	}
-	ring, err := newKeyring(keys, nil)
-	if err != nil {
-		return report, err
+	if !bytes.Equal(lines.Bytes(), head.encode()) {
+		report.fault(-1, "line 1", notWritten)
 	}
-	c, err := openCheckpoint(head.Checkpoint, note.VerifierList(ring.verifiers...))
+	c, _, err := keys.open(head.Checkpoint)
 	if err != nil {
 		report.fault(-1, "checkpoint", fmt.Sprintf("It was not signed by the key given, or was changed afterwards (%s).", err))
 		return report, nil
 	}
-	report.Checkpoint, report.First, report.Last = head.Checkpoint, -1, -1
+	report.Checkpoint = head.Checkpoint
 	for at := 2; lines.Scan(); at++ {
 		var line bundleLine
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		switch err := json.Unmarshal(lines.Bytes(), &line); {
+		case err != nil:
 			report.fault(-1, fmt.Sprintf("line %d", at), "It is no event: "+err.Error()+".")
+			continue
+		case !bytes.Equal(lines.Bytes(), line.encode()):
+			report.fault(line.Number, fmt.Sprintf("line %d", at), notWritten)
 			continue
 		}
 		report.check(line, c)
 	}
+	if report.Events == 0 && report.OK() {
+		report.fault(-1, "bundle", "It has no events, so it proves nothing.")
+	}
 	return report, lines.Err()
 }
+
+// notWritten says that a line is another one than would be written of what is read.
+const notWritten = "It has something else than the portal writes: other programs may read something else in it than what is proven."
 
 func (r *BundleReport) fault(number int64, where, what string) {
 	if len(r.Faults) < mostFaults {

@@ -51,6 +51,12 @@ func TestBundle(t *testing.T) {
 		"beyond the end":     lines[0] + strings.Replace(lines[1], `"number":0,`, `"number":600,`, 1),
 		"a negative number":  lines[0] + strings.Replace(lines[1], `"number":0,`, `"number":-1,`, 1),
 		"the checkpoint":     strings.Replace(exported.String(), `\n600\n`, `\n601\n`, 1),
+		"a name twice":       strings.Replace(exported.String(), `"event":{`, `"event":{},"Event":{`, 1),
+		"a name in capitals": strings.Replace(exported.String(), `"event":{`, `"Event":{`, 1),
+		"another number":     strings.Replace(exported.String(), `{"number":17,`, `{"number":99,"Number":17,`, 1),
+		"another checkpoint": strings.Replace(exported.String(), `"checkpoint":`, `"checkpoint":"","Checkpoint":`, 1),
+		"a name of its own":  strings.Replace(exported.String(), `{"number":17,`, `{"note":"harmless","number":17,`, 1),
+		"nothing":            lines[0],
 		"something in there": lines[0] + "{}\n" + lines[1],
 	} {
 		if bundle == exported.String() {
@@ -91,14 +97,8 @@ func (i *intruder) Publish(ctx context.Context, c anchor.Checkpoint) error {
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	b := setupTrail(t)
-	b.asOwner(`CREATE TABLE events_2024_01 PARTITION OF events FOR VALUES FROM ('018cc251-f400-0000-0000-000000000000') TO ('018d61f8-dc00-0000-0000-000000000000')`)
-	for i := range 3 {
-		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
-			VALUES ($1, '2024-01-02', '2024-01-02', 'sign_in', 'done', 'i', 's', 'n', 'old') RETURNING id) INSERT INTO event_queue SELECT id FROM e`,
-			fmt.Sprintf("018cd000-0000-7000-8000-00000000000%d", i))
-	}
+	b.old(3)
 	b.fill(10)
-	january := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	name := filepath.Join(t.TempDir(), "2024-01")
 	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, time.Now(), name); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("this month: %v", err)
@@ -120,7 +120,7 @@ func TestArchive(t *testing.T) {
 	b.must(err)
 	r := b.verify()
 	b.wantOK(r)
-	if count != 3 || r.Archived != 3 || r.Events != 15 {
+	if count != 3 || r.Archived != 3 || r.Events != 18 {
 		t.Errorf("%d archived: %+v", count, r)
 	}
 	bundle, err := os.Open(name)
@@ -132,5 +132,5 @@ func TestArchive(t *testing.T) {
 		t.Errorf("%+v", archived)
 	}
 	b.asOwner(`DELETE FROM events WHERE summary = 'event 7'`)
-	b.wantFault(b.verify(), "event 10 ", "removed")
+	b.wantFault(b.verify(), "event 13 ", "removed")
 }

@@ -24,12 +24,12 @@ func InsertAlone(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 // NumberAll gives all events their numbers in the order of their ids, as Sequence
 // would, but all at once.
 func NumberAll(ctx context.Context, pool *pgxpool.Pool) error {
-	return snapshots(ctx, pool, func(read, _ pgx.Tx) error {
+	return snapshots(ctx, pool, 1, func(txs []pgx.Tx) error {
 		return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 				return err
 			}
-			rows, err := read.Query(ctx, `SELECT `+recordColumns+` FROM events e ORDER BY e.id`, recordFormats)
+			rows, err := txs[0].Query(ctx, `SELECT `+recordColumns+` FROM events e ORDER BY e.id`, recordFormats)
 			if err != nil {
 				return err
 			}

@@ -49,55 +49,72 @@ func ParseKey(private string) (Signer, error) {
 	return Signer{Signer: s, Public: public, verifier: v}, err
 }
 
-// keyring are the keys that signatures are taken from: those given, and those that
-// the trail has named under a checkpoint of one that is taken already.
+// keyring are the keys that signatures are taken from.
 type keyring struct {
-	verifiers []note.Verifier
-	rotations []rotation
+	trusted []note.Verifier // those given, and those that came after them
+	before  []note.Verifier // that the trusted ones have replaced
 }
 
+// newKeyring follows the rotations. A key is trusted when one that is trusted has
+// signed that it comes next; a key that a trusted one has replaced vouches only for
+// what is under a checkpoint of a trusted one as well, as it may have got out since.
 func newKeyring(keys []string, rotations []rotation) (*keyring, error) {
-	k := &keyring{rotations: rotations}
+	k := &keyring{}
 	for _, key := range keys {
-		if err := k.add(key); err != nil {
-			return nil, err
+		verifier, err := note.NewVerifier(key)
+		if err != nil {
+			return nil, fmt.Errorf("the key %q is none that checkpoints are verified with", key)
 		}
+		k.trusted = add(k.trusted, verifier)
 	}
-	if len(k.verifiers) == 0 {
+	if len(k.trusted) == 0 {
 		return nil, errors.New("a key is needed to verify the signatures")
 	}
-	// Whoever has signed a trail that says which key came before vouches for that.
-	for _, r := range slices.Backward(rotations) {
-		if next, err := note.NewVerifier(r.Key); err == nil && k.has(next) {
-			_ = k.add(r.Before) // which may be none, if somebody changed the event
+	for known := 0; known < len(k.all()); { // they may come in any order
+		known = len(k.all())
+		for _, r := range rotations {
+			key, before := verifierOf(r.Key), verifierOf(r.Before)
+			switch {
+			case has(k.trusted, before):
+				k.trusted = add(k.trusted, key)
+			case has(k.trusted, key) || has(k.before, key):
+				k.before = add(k.before, before)
+			}
 		}
 	}
+	k.before = slices.DeleteFunc(k.before, func(v note.Verifier) bool { return has(k.trusted, v) })
 	return k, nil
 }
 
-func (k *keyring) has(key note.Verifier) bool {
-	return slices.ContainsFunc(k.verifiers, func(v note.Verifier) bool { return v.Name() == key.Name() && v.KeyHash() == key.KeyHash() })
+// verifierOf reads a public key that was read before.
+func verifierOf(key string) note.Verifier {
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
-func (k *keyring) add(key string) error {
-	verifier, err := note.NewVerifier(key)
-	if err != nil {
-		return fmt.Errorf("the key %q is none that checkpoints are verified with", key)
-	}
-	if !k.has(verifier) {
-		k.verifiers = append(k.verifiers, verifier)
-	}
-	return nil
+func has(list []note.Verifier, key note.Verifier) bool {
+	return slices.ContainsFunc(list, func(v note.Verifier) bool { return v.Name() == key.Name() && v.KeyHash() == key.KeyHash() })
 }
 
-func (k *keyring) open(text string) (Checkpoint, error) {
-	c, err := openCheckpoint(text, note.VerifierList(k.verifiers...))
-	if err != nil {
-		return c, err
+func add(list []note.Verifier, key note.Verifier) []note.Verifier {
+	if has(list, key) {
+		return list
 	}
-	for len(k.rotations) > 0 && k.rotations[0].number < c.Size {
-		_ = k.add(k.rotations[0].Key) // which may be none, if somebody changed the event
-		k.rotations = k.rotations[1:]
+	return append(list, key)
+}
+
+// all are the keys that may have signed what is old.
+func (k *keyring) all() []note.Verifier { return slices.Concat(k.trusted, k.before) }
+
+// open reads a checkpoint that one of the keys has signed, and reports whether a
+// trusted one has.
+func (k *keyring) open(text string) (c Checkpoint, trusted bool, err error) {
+	if c, err = openCheckpoint(text, note.VerifierList(k.trusted...)); err == nil {
+		return c, true, nil
 	}
-	return c, nil
+	c, err = openCheckpoint(text, note.VerifierList(k.all()...))
+	return c, false, err
 }

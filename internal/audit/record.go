@@ -46,6 +46,7 @@ var columns = []struct {
 const (
 	columnID         = 0
 	columnRecordedAt = 1
+	columnAt         = 2
 	columnKind       = 3
 	columnData       = 24
 )
@@ -99,7 +100,7 @@ func appendValue(dst []byte, s shape, v []byte) ([]byte, error) {
 		return append(dst, v...), nil
 	case s == shapeUUID && len(v) == 16:
 		return append(append(append(dst, '"'), uuidText(v)...), '"'), nil
-	case s == shapeTime && len(v) == 8:
+	case s == shapeTime && len(v) == 8 && isFinite(v):
 		return append(timeOf(v).AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.000000Z"), '"'), nil
 	case s == shapeInt && len(v) == 4:
 		return strconv.AppendInt(dst, int64(int32(binary.BigEndian.Uint32(v))), 10), nil //nolint:gosec // two's complement
@@ -114,11 +115,12 @@ func appendTexts(dst, v []byte) ([]byte, error) {
 	if len(v) < header {
 		return dst, errForm
 	}
-	count := 0
 	rest := v[header:]
-	if binary.BigEndian.Uint32(v) == 1 && len(rest) >= dimension {
-		count, rest = int(binary.BigEndian.Uint32(rest)), rest[dimension:]
+	if binary.BigEndian.Uint32(v) != 1 || len(rest) < dimension || binary.BigEndian.Uint32(rest[4:]) != 1 {
+		return dst, errForm
 	}
+	count := int(binary.BigEndian.Uint32(rest))
+	rest = rest[dimension:]
 	dst = append(dst, '[')
 	for i := range count {
 		if i > 0 {
@@ -134,6 +136,9 @@ func appendTexts(dst, v []byte) ([]byte, error) {
 		}
 		rest = rest[4+length:]
 	}
+	if len(rest) > 0 {
+		return dst, errForm
+	}
 	return append(dst, ']'), nil
 }
 
@@ -142,8 +147,19 @@ func uuidText(v []byte) string {
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
-// timeOf reads a timestamptz: microseconds since 2000.
-func timeOf(v []byte) time.Time {
-	const unix2000 = 946684800
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(v)) + unix2000*1e6).UTC() //nolint:gosec // two's complement
+// microsOf reads a timestamptz: microseconds since 2000.
+func microsOf(v []byte) int64 { return int64(binary.BigEndian.Uint64(v)) } //nolint:gosec // two's complement
+
+// isFinite reports whether a timestamptz is a time that an event can have, of which
+// the year has four digits.
+func isFinite(v []byte) bool {
+	const year = 366 * 24 * 3600 * 1e6
+	return microsOf(v) > -1000*year && microsOf(v) < 1000*year
 }
+
+// unix2000 is when Postgres counts from, in Unix' seconds.
+const unix2000 = 946684800
+
+func timeOf(v []byte) time.Time { return timeAt(microsOf(v)) }
+
+func timeAt(micros int64) time.Time { return time.UnixMicro(micros + unix2000*1e6).UTC() }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/audit/anchor"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
 )
@@ -106,15 +107,9 @@ func (r *runner) anchorNewest(ctx context.Context) error {
 	}
 	c := Checkpoint{Size: stored.Size, Note: stored.Note}
 	late := r.anchorAll(ctx, c)
-	states, err := anchorStates(ctx, r.Pool)
-	if err != nil {
-		return err
-	}
-	for _, a := range r.Anchors {
-		if late != nil && a.Prompt() && states[a.String()].Size >= c.Size {
-			r.Logger.Warn("an anchor of the audit trail", "error", late)
-			return nil
-		}
+	if late != nil && r.anchored(c) && !errors.Is(late, ErrTampered) {
+		r.Logger.Warn("an anchor of the audit trail", "error", late)
+		return nil
 	}
 	return late
 }
@@ -152,21 +147,18 @@ func (t *Trail) record(ctx context.Context, kind portal.EventKind, summary strin
 	return err
 }
 
-// VerifyAll verifies the trail by the portal's own key and by the anchors that it reads, and puts on the trail what was found. A task calls it every day.
+// VerifyAll verifies the trail by the portal's own key and by the anchors that it
+// reads, and puts on the trail what was found. A task calls it every day.
 func (t *Trail) VerifyAll(ctx context.Context) error {
-	o := VerifyOptions{}
+	o := VerifyOptions{Now: t.Now()}
 	for _, s := range t.Signers {
 		o.Keys = append(o.Keys, s.Public)
 	}
-	states, err := anchorStates(ctx, t.Pool)
-	if err != nil {
-		return err
-	}
 	for _, r := range t.Readers {
-		if states[r.String()].Size == 0 {
-			continue // it has nothing yet
+		if err := t.republish(ctx, r); err != nil {
+			return err
 		}
-		o.Anchors = append(o.Anchors, AnchorNotes{Name: r.String(), Notes: r.Checkpoints(ctx)})
+		o.Anchors = append(o.Anchors, AnchorNotes{Name: r.String(), Live: true, Notes: r.Checkpoints(ctx)})
 	}
 	report, err := Verify(ctx, t.Pool, o)
 	if err != nil {
@@ -174,7 +166,7 @@ func (t *Trail) VerifyAll(ctx context.Context) error {
 	}
 	e := portal.Event{At: t.Now(), Kind: portal.EventTrailVerified, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
 		Summary: fmt.Sprintf("The trail was verified: %d events, nothing was changed", report.Events),
-		Data:    map[string]any{"events": report.Events, "checkpoints": report.Checkpoints, "anchored": report.Anchored, "faults": len(report.Faults) + report.More}}
+		Data:    map[string]any{"events": report.Events, "checkpoints": report.Checkpoints, "anchored": report.AnchorCheckpoints(), "archived": report.Archived, "faults": len(report.Faults) + report.More}}
 	if !report.OK() {
 		e.Result = portal.ResultFailed
 		e.Summary = fmt.Sprintf("The trail is not what was signed: %d faults, the first: %s: %s", len(report.Faults)+report.More, report.Faults[0].Where, report.Faults[0].What)
@@ -186,4 +178,16 @@ func (t *Trail) VerifyAll(ctx context.Context) error {
 		}
 		return t.Tell(ctx, tx, e)
 	}))
+}
+
+// republish has the anchor that is read take the newest checkpoint, which its file
+// does not have if somebody has moved that away since.
+func (t *Trail) republish(ctx context.Context, r anchor.Reader) error {
+	c, err := t.Checkpoint(ctx)
+	for _, a := range t.Anchors {
+		if err == nil && c.Size > 0 && a.String() == r.String() {
+			err = t.publish(ctx, a, c)
+		}
+	}
+	return err
 }

@@ -49,6 +49,7 @@ type Config struct {
 	Now     func() time.Time
 	Anchors []anchor.Anchor
 	Readers []anchor.Reader // that VerifyAll holds the trail against
+	Asked   []anchor.Reader // whose newest checkpoint the trail has to have before this process signs
 	// Tell hears of what admins and auditors must know; nil for nobody.
 	Tell func(ctx context.Context, tx pgx.Tx, e portal.Event) error
 }
@@ -59,8 +60,12 @@ type Trail struct {
 	Config
 	known note.Verifiers
 
-	mu   sync.Mutex
-	last Checkpoint // the newest that this process has signed or seen
+	mu     sync.Mutex
+	last   Checkpoint // the newest that this process has signed or seen
+	looked bool       // at what was there before this process signs
+
+	confirming sync.Mutex
+	confirmed  map[string]int64 // sizes of checkpoints, by the anchors that have confirmed them to this process
 }
 
 // New returns a trail. Run works for it.
@@ -75,14 +80,14 @@ func New(c Config) (*Trail, error) {
 		}
 		verifiers = append(verifiers, s.verifier)
 	}
-	return &Trail{Config: c, known: note.VerifierList(verifiers...)}, nil
+	return &Trail{Config: c, known: note.VerifierList(verifiers...), confirmed: map[string]int64{}}, nil
 }
 
 // Origin names the trail in its checkpoints.
 func (t *Trail) Origin() string { return t.Signers[0].Name() }
 
 // Sequence gives the events that wait, up to a number of them, their numbers, and
-// returns how many. While another replica does so it returns at once.
+// returns how many do not wait any more. While another replica does so it returns at once.
 func (t *Trail) Sequence(ctx context.Context) (numbered int, err error) {
 	err = db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
 		if mine, err := lockSequence(ctx, tx, false); err != nil || !mine {
@@ -94,11 +99,12 @@ func (t *Trail) Sequence(ctx context.Context) (numbered int, err error) {
 	return numbered, err
 }
 
-// numberQueued gives events that wait their numbers. Callers have the lock.
+// numberQueued gives events that wait their numbers, and returns how many have left
+// the queue. Callers have the lock.
 func numberQueued(ctx context.Context, tx pgx.Tx) (int, error) {
-	leaves, err := takeQueued(ctx, tx)
+	taken, leaves, err := takeQueued(ctx, tx)
 	if err != nil || len(leaves) == 0 {
-		return 0, err
+		return taken, err
 	}
 	size, err := logSize(ctx, tx)
 	if err != nil {
@@ -110,7 +116,7 @@ func numberQueued(ctx context.Context, tx pgx.Tx) (int, error) {
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash"}, pgx.CopyFromRows(leaves)); err != nil {
 		return 0, err
 	}
-	return len(leaves), storeNodes(ctx, tx, size, size+int64(len(leaves)))
+	return taken, storeNodes(ctx, tx, size, size+int64(len(leaves)))
 }
 
 func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
@@ -122,28 +128,33 @@ func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
 	return db.One(ctx, tx, pgx.RowTo[bool], `SELECT pg_try_advisory_xact_lock(@lock)`, args)
 }
 
-// takeQueued takes events out of the queue, oldest first, and returns the rows of
-// their leaves but for the numbers.
-func takeQueued(ctx context.Context, tx pgx.Tx) ([][]any, error) {
+// takeQueued takes events out of the queue, oldest first, and returns how many, and
+// the rows of their leaves but for the numbers. What has a number already, since
+// somebody has put it into the queue again, does not get another.
+func takeQueued(ctx context.Context, tx pgx.Tx) (taken int, leaves [][]any, err error) {
+	formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
 	rows, err := tx.Query(ctx, `
 		WITH taken AS (
 			DELETE FROM event_queue WHERE event_id IN (SELECT event_id FROM event_queue ORDER BY event_id LIMIT @most) RETURNING event_id)
-		SELECT `+recordColumns+` FROM taken JOIN events e ON e.id = taken.event_id ORDER BY e.id`, recordFormats, pgx.StrictNamedArgs{"most": sequenceMost})
+		SELECT EXISTS (SELECT FROM event_log l WHERE l.event_id = taken.event_id), `+recordColumns+`
+		FROM taken LEFT JOIN events e ON e.id = taken.event_id ORDER BY e.id`, formats, pgx.StrictNamedArgs{"most": sequenceMost})
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer rows.Close()
-	var leaves [][]any
 	var line []byte
-	for rows.Next() {
-		values := rows.RawValues()
-		if line, err = appendRecord(line[:0], values); err != nil {
-			return nil, err
+	for ; rows.Next(); taken++ {
+		numbered, record := rows.RawValues()[0][0] == 1, rows.RawValues()[1:]
+		if numbered || record[columnID] == nil {
+			continue
+		}
+		if line, err = appendRecord(line[:0], record); err != nil {
+			return 0, nil, err
 		}
 		hash := tlog.RecordHash(line)
-		leaves = append(leaves, []any{nil, [16]byte(values[columnID]), hash[:]})
+		leaves = append(leaves, []any{nil, [16]byte(record[columnID]), hash[:]})
 	}
-	return leaves, rows.Err()
+	return taken, leaves, rows.Err()
 }
 
 // logSize is how many events have numbers.
@@ -159,21 +170,26 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var c Checkpoint
+	if err := t.readBack(ctx); err != nil {
+		return c, err
+	}
 	err := db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
 		if _, err := lockSequence(ctx, tx, true); err != nil {
 			return err
 		}
+		stored, err := newestCheckpoint(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := t.checkFirst(ctx, tx, stored); err != nil {
+			return err
+		}
 		for numbered := sequenceMost; numbered == sequenceMost; {
-			var err error
 			if numbered, err = numberQueued(ctx, tx); err != nil {
 				return err
 			}
 		}
 		size, err := logSize(ctx, tx)
-		if err != nil {
-			return err
-		}
-		stored, err := newestCheckpoint(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -192,7 +208,7 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		return err
 	})
 	if err == nil {
-		t.last = c
+		t.last, t.looked = c, true
 	}
 	return c, err
 }
@@ -236,11 +252,20 @@ func (t *Trail) Seal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.anchor(ctx, c)
+	err = t.anchor(ctx, c)
+	if err == nil {
+		return nil
+	}
+	// An anchor that has a newer one of another replica meanwhile takes no older one.
+	newer, failed := t.Checkpoint(ctx)
+	if failed != nil || newer.Size == c.Size {
+		return errors.Join(err, failed)
+	}
+	return t.anchor(ctx, newer)
 }
 
-// Begin records that a key is new, once, so that whoever trusts the one before can
-// follow. It is called before Run.
+// Begin records that a key is new, once, signed by it and by the one before, so that
+// whoever trusts one of them can follow. It is called before Run.
 func (t *Trail) Begin(ctx context.Context) error {
 	return db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
 		if _, err := lockSequence(ctx, tx, true); err != nil {
@@ -254,15 +279,40 @@ func (t *Trail) Begin(ctx context.Context) error {
 		if err != nil || slices.Contains(c.Keys, keyName(t.Signers[0])) {
 			return nil // Checkpoint tells what is wrong
 		}
-		const told = `SELECT EXISTS (SELECT FROM events WHERE kind = @kind AND data ->> 'key' = @key)`
-		if there, err := db.One(ctx, tx, pgx.RowTo[bool], told,
-			pgx.StrictNamedArgs{"kind": portal.EventTrailKey, "key": t.Signers[0].Public}); err != nil || there {
+		before := t.Signers[slices.IndexFunc(t.Signers, func(s Signer) bool { return slices.Contains(c.Keys, keyName(s)) })]
+		says := rotation{Origin: t.Origin(), Key: t.Signers[0].Public, Before: before.Public}
+		if known, err := rotations(ctx, tx); err != nil || slices.Contains(known, says) {
 			return err
 		}
-		before := slices.IndexFunc(t.Signers, func(s Signer) bool { return slices.Contains(c.Keys, keyName(s)) })
+		signed, err := state(formRotation, says, t.Signers[0], before)
+		if err != nil {
+			return err
+		}
 		return Append(ctx, tx, portal.Event{
 			At: t.Now(), Kind: portal.EventTrailKey, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
-			Summary: "Checkpoints are signed with another key from now on", Data: map[string]any{"key": t.Signers[0].Public, "before": t.Signers[before].Public},
+			Summary: "Checkpoints are signed with another key from now on",
+			Data:    map[string]any{"key": says.Key, "before": says.Before, statementKey: signed},
+		})
+	})
+}
+
+// RecordTold puts on the trail that all events under the newest checkpoint tell of
+// what was before they were recorded. Who fills a new portal with what happened
+// elsewhere calls it, once.
+func (t *Trail) RecordTold(ctx context.Context) error {
+	c, err := t.Checkpoint(ctx)
+	if err != nil || c.Size == 0 {
+		return err
+	}
+	signed, err := state(formTold, told{Origin: t.Origin(), Last: c.Size - 1}, t.Signers...)
+	if err != nil {
+		return err
+	}
+	return db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
+		return Append(ctx, tx, portal.Event{
+			At: t.Now(), Kind: portal.EventTrailTold, Actor: self, Target: portal.EventTarget{Kind: portal.TargetTrail, ID: t.Origin()},
+			Summary: fmt.Sprintf("The first %d events tell of what was before they were recorded", c.Size),
+			Data:    map[string]any{"events": c.Size, statementKey: signed},
 		})
 	})
 }

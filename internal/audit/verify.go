@@ -3,34 +3,46 @@ package audit
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
+	"sync"
+	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
 	"doksportal/internal/db"
-	"doksportal/internal/portal"
 )
 
 // mostFaults is how many faults a report lists.
 const mostFaults = 10_000
 
+// unsignedFor is how long an event may wait for its number and a checkpoint, and how
+// far an anchor may be behind, before that is a fault.
+const unsignedFor = 10 * time.Minute
+
 // VerifyOptions say what a trail is held against.
 type VerifyOptions struct {
-	Keys    []string // public, of which one has signed the first checkpoints; later ones follow from the trail
-	Anchors []AnchorNotes
+	Keys     []string // public; those that came after them are trusted, too
+	Anchors  []AnchorNotes
+	Archives []ArchiveFile
+	Now      time.Time // zero: by the clock
 }
 
 // AnchorNotes are the checkpoints that an anchor has kept.
 type AnchorNotes struct {
 	Name  string
+	Live  bool // it takes checkpoints still, so that it is a fault if it is behind
 	Notes iter.Seq2[string, error]
+}
+
+// ArchiveFile is the bundle of a month that was archived.
+type ArchiveFile struct {
+	Name string
+	Open func() (io.ReadCloser, error)
 }
 
 // Fault is something wrong with a trail.
@@ -45,90 +57,106 @@ type Report struct {
 	Events      int64 // that have numbers
 	Waiting     int64 // that have none yet
 	Archived    int64 // that were archived and removed; their hashes are in the tree
+	Looked      int64 // archived events that files given have
+	Told        int64 // that tell of what was long before, as a key has signed
 	Checkpoints int
-	Anchored    int // checkpoints of anchors
+	Anchored    []AnchorReport
 	Covered     int64
 	Newest      string // the newest checkpoint of the database, as signed
 	Faults      []Fault
 	More        int // faults that are not listed
 }
 
+// AnchorReport is how far an anchor has the trail.
+type AnchorReport struct {
+	Name        string
+	Checkpoints int
+	Size        int64 // the largest that a key has signed
+}
+
 // OK reports whether nothing is wrong.
 func (r Report) OK() bool { return len(r.Faults) == 0 }
+
+// AnchorCheckpoints is how many checkpoints all anchors have.
+func (r Report) AnchorCheckpoints() (count int) {
+	for _, a := range r.Anchored {
+		count += a.Checkpoints
+	}
+	return count
+}
 
 // Verify recomputes a trail from the database, by its events alone, and holds it
 // against every checkpoint of the database and of the anchors. It reads one state
 // of the database, however long that takes, and changes nothing. An error says that
 // it could not look; what it found wrong is in the report.
 func Verify(ctx context.Context, pool *pgxpool.Pool, o VerifyOptions) (Report, error) {
-	v := verifier{}
-	err := snapshots(ctx, pool, func(one, other pgx.Tx) error { return v.run(ctx, one, other, o) })
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	v := verifier{VerifyOptions: o, differs: map[string]bool{}}
+	err := snapshots(ctx, pool, readers, func(txs []pgx.Tx) error { return v.run(ctx, txs) })
 	slices.SortStableFunc(v.Faults, func(a, b Fault) int { return cmp.Compare(a.Number, b.Number) })
 	return v.Report, err
 }
 
-// snapshots calls fn with two transactions that see the same state of the database,
-// for two queries at once.
-func snapshots(ctx context.Context, pool *pgxpool.Pool, fn func(one, other pgx.Tx) error) error {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return db.Wrap(pgx.BeginTxFunc(ctx, pool, options, func(one pgx.Tx) error {
-		var snapshot string
-		if err := one.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(&snapshot); err != nil {
-			return err
+// readers is how many connections read a trail at once.
+const readers = 3
+
+// snapshots calls fn with transactions that see the same state of the database, for
+// as many queries at once.
+func snapshots(ctx context.Context, pool *pgxpool.Pool, count int, fn func([]pgx.Tx) error) error {
+	snapshot := ""
+	var begin func(txs []pgx.Tx) error
+	begin = func(txs []pgx.Tx) error {
+		if len(txs) == count {
+			return fn(txs)
 		}
-		return pgx.BeginTxFunc(ctx, pool, options, func(other pgx.Tx) error {
-			if _, err := other.Exec(ctx, `SET TRANSACTION SNAPSHOT '`+snapshot+`'`); err != nil {
+		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
+			if err := share(ctx, tx, &snapshot); err != nil {
 				return err
 			}
-			for _, tx := range []pgx.Tx{one, other} {
-				// Reading all takes longer than any other statement, and goes by the
-				// indexes: sorting millions of rows would fill the disk.
-				if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-					SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off`); err != nil {
-					return err
-				}
-			}
-			return fn(one, other)
+			return begin(append(txs, tx))
 		})
-	}))
+	}
+	return db.Wrap(begin(nil))
 }
 
-// verifier is a trail that is being verified.
+// share has a transaction see what the first one sees. Reading all takes longer than
+// any other statement, and goes by the indexes: sorting millions of rows would fill
+// the disk.
+func share(ctx context.Context, tx pgx.Tx, snapshot *string) error {
+	if *snapshot == "" {
+		if err := tx.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(snapshot); err != nil {
+			return err
+		}
+	} else if _, err := tx.Exec(ctx, `SET TRANSACTION SNAPSHOT '`+*snapshot+`'`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL search_path = public, pg_catalog;
+		SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off`)
+	return err
+}
+
+// verifier is a trail that is being verified. Several goroutines do so; what they
+// find goes through found.
 type verifier struct {
-	Report
+	VerifyOptions
+	keys       *keyring
 	statements []statement
-	rotations  []rotation
-	archives   []archive
+	archives   []*provenArchive
+	told       []told
 	queued     map[[16]byte]bool
 	differs    map[string]bool // places of which a checkpoint differs
-	recorded   []int32         // when each event was recorded, in seconds; 0: not known
-}
+	recorded   []int64         // when each event was recorded, by its number; 0: not known
 
-// statement is what a checkpoint says.
-type statement struct {
-	size  int64
-	root  tlog.Hash
-	place string // that keeps it; empty: the database
-	where string
-}
-
-// rotation is an event that says which key signs from then on.
-type rotation struct {
-	number int64
-	Key    string `json:"key"`
-	Before string `json:"before"`
-}
-
-// archive is what an event says of the events that were archived: those whose ids
-// are from one on and below another, as UUIDs are ordered.
-type archive struct {
-	From   uuid.UUID `json:"from"`
-	To     uuid.UUID `json:"to"`
-	Events int64     `json:"events"`
-	SHA256 string    `json:"sha256"` // of the bundle
+	found sync.Mutex
+	Report
 }
 
 func (v *verifier) fault(number int64, where, what string, args ...any) {
+	v.found.Lock()
+	defer v.found.Unlock()
 	if len(v.Faults) == mostFaults {
 		v.More++
 		return
@@ -136,117 +164,64 @@ func (v *verifier) fault(number int64, where, what string, args ...any) {
 	v.Faults = append(v.Faults, Fault{Number: number, Where: where, What: fmt.Sprintf(what, args...)})
 }
 
-func (v *verifier) run(ctx context.Context, one, other pgx.Tx, o VerifyOptions) error {
-	if err := v.prepare(ctx, one); err != nil {
-		return err
-	}
-	if err := v.readCheckpoints(ctx, one, o); err != nil {
-		return err
-	}
-	leaves := verifier{statements: v.statements, differs: map[string]bool{}}
-	var work errgroup.Group
-	work.Go(func() error { return v.compareEvents(ctx, one) })
-	work.Go(func() error { return leaves.compareTree(ctx, other) })
-	err := work.Wait()
-	v.Faults, v.More = append(v.Faults, leaves.Faults...), v.More+leaves.More
-	v.Events = leaves.Events
-	v.checkTimes()
-	return err
-}
-
-// prepare reads what the trail says of itself.
-func (v *verifier) prepare(ctx context.Context, tx pgx.Tx) error {
-	type about struct {
-		Number int64
-		Kind   portal.EventKind
-		Data   []byte
-	}
-	list, err := db.All(ctx, tx, pgx.RowToStructByName[about], `
-		SELECT l.number, e.kind, e.data FROM events e JOIN event_log l ON l.event_id = e.id WHERE e.kind = ANY (@kinds) ORDER BY l.number`,
-		pgx.NamedArgs{"kinds": []portal.EventKind{portal.EventTrailKey, portal.EventTrailArchived}})
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if e.Kind == portal.EventTrailArchived {
-			var a archive
-			if err := json.Unmarshal(e.Data, &a); err == nil {
-				v.archives = append(v.archives, a)
-			}
-			continue
-		}
-		r := rotation{number: e.Number}
-		if err := json.Unmarshal(e.Data, &r); err == nil {
-			v.rotations = append(v.rotations, r)
-		}
-	}
-	queued, err := db.All(ctx, tx, pgx.RowTo[[16]byte], `SELECT event_id FROM event_queue`)
-	v.queued = make(map[[16]byte]bool, len(queued))
-	for _, id := range queued {
-		v.queued[id] = true
-	}
-	return err
-}
-
-// readCheckpoints checks the signatures of all checkpoints and collects what they
-// say.
-func (v *verifier) readCheckpoints(ctx context.Context, tx pgx.Tx, o VerifyOptions) error {
-	keys, err := newKeyring(o.Keys, v.rotations)
-	if err != nil {
-		return err
-	}
-	rows, err := tx.Query(ctx, `SELECT size, note FROM checkpoints ORDER BY size`)
-	if err != nil {
-		return err
-	}
-	var c storedCheckpoint
-	origin := ""
-	_, err = pgx.ForEachRow(rows, []any{&c.Size, &c.Note}, func() error {
-		v.Checkpoints++
-		where := fmt.Sprintf("checkpoint of %d events", c.Size)
-		opened, err := keys.open(c.Note)
-		switch {
-		case err != nil:
-			v.fault(-1, where, "It was not signed by a key of the portal, or was changed afterwards (%s).", err)
-			return nil
-		case opened.Size != c.Size:
-			v.fault(-1, where, "What was signed is of %d events: the checkpoint was moved.", opened.Size)
-		case origin != "" && opened.Origin != origin:
-			v.fault(-1, where, "It is of another trail, %s.", opened.Origin)
-		}
-		origin, v.Covered, v.Newest = opened.Origin, opened.Size, c.Note
-		v.statements = append(v.statements, statement{size: opened.Size, root: opened.Root, where: where})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, a := range o.Anchors {
-		if err := v.readAnchor(a, keys, origin); err != nil {
+func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
+	for _, read := range []func(context.Context, pgx.Tx) error{v.prepare, v.readCheckpoints, v.readAnchors} {
+		if err := read(ctx, txs[0]); err != nil {
 			return err
 		}
 	}
-	slices.SortStableFunc(v.statements, func(a, b statement) int { return cmp.Compare(a.size, b.size) })
-	return nil
+	ranges, err := idRanges(ctx, txs[0], int64(len(v.recorded)))
+	if err != nil {
+		return err
+	}
+	tasks := make(chan func(pgx.Tx) error, len(ranges)+1)
+	tasks <- func(tx pgx.Tx) error { return v.compareTree(ctx, tx) }
+	for _, ids := range ranges {
+		tasks <- func(tx pgx.Tx) error { return v.compareEvents(ctx, tx, ids) }
+	}
+	close(tasks)
+	var work errgroup.Group
+	for _, tx := range txs {
+		work.Go(func() error {
+			for task := range tasks {
+				if err := task(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	v.checkTimes()
+	v.checkUnsigned()
+	v.checkBehind()
+	return v.checkArchives()
 }
 
-func (v *verifier) readAnchor(a AnchorNotes, keys *keyring, origin string) error {
-	for text, err := range a.Notes {
-		if err != nil {
-			return fmt.Errorf("read %s: %w", a.Name, err)
-		}
-		v.Anchored++
-		c, err := keys.open(text)
-		if err != nil {
-			v.fault(-1, a.Name, "It has a checkpoint that no key of the portal has signed (%s).", err)
-			continue
-		}
-		where := fmt.Sprintf("checkpoint of %d events in %s", c.Size, a.Name)
-		if origin != "" && c.Origin != origin {
-			v.fault(-1, where, "It is of another trail, %s.", c.Origin)
-			continue
-		}
-		v.statements = append(v.statements, statement{c.Size, c.Root, a.Name, where})
+// checkUnsigned looks for events that nothing proves though they have been there for
+// long.
+func (v *verifier) checkUnsigned() {
+	if v.Covered >= int64(len(v.recorded)) || v.recorded[v.Covered] == 0 {
+		return
 	}
-	return nil
+	if since := timeAt(v.recorded[v.Covered]); v.Now.Sub(since) > unsignedFor {
+		v.fault(-1, fmt.Sprintf("events %d to %d", v.Covered, len(v.recorded)-1),
+			"They are under no checkpoint, though the first was recorded at %s: nothing proves them. Checkpoints were removed, or the portal has not signed since.", since.Format(time.RFC3339))
+	}
+}
+
+// checkBehind looks for anchors that do not get checkpoints any more.
+func (v *verifier) checkBehind() {
+	for i, a := range v.Anchors {
+		size := v.Anchored[i].Size
+		if !a.Live || size >= v.Covered || size >= int64(len(v.recorded)) || v.recorded[size] == 0 {
+			continue
+		}
+		if since := timeAt(v.recorded[size]); v.Now.Sub(since) > unsignedFor {
+			v.fault(-1, a.Name, "Its newest checkpoint is of %d events, and the trail's of %d, though the first between them was recorded at %s: it gets no checkpoints, or some of its own were removed.",
+				size, v.Covered, since.Format(time.RFC3339))
+		}
+	}
 }

@@ -1,66 +1,128 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"doksportal/internal/db"
 )
 
-// lateAfter is how much earlier than others that have smaller numbers an event may
-// have been recorded: transactions that write events do not last longer.
-const lateAfter = 10 * time.Minute
+// idRange are ids from one on, nil for the smallest, and below another, nil for all
+// that follow.
+type idRange struct{ from, to *uuid.UUID }
+
+// eventsOfRange is about how many events are read by one query.
+const eventsOfRange = 200_000
+
+// idRanges divides all ids into ranges that have about as many events, if the events
+// got their numbers in the order of their ids; how many are verified at once is all
+// that depends on it.
+func idRanges(ctx context.Context, tx pgx.Tx, events int64) ([]idRange, error) {
+	bounds, err := db.All(ctx, tx, pgx.RowTo[uuid.UUID], `SELECT event_id FROM event_log WHERE number = ANY (
+		SELECT generate_series(@each::bigint, @events::bigint - 1, @each)) ORDER BY event_id`, pgx.StrictNamedArgs{"each": eventsOfRange, "events": events})
+	var ranges []idRange
+	var from *uuid.UUID
+	for i := range bounds {
+		ranges = append(ranges, idRange{from, &bounds[i]})
+		from = &bounds[i]
+	}
+	return append(ranges, idRange{from, nil}), err
+}
+
+// leanColumns are recordColumns without empty lists, which are told from others
+// sooner than they are sent.
+var leanColumns = func() string {
+	var list []string
+	for _, c := range columns {
+		name := "e." + c.name
+		if c.shape == shapeTexts {
+			name = "nullif(" + name + ", '{}')"
+		}
+		list = append(list, name)
+	}
+	return strings.Join(list, ", ")
+}()
 
 // compareEvents holds every event against the leaf that was made of it. Both are in
 // the order of their ids.
-func (v *verifier) compareEvents(ctx context.Context, tx pgx.Tx) error {
-	formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode, pgx.BinaryFormatCode, pgx.BinaryFormatCode}, recordFormats...)
-	rows, err := tx.Query(ctx, `SELECT l.number, l.event_id, l.hash, `+recordColumns+`
-		FROM events e FULL JOIN event_log l ON l.event_id = e.id`, formats)
+func (v *verifier) compareEvents(ctx context.Context, tx pgx.Tx, ids idRange) error {
+	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
+	rows, err := tx.Query(ctx, `SELECT l.number, l.event_id, l.hash, `+leanColumns+`
+		FROM (SELECT * FROM events WHERE `+ids.where("id")+`) e
+		FULL JOIN (SELECT * FROM event_log WHERE `+ids.where("event_id")+`) l ON l.event_id = e.id`, formats)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var line []byte
+	w := worker{verifier: v}
 	for rows.Next() {
-		values := rows.RawValues()
-		number, leaf, record := values[0], values[2], values[3:]
-		switch {
-		case number == nil:
-			v.unnumbered(record)
-		case record[columnID] == nil:
-			v.removed(numberOf(number), values[1])
-		default:
-			if line, err = appendRecord(line[:0], record); err != nil || tlog.RecordHash(line) != tlog.Hash(leaf) {
-				v.fault(numberOf(number), eventName(numberOf(number), record[columnID]), "It is not what was hashed when it got its number: it was changed afterwards, or its hash was.")
-			}
-			v.note(numberOf(number), record[columnRecordedAt])
-		}
+		w.event(rows.RawValues())
 	}
+	v.found.Lock()
+	defer v.found.Unlock()
+	v.Waiting, v.Told = v.Waiting+w.waiting, v.Told+w.told
 	return rows.Err()
 }
 
-func (v *verifier) unnumbered(record [][]byte) {
-	if v.queued[[16]byte(record[columnID])] {
-		v.Waiting++
-		return
+// where is a condition on a column. Bounds are written into it, so that the plan is
+// made for them.
+func (r idRange) where(column string) string {
+	condition := "true"
+	if r.from != nil {
+		condition += fmt.Sprintf(" AND %s >= '%s'", column, r.from)
 	}
-	v.fault(-1, "event "+uuidText(record[columnID]), "It has no number and waits for none: it was put in past the portal, or its number was removed.")
+	if r.to != nil {
+		condition += fmt.Sprintf(" AND %s < '%s'", column, r.to)
+	}
+	return condition
 }
 
-func (v *verifier) removed(number int64, id []byte) {
-	if slices.ContainsFunc(v.archives, func(a archive) bool {
-		return bytes.Compare(a.From[:], id) <= 0 && bytes.Compare(id, a.To[:]) < 0
-	}) {
-		v.Archived++
+// worker verifies some of the events.
+type worker struct {
+	*verifier
+	line          []byte
+	waiting, told int64
+}
+
+// event looks at one event, its leaf, or both: number, id and hash of the leaf, and
+// the event's columns.
+func (w *worker) event(values [][]byte) {
+	number, leaf, record := values[0], values[2], values[3:]
+	switch {
+	case number == nil:
+		w.unnumbered(record)
+		return
+	case record[columnID] == nil:
+		w.removed(numberOf(number), values[1])
 		return
 	}
-	v.fault(number, eventName(number, id), "It is not there any more: it was removed.")
+	n := numberOf(number)
+	var err error
+	if w.line, err = appendRecord(w.line[:0], record); err != nil || tlog.RecordHash(w.line) != tlog.Hash(leaf) {
+		w.fault(n, eventName(n, record[columnID]), "It is not what was hashed when it got its number: it was changed afterwards, or its hash was.")
+	}
+	w.stillThere(n, record[columnID])
+	w.times(n, record)
+}
+
+func (w *worker) unnumbered(record [][]byte) {
+	where := "event " + uuidText(record[columnID])
+	switch since := timeOf(record[columnRecordedAt]); {
+	case !w.queued[[16]byte(record[columnID])]:
+		w.fault(-1, where, "It has no number and waits for none: it was put in past the portal, or its number was removed.")
+	case w.Now.Sub(since) > unsignedFor:
+		w.fault(-1, where, "It has waited for a number since %s: nothing proves it. The portal has not run since, or cannot give it one.", since.Format(time.RFC3339))
+	default:
+		w.waiting++
+	}
 }
 
 func eventName(number int64, id []byte) string {
@@ -68,31 +130,3 @@ func eventName(number int64, id []byte) string {
 }
 
 func numberOf(v []byte) int64 { return int64(binary.BigEndian.Uint64(v)) } //nolint:gosec // two's complement
-
-// note keeps when an event was recorded, for checkTimes. Seconds of 32 bits last
-// until 2106.
-func (v *verifier) note(number int64, recorded []byte) {
-	if number < 0 {
-		return
-	}
-	if grow := number + 1 - int64(len(v.recorded)); grow > 0 && grow < 1<<24 {
-		v.recorded = append(v.recorded, make([]int32, grow)...)
-	}
-	if number < int64(len(v.recorded)) {
-		v.recorded[number] = int32(uint32(timeOf(recorded).Unix())) //nolint:gosec // as said
-	}
-}
-
-// checkTimes looks for events that claim to have been recorded long before others
-// that were in the tree already.
-func (v *verifier) checkTimes() {
-	latest := uint32(0)
-	for number, at := range v.recorded {
-		if at := uint32(at); at != 0 && at+uint32(lateAfter/time.Second) < latest { //nolint:gosec // as it was put there
-			v.fault(int64(number), fmt.Sprintf("event %d", number), "It says it was recorded at %s, %s before an event that has a smaller number: it was put in afterwards, or a clock was wrong.",
-				time.Unix(int64(at), 0).UTC().Format(time.RFC3339), time.Duration(latest-at)*time.Second)
-		} else {
-			latest = max(latest, at)
-		}
-	}
-}

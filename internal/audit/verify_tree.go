@@ -38,7 +38,7 @@ func (v *verifier) compareTree(ctx context.Context, tx pgx.Tx) error {
 			delete(stored, nodeKey{level, index})
 		})
 		expected = number + 1
-		v.Events++
+		v.Events++ // nothing else counts them
 	}
 	v.holdAgainst(&edge)
 	for key := range stored {

@@ -57,6 +57,9 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("%w: begin without the story with --story=false", err)
 	}
+	if err := trail.RecordTold(ctx); err != nil {
+		return err
+	}
 	if err := trail.Seal(ctx); err != nil {
 		return err
 	}

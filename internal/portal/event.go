@@ -63,6 +63,7 @@ const (
 	EventTrailStopped       EventKind = "trail_stopped"
 	EventTrailResumed       EventKind = "trail_resumed"
 	EventTrailKey           EventKind = "trail_key_changed"
+	EventTrailTold          EventKind = "trail_told"
 	EventReplicaStarted     EventKind = "replica_started"
 	EventReplicaStopped     EventKind = "replica_stopped"
 	EventMigrated           EventKind = "schema_migrated"
@@ -146,6 +147,7 @@ var Events = []EventInfo{
 	{EventTrailStopped, "events were no longer put under checkpoints, so changes stopped", ResultFailed, true},
 	{EventTrailResumed, "events are put under checkpoints again", ResultDone, true},
 	{EventTrailKey, "checkpoints are signed with another key", ResultDone, true},
+	{EventTrailTold, "what was before the portal, as in the demo, was put on the trail", ResultDone, true},
 	{EventReplicaStarted, "a replica of the portal started, with its version", ResultDone, true},
 	{EventReplicaStopped, "a replica of the portal stopped", ResultDone, true},
 	{EventMigrated, "the database schema was brought up to date", ResultDone, true},
