@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -82,8 +81,10 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 		err := recordReplica(ctx, p.trail.Pool, portal.EventReplicaStopped, "stopped")
 		cancel()
 		working.Wait()
-		_, signed := p.trail.Checkpoint(ctx) // nobody else may be left to do so
-		return errors.Join(err, signed)
+		if sealed := p.trail.Seal(ctx); sealed != nil { // nobody else may be left to do so
+			p.trail.Logger.Error("the last events are under no checkpoint, or that is not anchored", "error", sealed)
+		}
+		return err
 	}, nil
 }
 

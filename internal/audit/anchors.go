@@ -170,6 +170,7 @@ type Status struct {
 	Checkpoint string    // the newest, as signed; empty when there is none
 	Covered    int64     // events under it
 	SignedAt   time.Time
+	Fault      string // of the newest checkpoint, which is then not told; empty when the portal has signed it
 	Public     string // key
 	Anchors    []AnchorState
 }
@@ -190,8 +191,12 @@ func (t *Trail) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Events: r.Events, Waiting: deref(r.Waiting), Checkpoint: deref(r.Note), Covered: deref(r.Covered),
-		SignedAt: deref(r.SignedAt), Public: t.Signers[0].Public}
+	s := Status{Events: r.Events, Waiting: deref(r.Waiting), SignedAt: deref(r.SignedAt), Public: t.Signers[0].Public}
+	if c, err := t.opened(storedCheckpoint{Size: deref(r.Covered), Note: deref(r.Note)}); err != nil {
+		s.Fault = "The portal has not signed the newest checkpoint of the database: somebody has put it there, or changed it."
+	} else {
+		s.Checkpoint, s.Covered = c.Note, c.Size
+	}
 	states, err := anchorStates(ctx, t.Pool)
 	for _, a := range t.Anchors {
 		state := states[a.String()]

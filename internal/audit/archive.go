@@ -54,7 +54,7 @@ func Archive(ctx context.Context, owner *pgxpool.Pool, t *Trail, month time.Time
 	if err := t.Seal(ctx); err != nil {
 		return 0, err
 	}
-	return a.Events, dropArchived(ctx, owner, a, table)
+	return a.Events - a.Kept, dropArchived(ctx, owner, a, table)
 }
 
 // recordArchive puts on the trail that a file is the archive of a month, signed.
@@ -86,13 +86,25 @@ func dropArchived(ctx context.Context, owner *pgxpool.Pool, a archive, table str
 		if there != a.Events {
 			return fmt.Errorf("the database has %d events of this month now, and the file %d: nothing was removed", there, a.Events)
 		}
-		_, err = tx.Exec(ctx, `DROP TABLE `+table)
+		// What the trail is verified by goes on as it is, past the trigger that would
+		// have it recorded now.
+		_, err = tx.Exec(ctx, `ALTER TABLE events DETACH PARTITION `+table)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `ALTER TABLE events_other DISABLE TRIGGER events_are_stamped`); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO events_other SELECT * FROM `+table+` WHERE kind = ANY (@kinds)`, pgx.NamedArgs{"kinds": ownKinds}); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `ALTER TABLE events_other ENABLE TRIGGER events_are_stamped; DROP TABLE `+table)
 		return err
 	})
 }
 
 // checkArchive makes sure that the file has all that is about to be removed, before
-// it is, and notes which numbers these are and the checkpoint that they are under.
+// it is, and notes which numbers these are, the checkpoint that they are under, and how many stay.
 func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a *archive, name, table string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -100,11 +112,12 @@ func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a *archive
 	}
 	defer func() { _ = f.Close() }()
 	sum := sha256.New()
-	report, err := VerifyBundle(io.TeeReader(f, sum), []string{t.Signers[0].Public})
+	report, err := VerifyBundle(io.TeeReader(f, sum), t.publicKeys())
 	if err != nil {
 		return err
 	}
-	there, err := db.One(ctx, owner, pgx.RowTo[int64], `SELECT count(*) FROM `+table)
+	var there int64
+	err = owner.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE kind = ANY (@kinds)) FROM `+table, pgx.NamedArgs{"kinds": ownKinds}).Scan(&there, &a.Kept)
 	switch {
 	case err != nil:
 		return err

@@ -66,3 +66,14 @@ func HashedColumns() []string {
 	}
 	return list
 }
+
+// StateRotation is what the details of an event say by which one key follows another.
+func StateRotation(key, before Signer) (map[string]any, error) {
+	signed, err := state(formRotation, rotation{Origin: key.Name(), Key: key.Public, Before: before.Public}, key, before)
+	return map[string]any{"key": key.Public, "before": before.Public, statementKey: signed}, err
+}
+
+// AnchorNewest does what Run does now and then.
+func (t *Trail) AnchorNewest(ctx context.Context) error {
+	return (&runner{Trail: t}).anchorNewest(ctx)
+}

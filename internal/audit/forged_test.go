@@ -40,15 +40,25 @@ func TestForgedArchiveIsNotBelieved(t *testing.T) {
 	b.wantFault(r, "event 19", "removed")
 }
 
-// old records events of January 2024 as the first ones of the trail, as if it had
-// been kept since.
-func (b *trailBundle) old(count int) {
+// oldMonth makes the partition of January 2024.
+func (b *trailBundle) oldMonth() {
 	b.t.Helper()
 	b.asOwner(`CREATE TABLE events_2024_01 PARTITION OF events FOR VALUES FROM ('018cc251-f400-0000-0000-000000000000') TO ('018d61f8-dc00-0000-0000-000000000000')`)
+}
+
+// old records events of January 2024 as the first ones of the trail, as if it had
+// been kept since; more are made before the trail goes on today.
+func (b *trailBundle) old(count int, more ...func()) {
+	b.t.Helper()
+	b.oldMonth()
 	for i := range count {
 		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
 			VALUES ($1, '2024-01-03 15:45', '2024-01-03 15:45', 'replica_started', 'done', 'i', 's', 'n', 'old ' || $2) RETURNING id) INSERT INTO event_queue SELECT id FROM e`,
 			fmt.Sprintf("018cd000-0000-7000-8000-00000000000%d", i), fmt.Sprint(i))
+	}
+	b.must(b.trail.Seal(b.t.Context()))
+	for _, put := range more {
+		put()
 	}
 	b.fill(3)
 }
@@ -274,4 +284,95 @@ func TestAnchorThatIsBehind(t *testing.T) {
 	if len(r.Anchored) != 1 || r.Anchored[0].Size != 10 || r.Covered != 20 {
 		t.Errorf("%+v", r)
 	}
+}
+
+// What the trail is verified by outlasts the month in which it was recorded.
+func TestArchiveKeepsWhatProves(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	next := audittest.NewKey(t)
+	data, err := audit.StateRotation(next, b.key)
+	b.must(err)
+	b.old(2, func() {
+		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary, data)
+			VALUES ('018cd000-0000-7000-8000-000000000009', '2024-01-03 15:45', '2024-01-03 15:45', 'trail_key_changed', 'done', 'i', 's', 'n', 'another key', $1::jsonb::json) RETURNING id)
+			INSERT INTO event_queue SELECT id FROM e`, data)
+	})
+	b.trail = b.newTrail(next, b.key)
+	count, err := audit.Archive(t.Context(), b.owner(), b.trail, january, filepath.Join(t.TempDir(), "2024-01"))
+	b.must(err)
+	for _, b.key = range []audit.Signer{next, b.key} {
+		r := b.verify()
+		b.wantOK(r)
+		if count != 2 || r.Archived != 2 {
+			t.Errorf("%d archived: %+v", count, r)
+		}
+	}
+	b.asOwner(`DELETE FROM events WHERE kind = 'trail_key_changed'`)
+	b.wantFault(b.verify(), "January 2024", "Others were removed")
+}
+
+// An anchor that has nothing proves nothing.
+func TestEmptyAnchor(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.fill(2)
+	b.wantFault(b.verify([]string{}...), "the anchor", "proves nothing")
+}
+
+// A hash that is none is a fault of the trail, and stops nobody from looking or
+// serving.
+func TestHashesOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	for _, hash := range []string{`''`, `hash || 'x'`} {
+		b := setupTrail(t)
+		b.fill(300)
+		_, err := b.owner().Exec(t.Context(), `ALTER TABLE event_log DROP CONSTRAINT event_log_hash_check; ALTER TABLE tree_nodes DROP CONSTRAINT tree_nodes_hash_check`)
+		b.must(err)
+		b.asOwner(`UPDATE event_log SET hash = ` + hash + ` WHERE number = 290`)
+		b.asOwner(`UPDATE tree_nodes SET hash = ` + hash)
+		r := b.verify()
+		b.wantFault(r, "event 290 ", "changed afterwards")
+		b.wantFault(r, "events 0 to 255", "stored hash")
+		b.append(b.event("next"))
+		if err := b.newTrail(b.key).Seal(t.Context()); err == nil || !strings.Contains(err.Error(), "not the one that was signed") {
+			t.Errorf("it is signed: %v", err)
+		}
+	}
+}
+
+// What somebody else has signed the portal hands to nobody.
+func TestForgedCheckpointIsNotHandedOn(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	path := filepath.Join(t.TempDir(), "checkpoints")
+	b.trail = b.anchored("file://"+path, b.key)
+	b.fill(3)
+	note := strings.Replace(b.fill(1), "\n4\n", "\n888888888\n", 1)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO checkpoints (size, note) VALUES (888888888, $1)`, note)
+	b.must(err)
+	status, err := b.trail.Status(t.Context())
+	b.must(err)
+	if status.Checkpoint != "" || status.Covered != 0 || !strings.Contains(status.Fault, "has not signed") {
+		t.Errorf("%+v", status)
+	}
+	if err := b.trail.AnchorNewest(t.Context()); err == nil || !strings.Contains(err.Error(), "not signed by this key") {
+		t.Errorf("%v", err)
+	}
+	if content, err := os.ReadFile(path); err != nil || strings.Contains(string(content), "888888888") {
+		t.Errorf("it was anchored: %v", err)
+	}
+}
+
+// Two intents under one checkpoint both go on once an anchor has it, whatever the
+// other anchors do.
+func TestOneAnchorIsEnough(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.trail.Anchors = []anchor.Anchor{&place{name: "one", prompt: true}, &place{name: "two", prompt: true, down: true}}
+	b.append(b.event("two intents"))
+	for range 2 {
+		b.must(b.trail.Seal(t.Context()))
+	}
+	b.must(b.trail.AnchorNewest(t.Context()))
 }

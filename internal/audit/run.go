@@ -102,10 +102,13 @@ func (r *runner) sequence(ctx context.Context) error {
 // those that are prompt has it.
 func (r *runner) anchorNewest(ctx context.Context) error {
 	stored, err := newestCheckpoint(ctx, r.Pool)
-	if err != nil || stored.Size == 0 {
+	if err != nil {
 		return err
 	}
-	c := Checkpoint{Size: stored.Size, Note: stored.Note}
+	c, err := r.opened(stored) // nobody else's is handed on, least of all to where it stays
+	if err != nil || c.Size == 0 {
+		return err
+	}
 	late := r.anchorAll(ctx, c)
 	if late != nil && r.anchored(c) && !errors.Is(late, ErrTampered) {
 		r.Logger.Warn("an anchor of the audit trail", "error", late)
@@ -150,13 +153,13 @@ func (t *Trail) record(ctx context.Context, kind portal.EventKind, summary strin
 // VerifyAll verifies the trail by the portal's own key and by the anchors that it
 // reads, and puts on the trail what was found. A task calls it every day.
 func (t *Trail) VerifyAll(ctx context.Context) error {
-	o := VerifyOptions{Now: t.Now()}
-	for _, s := range t.Signers {
-		o.Keys = append(o.Keys, s.Public)
-	}
+	o := VerifyOptions{Now: t.Now(), Keys: t.publicKeys()}
 	for _, r := range t.Readers {
-		if err := t.republish(ctx, r); err != nil {
+		switch there, err := t.republish(ctx, r); {
+		case err != nil:
 			return err
+		case !there:
+			continue // there is no checkpoint yet
 		}
 		o.Anchors = append(o.Anchors, AnchorNotes{Name: r.String(), Live: true, Notes: r.Checkpoints(ctx)})
 	}
@@ -181,13 +184,13 @@ func (t *Trail) VerifyAll(ctx context.Context) error {
 }
 
 // republish has the anchor that is read take the newest checkpoint, which its file
-// does not have if somebody has moved that away since.
-func (t *Trail) republish(ctx context.Context, r anchor.Reader) error {
+// does not have if somebody has moved that away since. It reports whether there is one.
+func (t *Trail) republish(ctx context.Context, r anchor.Reader) (bool, error) {
 	c, err := t.Checkpoint(ctx)
 	for _, a := range t.Anchors {
 		if err == nil && c.Size > 0 && a.String() == r.String() {
 			err = t.publish(ctx, a, c)
 		}
 	}
-	return err
+	return c.Size > 0, err
 }

@@ -83,6 +83,14 @@ func New(c Config) (*Trail, error) {
 	return &Trail{Config: c, known: note.VerifierList(verifiers...), confirmed: map[string]int64{}}, nil
 }
 
+// publicKeys are those by which everybody can verify what this process signs.
+func (t *Trail) publicKeys() (list []string) {
+	for _, s := range t.Signers {
+		list = append(list, s.Public)
+	}
+	return list
+}
+
 // Origin names the trail in its checkpoints.
 func (t *Trail) Origin() string { return t.Signers[0].Name() }
 
@@ -216,15 +224,9 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 // continues makes sure that the tree has what was signed: the newest checkpoint of
 // the database, and the newest of this process. It returns the former, opened.
 func (t *Trail) continues(hashes tree, size int64, stored storedCheckpoint) (Checkpoint, error) {
-	var newest Checkpoint
-	if stored.Size > 0 {
-		var err error
-		if newest, err = openCheckpoint(stored.Note, t.known); err != nil {
-			return newest, fmt.Errorf("%w: its newest checkpoint, of %d events, was not signed by this key: %w", ErrTampered, stored.Size, err)
-		}
-		if newest.Size != stored.Size || newest.Origin != t.Origin() {
-			return newest, fmt.Errorf("%w: its newest checkpoint is of another size or trail", ErrTampered)
-		}
+	newest, err := t.opened(stored)
+	if err != nil {
+		return newest, err
 	}
 	for _, signed := range []Checkpoint{newest, t.last} {
 		if signed.Size > size {
@@ -244,24 +246,20 @@ func (t *Trail) continues(hashes tree, size int64, stored storedCheckpoint) (Che
 	return newest, nil
 }
 
-// Seal returns once everything that is committed is under a checkpoint, and that is
-// anchored where anchors are configured. Callers make no change outside the
-// database before it has returned without an error.
-func (t *Trail) Seal(ctx context.Context) error {
-	c, err := t.Checkpoint(ctx)
+// opened is a checkpoint of the database, if the portal has signed it; the zero
+// Checkpoint if there is none.
+func (t *Trail) opened(stored storedCheckpoint) (Checkpoint, error) {
+	if stored.Size == 0 {
+		return Checkpoint{}, nil
+	}
+	c, err := openCheckpoint(stored.Note, t.known)
 	if err != nil {
-		return err
+		return c, fmt.Errorf("%w: its newest checkpoint, of %d events, was not signed by this key: %w", ErrTampered, stored.Size, err)
 	}
-	err = t.anchor(ctx, c)
-	if err == nil {
-		return nil
+	if c.Size != stored.Size || c.Origin != t.Origin() {
+		return c, fmt.Errorf("%w: its newest checkpoint is of another size or trail", ErrTampered)
 	}
-	// An anchor that has a newer one of another replica meanwhile takes no older one.
-	newer, failed := t.Checkpoint(ctx)
-	if failed != nil || newer.Size == c.Size {
-		return errors.Join(err, failed)
-	}
-	return t.anchor(ctx, newer)
+	return c, nil
 }
 
 // Begin records that a key is new, once, signed by it and by the one before, so that

@@ -76,12 +76,24 @@ func (t tree) block(level int, index int64) ([]tlog.Hash, error) {
 	}
 	block := make([]tlog.Hash, len(found))
 	for i, hash := range found {
+		if len(hash) != tlog.HashSize {
+			return nil, fmt.Errorf("%w: one has %d bytes", errMissing, len(hash))
+		}
 		block[i] = tlog.Hash(hash)
 	}
 	if len(t.blocks) < mostBlocks {
 		t.blocks[key] = block
 	}
 	return block, nil
+}
+
+// hashOf is a hash that the database has, the zero hash if that is none: nothing has
+// that one.
+func hashOf(v []byte) (hash tlog.Hash) {
+	if len(v) == tlog.HashSize {
+		hash = tlog.Hash(v)
+	}
+	return hash
 }
 
 // mostBlocks is how much is kept of the tree: what an export of a million events

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
+
+	"doksportal/internal/portal"
 )
 
 // provenArchive is what a key has signed of a month that was archived, and what there
@@ -22,7 +24,8 @@ type provenArchive struct {
 
 	missing     int64 // events of the month that the checkpoint has and the database has not
 	first, last int64 // of these
-	present     int64 // events of the month that the checkpoint and the database have
+	kept        int64 // events of the month that the checkpoint and the database have, by which the trail is verified
+	present     int64 // others of which that is so
 	looked      bool
 }
 
@@ -81,11 +84,15 @@ func (v *verifier) removed(number int64, id []byte) {
 }
 
 // stillThere takes note of an event that is there, if its month was archived.
-func (v *verifier) stillThere(number int64, id []byte) {
+func (v *verifier) stillThere(number int64, id, kind []byte) {
 	for _, a := range v.archives { // of which there are few, as of months
 		if a.covers(number, id) {
 			v.found.Lock()
-			a.present++
+			if slices.Contains(ownKinds, portal.EventKind(kind)) {
+				a.kept++
+			} else {
+				a.present++
+			}
 			v.found.Unlock()
 		}
 	}
@@ -94,7 +101,7 @@ func (v *verifier) stillThere(number int64, id []byte) {
 // whole reports whether what is missing is what was archived, all of it and nothing
 // besides.
 func (a *provenArchive) whole() bool {
-	return a.missing == a.Events && a.first == a.First && a.last == a.Last && a.present == 0
+	return a.missing == a.Events-a.Kept && a.kept == a.Kept && a.first >= a.First && a.last <= a.Last && a.present == 0
 }
 
 // checkArchives looks whether no more is missing than was archived, and looks into
@@ -112,7 +119,7 @@ func (v *verifier) checkArchives() error {
 			v.Archived += a.missing
 		case slices.ContainsFunc(tried, func(a *provenArchive) bool { return a.missing > 0 }):
 			v.fault(-1, "events of "+timeAt(microsOfID(a.From[:])).Format("January 2006"), "%d of them are not there any more, with numbers from %d to %d, and %d are; but %d were archived, with numbers from %d to %d. Others were removed as well, or some were put back.",
-				a.missing, a.first, a.last, a.present, a.Events, a.First, a.Last)
+				a.missing, a.first, a.last, a.kept+a.present, a.Events-a.Kept, a.First, a.Last)
 		}
 	}
 	slices.SortFunc(v.archives, func(a, b *provenArchive) int { return cmp.Compare(a.first, b.first) })

@@ -106,10 +106,10 @@ func (w *worker) event(values [][]byte) {
 	}
 	n := numberOf(number)
 	var err error
-	if w.line, err = appendRecord(w.line[:0], record); err != nil || tlog.RecordHash(w.line) != tlog.Hash(leaf) {
+	if w.line, err = appendRecord(w.line[:0], record); err != nil || tlog.RecordHash(w.line) != hashOf(leaf) {
 		w.fault(n, eventName(n, record[columnID]), "It is not what was hashed when it got its number: it was changed afterwards, or its hash was.")
 	}
-	w.stillThere(n, record[columnID])
+	w.stillThere(n, record[columnID], record[columnKind])
 	w.times(n, record)
 }
 

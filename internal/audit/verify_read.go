@@ -21,6 +21,10 @@ type ownEvent struct {
 	Data     []byte
 }
 
+// ownKinds are the kinds of event by which the trail is verified. They are never
+// archived.
+var ownKinds = []portal.EventKind{portal.EventTrailKey, portal.EventTrailArchived, portal.EventTrailTold}
+
 // ownEvents are those of some kinds. The number of one that has none is negative.
 func ownEvents(ctx context.Context, q db.Querier, kinds ...portal.EventKind) ([]ownEvent, error) {
 	return db.All(ctx, q, pgx.RowToStructByName[ownEvent], `
@@ -49,7 +53,7 @@ func (v *verifier) prepare(ctx context.Context, tx pgx.Tx) error {
 	if v.keys, err = newKeyring(v.Keys, rotations); err != nil {
 		return err
 	}
-	list, err := ownEvents(ctx, tx, portal.EventTrailKey, portal.EventTrailArchived, portal.EventTrailTold)
+	list, err := ownEvents(ctx, tx, ownKinds...)
 	if err != nil {
 		return err
 	}
@@ -166,6 +170,9 @@ func (v *verifier) readAnchor(a AnchorNotes) (AnchorReport, error) {
 		}
 		r.Size = max(r.Size, c.Size)
 		v.statements = append(v.statements, statement{c.Size, c.Root, a.Name, where})
+	}
+	if r.Checkpoints == 0 {
+		v.fault(-1, a.Name, "It has no checkpoint, so it proves nothing: it was emptied, or it is another place than the portal's.")
 	}
 	return r, nil
 }

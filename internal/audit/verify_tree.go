@@ -23,7 +23,7 @@ func (v *verifier) compareTree(ctx context.Context, tx pgx.Tx) error {
 	edge, expected := treeEdge{}, int64(0)
 	for rows.Next() {
 		values := rows.RawValues()
-		number, hash := numberOf(values[0]), tlog.Hash(values[1])
+		number, hash := numberOf(values[0]), hashOf(values[1])
 		if gap := number - expected; gap > 0 {
 			v.fault(expected, fmt.Sprintf("events %d to %d", expected, number-1), "There are no events with these numbers: they were removed, and their hashes with them.")
 			for range min(gap, mostGap) { // so that what follows is held against what is stored in its place
@@ -77,7 +77,7 @@ func storedNodes(ctx context.Context, tx pgx.Tx) (map[nodeKey]tlog.Hash, error) 
 	var key nodeKey
 	var hash []byte
 	_, err = pgx.ForEachRow(rows, []any{&key.level, &key.index, &hash}, func() error {
-		nodes[key] = tlog.Hash(hash)
+		nodes[key] = hashOf(hash)
 		return nil
 	})
 	return nodes, err

@@ -73,8 +73,8 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 // nobody; all of it is put under one at its end.
 type later struct{}
 
-// Seal does nothing.
-func (later) Seal(context.Context) error { return nil }
+// SealIntent does nothing.
+func (later) SealIntent(context.Context, string, int) error { return nil }
 
 // inBatches has Postgres write what is committed a moment later: what gets lost
 // with the machine is told again from the beginning.

@@ -45,10 +45,11 @@ type Executor struct {
 	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
 }
 
-// Sealer puts what is on the audit trail under a checkpoint, and anchors that. Its
-// error says that this did not work, so that nothing may be sent.
+// Sealer puts what is on the audit trail under a checkpoint, an attempt's intent above
+// all, and anchors that. Its error says that this did not work, so that nothing may be
+// sent.
 type Sealer interface {
-	Seal(ctx context.Context) error
+	SealIntent(ctx context.Context, requestID string, attempt int) error
 }
 
 // self is the actor of what the executor does by itself.
@@ -136,7 +137,7 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 	}
 	r.State = portal.Executing
 	var a answer
-	err := e.seal(call)
+	err := e.seal(call, r, attempt)
 	if err == nil {
 		a, err = e.send(call, r, look.clusters)
 	}
@@ -152,8 +153,8 @@ func (e unsealedError) Unwrap() error { return e.error }
 
 // seal makes sure that nobody can take the intent off the trail unseen, before the
 // call that it announces is made.
-func (e *Executor) seal(ctx context.Context) error {
-	if err := e.Trail.Seal(ctx); err != nil {
+func (e *Executor) seal(ctx context.Context, r portal.Request, attempt int) error {
+	if err := e.Trail.SealIntent(ctx, r.ID, attempt); err != nil {
 		e.Logger.Error("an intent is under no checkpoint, so nothing is sent", "error", err)
 		return unsealedError{err}
 	}

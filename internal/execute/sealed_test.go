@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"doksportal/internal/db/dbtest"
 	"doksportal/internal/execute"
 	"doksportal/internal/portal"
 )
@@ -18,12 +19,12 @@ type sealer struct {
 	asked []int
 }
 
-func (s *sealer) Seal(ctx context.Context) error {
+func (s *sealer) SealIntent(ctx context.Context, requestID string, attempt int) error {
 	s.asked = append(s.asked, s.b.sim.CallCount("create_cluster"))
 	if s.fault != nil {
 		return s.fault
 	}
-	return s.Sealer.Seal(ctx)
+	return s.Sealer.SealIntent(ctx, requestID, attempt)
 }
 
 // Nothing is sent before its intent is under a checkpoint; while that cannot be, the
@@ -50,5 +51,22 @@ func TestNothingIsSentUnsealed(t *testing.T) {
 		WHERE e.kind = 'execution_intent' AND l.number < (SELECT max(size) FROM checkpoints)`).Scan(&n))
 	if n != 2 {
 		t.Errorf("%d intents are under a checkpoint, want 2", n)
+	}
+}
+
+// A database that swallows the intent gets nothing sent.
+func TestNothingIsSentWithoutItsIntent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := dbtest.Owner(t).Exec(t.Context(), `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET session_replication_role = replica AS $$
+		BEGIN
+			DELETE FROM events WHERE id = NEW.event_id AND kind = 'execution_intent';
+			IF FOUND THEN DELETE FROM event_queue WHERE event_id = NEW.event_id; END IF;
+			RETURN NULL;
+		END $$; CREATE TRIGGER swallow AFTER INSERT ON event_queue FOR EACH ROW EXECUTE FUNCTION swallow()`)
+	b.must(err)
+	r := b.step(b.create("unseen", 1))
+	if n := b.sim.CallCount("create_cluster"); n != 0 || r.State != portal.Approved || !strings.Contains(r.Reason, "audit trail") {
+		t.Errorf("%d calls, %s %q", n, r.State, r.Reason)
 	}
 }

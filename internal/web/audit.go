@@ -61,7 +61,7 @@ func (s *Server) proof(c *gin.Context) (views.Proof, error) {
 	if err != nil {
 		return views.Proof{}, err
 	}
-	p := views.Proof{Events: status.Events, Covered: status.Covered, SignedAt: status.SignedAt, PublicKey: status.Public, Behind: status.Behind}
+	p := views.Proof{Events: status.Events, Covered: status.Covered, SignedAt: status.SignedAt, PublicKey: status.Public, Behind: status.Behind, Fault: status.Fault}
 	for _, a := range status.Anchors {
 		p.Anchors = append(p.Anchors, views.AnchorRow(a))
 	}
