@@ -165,7 +165,7 @@ func (v *verifier) fault(number int64, where, what string, args ...any) {
 }
 
 func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
-	for _, read := range []func(context.Context, pgx.Tx) error{v.prepare, v.readCheckpoints, v.readAnchors} {
+	for _, read := range []func(context.Context, pgx.Tx) error{v.checkSchema, v.prepare, v.readCheckpoints, v.readAnchors} {
 		if err := read(ctx, txs[0]); err != nil {
 			return err
 		}
