@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -45,7 +46,7 @@ func exitStatus(command string, err error) int {
 
 // Run verifies, and says what is wrong.
 func (c auditVerifyCmd) Run(ctx context.Context, k *kong.Context) (err error) {
-	o := audit.VerifyOptions{Keys: c.Key}
+	o := audit.VerifyOptions{Keys: c.Key, Now: time.Now()}
 	if len(o.Keys) == 0 {
 		key, err := auditKey()
 		if err != nil {

@@ -376,3 +376,17 @@ func TestOneAnchorIsEnough(t *testing.T) {
 	}
 	b.must(b.trail.AnchorNewest(t.Context()))
 }
+
+// A portal that goes on while its trail is verified is not taken for one that was cut.
+func TestVerifyWhileThePortalGoesOn(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.fill(3)
+	meanwhile := func(yield func(string, error) bool) { yield(b.fill(2), nil) }
+	r, err := audit.Verify(t.Context(), b.owner(), audit.VerifyOptions{Keys: []string{b.key.Public}, Anchors: []audit.AnchorNotes{{Name: "the anchor", Notes: meanwhile}}})
+	b.must(err)
+	b.wantOK(r)
+	if r.Events != 3 || r.Anchored[0].Size != 5 {
+		t.Errorf("%+v", r)
+	}
+}

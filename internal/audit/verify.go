@@ -29,7 +29,7 @@ type VerifyOptions struct {
 	Keys     []string // public; those that came after them are trusted, too
 	Anchors  []AnchorNotes
 	Archives []ArchiveFile
-	Now      time.Time // zero: by the clock
+	Now      time.Time // zero: by the database's clock
 }
 
 // AnchorNotes are the checkpoints that an anchor has kept.
@@ -90,10 +90,7 @@ func (r Report) AnchorCheckpoints() (count int) {
 // of the database, however long that takes, and changes nothing. An error says that
 // it could not look; what it found wrong is in the report.
 func Verify(ctx context.Context, pool *pgxpool.Pool, o VerifyOptions) (Report, error) {
-	if o.Now.IsZero() {
-		o.Now = time.Now()
-	}
-	v := verifier{VerifyOptions: o, differs: map[string]bool{}}
+	v := verifier{VerifyOptions: o, pool: pool, differs: map[string]bool{}}
 	err := snapshots(ctx, pool, readers, func(txs []pgx.Tx) error { return v.run(ctx, txs) })
 	slices.SortStableFunc(v.Faults, func(a, b Fault) int { return cmp.Compare(a.Number, b.Number) })
 	return v.Report, err
@@ -142,6 +139,7 @@ func share(ctx context.Context, tx pgx.Tx, snapshot *string) error {
 // find goes through found.
 type verifier struct {
 	VerifyOptions
+	pool       *pgxpool.Pool // for what has come since
 	keys       *keyring
 	statements []statement
 	archives   []*provenArchive
@@ -165,6 +163,11 @@ func (v *verifier) fault(number int64, where, what string, args ...any) {
 }
 
 func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
+	if v.Now.IsZero() {
+		if err := txs[0].QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&v.Now); err != nil {
+			return err
+		}
+	}
 	for _, read := range []func(context.Context, pgx.Tx) error{v.checkSchema, v.prepare, v.readCheckpoints, v.readAnchors} {
 		if err := read(ctx, txs[0]); err != nil {
 			return err

@@ -139,9 +139,9 @@ func (v *verifier) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
 // origin names the trail.
 func (v *verifier) origin() string { return v.keys.trusted[0].Name() }
 
-func (v *verifier) readAnchors(context.Context, pgx.Tx) error {
+func (v *verifier) readAnchors(ctx context.Context, _ pgx.Tx) error {
 	for _, a := range v.Anchors {
-		r, err := v.readAnchor(a)
+		r, err := v.readAnchor(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (v *verifier) readAnchors(context.Context, pgx.Tx) error {
 	return nil
 }
 
-func (v *verifier) readAnchor(a AnchorNotes) (AnchorReport, error) {
+func (v *verifier) readAnchor(ctx context.Context, a AnchorNotes) (AnchorReport, error) {
 	r := AnchorReport{Name: a.Name}
 	for text, err := range a.Notes {
 		if err != nil {
@@ -169,12 +169,28 @@ func (v *verifier) readAnchor(a AnchorNotes) (AnchorReport, error) {
 			continue
 		}
 		r.Size = max(r.Size, c.Size)
+		if since, err := v.madeSince(ctx, c); err != nil || since {
+			if err != nil {
+				return r, err
+			}
+			continue
+		}
 		v.statements = append(v.statements, statement{c.Size, c.Root, a.Name, where})
 	}
 	if r.Checkpoints == 0 {
 		v.fault(-1, a.Name, "It has no checkpoint, so it proves nothing: it was emptied, or it is another place than the portal's.")
 	}
 	return r, nil
+}
+
+// madeSince reports whether a checkpoint of an anchor is newer than the state of the
+// database that is verified: the portal goes on while anchors are read.
+func (v *verifier) madeSince(ctx context.Context, c Checkpoint) (bool, error) {
+	if c.Size <= int64(len(v.recorded)) {
+		return false, nil
+	}
+	return db.One(ctx, v.pool, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM checkpoints WHERE size = @size AND note = @note)
+		AND EXISTS (SELECT FROM event_log WHERE number = @size - 1)`, pgx.StrictNamedArgs{"size": c.Size, "note": c.Note})
 }
 
 // statement is what a checkpoint says.
