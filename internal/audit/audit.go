@@ -63,11 +63,20 @@ const (
 		ORDER BY e.at DESC, e.id DESC`
 )
 
+// ofCluster are the events of a cluster, found by the two indexes that know them: by
+// either condition the planner would walk through all others.
+const ofCluster = `(SELECT * FROM events WHERE id IN (
+	SELECT id FROM events WHERE target_id <> '' AND target_kind = @cluster_kind AND target_id = @cluster
+	UNION SELECT id FROM events WHERE clusters <> '{}' AND clusters @> ARRAY[@cluster]) OFFSET 0)`
+
 // Search returns the newest events that match, newest first, without their
 // details, which no list shows and which may be large: see Details. Callers make
 // sure that the reader may see the whole trail, or narrow f to what they may see.
 func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
-	order := byID
+	order, source := byID, "events"
+	if f.Cluster != "" {
+		source = ofCluster
+	}
 	if !f.From.IsZero() || !f.To.IsZero() {
 		order = byTime
 	}
@@ -77,7 +86,7 @@ func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.E
 			coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
 			coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number, e.revision,
 			e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason
-		FROM events e LEFT JOIN event_log l ON l.event_id = e.id
+		FROM `+source+` e LEFT JOIN event_log l ON l.event_id = e.id
 			LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
 		WHERE (@kind = '' OR e.kind = @kind) AND (@but = '' OR e.kind <> @but) AND (@actor = '' OR e.actor_name = @actor)
 			AND (@team = '' OR e.team_id = nullif(@team, '')::uuid)
