@@ -79,7 +79,7 @@ func (a *Auth) args(args pgx.StrictNamedArgs) pgx.StrictNamedArgs {
 func (a *Auth) EndOwnSession(ctx context.Context, by portal.Actor, id string) (portal.Session, error) {
 	s, err := a.session(ctx, id)
 	if err == nil && s.Person.Identity != by.Identity {
-		err = errNoSession
+		err = portal.Hidden(errNoSession.Message)
 	}
 	if err != nil {
 		return s, err

@@ -186,7 +186,7 @@ func (s *Service) End(ctx context.Context, a portal.Actor, id string) error {
 		case err != nil:
 			return err
 		case a.IsZero() || a.Identity != d.Delegator.Identity && !a.HasRole(portal.RoleAdmin):
-			return portal.E(portal.KindNotFound, "there is no such delegation")
+			return portal.Hidden("there is no such delegation")
 		case !d.Active(s.Now()):
 			return portal.E(portal.KindConflict, "this has ended already")
 		}

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,12 +180,28 @@ func (s *Service) withChannel(ctx context.Context, a portal.Actor, o portal.Owne
 		args["id"] = id
 		c, err := db.One(ctx, tx, pgx.RowToStructByNameLax[portal.Channel],
 			`SELECT id, kind, label, topics FROM channels c WHERE id = @id AND `+ofOwner+` FOR UPDATE`, args)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return notTheirs(ctx, tx, id)
+		}
 		if err != nil {
 			return err
 		}
 		c.Owner = o
 		return fn(tx, c, whose)
 	})
+}
+
+// notTheirs is the error for a channel that its owner does not have: whether somebody
+// else has it, only the trail says.
+func notTheirs(ctx context.Context, tx pgx.Tx, id string) error {
+	there, err := db.One(ctx, tx, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM channels WHERE id = @id)`, pgx.StrictNamedArgs{"id": id})
+	switch {
+	case err != nil:
+		return err
+	case there:
+		return portal.Hidden("there is no such channel")
+	}
+	return portal.E(portal.KindNotFound, "there is no such channel")
 }
 
 // mayChange refuses everybody but admins for a team, and everybody else for a

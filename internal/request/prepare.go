@@ -142,7 +142,7 @@ func (s *Service) findLike(ctx context.Context, a portal.Actor, ask SubmitInput,
 	case ask.Template != "":
 		d.Template, err = store.Template(ctx, s.Pool, ask.Template)
 		if err == nil && !slices.ContainsFunc(d.Teams, func(t portal.Team) bool { return t.ID == d.Template.TeamID }) {
-			err = portal.E(portal.KindNotFound, store.NoTemplate)
+			err = portal.Hidden(store.NoTemplate)
 		}
 	}
 	return err

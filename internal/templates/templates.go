@@ -175,7 +175,7 @@ func (s *Service) own(ctx context.Context, a portal.Actor, id string) (portal.Te
 	}
 	team, err := store.TeamByID(ctx, s.Pool, t.TeamID)
 	if err == nil && (a.IsZero() || !a.MemberOf(team)) {
-		err = portal.E(portal.KindNotFound, store.NoTemplate)
+		err = portal.Hidden(store.NoTemplate)
 	}
 	return t, err
 }

@@ -51,6 +51,9 @@ func (s *Server) audit(c *gin.Context, v viewer) error {
 		p.Events = p.Events[:pageSize]
 		p.Next = nextEvents(c, p.Events[pageSize-1].ID)
 	}
+	if p.Late, err = s.Trail.Late(c.Request.Context(), p.Events); err != nil {
+		return err
+	}
 	s.render(c, http.StatusOK, views.Audit(p))
 	return nil
 }

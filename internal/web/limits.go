@@ -130,12 +130,13 @@ func (s *Server) record(c *gin.Context, e portal.Event) {
 }
 
 // pathOf is what of an address gets on the trail and into the log: escaped as
-// browsers send it, for anybody can put any character there, and not without end.
+// browsers send it, for anybody can put any character there, and not without end. Its
+// beginning and its end stay, where it says what was tried.
 func pathOf(c *gin.Context) string {
-	const most = 300
+	const first, last = 200, 100
 	escaped := c.Request.URL.EscapedPath()
-	if len(escaped) > most {
-		return escaped[:most] + "…"
+	if len(escaped) > first+last {
+		return escaped[:first] + "…" + escaped[len(escaped)-last:]
 	}
 	return escaped
 }

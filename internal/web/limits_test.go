@@ -200,6 +200,11 @@ func TestHeadAndListings(t *testing.T) {
 			t.Errorf("%s: %d %.80s", path, code, body)
 		}
 	}
+	w := httptest.NewRecorder()
+	b.pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/static/app-of-another-version.js", nil))
+	if h := w.Header().Get("Cache-Control"); w.Code != http.StatusNotFound || strings.Contains(h, "immutable") {
+		t.Errorf("what is not there yet: %d, kept by browsers: %q", w.Code, h)
+	}
 	for _, path := range []string{"/healthz", "/readyz", "/signed-out"} {
 		if code, _ := get(http.MethodHead, path); code != http.StatusOK {
 			t.Errorf("HEAD %s: %d", path, code)

@@ -5,10 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi"
@@ -180,6 +184,7 @@ func TestEventsSayWhereTheyComeFrom(t *testing.T) {
 
 // What somebody may not see is on the trail when they try its id, once for each.
 func TestForeignIDsAreRecorded(t *testing.T) {
+	t.Run("of what people keep", foreignThings)
 	b := setup(t)
 	number := b.pending()
 	for path, want := range map[string]int{"/clusters/" + b.ledger: 1, "/requests/" + number: 1, "/clusters/" + b.index: 0, "/requests/999": 0} {
@@ -187,5 +192,62 @@ func TestForeignIDsAreRecorded(t *testing.T) {
 		if n := b.count(`SELECT count(*) FROM events WHERE kind = $1 AND summary LIKE '%' || $2 || ':%'`, portal.EventAccessRefused, path); n != want {
 			t.Errorf("%s: %d events, want %d", path, n, want)
 		}
+	}
+}
+
+// foreignThings tries what people keep by the ids that they have for others.
+func foreignThings(t *testing.T) {
+	b := setup(t)
+	b.as("member").Post("/clusters/new", templateForm("SECRET")).WantStatus(http.StatusOK)
+	template := strings.TrimPrefix(b.template("member", "SECRET"), "/clusters/new?template=")
+	b.as("other")
+	b.as("platform")
+	b.as("approver").Post("/me/delegations", b.standInForm("Mia Member")).WantStatus(http.StatusOK)
+	var session, delegation string
+	b.must(b.pool.QueryRow(t.Context(), `SELECT (SELECT id::text FROM sessions WHERE id IS NOT NULL ORDER BY created_at LIMIT 1), (SELECT id::text FROM delegations)`).Scan(&session, &delegation))
+	other := b.as("other")
+	other.Get("/clusters/new?template=" + template).WantStatus(http.StatusNotFound)
+	for path, form := range map[string]url.Values{
+		"/clusters/templates/" + template + "/rename": {"template_name": {"mine"}}, "/clusters/templates/" + template + "/delete": nil,
+		"/me/sessions/" + session + "/end": nil, "/me/delegations/" + delegation + "/end": nil,
+	} {
+		other.Post(path, form).WantStatus(http.StatusNotFound)
+		if n := b.count(`SELECT count(*) FROM events WHERE kind = $1 AND summary LIKE '%' || $2 || ':%'`, portal.EventAccessRefused, path); n != 1 {
+			t.Errorf("%s: %d events, want 1", path, n)
+		}
+		other.Post(strings.NewReplacer(template, uuid.NewString(), session, uuid.NewString(), delegation, uuid.NewString()).Replace(path), form).WantStatus(http.StatusNotFound)
+	}
+	if n := b.count(`SELECT count(*) FROM events WHERE kind = $1`, portal.EventAccessRefused); n != 5 {
+		t.Errorf("%d refusals, want one for each thing that is there", n)
+	}
+	other.Get("/requests/" + strings.Repeat("0", 400) + "1").WantStatus(http.StatusNotFound)
+}
+
+// An event that tells of another time than it was recorded at is not shown as others.
+func TestLateEventsSayWhen(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, request_id, summary)
+		SELECT $1, now() - interval '1 day', 'review_approved', 'done', 'i', 's', 'Petra', id, 'Petra approved it yesterday' FROM requests`, uuid.Must(uuid.NewV7()))
+	b.must(err)
+	for _, path := range []string{"/audit", "/requests/" + number} {
+		if n := b.as("admin").Get(path).Find("[data-testid=recorded-late]").Length(); n != 1 {
+			t.Errorf("%s says of %d events that they were recorded later", path, n)
+		}
+	}
+}
+
+// Who reads the trail leaves events, so that nobody does so without end.
+func TestReadingTheTrailIsBounded(t *testing.T) {
+	b := setup(t)
+	auditor := b.as("auditor")
+	b.pages.Limits.Acts = store.Rate{Every: time.Hour, Burst: 3}
+	for i := range 5 {
+		if refused := auditor.Get("/audit").Status == http.StatusTooManyRequests; refused != (i >= 3) {
+			t.Errorf("reading %d is refused: %v", i, refused)
+		}
+	}
+	if n := b.count(`SELECT count(*) FROM events WHERE kind = $1`, portal.EventTrailRead); n != 3 {
+		t.Errorf("%d readings are on the trail", n)
 	}
 }

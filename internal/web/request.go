@@ -161,6 +161,9 @@ func (s *Server) aboutRequest(ctx context.Context, a portal.Actor, p *views.Requ
 	if p.Revisions, err = store.Revisions(ctx, s.Pool, r.ID); err != nil {
 		return err
 	}
-	p.Trail, err = audit.OfRequest(ctx, s.Pool, r.Number)
+	if p.Trail, err = audit.OfRequest(ctx, s.Pool, r.Number); err != nil {
+		return err
+	}
+	p.Late, err = s.Trail.Late(ctx, p.Trail)
 	return err
 }
