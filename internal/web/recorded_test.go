@@ -236,18 +236,3 @@ func TestLateEventsSayWhen(t *testing.T) {
 		}
 	}
 }
-
-// Who reads the trail leaves events, so that nobody does so without end.
-func TestReadingTheTrailIsBounded(t *testing.T) {
-	b := setup(t)
-	auditor := b.as("auditor")
-	b.pages.Limits.Acts = store.Rate{Every: time.Hour, Burst: 3}
-	for i := range 5 {
-		if refused := auditor.Get("/audit").Status == http.StatusTooManyRequests; refused != (i >= 3) {
-			t.Errorf("reading %d is refused: %v", i, refused)
-		}
-	}
-	if n := b.count(`SELECT count(*) FROM events WHERE kind = $1`, portal.EventTrailRead); n != 3 {
-		t.Errorf("%d readings are on the trail", n)
-	}
-}
