@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,25 +36,11 @@ func idRanges(ctx context.Context, tx pgx.Tx, events int64) ([]idRange, error) {
 	return append(ranges, idRange{from, nil}), err
 }
 
-// leanColumns are recordColumns without empty lists, which are told from others
-// sooner than they are sent.
-var leanColumns = func() string {
-	var list []string
-	for _, c := range columns {
-		name := "e." + c.name
-		if c.shape == shapeTexts {
-			name = "nullif(" + name + ", '{}')"
-		}
-		list = append(list, name)
-	}
-	return strings.Join(list, ", ")
-}()
-
 // compareEvents holds every event against the leaf that was made of it. Both are in
 // the order of their ids.
 func (v *verifier) compareEvents(ctx context.Context, tx pgx.Tx, ids idRange) error {
 	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
-	rows, err := tx.Query(ctx, `SELECT l.number, l.event_id, l.hash, `+leanColumns+`
+	rows, err := tx.Query(ctx, `SELECT l.number, l.event_id, l.hash, `+recordColumns+`
 		FROM (SELECT * FROM events WHERE `+ids.where("id")+`) e
 		FULL JOIN (SELECT * FROM event_log WHERE `+ids.where("event_id")+`) l ON l.event_id = e.id`, formats)
 	if err != nil {
