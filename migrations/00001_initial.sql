@@ -310,6 +310,25 @@ CREATE TABLE team_usage (
     PRIMARY KEY (team_id, day)
 );
 
+-- What a team may have more than its quota says, for a time. Once ended it stays so,
+-- whatever the clocks say.
+CREATE TABLE quota_grants (
+    id         uuid PRIMARY KEY,
+    team_id    uuid NOT NULL REFERENCES teams (id),
+    request_id uuid NOT NULL REFERENCES requests (id),
+    item       text NOT NULL, -- what is limited, like nodes/s-2vcpu-4gb
+    amount     integer NOT NULL CHECK (amount > 0), -- that the limit is meanwhile
+    starts_at  timestamptz NOT NULL,
+    until      timestamptz NOT NULL CHECK (until > starts_at),
+    told       integer NOT NULL DEFAULT 0, -- how often it was said that it ends soon
+    ended_at   timestamptz,
+    UNIQUE (request_id, item)
+);
+CREATE INDEX quota_grants_by_team ON quota_grants (team_id) WHERE ended_at IS NULL;
+CREATE INDEX quota_grants_due ON quota_grants (until) WHERE ended_at IS NULL;
+-- The open requests to raise a team's quota.
+CREATE INDEX requests_raising ON requests (team_id) WHERE operation = 'raise_quota';
+
 -- An approver has a stand-in decide for them until a date. One that was not ended
 -- before is over at its date, and is marked so when its delegator makes another.
 CREATE TABLE delegations (
@@ -483,5 +502,5 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
-    delegations, team_usage, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
+    delegations, team_usage, quota_grants, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

@@ -138,6 +138,9 @@ func (e *Executor) checkApprovers(ctx context.Context, r portal.Request) blocker
 	var unconfirmed blocker
 	for _, v := range r.Approvals() {
 		counts, o := e.checkApproval(ctx, r, v)
+		if !o.blocks() && len(counts) > 0 {
+			counts, o = e.unlessGains(ctx, r, v, counts)
+		}
 		switch {
 		case o.err != nil:
 			return o
@@ -172,6 +175,26 @@ func (e *Executor) checkApproval(ctx context.Context, r portal.Request, v portal
 	return r.ApproverGroups(delegator), o
 }
 
+// unlessGains is the groups for which an approval counts, none when it is by
+// somebody who gains by the request, or for them.
+func (e *Executor) unlessGains(ctx context.Context, r portal.Request, v portal.Review, groups []string) ([]string, blocker) {
+	if len(r.GainedBy()) == 0 {
+		return groups, blocker{}
+	}
+	approver, err := store.PersonByIdentity(ctx, e.Pool, v.Reviewer.Identity, e.Now()) // as has just been confirmed
+	if err != nil {
+		return nil, blocker{err: err}
+	}
+	a := portal.Actor{Identity: approver.Identity, Name: approver.Name, Groups: approver.Groups}
+	switch err := request.RefuseGains(ctx, e.Pool, r, a, v.For.Identity, e.Now()); {
+	case portal.Is(err, portal.KindForbidden):
+		return nil, blocker{}
+	case err != nil:
+		return nil, blocker{err: err}
+	}
+	return groups, blocker{}
+}
+
 // confirm returns somebody as the provider has just described them.
 func (e *Executor) confirm(ctx context.Context, p portal.Person) (portal.Actor, blocker) {
 	a, asOf, err := e.People.Confirm(ctx, p.Identity)
@@ -201,6 +224,9 @@ func (e *Executor) checkAge(p portal.Person, asOf time.Time) blocker {
 
 // lookAt reads the clusters of a request from DigitalOcean.
 func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluster, blocker) {
+	if r.Operation.Own() {
+		return nil, blocker{}
+	}
 	found, err := request.ReadClusters(ctx, e.DO, r.TargetIDs)
 	if err != nil {
 		return nil, blocker{wait: waitingFor(err)}

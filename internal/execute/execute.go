@@ -89,6 +89,9 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 		if early, why := e.tooEarly(r); early > 0 {
 			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned again meanwhile
 		}
+		if r.Operation.Own() {
+			return e.raiseQuota(ctx, r)
+		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:
 		return e.recover(ctx, r)

@@ -105,7 +105,7 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 	if err != nil {
 		return blocker{err: err}
 	}
-	effect, err := quotaNow(ctx, tx, r, clusters, offer.Options)
+	effect, err := quotaNow(ctx, tx, r, clusters, offer.Options, e.Now())
 	if err != nil {
 		return blocker{err: err}
 	}
@@ -132,7 +132,7 @@ func (e *Executor) merge(live []doapi.Cluster, kept []portal.Cluster) []portal.C
 }
 
 func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Request, lookedAt time.Time) ([]portal.Cluster, blocker) {
-	if r.Operation == portal.CreateCluster {
+	if r.Operation == portal.CreateCluster || r.Operation.Own() {
 		return nil, blocker{}
 	}
 	if changes(r.Operation) {
@@ -154,7 +154,7 @@ func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Reques
 
 // quotaNow is the quota effect of what the request, whose reservation is part
 // of the usage, is about to take.
-func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, clusters []portal.Cluster, offer portal.Options) (portal.QuotaEffect, error) {
+func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, clusters []portal.Cluster, offer portal.Options, now time.Time) (portal.QuotaEffect, error) {
 	takes, err := store.Reserved(ctx, tx, r.ID)
 	demand := operation.Demand(r.Params, clusters, takes)
 	if err != nil || r.Team.ID == "" || demand.None() {
@@ -164,7 +164,7 @@ func quotaNow(ctx context.Context, tx pgx.Tx, r portal.Request, clusters []porta
 	if err != nil {
 		return portal.QuotaEffect{}, err
 	}
-	return quota.Check(r.Team.Quota, offer, used.Minus(takes), demand), nil
+	return quota.Check(r.Team.QuotaAt(now), offer, used.Minus(takes), demand), nil
 }
 
 func (e *Executor) makeStale(ctx context.Context, r portal.Request, why string) error {

@@ -15,6 +15,9 @@ import (
 // leaves out what changes by itself, like the nodes of an autoscaled pool.
 func ETag(d *portal.Draft) string {
 	c := d.Cluster
+	if d.Operation == portal.RaiseQuota {
+		return raiseETag(d.Team)
+	}
 	if c.ID == "" {
 		return ""
 	}

@@ -61,6 +61,7 @@ var definitions = map[portal.OperationID]definition{
 	portal.RemoveRegistries:       changeRegistries,
 	portal.AddRegistry:            changeRegistries,
 	portal.RemoveRegistry:         changeRegistries,
+	portal.RaiseQuota:             raiseQuota,
 }
 
 // Exists reports whether people can ask for an operation. The others change
@@ -124,10 +125,16 @@ func Read(d *portal.Draft, now time.Time) {
 	var f fieldErrors
 	definitions[d.Operation].read(d, &f)
 	f.readSchedule(d, now)
+	if d.Operation == portal.RaiseQuota {
+		f.readEnd(d, now)
+	}
 	f.checkText("justification", "a reason", d.Form.Typed("justification"), maxJustification,
 		d.Operation.Risk() != portal.RiskDiagnostic)
 	d.Errors = f.FieldErrors
 	d.Params.Target = Facts(d.Operation, d.Params, d.Targets())
+	if d.Params.Raise != nil {
+		d.Params.Target = QuotaFacts(*d.Params.Raise, d.Team)
+	}
 }
 
 // Plan says in the draft's Plan what its parameters would do, and in its Usage

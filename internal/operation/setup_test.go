@@ -46,10 +46,14 @@ func draft(op portal.OperationID, pairs ...string) *portal.Draft {
 	case portal.UpdateNodePool, portal.DeleteNodePool, portal.RecycleNodePool, portal.DeleteNode:
 		d.Pool, d.Node = fixed, fixed.Nodes[0]
 	}
+	if op == portal.RaiseQuota {
+		d.Team.Quota = portal.Quota{Limits: map[portal.Item]int{portal.AllNodes: 10}}
+	}
 	Open(d)
 	for name, value := range map[portal.OperationID]map[string]string{
 		portal.CreateCluster: {"name": "new", "region": "fra1", "version": "1.35.1-do.0", "environment": "development", "pools[0].size": small},
 		portal.UpdateCluster: {"auto_upgrade": "true"}, portal.CreateNodePool: {"size": small}, portal.UpdateNodePool: {"count": "4"},
+		portal.RaiseQuota:      {"nodes": "12"},
 		portal.RecycleNodePool: {"nodes": "n1"}, portal.DeleteClusterSelective: {"resources": "v1"},
 		portal.AddRegistries: {"clusters": "c1", "registries": "images"}, portal.RemoveRegistries: {"clusters": "c1", "registries": "old"},
 		portal.AddRegistry: {"clusters": "c1"}, portal.RemoveRegistry: {"clusters": "c1"},

@@ -33,15 +33,15 @@ func Differ(before, after portal.Verdict) (Difference, bool) {
 	return d, true
 }
 
-// Stricter reports whether the second of two verdicts on the same operation asks
+// Stricter reports whether the second of two verdicts on an operation asks
 // for anything that the first does not, or denies it: what was planned under the
 // first no longer holds.
-func Stricter(before, after portal.Verdict, secret bool) bool {
+func Stricter(before, after portal.Verdict, op portal.OperationID) bool {
 	if after.Decision == portal.Deny || before.Decision == portal.Deny || !covers(asked(before), asked(after)) {
 		return true
 	}
 	// What would be easier, were the second to become the first, is stricter now.
-	return len(relaxedTerms(&rule{decision: after.Decision, terms: after.Terms}, &rule{terms: before.Terms}, secret)) > 0
+	return len(relaxedTerms(&rule{decision: after.Decision, terms: after.Terms}, &rule{terms: before.Terms}, kindFor(op))) > 0
 }
 
 // asked are the approvals of a verdict as rules write them.

@@ -91,7 +91,7 @@ func verdict(v portal.Verdict) string {
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	list := examples(t)
-	if len(list) != 10 {
+	if len(list) != 11 {
 		t.Errorf("%d examples", len(list))
 	}
 	for _, e := range list {

@@ -72,7 +72,7 @@ func eachKind(ctx context.Context, policies []*Policy, do func(portal.OperationI
 	if len(teams) > maxTeamSets {
 		return len(teams), false
 	}
-	for _, op := range portal.Catalogue {
+	for _, op := range portal.Operations() {
 		for _, e := range portal.Environments {
 			for _, set := range teams {
 				if ctx.Err() != nil {
@@ -141,8 +141,8 @@ func titles(operations []portal.OperationID) []string {
 	for i, op := range operations {
 		list[i] = op.Title()
 	}
-	if len(list) == len(portal.Catalogue) {
-		return []string{"Every operation"}
+	if every := len(portal.Catalogue); len(operations) >= every && !slices.ContainsFunc(portal.Catalogue, func(op portal.Operation) bool { return !slices.Contains(operations, op.ID) }) {
+		return append([]string{"Every operation"}, list[every:]...)
 	}
 	return list
 }

@@ -129,7 +129,7 @@ func (r *reader) unreadable(err error) {
 }
 
 // builtInTerms hold where a policy says nothing else.
-var builtInTerms = portal.Terms{WaitFor: 7 * day, HoldFor: day, LongestAccess: day / 3, StandIn: 14 * day}
+var builtInTerms = portal.Terms{WaitFor: 7 * day, HoldFor: day, LongestAccess: day / 3, StandIn: 14 * day, LongestGrant: 30 * day}
 
 func (r *reader) policy(n ast.Node) *Policy {
 	m := r.members(n, texts(policyKeys)...)
@@ -203,6 +203,9 @@ func (r *reader) decision(read *rule, n ast.Node, m map[string]ast.Node) {
 		read.decision, read.reason = portal.Allow, fmt.Sprintf("The rule “%s” allows it.", read.name)
 		if yes, ok := r.yes(allow); ok && !yes {
 			r.fault(allow, "“allow” is true; write “deny: why” to deny.")
+		}
+		if read.operations[portal.RaiseQuota] {
+			r.fault(allow, "A larger quota is never allowed without approval: write “require: …” for %s, in a rule of its own.", portal.RaiseQuota)
 		}
 	case require != nil:
 		read.decision, read.reason = portal.Approve, fmt.Sprintf("The rule “%s” asks for it.", read.name)

@@ -114,7 +114,7 @@ func TestBuiltInTerms(t *testing.T) {
 	want := portal.Verdict{
 		Decision: portal.Approve, Rule: "deletions with all data", Policy: 7, Reason: got.Reason,
 		Approvals: []portal.ApprovalRule{{Count: 1, Groups: []string{"team"}}, {Count: 1, Groups: []string{"platform"}}},
-		Terms:     portal.Terms{WaitFor: 7 * 24 * time.Hour, HoldFor: 24 * time.Hour, LongestAccess: 8 * time.Hour, CoolOff: 15 * time.Minute, FreshSignIn: true, TypedName: true},
+		Terms:     portal.Terms{WaitFor: 7 * 24 * time.Hour, HoldFor: 24 * time.Hour, LongestAccess: 8 * time.Hour, LongestGrant: 30 * 24 * time.Hour, CoolOff: 15 * time.Minute, FreshSignIn: true, TypedName: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -242,7 +242,7 @@ func TestDeterministic(t *testing.T) {
 	empty := in
 	empty.Cluster.Tags, empty.Actor.Groups = []string{}, []string{}
 	const want = `{"decision":"approve","reason":"The rule “a” asks for it.","approvals":[{"count":2,"groups":["x","team"]}],"rule":"a","policy":0,` +
-		`"wait_for":604800000000000,"hold_for":86400000000000,"cool_off":0,"fresh_sign_in":false,"typed_name":false,"longest_access":28800000000000,"stand_in":1209600000000000,` +
+		`"wait_for":604800000000000,"hold_for":86400000000000,"cool_off":0,"fresh_sign_in":false,"typed_name":false,"longest_access":28800000000000,"stand_in":1209600000000000,"longest_grant":2592000000000000,` +
 		`"windows":[{"days":[1,2],"from":"09:00","to":"17:00","zone":"UTC"}]}`
 	var all sync.WaitGroup
 	for range 8 {

@@ -17,7 +17,7 @@ func relaxations(old, now *rule, k kind) []string {
 		return []string{fmt.Sprintf("%s, previously %s", now.describe(), old.describe())}
 	}
 	var list []string
-	for _, what := range relaxedTerms(old.on(k.dangerous), now.on(k.dangerous), k.secret) {
+	for _, what := range relaxedTerms(old.on(k.dangerous), now.on(k.dangerous), k) {
 		list = append(list, fmt.Sprintf("%s (rule “%s”)", what, now.name))
 	}
 	return list

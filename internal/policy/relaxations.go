@@ -51,9 +51,15 @@ const maxOutcomes = 10_000
 // kind is what a comparison knows of the requests for which two rules match.
 type kind struct {
 	secret    bool // they are for access
+	quota     bool // they are for a larger quota
 	account   bool // they concern the whole account, and are no team's
 	dangerous bool
 	teams     teamSet
+}
+
+// kindFor is the kind of requests for an operation, whichever team's they are.
+func kindFor(op portal.OperationID) kind {
+	return kind{secret: op.Risk() == portal.RiskSecret, quota: op == portal.RaiseQuota, account: op.Risk() == portal.RiskAccount, dangerous: op.Risk() == portal.RiskDangerous}
 }
 
 // comparison compares two policies, one kind of request after the other.
@@ -68,8 +74,9 @@ type comparison struct {
 // compare notes what differs for requests of one kind.
 func (c *comparison) compare(ctx context.Context, old, now *Policy, op portal.OperationID, e portal.Environment, teams teamSet) {
 	before, after := old.selected(op, e, teams.slug), now.selected(op, e, teams.slug)
-	k := kind{op.Risk() == portal.RiskSecret, op.Risk() == portal.RiskAccount, op.Risk() == portal.RiskDangerous, teams}
-	key := fmt.Sprint(before, after, k.secret, k.account, k.dangerous)
+	k := kindFor(op)
+	k.teams = teams
+	key := fmt.Sprint(before, after, k.secret, k.quota, k.account, k.dangerous)
 	if c.byTeam {
 		key += " " + teams.slug
 	}

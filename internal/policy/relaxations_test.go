@@ -400,22 +400,22 @@ func TestStricter(t *testing.T) {
 	for _, tt := range tests {
 		now := planned
 		tt.change(&now)
-		if got := policy.Stricter(planned, now, true); got != tt.want {
+		if got := policy.Stricter(planned, now, portal.GetKubeconfig); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
 	}
 	allowed, denied := planned, planned
 	allowed.Decision, allowed.Approvals = portal.Allow, nil
 	denied.Decision, denied.Approvals = portal.Deny, nil
-	if !policy.Stricter(allowed, planned, true) {
+	if !policy.Stricter(allowed, planned, portal.GetKubeconfig) {
 		t.Error("approvals are no more than none")
 	}
-	if !policy.Stricter(denied, allowed, true) {
+	if !policy.Stricter(denied, allowed, portal.GetKubeconfig) {
 		t.Error("what was denied holds")
 	}
 	short := planned
 	short.LongestAccess--
-	if policy.Stricter(planned, short, false) {
+	if policy.Stricter(planned, short, portal.UpdateCluster) {
 		t.Error("the longest access matters where no access is handed out")
 	}
 }

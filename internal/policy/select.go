@@ -19,8 +19,11 @@ func (r *reader) selectors(read *rule, m map[string]ast.Node) {
 	operations := r.chosen(m["operations"], "operations", func(word string) bool { return portal.OperationID(word).Title() != "" })
 	levels := r.chosen(m["risks"], "risks", func(word string) bool { return slices.Contains(risks, portal.Risk(word)) })
 	read.operations = map[portal.OperationID]bool{}
-	for _, op := range portal.Catalogue {
-		if (operations == nil || slices.Contains(operations, string(op.ID))) && (levels == nil || slices.Contains(levels, string(op.Risk))) {
+	for _, op := range portal.Operations() {
+		// What a team may have is no operation on clusters: a rule about all of these
+		// that was written before there was such a thing lets nobody have more.
+		named := slices.Contains(operations, string(op.ID))
+		if (named || operations == nil && !op.ID.Own()) && (levels == nil || slices.Contains(levels, string(op.Risk))) {
 			read.operations[op.ID] = true
 		}
 	}

@@ -22,9 +22,8 @@ type term struct {
 	read    func(r *reader, n ast.Node, t *portal.Terms)
 	text    func(t portal.Terms) string
 	// relaxed says in what the second is easier than the first, empty when it
-	// is not. old is the rule that the first belongs to; secret tells whether it
-	// hands out access.
-	relaxed func(old *rule, before, after portal.Terms, secret bool) string
+	// is not. old is the rule that the first belongs to; k is what is asked for.
+	relaxed func(old *rule, before, after portal.Terms, k kind) string
 }
 
 // bounds are the shortest and the longest that a time may be, inclusive. They
@@ -36,15 +35,15 @@ type bounds struct{ least, most time.Duration }
 var terms = []term{
 	longest("waits", "WaitFor", "waits", "how long a request waits for a decision before it expires", "waits for a decision", bounds{time.Hour, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.WaitFor },
-		func(old *rule, _ bool) bool { return old.decision == portal.Approve }),
+		func(old *rule, _ kind) bool { return old.decision == portal.Approve }),
 	longest("holds", "HoldFor", "holds", "how long it may be carried out, once it may", "may be carried out", bounds{time.Hour, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.HoldFor },
-		func(*rule, bool) bool { return true }),
+		func(*rule, kind) bool { return true }),
 	{
 		key: "cool_off", field: "CoolOff", name: "cool-off", about: "how long after the last approval it can still be stopped",
 		read: func(r *reader, n ast.Node, t *portal.Terms) { t.CoolOff = r.duration(n, bounds{0, 7 * day}) },
 		text: func(t portal.Terms) string { return Span(t.CoolOff) },
-		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
+		relaxed: func(_ *rule, before, after portal.Terms, _ kind) string {
 			if after.CoolOff >= before.CoolOff {
 				return ""
 			}
@@ -53,17 +52,22 @@ var terms = []term{
 	},
 	longest("longest_access", "LongestAccess", "longest access", "how long a kubeconfig or credentials may be good for", "access is valid", bounds{time.Minute, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.LongestAccess },
-		func(_ *rule, secret bool) bool { return secret }),
+		func(_ *rule, k kind) bool { return k.secret }),
 	standIn,
+	longest("longest_grant", "LongestGrant", "longest grant", "how long a quota may be raised for, unless for good", "a quota is raised", bounds{day, maxTerm},
+		func(t *portal.Terms) *time.Duration { return &t.LongestGrant },
+		func(_ *rule, k kind) bool { return k.quota }),
+	demand("temporary", "Temporary", "temporary", "a quota is raised for a time only, never for good", "a quota may be raised for good",
+		func(t *portal.Terms) *bool { return &t.Temporary }, func(k kind) bool { return k.quota }),
 	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "who asks must just have signed in", "a fresh sign-in is no longer required",
-		func(t *portal.Terms) *bool { return &t.FreshSignIn }),
+		func(t *portal.Terms) *bool { return &t.FreshSignIn }, always),
 	demand("typed_name", "TypedName", "typed name", "who asks types the name of what it is about", "the name no longer has to be typed",
-		func(t *portal.Terms) *bool { return &t.TypedName }),
+		func(t *portal.Terms) *bool { return &t.TypedName }, always),
 	{
 		key: "windows", field: "Windows", name: "windows", about: "when it may be carried out",
 		read: func(r *reader, n ast.Node, t *portal.Terms) { t.Windows = r.windows(n) },
 		text: windowsText,
-		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
+		relaxed: func(_ *rule, before, after portal.Terms, _ kind) string {
 			if len(before.Windows) == 0 || slices.EqualFunc(before.Windows, after.Windows, sameWindow) {
 				return ""
 			}
@@ -76,7 +80,7 @@ var terms = []term{
 var standIn = func() term {
 	t := longest("stand_in", "StandIn", "stand-in", "how long an approver may have named a stand-in for, so that the stand-in's decision counts", "a stand-in may decide", bounds{0, maxTerm},
 		func(t *portal.Terms) *time.Duration { return &t.StandIn },
-		func(old *rule, _ bool) bool { return old.decision == portal.Approve })
+		func(old *rule, _ kind) bool { return old.decision == portal.Approve })
 	t.text = func(t portal.Terms) string {
 		if t.StandIn == 0 {
 			return "none"
@@ -87,14 +91,14 @@ var standIn = func() term {
 }()
 
 // longest is a time that something may take: more is easier, where it matters.
-func longest(key, field, name, about, what string, b bounds, of func(*portal.Terms) *time.Duration, matters func(old *rule, secret bool) bool) term {
+func longest(key, field, name, about, what string, b bounds, of func(*portal.Terms) *time.Duration, matters func(old *rule, k kind) bool) term {
 	return term{
 		key: key, field: field, name: name, about: about,
 		read: func(r *reader, n ast.Node, t *portal.Terms) { *of(t) = r.duration(n, b) },
 		text: func(t portal.Terms) string { return Span(*of(&t)) },
-		relaxed: func(old *rule, before, after portal.Terms, secret bool) string {
+		relaxed: func(old *rule, before, after portal.Terms, k kind) string {
 			from, to := *of(&before), *of(&after)
-			if to <= from || !matters(old, secret) {
+			if to <= from || !matters(old, k) {
 				return ""
 			}
 			return fmt.Sprintf("%s for up to %s, previously %s", what, Span(to), Span(from))
@@ -102,14 +106,16 @@ func longest(key, field, name, about, what string, b bounds, of func(*portal.Ter
 	}
 }
 
-// demand is something that who asks must do.
-func demand(key, field, name, about, dropped string, of func(*portal.Terms) *bool) term {
+func always(kind) bool { return true }
+
+// demand is something that a request must be, or who asks must do, where it matters.
+func demand(key, field, name, about, dropped string, of func(*portal.Terms) *bool, matters func(kind) bool) term {
 	return term{
 		key: key, field: field, name: name, about: about, choices: []string{"true", "false"},
 		read: func(r *reader, n ast.Node, t *portal.Terms) { *of(t), _ = r.yes(n) },
 		text: func(t portal.Terms) string { return portal.YesNo(*of(&t)) },
-		relaxed: func(_ *rule, before, after portal.Terms, _ bool) string {
-			if !*of(&before) || *of(&after) {
+		relaxed: func(_ *rule, before, after portal.Terms, k kind) string {
+			if !*of(&before) || *of(&after) || !matters(k) {
 				return ""
 			}
 			return dropped
@@ -156,10 +162,10 @@ func (r *reader) terms(m map[string]ast.Node, before portal.Terms) portal.Terms 
 
 // relaxedTerms says in what the terms of the new rule are easier than those of
 // the old one.
-func relaxedTerms(old, now *rule, secret bool) []string {
+func relaxedTerms(old, now *rule, k kind) []string {
 	var list []string
 	for _, t := range terms {
-		if what := t.relaxed(old, old.terms, now.terms, secret); what != "" {
+		if what := t.relaxed(old, old.terms, now.terms, k); what != "" {
 			list = append(list, what)
 		}
 	}

@@ -53,10 +53,10 @@ func TestEveryTermIsCompared(t *testing.T) {
 	for _, x := range terms {
 		one := strict
 		reflect.ValueOf(&one).Elem().FieldByName(x.field).Set(reflect.ValueOf(loose).FieldByName(x.field))
-		if got := relaxedTerms(old, &rule{decision: portal.Approve, terms: one}, true); len(got) != 1 {
+		if got := relaxedTerms(old, &rule{decision: portal.Approve, terms: one}, kind{secret: true, quota: true}); len(got) != 1 {
 			t.Errorf("%s made easier: %q", x.key, got)
 		}
-		if got := relaxedTerms(&rule{decision: portal.Approve, terms: one}, old, true); len(got) != 0 && x.key != "windows" {
+		if got := relaxedTerms(&rule{decision: portal.Approve, terms: one}, old, kind{secret: true, quota: true}); len(got) != 0 && x.key != "windows" {
 			t.Errorf("%s made stricter: %q", x.key, got)
 		}
 		if was, is := otherTerms(strict, one); was == "" || was == is {
@@ -65,11 +65,11 @@ func TestEveryTermIsCompared(t *testing.T) {
 	}
 	for decision, want := range map[portal.Decision]int{portal.Approve: 1, portal.Allow: 0} {
 		before, after := &rule{decision: decision}, &rule{decision: decision, terms: portal.Terms{StandIn: time.Hour}}
-		if got := relaxedTerms(before, after, false); len(got) != want {
+		if got := relaxedTerms(before, after, kind{}); len(got) != want {
 			t.Errorf("stand-ins where the policy says %s: %q", decision, got)
 		}
 	}
-	if got := relaxedTerms(old, old, true); len(got) != 0 {
+	if got := relaxedTerms(old, old, kind{secret: true, quota: true}); len(got) != 0 {
 		t.Errorf("the same is easier: %q", got)
 	}
 }

@@ -90,8 +90,8 @@ func wordsOf[T ~string](list []T) []Word {
 }
 
 func operationWords() []Word {
-	words := make([]Word, len(portal.Catalogue))
-	for i, op := range portal.Catalogue {
+	words := make([]Word, len(portal.Operations()))
+	for i, op := range portal.Operations() {
 		words[i] = Word{string(op.ID), op.Title}
 	}
 	return words

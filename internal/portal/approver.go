@@ -43,7 +43,7 @@ func (r Request) CanGive(n ApprovalRule, people []Approver) []Approver {
 			continue
 		}
 		a := Actor{Identity: p.Identity, Name: p.Name, Groups: p.Groups}
-		if r.refuseOwn(a) == nil && !r.reviewedBy(a.Identity) && slices.ContainsFunc(n.Groups, a.InGroup) {
+		if r.refuseOwn(a) == nil && r.refuseGain(a, nil) == nil && !r.reviewedBy(a.Identity) && slices.ContainsFunc(n.Groups, a.InGroup) {
 			list = append(list, p)
 		}
 	}

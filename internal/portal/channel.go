@@ -15,13 +15,14 @@ const (
 	TopicFailed          Topic = "failed"
 	TopicBreakGlass      Topic = "break_glass"
 	TopicAdminChange     Topic = "admin_change"
+	TopicGrant           Topic = "quota_grant"
 	TopicDelegation      Topic = "delegation"
 	TopicDrift           Topic = "drift"
 	TopicTrail           Topic = "audit_trail"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicDelegation, TopicDrift, TopicTrail}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicDelegation, TopicDrift, TopicTrail}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -42,6 +43,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicBreakGlass
 	case EventTeamCreated, EventTeamChanged, EventClusterAssigned, EventProtected, EventUnprotected, EventChangeProposed, EventChangeDropped:
 		return TopicAdminChange
+	case EventGrantEnding, EventGrantEnded:
+		return TopicGrant
 	case EventDelegated, EventDelegationEnded:
 		return TopicDelegation
 	case EventClusterAppeared, EventClusterDrifted, EventClusterGone:
@@ -71,6 +74,8 @@ func (o Topic) Title() string {
 		return "Approvals were bypassed in an emergency"
 	case TopicAdminChange:
 		return "An admin changes a team, a quota or who owns a cluster"
+	case TopicGrant:
+		return "A larger quota that was granted for a time ends"
 	case TopicDelegation:
 		return "An approver has a stand-in, or no longer has"
 	case TopicDrift:

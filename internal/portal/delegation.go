@@ -79,6 +79,10 @@ func (r Request) standInRefusal(a Actor, m Mandate) error {
 		return E(KindForbidden, "a stand-in decides only on what they may see by their own groups")
 	case m.Delegator.Identity == r.Requester.Identity:
 		return E(KindForbidden, "this is the request of "+delegator+", for whom you stand in; somebody else has to decide")
+	case r.refuseGain(a, nil) != nil:
+		return r.refuseGain(a, nil)
+	case r.refuseGain(m.delegator(), nil) != nil:
+		return E(KindForbidden, delegator+", for whom you stand in, would gain from this; somebody else has to decide")
 	case m.Length() > r.Plan.Verdict.StandIn:
 		return E(KindForbidden, r.tooLong(delegator))
 	case r.State != Pending:

@@ -58,11 +58,14 @@ func (t Terms) differs(before Terms) []string {
 	}{
 		{"it waits for a decision for", t.WaitFor, before.WaitFor}, {"an approval holds for", t.HoldFor, before.HoldFor},
 		{"the cool-off is", t.CoolOff, before.CoolOff}, {"access lasts at most", t.LongestAccess, before.LongestAccess},
-		{"a stand-in may decide for up to", t.StandIn, before.StandIn},
+		{"a stand-in may decide for up to", t.StandIn, before.StandIn}, {"a quota is raised for at most", t.LongestGrant, before.LongestGrant},
 	} {
 		if d.now != d.was {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s", d.what, DurationText(d.now), DurationText(d.was)))
 		}
+	}
+	if t.Temporary != before.Temporary {
+		parts = append(parts, "whether a quota may be raised for good has changed")
 	}
 	if now, was := WindowsText(t.Windows), WindowsText(before.Windows); now != was {
 		parts = append(parts, "it can run "+now+" instead of "+was)

@@ -32,6 +32,11 @@ type Draft struct {
 	LikeRequest Request // for another new cluster
 	Template    Template
 
+	Wanted   map[string]string // what the form for a larger quota is opened with, by its fields
+	Raising  map[Item]int64    // numbers of the other open requests to raise a limit of the team
+	Standing QuotaEffect       // what the team uses of its limits, for a larger quota
+	Granted  []Grant           // that the team has now
+
 	Form   Form
 	ETag   string    // tells whether the target is still what the form was opened with
 	Chosen []Cluster // those of Choices that were chosen

@@ -34,6 +34,9 @@ const (
 	EventFailed             EventKind = "request_failed"
 	EventTeamCreated        EventKind = "team_created"
 	EventTeamChanged        EventKind = "team_changed"
+	EventQuotaRaised        EventKind = "quota_raised"
+	EventGrantEnding        EventKind = "quota_grant_ending"
+	EventGrantEnded         EventKind = "quota_grant_ended"
 	EventClusterAssigned    EventKind = "cluster_assigned"
 	EventOwnershipRule      EventKind = "ownership_rule_changed"
 	EventClusterAppeared    EventKind = "cluster_appeared"
@@ -118,6 +121,9 @@ var Events = []EventInfo{
 	{EventFailed, "a request failed", ResultFailed, true},
 	{EventTeamCreated, "a team was created", ResultDone, false},
 	{EventTeamChanged, "a team, its groups or its quota changed", ResultDone, false},
+	{EventQuotaRaised, "a request raised a team's quota, for good or until a date", ResultDone, false},
+	{EventGrantEnding, "a team may soon no longer have what it was granted for a time", ResultDone, true},
+	{EventGrantEnded, "a team may no longer have what it was granted for a time", ResultDone, true},
 	{EventClusterAssigned, "a cluster got another owner or environment", ResultDone, false},
 	{EventProtected, "a cluster was protected against deletion", ResultDone, false},
 	{EventUnprotected, "the protection of a cluster was lifted", ResultDone, false},

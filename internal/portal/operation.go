@@ -1,5 +1,7 @@
 package portal
 
+import "slices"
+
 // OperationID names an entry of the catalogue.
 type OperationID string
 
@@ -34,6 +36,10 @@ const (
 	AddRegistry             OperationID = "add_registry"
 	RemoveRegistry          OperationID = "remove_registry"
 )
+
+// RaiseQuota lets a team have more, for good or for a time. It is the portal's own
+// operation, and no entry of the catalogue: nothing of it reaches DigitalOcean.
+const RaiseQuota OperationID = "raise_quota"
 
 // Risk says how much an operation can harm.
 type Risk string
@@ -110,9 +116,19 @@ var Catalogue = []Operation{
 	{ID: RemoveRegistry, Title: "Remove the account's registry", Method: "DELETE", Path: "/v2/kubernetes/registry", Scope: "kubernetes:update", Risk: RiskAccount, Parameters: "cluster_uuids", Page: "/admin/registries"},
 }
 
-// Operation returns the catalogue's entry, the zero Operation when there is none.
+var own = []Operation{{ID: RaiseQuota, Title: "Raise quota", Risk: RiskChange, Page: "/quotas/ask"}}
+
+// Operations lists all that requests can be for and policies can name: the
+// catalogue, and then the portal's own.
+func Operations() []Operation { return slices.Concat(Catalogue, own) }
+
+// Own reports whether the portal itself carries the operation out, without a call
+// to DigitalOcean.
+func (id OperationID) Own() bool { return id == RaiseQuota }
+
+// Operation returns the entry of Operations, the zero Operation when there is none.
 func (id OperationID) Operation() Operation {
-	for _, op := range Catalogue {
+	for _, op := range Operations() {
 		if op.ID == id {
 			return op
 		}

@@ -19,6 +19,7 @@ type Params struct {
 	Lint       *LintParams       `json:"lint,omitempty"`
 	Access     *AccessParams     `json:"access,omitempty"`
 	Registries *RegistryParams   `json:"registries,omitempty"`
+	Raise      *RaiseParams      `json:"raise,omitempty"`
 
 	NotBefore *time.Time `json:"not_before,omitempty"` // the requester wants it later; nil: as soon as possible
 

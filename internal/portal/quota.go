@@ -127,6 +127,23 @@ func (i Item) Amount(n int) string {
 	return plural(n, "node") + " of family " + family
 }
 
+// What may be typed for a limit at the most keeps typing errors from becoming
+// quotas; it is far above what an account can have.
+const (
+	mostOfItem   = 100_000
+	mostDollars  = 10_000_000
+	centsPerUnit = 100
+)
+
+// Typed is how limits of the item are typed: a whole number of at most most, each
+// of which is as many of the item. Money is typed in dollars.
+func (i Item) Typed() (most, each int) {
+	if i == Cost {
+		return mostDollars, centsPerUnit
+	}
+	return mostOfItem, 1
+}
+
 // Number shows n of the item beside its title, like "3", "16 GiB" or "$120".
 func (i Item) Number(n int) string {
 	switch {
@@ -244,6 +261,7 @@ func (d Demand) None() bool { return !d.Usage.Changes() && d.Region == "" && d.V
 // QuotaEffect compares a team's quota before and after a change.
 type QuotaEffect struct {
 	Lines []QuotaLine `json:"lines"` // the first is about all nodes
+	Team  string      `json:"-"`     // short name of the team, where its members may ask for more
 }
 
 // QuotaLine is one limit of a quota.
@@ -273,6 +291,13 @@ func (l QuotaLine) Over() int {
 		return 0
 	}
 	return max(0, l.After-l.Limit)
+}
+
+// Raisable reports whether a line is over a limit that can be raised.
+func (l QuotaLine) Raisable() bool {
+	_, isSize := l.Item.Size()
+	_, isFamily := l.Item.Family()
+	return l.Over() > 0 && l.Counted() && !l.Unlimited && (l.Refusal == "" || l.Limit == 0 && (isSize || isFamily))
 }
 
 // Exceeded says of a line that is over what the limit is, what is used of it, what

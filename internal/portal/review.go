@@ -99,6 +99,9 @@ func (r Request) ReviewRefusal(a Actor) error {
 	if err := r.refuseOwn(a); err != nil {
 		return err
 	}
+	if err := r.refuseGain(a, nil); err != nil {
+		return err
+	}
 	switch {
 	case !r.MayApprove(a):
 		return E(KindForbidden, "only members of "+strings.Join(r.Plan.Verdict.Groups(), " or ")+" can decide on this")
@@ -146,6 +149,36 @@ func (r Request) refuseOwn(a Actor) error {
 	return nil
 }
 
+// GainedBy are the groups whose members gain by the request itself, and so do not
+// decide on it, whatever the policy says.
+func (r Request) GainedBy() []string {
+	if r.Operation != RaiseQuota {
+		return nil
+	}
+	return []string{r.Team.MemberGroup}
+}
+
+// refuseGain keeps those who gain by a request from deciding on it. By the mandates
+// a stands in for others, or has lately.
+func (r Request) refuseGain(a Actor, mandates []Mandate) error {
+	if gain := a.GainsBy(r.GainedBy(), mandates); !gain.IsZero() {
+		return E(KindForbidden, "you would gain from this "+gain.Text(nil)+"; somebody else has to decide")
+	}
+	return nil
+}
+
+// RefuseGains is KindForbidden when a, or for whom they would decide, gains by the
+// request. Each has the mandates by which they stand in for others, or have lately.
+func (r Request) RefuseGains(a Actor, mandates []Mandate, delegator Actor, delegators []Mandate) error {
+	if err := r.refuseGain(a, mandates); err != nil {
+		return err
+	}
+	if !delegator.IsZero() && !delegator.GainsBy(r.GainedBy(), delegators).IsZero() {
+		return E(KindForbidden, delegator.Name+", for whom you stand in, would gain from this; somebody else has to decide")
+	}
+	return nil
+}
+
 // MayApprove reports whether a's approval counts by the groups they are in,
 // whoever asked: groups that the verdict names, and that still give the right.
 func (r Request) MayApprove(a Actor) bool {
@@ -183,6 +216,8 @@ func (r Request) BreakGlassRefusal(a Actor) error {
 		return err
 	}
 	switch {
+	case r.Operation.Own():
+		return E(KindForbidden, "approvals for a larger quota cannot be bypassed")
 	case !a.HasRole(RoleAdmin):
 		return E(KindForbidden, "only admins of the portal can bypass approvals")
 	case r.State != Pending:

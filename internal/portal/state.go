@@ -24,7 +24,7 @@ const (
 // entry is final.
 var transitions = map[State][]State{
 	Pending:   {Approved, Rejected, Withdrawn, Expired, Stale},
-	Approved:  {Executing, Rejected, Withdrawn, Stale},
+	Approved:  {Executing, Rejected, Withdrawn, Stale, Succeeded}, // Succeeded: what the portal itself carries out
 	Executing: {Settling, Failed, Unknown, Approved},
 	Unknown:   {Settling, Failed},
 	Settling:  {Succeeded, Failed},

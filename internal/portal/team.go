@@ -10,8 +10,9 @@ type Team struct {
 	Name          string
 	MemberGroup   string
 	ApproverGroup string
-	Quota         Quota
-	Version       int // grows with each edit, to notice two people editing at once
+	Quota         Quota   // without what is granted for a time; see QuotaAt
+	Grants        []Grant `json:"-"` // those that have not been ended
+	Version       int     // grows with each edit, to notice two people editing at once
 	UpdatedAt     time.Time
 }
 

@@ -27,14 +27,16 @@ type Verdict struct {
 
 // Terms are the conditions under which a verdict holds.
 type Terms struct {
-	WaitFor       time.Duration `json:"wait_for"`           // for a decision, then the request expires
-	HoldFor       time.Duration `json:"hold_for"`           // from when it may be carried out, then it is out of date
-	CoolOff       time.Duration `json:"cool_off"`           // after the last approval, in which it can still be stopped
-	FreshSignIn   bool          `json:"fresh_sign_in"`      // the requester must just have signed in
-	TypedName     bool          `json:"typed_name"`         // the requester types the target's name
-	LongestAccess time.Duration `json:"longest_access"`     // that a kubeconfig or credentials may be good for
-	StandIn       time.Duration `json:"stand_in,omitempty"` // the longest delegation whose stand-in may decide; zero: none may
-	Windows       []Window      `json:"windows"`            // in one of which it is carried out; empty: at any time
+	WaitFor       time.Duration `json:"wait_for"`                // for a decision, then the request expires
+	HoldFor       time.Duration `json:"hold_for"`                // from when it may be carried out, then it is out of date
+	CoolOff       time.Duration `json:"cool_off"`                // after the last approval, in which it can still be stopped
+	FreshSignIn   bool          `json:"fresh_sign_in"`           // the requester must just have signed in
+	TypedName     bool          `json:"typed_name"`              // the requester types the target's name
+	LongestAccess time.Duration `json:"longest_access"`          // that a kubeconfig or credentials may be good for
+	StandIn       time.Duration `json:"stand_in,omitempty"`      // the longest delegation whose stand-in may decide; zero: none may
+	LongestGrant  time.Duration `json:"longest_grant,omitempty"` // for how long a quota may be raised, unless for good
+	Temporary     bool          `json:"temporary,omitempty"`     // a quota may not be raised for good
+	Windows       []Window      `json:"windows"`                 // in one of which it is carried out; empty: at any time
 }
 
 // ApprovalRule is a number of approvals from people of certain groups.

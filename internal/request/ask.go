@@ -12,6 +12,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
+	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -30,6 +31,10 @@ type SubmitInput struct {
 	Like        string // id of a cluster
 	LikeRequest int64  // number of a request for one
 	Template    string // id of a template of the team's
+
+	// What a form for a larger quota is opened with.
+	Team   string            // short name
+	Wanted map[string]string // by the fields of limits
 
 	revises portal.Request // that is planned again; zero for a new one
 }
@@ -143,6 +148,9 @@ func (s *Service) lock(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal
 	if !a.MemberOf(d.Team) {
 		return portal.E(portal.KindForbidden, "you are no longer a member of this team")
 	}
+	if p := d.Params.Raise; p != nil && portal.Drift(d.Params.Target, operation.QuotaFacts(*p, d.Team)) != "" {
+		return portal.E(portal.KindConflict, "the quota of team "+d.Team.Name+" has changed since you opened the form; look at the plan again")
+	}
 	if d.Cluster.ID == "" {
 		return nil
 	}
@@ -252,7 +260,7 @@ func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) e
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
 			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, Reason: d.Form.Get("justification"),
-			Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: d.Cluster.ID, Name: d.TargetName},
+			Target:  targetOf(d.Operation, d.Team, d.Cluster.ID, d.TargetName),
 			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
 			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},
 		}, string(d.Operation))

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"doksportal/internal/operation"
 	"doksportal/internal/policy"
@@ -26,6 +27,17 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 			d.Errors.Add("name", "A cluster called %s already exists or has already been requested.", portal.Quote(d.TargetName))
 		}
 	}
+	if d.Operation == portal.RaiseQuota {
+		var err error
+		if d.Raising, err = store.Raising(ctx, q, d.Team.ID, d.Revises.ID); err != nil {
+			return err
+		}
+		used, err := store.TeamUsage(ctx, q, d.Team.ID)
+		if err != nil {
+			return err
+		}
+		d.Standing, d.Granted = quota.Standing(d.Team.Quota, d.Offer, used), d.Team.GrantsAt(s.Now())
+	}
 	operation.Plan(d)
 	if err := findRelated(ctx, q, a, d); err != nil {
 		return err
@@ -39,7 +51,8 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 		return err
 	}
 	operation.CheckQuota(d)
-	operation.CheckTerms(d)
+	operation.CheckTerms(d, s.Now())
+	operation.CheckRaise(d)
 	return nil
 }
 
@@ -63,6 +76,10 @@ func (s *Service) applyPolicy(ctx context.Context, q store.Querier, a portal.Act
 	if err != nil {
 		return err
 	}
+	gain := portal.Request{Operation: d.Operation, Team: d.Team}.GainedBy()
+	people = slices.DeleteFunc(people, func(groups []string) bool {
+		return slices.ContainsFunc(gain, func(g string) bool { return slices.Contains(groups, g) })
+	})
 	if outstanding = d.Plan.Verdict.Outstanding(people); len(outstanding) > 0 {
 		d.Plan.Concern = concern(outstanding)
 	}
@@ -81,10 +98,12 @@ func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) 
 	if err != nil {
 		return portal.QuotaEffect{}, err
 	}
-	if d.Room = room(d, used); !asks {
+	if d.Room = s.room(d, used); !asks {
 		return portal.QuotaEffect{}, nil
 	}
-	return quota.Check(d.Team.Quota, d.Offer, used, demand), nil
+	effect := quota.Check(d.Team.QuotaAt(s.Now()), d.Offer, used, demand)
+	effect.Team = d.Team.Slug
+	return effect, nil
 }
 
 // used is what the draft's team uses of its quota, without what the request
@@ -105,13 +124,13 @@ func offersSizes(d *portal.Draft) bool {
 }
 
 // room is how many more nodes of each size the draft's team may have.
-func room(d *portal.Draft, used portal.Usage) map[string]int {
+func (s *Service) room(d *portal.Draft, used portal.Usage) map[string]int {
 	if !offersSizes(d) {
 		return nil
 	}
-	list := map[string]int{}
+	list, limits := map[string]int{}, d.Team.QuotaAt(s.Now())
 	for _, size := range d.Offer.Sizes {
-		if left, allowed := quota.Room(d.Team.Quota, d.Offer, used, size.Slug); allowed {
+		if left, allowed := quota.Room(limits, d.Offer, used, size.Slug); allowed {
 			list[size.Slug] = left
 		}
 	}

@@ -20,7 +20,10 @@ import (
 // policy asks for, as far as the portal's own copy of its clusters tells; empty
 // when it is. What only DigitalOcean knows is looked at before it is carried
 // out.
-func outdated(rules *policy.Policy, r portal.Request, clusters []portal.Cluster, offer portal.Options) (string, error) {
+func outdated(rules *policy.Policy, r portal.Request, clusters []portal.Cluster, offer portal.Options, now time.Time) (string, error) {
+	if p := r.Params.Raise; p != nil && p.Over(now) {
+		return GrantOver, nil
+	}
 	older := slices.ContainsFunc(clusters, func(c portal.Cluster) bool { return c.SeenAt.Before(r.PlannedAt) })
 	if drift := drift(r, clusters, older); drift != "" {
 		return drift, nil
@@ -39,7 +42,7 @@ func (s *Service) outdated(ctx context.Context, tx pgx.Tx, r portal.Request, off
 	if err != nil {
 		return "", err
 	}
-	return outdated(rules, r, clusters, offer)
+	return outdated(rules, r, clusters, offer, s.Now())
 }
 
 // outdatedNow is outdated with what DigitalOcean offered when it was last asked.
@@ -51,11 +54,17 @@ func (s *Service) outdatedNow(ctx context.Context, tx pgx.Tx, r portal.Request) 
 	return s.outdated(ctx, tx, r, offer.Options)
 }
 
+// GrantOver says why a larger quota until a date can no longer be approved, or come.
+const GrantOver = "The day until which the quota was to be larger is over."
+
 // drift says how the inventory differs from what a request was planned for. A
 // copy that is older than the plan says nothing about the target.
 func drift(r portal.Request, clusters []portal.Cluster, older bool) string {
-	if r.Operation == portal.CreateCluster {
+	switch {
+	case r.Operation == portal.CreateCluster:
 		return ""
+	case r.Params.Raise != nil:
+		return portal.Drift(r.Params.Target, operation.QuotaFacts(*r.Params.Raise, r.Team))
 	}
 	if len(clusters) < len(r.TargetIDs) {
 		return "The cluster is gone already."
@@ -118,7 +127,7 @@ func (s *Service) suspects(ctx context.Context, page []portal.Request, offer por
 	var errs []error
 	for _, r := range page {
 		own := slices.DeleteFunc(slices.Clone(clusters), func(c portal.Cluster) bool { return !slices.Contains(r.TargetIDs, c.ID) })
-		why, err := outdated(rules, r, own, offer)
+		why, err := outdated(rules, r, own, offer, s.Now())
 		if err != nil {
 			errs = append(errs, fmt.Errorf("request %s: %w", r.ID, err))
 		} else if why != "" {

@@ -72,6 +72,8 @@ func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask SubmitInpu
 	switch {
 	case ask.Operation == portal.CreateCluster:
 		return s.findTeam(ctx, a, ask, d)
+	case ask.Operation == portal.RaiseQuota:
+		return s.findRaised(ctx, a, ask, d)
 	case ask.Operation.Risk() == portal.RiskAccount:
 		return s.findClusters(ctx, a, ask, d, live)
 	}
@@ -130,6 +132,24 @@ func (s *Service) findTeam(ctx context.Context, a portal.Actor, ask SubmitInput,
 	return nil
 }
 
+// findRaised finds the team that is to have more.
+func (s *Service) findRaised(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft) error {
+	teams, err := s.MemberTeams(ctx, a)
+	if err != nil {
+		return err
+	}
+	slug := cmp.Or(ask.revises.Team.Slug, ask.Form.Get("team"), ask.Team)
+	if slug == "" && len(teams) > 0 {
+		slug = teams[0].Slug
+	}
+	i := slices.IndexFunc(teams, func(t portal.Team) bool { return t.Slug == slug })
+	if i < 0 {
+		return portal.E(portal.KindForbidden, "only members of a team can request a larger quota for it")
+	}
+	d.Teams, d.Team, d.TargetName, d.Wanted = teams, teams[i], teams[i].Name, ask.Wanted
+	return nil
+}
+
 // findLike finds what a form for a new cluster is opened with.
 func (s *Service) findLike(ctx context.Context, a portal.Actor, ask SubmitInput, d *portal.Draft) (err error) {
 	switch {
@@ -174,7 +194,7 @@ func (s *Service) findDefaults(ctx context.Context, d *portal.Draft) error {
 	if err != nil {
 		return err
 	}
-	d.Room = room(d, used)
+	d.Room = s.room(d, used)
 	d.Region, err = store.TeamRegion(ctx, s.Pool, d.Team.ID)
 	return err
 }

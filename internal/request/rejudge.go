@@ -39,7 +39,7 @@ func Rejudge(rules *policy.Policy, r portal.Request, now Now) (string, error) {
 		return "What is kept of it is no longer what was planned.", nil
 	}
 	v := verdict(rules, renew(in, r, now))
-	if !policy.Stricter(r.Plan.Verdict, v, r.Operation.Risk() == portal.RiskSecret) {
+	if !policy.Stricter(r.Plan.Verdict, v, r.Operation) {
 		return "", nil
 	}
 	return v.Differs(r.Plan.Verdict), nil

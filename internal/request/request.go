@@ -89,7 +89,7 @@ func Move(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	e := portal.Event{
 		At: s.At, Kind: s.Kind, Result: s.Result, Actor: s.Actor, TeamID: r.Team.ID, RequestID: r.ID, Revision: r.Revision,
-		Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: r.TargetID, Name: r.TargetName},
+		Target:  targetOf(r.Operation, r.Team, r.TargetID, r.TargetName),
 		Summary: s.Summary, Reason: cmp.Or(s.Said, s.Reason), Data: s.Data,
 	}
 	if len(r.TargetIDs) > 1 {
@@ -107,6 +107,14 @@ func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 		feeds = append(feeds, events.Cluster(id))
 	}
 	return events.Publish(ctx, tx, feeds...)
+}
+
+// targetOf is what a request is about, as the trail names it.
+func targetOf(op portal.OperationID, t portal.Team, clusterID, name string) portal.EventTarget {
+	if op == portal.RaiseQuota {
+		return portal.EventTarget{Kind: portal.TargetTeam, ID: t.Slug, Name: t.Name}
+	}
+	return portal.EventTarget{Kind: portal.TargetCluster, ID: clusterID, Name: name}
 }
 
 // describe names the request for people, e.g. "#12 (Delete cluster web)".

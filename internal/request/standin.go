@@ -40,7 +40,7 @@ func (s *Service) wordOf(ctx context.Context, tx pgx.Tx, a portal.Actor, r porta
 	}
 	word, refusal := r.WordOf(a, confirmed, s.Now())
 	if refusal == nil {
-		return word, nil
+		return word, RefuseGains(ctx, tx, r, a, word.For().Identity, s.Now())
 	}
 	if word, err := r.WordOf(a, known, s.Now()); err == nil {
 		return word, portal.E(portal.KindConflict, "the identity provider does not confirm the groups of "+word.For().Name+", for whom you stand in; they have to open the portal first")

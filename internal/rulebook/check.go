@@ -103,7 +103,7 @@ func outdated(ctx context.Context, draft *policy.Policy, requests []store.Judged
 			break
 		}
 		in, ok := input(r)
-		if !ok || policy.Stricter(r.Verdict, draft.Judge(in), in.Change.Operation.Risk() == portal.RiskSecret) {
+		if !ok || policy.Stricter(r.Verdict, draft.Judge(in), in.Change.Operation) {
 			n++
 		}
 	}

@@ -10,7 +10,9 @@ import (
 	"doksportal/internal/portal"
 )
 
-const teamColumns = `id, slug, name, member_group, approver_group, quota, version, updated_at`
+const teamColumns = `id, slug, name, member_group, approver_group, quota, version, updated_at, coalesce((
+	SELECT jsonb_agg(jsonb_build_object(` + grantMembers + `) ORDER BY g.until, g.id)
+	FROM quota_grants g JOIN requests r ON r.id = g.request_id WHERE g.team_id = teams.id AND g.ended_at IS NULL), '[]') AS grants`
 
 // Teams lists all teams by name.
 func Teams(ctx context.Context, q Querier) ([]portal.Team, error) {
@@ -30,7 +32,12 @@ func TeamByID(ctx context.Context, q Querier, id string) (portal.Team, error) {
 // LockTeam returns a team and keeps others from changing it, or from reserving
 // its quota, until tx ends.
 func LockTeam(ctx context.Context, tx pgx.Tx, id string) (portal.Team, error) {
-	return oneTeam(ctx, tx, `WHERE id = @id FOR UPDATE`, pgx.StrictNamedArgs{"id": id})
+	// It is read by a statement of its own: one that has waited for the lock would
+	// not see what was granted, or ended, meanwhile.
+	if _, err := tx.Exec(ctx, `SELECT FROM teams WHERE id = @id FOR UPDATE`, pgx.StrictNamedArgs{"id": id}); err != nil {
+		return portal.Team{}, db.Wrap(err)
+	}
+	return TeamByID(ctx, tx, id)
 }
 
 func oneTeam(ctx context.Context, q Querier, where string, args pgx.StrictNamedArgs) (portal.Team, error) {

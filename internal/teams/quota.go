@@ -12,14 +12,6 @@ import (
 	"doksportal/internal/quota"
 )
 
-// What may be typed for a limit at the most keeps typing errors from becoming
-// quotas; it is far above what an account can have.
-const (
-	maxNumber  = 100_000
-	maxDollars = 10_000_000
-	cents      = 100
-)
-
 // QuotaField is a field of the form for a team that sets one of its limits.
 type QuotaField struct {
 	Name, Label, Help string
@@ -39,13 +31,13 @@ type limit struct {
 
 // limits is all limits of a quota, in the order of the form.
 var limits = []limit{
-	number(portal.AllNodes, "nodes", "", maxNumber),
-	number(portal.Clusters, "clusters", "", maxNumber),
-	number(portal.HAClusters, "ha_clusters", "", maxNumber),
-	number(portal.PoolNodes, "pool_nodes", "", maxNumber),
-	number(portal.VCPUs, "vcpus", "", maxNumber),
-	number(portal.Memory, "memory", "In GiB.", maxNumber),
-	number(portal.Cost, "monthly_cost", "In USD, at list price, with autoscaling pools at their largest.", maxDollars),
+	number(portal.AllNodes, "nodes", ""),
+	number(portal.Clusters, "clusters", ""),
+	number(portal.HAClusters, "ha_clusters", ""),
+	number(portal.PoolNodes, "pool_nodes", ""),
+	number(portal.VCPUs, "vcpus", ""),
+	number(portal.Memory, "memory", "In GiB."),
+	number(portal.Cost, "monthly_cost", "In USD, at list price, with autoscaling pools at their largest."),
 	{
 		QuotaField: QuotaField{Name: "sizes", Label: "Nodes per size", Lines: true, Help: "One per line, like “s-2vcpu-4gb 8”."},
 		open:       func(q portal.Quota) string { return openLines(q, portal.Item.Size) },
@@ -94,11 +86,8 @@ var limits = []limit{
 var minorVersion = regexp.MustCompile(`^[1-9][0-9]?\.[0-9]{1,3}$`)
 
 // number is a limit on one item. Money is typed in whole dollars.
-func number(item portal.Item, name, help string, most int) limit {
-	each := 1
-	if item == portal.Cost {
-		each = cents
-	}
+func number(item portal.Item, name, help string) limit {
+	most, each := item.Typed()
 	return limit{
 		QuotaField: QuotaField{Name: name, Label: item.Title(), Help: help, Item: item},
 		open: func(q portal.Quota) string {
@@ -243,13 +232,14 @@ func (f *fieldErrors) lines(field, what, typed string, item func(string) portal.
 			f.Add(field, "The line “%.60s” is not a %s and a number.", strings.TrimSpace(line), what)
 			continue
 		}
+		most, _ := item(words[0]).Typed()
 		if !offered(words[0]) {
 			f.Add(field, "DigitalOcean does not offer the %s “%.40s”.", what, words[0])
 		}
 		if _, twice := q.Limits[item(words[0])]; twice {
 			f.Add(field, "The %s “%.40s” appears twice.", what, words[0])
 		}
-		q.Limits[item(words[0])] = f.number(field, words[1], maxNumber)
+		q.Limits[item(words[0])] = f.number(field, words[1], most)
 	}
 }
 

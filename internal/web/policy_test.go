@@ -233,7 +233,7 @@ func TestPolicyEditorIsOnItsPageOnly(t *testing.T) {
 		Values map[string][]struct{ Label string }
 	}
 	b.must(json.Unmarshal([]byte(page.Find("#policy-words").Text()), &words))
-	if n := len(words.Values["rules.operations"]); n != len(portal.Catalogue) {
+	if n := len(words.Values["rules.operations"]); n != len(portal.Operations()) {
 		t.Errorf("%d operations are offered", n)
 	}
 	if teams := words.Values["rules.teams"]; len(teams) == 0 || !slices.ContainsFunc(teams, func(w struct{ Label string }) bool { return w.Label == "pay" }) {

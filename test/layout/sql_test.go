@@ -49,7 +49,7 @@ func constants() []string {
 	for _, s := range portal.States {
 		names = append(names, string(s))
 	}
-	for _, o := range portal.Catalogue {
+	for _, o := range portal.Operations() {
 		names = append(names, string(o.ID))
 	}
 	return names

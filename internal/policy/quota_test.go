@@ -1,0 +1,67 @@
+package policy_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"doksportal/internal/policy"
+	"doksportal/internal/portal"
+)
+
+// Only a rule that names the operation lets a team have more, and never without
+// approval: the rules about all operations were not written for it.
+func TestOnlyNamedRulesRaiseQuotas(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]portal.Decision{
+		"rules: [{name: all, allow: true}]":                                                                                  portal.Deny,
+		"rules: [{name: changes, risks: [change], allow: true}]":                                                             portal.Deny,
+		"rules: [{name: all, require: [{approvals: 1, from: [team]}]}]":                                                      portal.Deny,
+		"rules: [{name: own, operations: [raise_quota], require: [{approvals: 1, from: [team]}]}]":                           portal.Approve,
+		"rules: [{name: own, operations: [raise_quota], risks: [change], require: [{approvals: 1, from: [team]}]}]":          portal.Approve,
+		"rules: [{name: own, operations: [raise_quota], deny: Ask us.}, {name: all, allow: true}]":                           portal.Deny,
+		"rules: [{name: own, operations: [raise_quota], teams: [web], require: [{approvals: 1, from: [team]}]}]":             portal.Deny,
+		"rules: [{name: all, allow: true}, {name: own, operations: [raise_quota], require: [{approvals: 1, from: [team]}]}]": portal.Approve,
+	} {
+		if v := must(t, text).Judge(input(portal.RaiseQuota, "", false)); v.Decision != want {
+			t.Errorf("%s: %s, want %s", text, v.Decision, want)
+		}
+	}
+	if v := policy.BuiltIn(); len(v.Judge(input(portal.RaiseQuota, "", false)).Approvals) != 0 {
+		t.Error("the built-in policy asks for approvals of nobody")
+	}
+	own := policy.BuiltIn()
+	own.PlatformApprovers = "platform"
+	if v := own.Judge(input(portal.RaiseQuota, "", false)); v.Decision != portal.Approve || len(v.Approvals) != 1 || !slices.Equal(v.Approvals[0].Groups, []string{"platform"}) || v.Temporary {
+		t.Errorf("the built-in policy: %+v", v)
+	}
+	if list := faults(t, "rules: [{name: own, operations: [create_cluster, raise_quota], allow: true}]"); len(list) != 1 || !strings.Contains(list[0], "never allowed without approval") {
+		t.Errorf("without approval: %q", list)
+	}
+}
+
+// A policy under which a quota may be raised for longer, for good, or at all, takes
+// a second admin, and says so of that operation alone.
+func TestMoreQuotaIsARelaxation(t *testing.T) {
+	t.Parallel()
+	const all = "{name: all, require: [{approvals: 1, from: [team]}]}"
+	rule := func(more string) string {
+		return "rules: [{name: own, operations: [raise_quota], require: [{approvals: 1, from: [platform]}]" + more + "}, " + all + "]"
+	}
+	tests := []struct{ before, after, says string }{
+		{rule(""), rule(""), ""},
+		{"rules: [" + all + "]", rule(""), "previously"},
+		{rule(""), rule(", longest_grant: 31d"), "a quota is raised for up to 31d, previously 30d"},
+		{rule(""), rule(", longest_grant: 2d"), ""},
+		{rule(", temporary: true"), rule(""), "a quota may be raised for good"},
+		{rule(""), rule(", temporary: true"), ""},
+		{"rules: [" + all + "]", "defaults: {longest_grant: 60d}\nrules: [" + all + "]", ""},
+	}
+	for _, tt := range tests {
+		old, now := must(t, tt.before), must(t, tt.after)
+		got := policy.Relaxations(t.Context(), old, now)
+		if (len(got) > 0) != (tt.says != "") || len(got) > 1 || len(got) == 1 && (!strings.Contains(got[0], tt.says) || !strings.HasPrefix(got[0], "Raise quota ")) {
+			t.Errorf("from %s to %s: %q", tt.before, tt.after, got)
+		}
+	}
+}
