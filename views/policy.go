@@ -181,7 +181,7 @@ func lineHref(t PolicyTrial) string {
 // trialOperations are those that people request.
 func trialOperations() []ui.OptionGroup {
 	var g ui.OptionGroup
-	for _, op := range portal.Catalogue {
+	for _, op := range portal.Operations() {
 		if op.Asked() {
 			g.Options = append(g.Options, ui.Option{Value: string(op.ID), Label: op.Title + " (" + string(op.ID) + ")"})
 		}

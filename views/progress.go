@@ -25,6 +25,9 @@ func steps(p RequestPage) []ui.Step {
 	if s, ok := waitStep(r); ok {
 		list = append(list, s)
 	}
+	if r.Operation.Own() {
+		return append(list, ui.Step{Label: "Done", State: ui.StepNext})
+	}
 	if r.Operation.Risk() == portal.RiskSecret {
 		collect := ui.Step{Label: "Collected", State: reached(sent.IntentAt, r.State == portal.Approved && !p.Early), At: sent.IntentAt}
 		if collect.State == ui.StepNow {

@@ -22,6 +22,9 @@ func waitsFor(ctx context.Context, r portal.Request, people []portal.Approver) s
 		if r.Operation.Risk() == portal.RiskSecret {
 			return r.Requester.Name + " to collect it"
 		}
+		if r.Operation.Own() {
+			return "the portal to raise it"
+		}
 		return "its turn to run"
 	case portal.Stale:
 		return r.Requester.Name + " to plan it again"

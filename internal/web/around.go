@@ -63,6 +63,9 @@ func (s *Server) approvers(ctx context.Context, requests ...portal.Request) ([]p
 		for _, n := range r.Outstanding() {
 			groups = append(groups, n.Groups...)
 		}
+		if len(groups) > 0 {
+			groups = append(groups, r.GainedBy()...) // to tell who gains and so cannot decide
+		}
 	}
 	if len(groups) == 0 {
 		return nil, nil

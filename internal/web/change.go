@@ -32,6 +32,7 @@ var changes = []change{
 	{"/clusters/:id/pools/:pool/recycle", []portal.OperationID{portal.RecycleNodePool}},
 	{"/clusters/:id/pools/:pool/nodes/:node/delete", []portal.OperationID{portal.DeleteNode}},
 	{"/clusters/:id/delete", []portal.OperationID{portal.DeleteCluster, portal.DeleteClusterSelective, portal.DeleteClusterDangerous}},
+	{"/quotas/ask", []portal.OperationID{portal.RaiseQuota}},
 	{"/admin/registries", []portal.OperationID{portal.AddRegistry, portal.RemoveRegistry, portal.AddRegistries, portal.RemoveRegistries}},
 }
 
@@ -52,11 +53,21 @@ func (ch change) ask(c *gin.Context) request.SubmitInput {
 func (ch change) with(c *gin.Context, form portal.Form) request.SubmitInput {
 	a := request.SubmitInput{
 		Operation: ch.operations[0], Like: query(c, "like"), LikeRequest: likeRequest(c), Template: query(c, "template"), ClusterID: db.Text(c.Param("id")), PoolID: db.Text(c.Param("pool")), NodeID: db.Text(c.Param("node")), Form: form,
+		Team: query(c, "team"), Wanted: wanted(c),
 	}
 	if chosen := portal.OperationID(form.Get("operation")); slices.Contains(ch.operations, chosen) {
 		a.Operation = chosen
 	}
 	return a
+}
+
+// wanted is what the form for a larger quota is opened with.
+func wanted(c *gin.Context) map[string]string {
+	typed := map[string]string{}
+	for _, field := range portal.RaiseFields() {
+		typed[field] = query(c, field)
+	}
+	return typed
 }
 
 // likeRequest is the number of the request that a form for a new cluster is opened
@@ -188,6 +199,8 @@ func (s *Server) plannedPage(c *gin.Context, v viewer, code int, d portal.Draft,
 func changeTitle(d portal.Draft) string {
 	title := d.Operation.Title()
 	switch {
+	case d.Operation == portal.RaiseQuota:
+		return "Ask for a larger quota"
 	case d.Operation.Deletes():
 		return "Delete cluster"
 	case d.Operation.Risk() == portal.RiskAccount:

@@ -149,7 +149,7 @@ func (s *Server) standings(ctx context.Context, list []portal.Team) ([]views.Tea
 	used, err := store.UsageOf(ctx, s.Pool, teamIDs(list))
 	standings := make([]views.TeamStanding, len(list))
 	for i, t := range list {
-		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.Quota, offer.Options, used[t.ID])}
+		standings[i] = views.TeamStanding{Team: t, Quota: quota.Standing(t.QuotaAt(s.Now()), offer.Options, used[t.ID]), Grants: t.GrantsAt(s.Now())}
 	}
 	return standings, err
 }

@@ -61,6 +61,7 @@ func (s *Server) quotaRows(ctx context.Context, teams []portal.Team, sort string
 	}
 	rows := make([]views.QuotaRow, len(teams))
 	for i, t := range teams {
+		t.Quota = t.QuotaAt(s.Now())
 		r := views.QuotaRow{Team: t, Quota: quota.Standing(t.Quota, offer.Options, used[t.ID]), Use: map[portal.Item]int{}}
 		for _, item := range views.QuotaColumns {
 			r.Use[item] = quota.Used(item, offer.Options, used[t.ID])
