@@ -59,7 +59,7 @@ func TestQuotaUntilADay(t *testing.T) {
 	}
 	r := b.raise("nodes", "14", "sizes", "s-2vcpu-4gb 14")
 	b.want(r, portal.Pending)
-	if want := "Let team pay have 14 nodes, 14 s-2vcpu-4gb nodes until Thu 8 Jan 2026 00:00 UTC."; r.Plan.Summary != want {
+	if want := "Let team pay have 14 nodes, 14 s-2vcpu-4gb nodes until the end of Wed 7 Jan 2026 UTC."; r.Plan.Summary != want {
 		t.Errorf("planned: %s", r.Plan.Summary)
 	}
 	if len(r.Plan.Changes) != 2 || r.Plan.Changes[0].Before != "12" || !strings.HasPrefix(r.Plan.Changes[0].After, "14 until ") {
@@ -197,6 +197,11 @@ func TestWhoGainsDoesNotDecideOnQuotas(t *testing.T) {
 				a = b.member
 			}
 			r := b.raise("nodes", "14")
+			inbox := 0
+			if strings.Contains(name, "lately") || strings.HasPrefix(name, "a stand-in for an approver") {
+				inbox = 1 // the page says that they do not decide
+			}
+			b.wantInbox(a, inbox, 0, 0)
 			for _, d := range []portal.ReviewDecision{portal.ReviewApprove, portal.ReviewReject} {
 				if err := b.decide(a, r, d); !portal.Is(err, portal.KindForbidden) {
 					t.Errorf("%s: %v", d, err)

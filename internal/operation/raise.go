@@ -190,9 +190,13 @@ func planRaise(d *portal.Draft) {
 		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: item.Title(), Before: item.Number(now), After: after})
 		amounts = append(amounts, item.Amount(p.Limits[item]))
 	}
-	lasts := "for good"
-	if !p.ForGood() {
-		lasts = p.Lasts()
+	lasts := p.Lasts()
+	switch chosen := d.Form.Get("lasts"); {
+	case lasts != "":
+	case d.Form == nil || chosen == portal.LastsForGood:
+		lasts = "for good"
+	default:
+		lasts = "until a day that is not chosen yet"
 	}
 	d.Plan.Summary = fmt.Sprintf("Let team %s have %s %s.", d.Team.Name, strings.Join(amounts, ", "), lasts)
 	if len(amounts) == 0 {

@@ -76,15 +76,20 @@ func (p RaiseParams) Over(now time.Time) bool { return p.Until != nil && !now.Be
 func (p RaiseParams) Lasts() string {
 	switch {
 	case p.Until != nil:
-		return "until " + p.Until.UTC().Format(grantLayout)
+		return "until " + endText(*p.Until)
 	case p.Days > 0:
 		return "for " + DurationText(time.Duration(p.Days)*day)
 	}
 	return ""
 }
 
-// grantLayout is how texts say when a grant ends.
-const grantLayout = "Mon 2 Jan 2006 15:04 MST"
+// endText says when a larger quota ends. People think of its last day.
+func endText(t time.Time) string {
+	if t = t.UTC(); t.Equal(t.Truncate(day)) {
+		return "the end of " + t.Add(-day).Format("Mon 2 Jan 2006 MST")
+	}
+	return t.Format("Mon 2 Jan 2006 15:04 MST")
+}
 
 // Items are the limits that are raised, in a fixed order.
 func (p RaiseParams) Items() []Item { return slices.Sorted(maps.Keys(p.Limits)) }
@@ -123,7 +128,7 @@ func (g Grant) Notices(now time.Time) int {
 }
 
 // EndText says when the grant ends, in texts.
-func (g Grant) EndText() string { return g.Until.UTC().Format(grantLayout) }
+func (g Grant) EndText() string { return endText(g.Until) }
 
 // QuotaAt is what the team may have at a time: its quota, and what is granted on top
 // of that. A grant never lowers a limit, nor sets one.

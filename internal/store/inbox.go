@@ -16,7 +16,12 @@ import (
 var toDecide = `r.state IN ` + literals(portal.Pending) + ` AND NOT (r.issuer = @issuer AND r.subject = @subject)
 	AND r.approver_groups && (@groups::text[] || ARRAY(SELECT unnest(p.groups) ` + standsIn + `))
 	AND ` + undecidedBy(`@issuer`, `@subject`) + `
-	AND (r.approver_groups && @groups::text[] OR ` + asStandIn + `)`
+	AND (r.approver_groups && @groups::text[] OR ` + asStandIn + `) AND NOT (` + gains + `)`
+
+// gains finds the requests by which a person gains themselves, or somebody for whom
+// they stand in: on those they do not decide, see portal.Request.GainedBy.
+var gains = `r.operation IN ` + literals(portal.RaiseQuota) + ` AND EXISTS (SELECT FROM teams g WHERE g.id = r.team_id
+	AND (g.member_group = ANY(@groups::text[]) OR EXISTS (SELECT ` + standsIn + ` AND g.member_group = ANY(p.groups))))`
 
 // standsIn are the delegations by which a person may decide as a stand-in.
 const standsIn = `FROM delegations d JOIN people p ON p.issuer = d.issuer AND p.subject = d.subject

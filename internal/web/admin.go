@@ -96,6 +96,9 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 		p.Problem = message(problem)
 	}
 	if !isNew {
+		if err := s.quotaHistory(c.Request.Context(), in.Slug, &p); err != nil {
+			return err
+		}
 		own, err := s.teamChannels(c, v)
 		if err != nil {
 			return err
@@ -106,6 +109,18 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 	}
 	s.render(c, code, views.Team(p))
 	return nil
+}
+
+// quotaHistory reads what a team was granted and asked for.
+func (s *Server) quotaHistory(ctx context.Context, slug string, p *views.TeamPage) error {
+	const few = 20
+	var err error
+	if p.Team, err = store.TeamBySlug(ctx, s.Pool, slug); err != nil {
+		return err
+	}
+	p.Grants = p.Team.GrantsAt(s.Now())
+	p.Raises, err = store.Requests(ctx, s.Pool, store.RequestFilter{TeamIDs: []string{p.Team.ID}, Operation: portal.RaiseQuota, Limit: few})
+	return err
 }
 
 // teamPage is the page of a team with its form.

@@ -112,6 +112,14 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 		return err
 	}
 	s.mayDo(&p, v.actor, mandates)
+	if p.CanReview {
+		if err := request.RefuseGains(ctx, s.Pool, r, v.actor, p.StandsIn.Delegator.Identity, s.Now()); err != nil {
+			if !portal.Is(err, portal.KindForbidden) {
+				return err
+			}
+			p.CanReview, p.WhyNot = false, message(err)
+		}
+	}
 	p.CanCopy = r.Params.Create != nil && r.State.Final() && len(v.memberTeams()) > 0
 	p.Own, p.SeesCluster = v.actor.Identity == r.Requester.Identity, v.actor.CanSee(r.Team)
 	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
