@@ -16,7 +16,7 @@ import (
 var guards = []string{
 	"HasRole", "MemberOf", "ApproverOf", "MayApprove", "InGroup", "CanSee", "SeesAll", "CheckSignIn", "Fresh", "onlyAdmin",
 	"KindForbidden", "KindStepUp", "Identity", "covers",
-	"ReviewRefusal", "StopRefusal", "BreakGlassRefusal", "BreakGlassReviewRefusal", "refuseOwn", "VisibleTo", "CanCollect", "CanRevise", "CanWithdraw",
+	"ReviewRefusal", "StopRefusal", "BreakGlassRefusal", "BreakGlassReviewRefusal", "refuseOwn", "refuseGain", "RefuseGains", "VisibleTo", "CanCollect", "CanRevise", "CanWithdraw",
 }
 
 // whole are files in which every function is a check of a bound.
