@@ -302,6 +302,14 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_by_team ON reservations (team_id);
 
+-- The quota that the form for a new team starts with. Without a row it limits nothing.
+CREATE TABLE default_quota (
+    single     boolean PRIMARY KEY DEFAULT true CHECK (single),
+    quota      jsonb NOT NULL,
+    version    integer NOT NULL, -- grows with each edit
+    updated_at timestamptz NOT NULL
+);
+
 -- What teams used of their quotas, day by day.
 CREATE TABLE team_usage (
     team_id uuid NOT NULL REFERENCES teams (id),
@@ -502,5 +510,5 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
-    delegations, team_usage, quota_grants, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
+    delegations, default_quota, team_usage, quota_grants, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

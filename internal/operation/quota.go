@@ -15,10 +15,10 @@ func Demand(p portal.Params, clusters []portal.Cluster, u portal.Usage) portal.D
 	case p.Create != nil:
 		d.Region, d.Version = p.Create.Region, p.Create.Version
 		for _, pool := range p.Create.Pools {
-			d.Pool = max(d.Pool, pool.Cost())
+			d.Pool, d.Sizes = max(d.Pool, pool.Cost()), append(d.Sizes, pool.Size)
 		}
 	case p.CreatePool != nil:
-		d.Pool = p.CreatePool.Cost()
+		d.Pool, d.Sizes = p.CreatePool.Cost(), []string{p.CreatePool.Size}
 	case p.Upgrade != nil:
 		d.Version = p.Upgrade.Version
 	case p.UpdatePool != nil && len(clusters) == 1:

@@ -34,6 +34,7 @@ const (
 	EventFailed             EventKind = "request_failed"
 	EventTeamCreated        EventKind = "team_created"
 	EventTeamChanged        EventKind = "team_changed"
+	EventDefaultQuota       EventKind = "default_quota_changed"
 	EventQuotaRaised        EventKind = "quota_raised"
 	EventGrantEnding        EventKind = "quota_grant_ending"
 	EventGrantEnded         EventKind = "quota_grant_ended"
@@ -121,6 +122,7 @@ var Events = []EventInfo{
 	{EventFailed, "a request failed", ResultFailed, true},
 	{EventTeamCreated, "a team was created", ResultDone, false},
 	{EventTeamChanged, "a team, its groups or its quota changed", ResultDone, false},
+	{EventDefaultQuota, "the quota that new teams start with changed", ResultDone, false},
 	{EventQuotaRaised, "a request raised a team's quota, for good or until a date", ResultDone, false},
 	{EventGrantEnding, "a team may soon no longer have what it was granted for a time", ResultDone, true},
 	{EventGrantEnded, "a team may no longer have what it was granted for a time", ResultDone, true},

@@ -250,13 +250,14 @@ func (u Usage) Changes() bool {
 // would have that a quota may not allow at all.
 type Demand struct {
 	Usage   Usage
-	Pool    int    // nodes of the largest pool that is new or grows
-	Region  string // of a new cluster
-	Version string // of Kubernetes, that a cluster gets
+	Sizes   []string // of new pools, also of those without nodes
+	Pool    int      // nodes of the largest pool that is new or grows
+	Region  string   // of a new cluster
+	Version string   // of Kubernetes, that a cluster gets
 }
 
 // None reports whether the change asks for nothing.
-func (d Demand) None() bool { return !d.Usage.Changes() && d.Region == "" && d.Version == "" }
+func (d Demand) None() bool { return !d.Usage.Changes() && len(d.Sizes) == 0 && d.Region == "" && d.Version == "" }
 
 // QuotaEffect compares a team's quota before and after a change.
 type QuotaEffect struct {

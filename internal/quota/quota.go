@@ -6,6 +6,7 @@ package quota
 
 import (
 	"math"
+	"slices"
 
 	"doksportal/internal/portal"
 )
@@ -17,7 +18,11 @@ import (
 func Check(limits portal.Quota, offer portal.Options, used portal.Usage, d portal.Demand) portal.QuotaEffect {
 	var effect portal.QuotaEffect
 	for _, item := range items(limits, d.Usage) {
-		if l, ok := line(limits, offer, item, used, d.Usage); ok && touches(d.Usage, l) {
+		l, ok := line(limits, offer, item, used, d.Usage)
+		if l.Refusal != "" && chosen(item, d.Sizes) {
+			l.After = max(l.After, l.Before+1) // a pool may not be there, though it has no nodes yet
+		}
+		if ok && touches(d.Usage, l) {
 			effect.Lines = append(effect.Lines, l)
 		}
 	}
@@ -28,8 +33,14 @@ func Check(limits portal.Quota, offer portal.Options, used portal.Usage, d porta
 	return effect
 }
 
-// touches reports whether a change is about what a line counts. A pool without
-// nodes takes none of its size, and needs to be allowed all the same.
+// chosen reports whether an item counts nodes of one of the sizes.
+func chosen(i portal.Item, sizes []string) bool {
+	return slices.ContainsFunc(sizes, func(size string) bool {
+		return i == portal.NodesOf(size) || i == portal.NodesOfFamily(portal.FamilyOf(size))
+	})
+}
+
+// touches reports whether a change is about what a line counts.
 func touches(change portal.Usage, l portal.QuotaLine) bool {
 	if l.After != l.Before {
 		return true

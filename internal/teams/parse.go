@@ -33,23 +33,32 @@ func (s *Service) parse(ctx context.Context, in Input, isNew bool) (portal.Team,
 	}
 	f.checkNew("member_group", t.MemberGroup, known)
 	f.checkNew("approver_group", t.ApproverGroup, known)
-	offer, err := store.Offer(ctx, s.Pool)
+	t.Quota, err = s.readQuota(ctx, &f, in.Quota)
 	if err != nil {
 		return t, err
 	}
-	t.Quota.Limits = map[portal.Item]int{}
+	return t, f.Err()
+}
+
+// readQuota reads the fields of all limits.
+func (s *Service) readQuota(ctx context.Context, f *fieldErrors, form map[string]string) (portal.Quota, error) {
+	offer, err := store.Offer(ctx, s.Pool)
+	if err != nil {
+		return portal.Quota{}, err
+	}
+	q := portal.Quota{Limits: map[portal.Item]int{}}
 	for _, l := range limits {
-		typed, sent := in.Quota[l.Name]
+		typed, sent := form[l.Name]
 		if !sent { // read as empty it would take a limit away, or all that it allows
 			f.Add(l.Name, "This field was not sent; open the form again.")
 			continue
 		}
-		l.read(&f, typed, offer.Options, &t.Quota)
+		l.read(f, typed, offer.Options, &q)
 	}
-	if len(t.Quota.Limits) == 0 {
-		t.Quota.Limits = nil // as it is kept
+	if len(q.Limits) == 0 {
+		q.Limits = nil // as it is kept
 	}
-	return t, f.Err()
+	return q, nil
 }
 
 // fieldErrors collects what is wrong with what an admin typed, while it is read.

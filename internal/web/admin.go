@@ -31,7 +31,48 @@ func (s *Server) newTeam(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
-	return s.showTeam(c, v, http.StatusOK, true, teamInput(typed), nil)
+	in := teamInput(typed)
+	if len(in.Quota) == 0 {
+		start, err := s.Teams.DefaultQuota(c.Request.Context(), v.actor)
+		if err != nil {
+			return err
+		}
+		in.Quota = start.Quota
+	}
+	return s.showTeam(c, v, http.StatusOK, true, in, nil)
+}
+
+// defaultQuota shows the quota that the form for a new team starts with.
+func (s *Server) defaultQuota(c *gin.Context, v viewer) error {
+	in, err := s.Teams.DefaultQuota(c.Request.Context(), v.actor)
+	if err != nil {
+		return err
+	}
+	return s.showDefaultQuota(c, v, http.StatusOK, in, nil)
+}
+
+func (s *Server) setDefaultQuota(c *gin.Context, v viewer) error {
+	in := teamInput(portal.Form(c.Request.PostForm))
+	if err := s.Teams.SetDefaultQuota(c.Request.Context(), v.actor, in); err != nil {
+		return s.showDefaultQuota(c, v, status(err), in, err)
+	}
+	return s.flash(c, "/admin/default-quota", ui.ToastProps{Text: "The default quota is saved.", Next: "/admin/teams/new", Label: "Create a team"})
+}
+
+// showDefaultQuota shows the form with what was typed and what is wrong with it.
+func (s *Server) showDefaultQuota(c *gin.Context, v viewer, code int, in teams.Input, problem error) error {
+	if problem != nil && !portal.Is(problem, portal.KindInvalid) && !portal.Is(problem, portal.KindConflict) {
+		return problem
+	}
+	p, err := s.teamPage(c, v, "Default quota", in)
+	if err != nil {
+		return err
+	}
+	if p.New, p.Faults = true, portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
+		p.Problem = message(problem)
+	}
+	s.render(c, code, views.DefaultQuota(p))
+	return nil
 }
 
 func (s *Server) createTeam(c *gin.Context, v viewer) error {

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/store"
+	"doksportal/internal/teams"
 )
 
 // The page of quotas has the reader's teams, in the order asked for, and the file
@@ -50,5 +52,35 @@ func TestQuotas(t *testing.T) {
 	file := b.as("admin").Get("/quotas.csv").WantStatus(http.StatusOK)
 	if !strings.HasPrefix(file.Body, "team,clusters,clusters_limit,nodes,nodes_limit,") || !strings.Contains(file.Body, "\n'=1+1,") || !strings.Contains(file.Header.Get("Content-Type"), "text/csv") {
 		t.Errorf("the file is %q", file.Body)
+	}
+}
+
+// The form for a new team starts with the default quota, which two admins do not
+// change at once unawares.
+func TestDefaultQuota(t *testing.T) {
+	b := setup(t)
+	form := url.Values{"version": {"0"}}
+	for name := range teams.Unlimited() {
+		form.Set(name, "")
+	}
+	form.Set("nodes", "many")
+	if p := b.as("admin").Post("/admin/default-quota", form); p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Fault("nodes"), "“many”") || p.Value("nodes") != "many" {
+		t.Errorf("%d %q", p.Status, p.Fault("nodes"))
+	}
+	form.Set("nodes", "7")
+	form.Set("families", "s 5")
+	b.as("admin").Post("/admin/default-quota", form).WantStatus(http.StatusOK)
+	p := b.as("admin").Get("/admin/teams/new")
+	if p.Value("nodes") != "7" || strings.TrimSpace(p.Text("textarea[name=families]")) != "s 5" {
+		t.Errorf("a new team starts with %q nodes and %q", p.Value("nodes"), p.Text("textarea[name=families]"))
+	}
+	form.Set("nodes", "8")
+	if p := b.as("admin").Post("/admin/default-quota", form); p.Status != http.StatusConflict || !strings.Contains(p.Text("main"), "Someone else") {
+		t.Errorf("an old form: %d %s", p.Status, p.Text("main"))
+	}
+	form.Set("version", "1")
+	b.as("admin").Post("/admin/default-quota", form).WantStatus(http.StatusOK)
+	if n := b.count(`SELECT count(*) FROM events WHERE kind = 'default_quota_changed'`); n != 2 {
+		t.Errorf("%d events", n)
 	}
 }

@@ -148,6 +148,7 @@ func TestFormsLeaveEvents(t *testing.T) {
 	send("member", "/clusters/"+b.ledger+"/pools/new", "/pools/new", "name", "more", "size", "s-2vcpu-4gb", "count", "1", "justification", "a test")
 	send("member", pool+"/change", "/change", "count", "3", "justification", "a test")
 	send("member", pool+"/delete", "/delete", "justification", "a test", "confirm", ledger.Pools[0].Name)
+	send("admin", "/admin/default-quota", "/default-quota", "nodes", "5")
 	b.as("admin").Post("/admin/teams/new", newTeamForm()).WantStatus(http.StatusOK)
 	b.as("member").Post("/me/channels", channelForm("kind", "slack")).WantStatus(http.StatusOK)
 	send("member", "/me", "/test")

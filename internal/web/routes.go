@@ -106,6 +106,8 @@ func (s *Server) requestRoutes(e *gin.Engine) {
 // adminRoutes lists the pages that only admins see.
 func (s *Server) adminRoutes(e *gin.Engine) {
 	e.GET("/admin/teams", s.admin(s.teams))
+	e.GET("/admin/default-quota", s.admin(s.defaultQuota))
+	e.POST("/admin/default-quota", s.admin(s.setDefaultQuota))
 	e.GET("/admin/teams/new", s.admin(s.newTeam))
 	e.POST("/admin/teams/new", s.admin(s.createTeam))
 	e.GET("/admin/teams/:slug", s.admin(s.team))

@@ -80,6 +80,8 @@ var access = map[string]string{
 	"GET /audit":                                "L F F F F 2 2 F",
 	"GET /audit/checkpoint":                     "L F F F F 2 2 F",
 	"GET /admin/teams":                          "L F F F F 2 F F",
+	"GET /admin/default-quota":                  "L F F F F 2 F F",
+	"POST /admin/default-quota":                 "U F F F F 4 F F",
 	"GET /admin/teams/new":                      "L F F F F 2 F F",
 	"POST /admin/teams/new":                     "U F F F F 4 F F",
 	"GET /admin/teams/:slug":                    "L F F F F 2 F F",
