@@ -257,7 +257,9 @@ type Demand struct {
 }
 
 // None reports whether the change asks for nothing.
-func (d Demand) None() bool { return !d.Usage.Changes() && len(d.Sizes) == 0 && d.Region == "" && d.Version == "" }
+func (d Demand) None() bool {
+	return !d.Usage.Changes() && len(d.Sizes) == 0 && d.Region == "" && d.Version == ""
+}
 
 // QuotaEffect compares a team's quota before and after a change.
 type QuotaEffect struct {
