@@ -106,6 +106,23 @@ func TestDriftDuringARequest(t *testing.T) {
 	}
 }
 
+// A pool that carries the tag of a request, which anybody at DigitalOcean can read and
+// write, is not taken for the one that the request has made.
+func TestPoolWithTheTagOfAnother(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.sync()
+	since := b.clock.Now().Add(time.Second)
+	r := b.finish(b.approved(cases[portal.CreateNodePool]))
+	b.want(r, portal.Succeeded)
+	_, err := b.do.CreateNodePool(t.Context(), b.cluster, doapi.CreateNodePool{Name: "hidden", Size: "s-2vcpu-4gb", Count: 1, Tags: []string{r.RequestTag()}})
+	b.must(err)
+	b.sync()
+	if list := b.drifted(&since); len(list) != 1 || !strings.Contains(list[0].Summary, "hidden") {
+		t.Errorf("told as drift: %+v", list)
+	}
+}
+
 // That somebody takes back what a request has done cannot be told from a stale answer
 // at first. Once it can, it is drift.
 func TestTakenBack(t *testing.T) {

@@ -179,6 +179,8 @@ func explainCreatePool(r portal.Request, d Difference, after portal.Cluster) Exp
 	}
 	pool, ok := after.Pool(d.poolID)
 	switch {
+	case ok && r.Result != "" && pool.ID != r.Result: // it has made another one
+		return Unexplained
 	case ok && slices.Contains(pool.Details.Tags, r.RequestTag()):
 		return Explained
 	case !ok && d.poolID == r.Result:
