@@ -8,8 +8,8 @@ TEST_TIMEOUT := 30m
 # The linter has a module of its own, so that its needs are none of the program's.
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
-# Those of the tests of the browser that visit every page, which is half of them by time.
-BROWSER_WALKS := ^(TestEveryPage|TestMainPagesKeepTheirLayout|TestFirstView)$$
+# Half of the tests of the browser, by the time that they take.
+BROWSER_HALF := ^(TestEveryPage|TestMainPagesKeepTheirLayout|TestFirstView|TestOperations|TestLifeOfADangerousDelete)$$
 
 VIEWS := $(shell find views -name '*.templ')
 ASSET_SOURCES := $(wildcard static/src/* static/src/css/* static/src/editor/*) scripts/assets.mjs scripts/icons.mjs $(VIEWS)
@@ -32,9 +32,9 @@ build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with i
 
 test: check test-tools build ## run every check and every test, browser tests included
 	@# The browser waits more than it works, so it goes beside the others, in two halves.
-	go test -timeout $(TEST_TIMEOUT) -run '$(BROWSER_WALKS)' ./test/browser & walks=$$!; \
-	go test -timeout $(TEST_TIMEOUT) -skip '$(BROWSER_WALKS)' ./test/browser $(NO_BROWSER); others=$$?; \
-	wait $$walks && exit $$others
+	go test -timeout $(TEST_TIMEOUT) -run '$(BROWSER_HALF)' ./test/browser & half=$$!; \
+	go test -timeout $(TEST_TIMEOUT) -skip '$(BROWSER_HALF)' ./test/browser $(NO_BROWSER); others=$$?; \
+	wait $$half && exit $$others
 
 test-fast: test-tools build ## run the tests that take no more than a minute together: no browser, no crowds
 	go test -short -timeout $(TEST_TIMEOUT) $(NO_BROWSER)

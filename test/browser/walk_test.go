@@ -288,7 +288,7 @@ func TestTwoAdmins(t *testing.T) {
 	first.fill("[name=nodes]", "9")
 	first.click("[data-testid=save]")
 	first.sees("[data-testid=said]", "Proposed: Change team search.")
-	first.sees("[data-testid=gains]", "The quota of team search for nodes grows from 8 to 9.")
+	first.sees("[data-testid=gains]", "The quota of team search for all nodes grows from 8 to 9.")
 	first.sees("[data-testid=why-not]", "You proposed this; another admin has to accept it.")
 	second.open("/admin/changes")
 	second.check("changes")
