@@ -106,6 +106,27 @@ func TestDriftDuringARequest(t *testing.T) {
 	}
 }
 
+// One value that is set back to what it was hides nothing else that was changed.
+func TestSetBackHidesNothingElse(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.sync()
+	since := b.clock.Now().Add(time.Second)
+	pool := b.pool1("fixed")
+	b.want(b.finish(b.approved(operationCase{ask: onPool(portal.UpdateNodePool, "fixed", "count", "3")})), portal.Succeeded)
+	b.sync()
+	count, auto := pool.Count, b.pool1("auto")
+	_, err := b.do.UpdateNodePool(t.Context(), b.cluster, pool.ID, doapi.UpdateNodePool{Name: &pool.Name, Count: &count})
+	b.must(err)
+	most := auto.MaxNodes + 1
+	_, err = b.do.UpdateNodePool(t.Context(), b.cluster, auto.ID, doapi.UpdateNodePool{Name: &auto.Name, MaxNodes: &most})
+	b.must(err)
+	b.sync()
+	if list := b.drifted(&since); len(list) != 1 || !strings.Contains(list[0].Summary, "Pool auto") {
+		t.Errorf("told as drift: %+v", list)
+	}
+}
+
 // A pool that carries the tag of a request, which anybody at DigitalOcean can read and
 // write, is not taken for the one that the request has made.
 func TestPoolWithTheTagOfAnother(t *testing.T) {

@@ -118,11 +118,11 @@ func (d *drift) appeared(c portal.Cluster, again bool, made func(portal.Request)
 }
 
 // changed tells of what differs from a cluster's baseline and no request explains.
-// While something of it may be a stale answer, nothing is told and the baseline
-// stays: a later reading knows.
+// While all of that may be a stale answer, nothing is told and the baseline stays: a
+// later reading knows. Beside something that is no stale answer it is told, too.
 func (d *drift) changed(baseline portal.Baseline, c portal.Cluster) {
 	of := slices.DeleteFunc(slices.Clone(d.requests), func(r portal.Request) bool { return !slices.Contains(r.TargetIDs, c.ID) })
-	var changes []portal.Change
+	var changes, receding []portal.Change
 	for _, difference := range operation.Differences(baseline, c) {
 		best := operation.Unexplained
 		for _, r := range of {
@@ -134,14 +134,17 @@ func (d *drift) changed(baseline portal.Baseline, c portal.Cluster) {
 		}
 		switch best {
 		case operation.Receding:
-			return
+			receding = append(receding, difference.Change)
 		case operation.Unexplained:
 			changes = append(changes, difference.Change)
 		}
 	}
+	if len(receding) > 0 && len(changes) == 0 {
+		return
+	}
 	d.baselines[c.ID] = operation.Baseline(c)
 	if len(changes) > 0 {
-		d.events = append(d.events, found{portal.EventClusterDrifted, c, changes, of, false})
+		d.events = append(d.events, found{portal.EventClusterDrifted, c, append(changes, receding...), of, false})
 	}
 }
 

@@ -47,8 +47,9 @@ func SetGrantTold(ctx context.Context, tx pgx.Tx, id string, times int) error {
 	return db.Wrap(err)
 }
 
-// Raising is which limits of a team open requests are to raise, but for one request
-// by its id, with the number of the first.
+// Raising is which limits of a team requests that can still go on are to raise, but
+// for one request by its id, with the number of the first. One that is out of date
+// keeps nobody else from asking.
 func Raising(ctx context.Context, q Querier, teamID, except string) (map[portal.Item]int64, error) {
 	type row struct {
 		Item   portal.Item
@@ -56,8 +57,8 @@ func Raising(ctx context.Context, q Querier, teamID, except string) (map[portal.
 	}
 	list, err := db.All(ctx, q, pgx.RowToStructByName[row], `
 		SELECT item, min(number) AS number FROM requests, jsonb_object_keys(params #> '{raise,limits}') AS item
-		WHERE operation IN `+literals(portal.RaiseQuota)+` AND team_id = @team AND id::text <> @except AND state = ANY(@unended) GROUP BY item`,
-		pgx.StrictNamedArgs{"team": teamID, "except": except, "unended": unended})
+		WHERE operation IN `+literals(portal.RaiseQuota)+` AND team_id = @team AND id::text <> @except AND state = ANY(@open) GROUP BY item`,
+		pgx.StrictNamedArgs{"team": teamID, "except": except, "open": open})
 	raising := map[portal.Item]int64{}
 	for _, r := range list {
 		raising[r.Item] = r.Number

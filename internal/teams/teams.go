@@ -214,6 +214,11 @@ func (c *teamChange) apply(ctx context.Context, tx pgx.Tx, by decision) error {
 		if err := store.UpdateTeam(ctx, tx, c.After, by.at); err != nil {
 			return err
 		}
+		ended, err := c.endGrants(ctx, tx, by.at)
+		if err != nil {
+			return err
+		}
+		e.Data["grants_ended"] = ended
 	}
 	e.TeamID, e.Summary = c.After.ID, e.Summary+by.suffix()
 	e.Target = portal.EventTarget{Kind: portal.TargetTeam, ID: c.After.Slug, Name: c.After.Name}
@@ -224,6 +229,23 @@ func (c *teamChange) apply(ctx context.Context, tx pgx.Tx, by decision) error {
 		return nil
 	}
 	return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, TeamID: c.After.ID, Actor: e.Actor, Summary: e.Summary, At: e.At})
+}
+
+// endGrants ends what the team was granted for a time of limits that are lowered:
+// less takes effect at once.
+func (c *teamChange) endGrants(ctx context.Context, tx pgx.Tx, now time.Time) (ended []portal.Item, err error) {
+	for _, g := range c.before.Grants {
+		was, wasLimited := c.before.Quota.Limit(g.Item)
+		is, isLimited := c.After.Quota.Limit(g.Item)
+		if !isLimited || wasLimited && is >= was {
+			continue
+		}
+		if err := store.EndGrant(ctx, tx, g.ID, now); err != nil {
+			return nil, err
+		}
+		ended = append(ended, g.Item)
+	}
+	return ended, nil
 }
 
 // record is what the trail keeps of a team.

@@ -63,4 +63,15 @@ func TestAskingForMore(t *testing.T) {
 	}
 	b.as("member").Post("/clusters/"+b.ledger+"/pools/new", url.Values{"submit_key": {uuid.NewString()}, "name": {"more"},
 		"size": {"s-2vcpu-4gb"}, "count": {"11"}, "justification": {"a launch"}}).WantStatus(http.StatusOK)
+	// An admin takes it back: less is at once.
+	team := b.as("admin").Get("/admin/teams/pay")
+	form := url.Values{"below_use": {"on"}}
+	for _, name := range teamFields() {
+		form.Set(name, team.Value(name))
+	}
+	form.Set("nodes", "11")
+	b.as("admin").Post("/admin/teams/pay", form).WantStatus(http.StatusOK)
+	if n := b.as("member").Get("/").Find("[data-testid=grants-pay]:contains('All nodes')").Length(); n != 0 {
+		t.Error("what was granted of a limit that was lowered since is still there")
+	}
 }
