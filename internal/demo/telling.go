@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/demo/story"
 	"doksportal/internal/doapi"
@@ -48,7 +49,7 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 		return err
 	}
 	simulator, err := story.Tell(ctx, story.Config{
-		Pool: pool, Trail: later{}, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
+		Pool: pool, Trail: &later{trail: trail}, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
 		Roles: portal.RoleGroups{portal.RoleAdmin: d.Config.AdminGroup, portal.RolePlatformApprover: d.Config.ApproverGroup, portal.RoleAuditor: d.Config.AuditorGroup},
 		Begin: func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
 			return Begin(ctx, pool, sim, do, now)
@@ -70,11 +71,22 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 }
 
 // later puts nothing under a checkpoint while the story is told, whose calls go to
-// nobody; all of it is put under one at its end.
-type later struct{}
+// nobody; all of it is put under one at its end. It only has events numbered, so that
+// the trail is not taken to be behind where telling takes long.
+type later struct {
+	trail    *audit.Trail
+	numbered time.Time
+}
 
-// SealIntent does nothing.
-func (later) SealIntent(context.Context, string, int) error { return nil }
+// SealIntent numbers events every few seconds.
+func (l *later) SealIntent(ctx context.Context, _ string, _ int) error {
+	if time.Since(l.numbered) < 10*time.Second {
+		return nil
+	}
+	_, err := l.trail.Sequence(ctx)
+	l.numbered = time.Now()
+	return err
+}
 
 // inBatches has Postgres write what is committed a moment later: what gets lost
 // with the machine is told again from the beginning.
