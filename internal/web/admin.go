@@ -56,7 +56,7 @@ func (s *Server) setDefaultQuota(c *gin.Context, v viewer) error {
 	if err := s.Teams.SetDefaultQuota(c.Request.Context(), v.actor, in); err != nil {
 		return s.showDefaultQuota(c, v, status(err), in, err)
 	}
-	return s.flash(c, "/admin/default-quota", ui.ToastProps{Text: "The default quota is saved.", Next: "/admin/teams/new", Label: "Create a team"})
+	return s.flash(c, "/admin/teams", ui.ToastProps{Text: "The default quota is saved.", Next: "/admin/teams/new", Label: "Create a team"})
 }
 
 // showDefaultQuota shows the form with what was typed and what is wrong with it.
