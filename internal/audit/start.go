@@ -45,10 +45,10 @@ func (t *Trail) checkFirst(ctx context.Context, tx pgx.Tx, stored storedCheckpoi
 	if t.looked || stored.Size > 0 {
 		return nil
 	}
-	old, err := db.One(ctx, tx, pgx.RowTo[int64], `SELECT count(*) FROM events
-		WHERE recorded_at < clock_timestamp() - @old::interval AND kind <> ALL (@kinds)`, pgx.StrictNamedArgs{"old": unsignedFor, "kinds": beforeFirst})
-	if err == nil && old > 0 {
-		err = fmt.Errorf("%w: it has no checkpoint at all, and %d events that are older than %s", ErrTampered, old, unsignedFor)
+	old, err := db.One(ctx, tx, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM events
+		WHERE recorded_at < clock_timestamp() - @old::interval AND kind <> ALL (@kinds))`, pgx.StrictNamedArgs{"old": unsignedFor, "kinds": beforeFirst})
+	if err == nil && old {
+		err = fmt.Errorf("%w: it has no checkpoint at all, and events that are older than %s", ErrTampered, unsignedFor)
 	}
 	return err
 }
