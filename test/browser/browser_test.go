@@ -190,9 +190,12 @@ func eval[T any](p *tab, script string) T {
 	return v
 }
 
-// until waits until a condition holds in the page, whichever that is by then.
+// until waits until a condition holds in the page, whichever that is by then. A page
+// of which only the beginning has arrived is not asked: what the test looks at next
+// may be in the rest.
 func (p *tab) until(condition string) {
 	p.t.Helper()
+	condition = `document.readyState !== "loading" && (` + condition + `)`
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	for {
@@ -225,6 +228,7 @@ func (p *tab) seesNot(css, text string) {
 // value is what a control has.
 func (p *tab) value(css string) string {
 	p.t.Helper()
+	p.wait(css)
 	return eval[string](p, `document.querySelector(`+quote(css)+`).value`)
 }
 
