@@ -99,7 +99,7 @@ func appendValue(dst []byte, s shape, v []byte) ([]byte, error) {
 	case s == shapeJSON:
 		return append(dst, v...), nil
 	case s == shapeUUID && len(v) == 16:
-		return append(append(append(dst, '"'), uuidText(v)...), '"'), nil
+		return append(appendUUID(append(dst, '"'), v), '"'), nil
 	case s == shapeTime && len(v) == 8 && isFinite(v):
 		return append(timeOf(v).AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.000000Z"), '"'), nil
 	case s == shapeInt && len(v) == 4:
@@ -142,9 +142,16 @@ func appendTexts(dst, v []byte) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
-func uuidText(v []byte) string {
-	s := hex.EncodeToString(v)
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+func uuidText(v []byte) string { return string(appendUUID(nil, v)) }
+
+func appendUUID(dst, v []byte) []byte {
+	for i, part := range [][]byte{v[:4], v[4:6], v[6:8], v[8:10], v[10:]} {
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, part)
+	}
+	return dst
 }
 
 // microsOf reads a timestamptz: microseconds since 2000.

@@ -91,13 +91,15 @@ func (r Report) AnchorCheckpoints() (count int) {
 // it could not look; what it found wrong is in the report.
 func Verify(ctx context.Context, pool *pgxpool.Pool, o VerifyOptions) (Report, error) {
 	v := verifier{VerifyOptions: o, pool: pool, differs: map[string]bool{}}
-	err := snapshots(ctx, pool, readers, func(txs []pgx.Tx) error { return v.run(ctx, txs) })
+	most := max(1, min(readers, int(pool.Config().MaxConns)-1)) // one is for what has come since
+	err := snapshots(ctx, pool, most, func(txs []pgx.Tx) error { return v.run(ctx, txs) })
 	slices.SortStableFunc(v.Faults, func(a, b Fault) int { return cmp.Compare(a.Number, b.Number) })
 	return v.Report, err
 }
 
-// readers is how many connections read a trail at once.
-const readers = 3
+// readers is how many connections read a trail at once. They wait for the disk for
+// much of the time.
+const readers = 6
 
 // snapshots calls fn with transactions that see the same state of the database, for
 // as many queries at once.

@@ -19,18 +19,18 @@ func (w *worker) times(number int64, record [][]byte) {
 		return // no such event has a hash
 	}
 	recorded, at := microsOf(record[columnRecordedAt]), microsOf(record[columnAt])
-	where := eventName(number, record[columnID])
+	wrong := func(what string, args ...any) { w.fault(number, eventName(number, record[columnID]), what, args...) }
 	switch id := microsOfID(record[columnID]); {
 	case apart(recorded, id):
-		w.fault(number, where, "It says it was recorded at %s, and its id is of %s: it was put in afterwards, or a clock was wrong.", timeText(recorded), timeText(id))
+		wrong("It says it was recorded at %s, and its id is of %s: it was put in afterwards, or a clock was wrong.", timeText(recorded), timeText(id))
 		return
 	case timeAt(recorded).Sub(w.Now) > lateAfter:
-		w.fault(number, where, "It says it was recorded at %s, which is yet to come: it was put in, or a clock was wrong.", timeText(recorded))
+		wrong("It says it was recorded at %s, which is yet to come: it was put in, or a clock was wrong.", timeText(recorded))
 		return
 	case apart(recorded, at) && slices.ContainsFunc(w.verifier.told, func(t told) bool { return t.First <= number && number <= t.Last }):
 		w.told++
 	case apart(recorded, at):
-		w.fault(number, where, "It tells of %s, and was recorded at %s: it is dated back or ahead, or a clock was wrong.", timeText(at), timeText(recorded))
+		wrong("It tells of %s, and was recorded at %s: it is dated back or ahead, or a clock was wrong.", timeText(at), timeText(recorded))
 	}
 	if 0 <= number && number < int64(len(w.recorded)) {
 		w.recorded[number] = recorded
