@@ -337,6 +337,18 @@ CREATE INDEX quota_grants_due ON quota_grants (until) WHERE ended_at IS NULL;
 -- The open requests to raise a team's quota.
 CREATE INDEX requests_raising ON requests (team_id) WHERE operation = 'raise_quota';
 
+-- Until when clusters are kept. At its end the portal asks for the deletion.
+CREATE TABLE leases (
+    cluster_id text PRIMARY KEY REFERENCES clusters (id),
+    until      timestamptz NOT NULL,
+    request_id uuid NOT NULL REFERENCES requests (id), -- that created the cluster, or extended the lease last
+    told       integer NOT NULL DEFAULT 0, -- how often it was said that it ends soon
+    told_at    timestamptz,
+    ended_at   timestamptz, -- when its deletion was asked for, or could not be
+    outcome    text NOT NULL DEFAULT ''
+);
+CREATE INDEX leases_due ON leases (until) WHERE ended_at IS NULL;
+
 -- An approver has a stand-in decide for them until a date. One that was not ended
 -- before is over at its date, and is marked so when its delegator makes another.
 CREATE TABLE delegations (
@@ -510,5 +522,5 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
-    delegations, default_quota, team_usage, quota_grants, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
+    delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

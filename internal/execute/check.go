@@ -55,7 +55,7 @@ const knownFor = 2 * time.Minute
 // foresee says what the portal itself knows to be in the way, without a call to
 // DigitalOcean: many requests may wait for one cluster, each for hours.
 func (e *Executor) foresee(ctx context.Context, r portal.Request) blocker {
-	if !changes(r.Operation) || len(r.TargetIDs) == 0 {
+	if !changes(r.Operation) || r.Operation.Own() || len(r.TargetIDs) == 0 {
 		return blocker{}
 	}
 	onlyNow := e.Now().Add(callFor) // not what has ended, which the look that follows sees

@@ -90,7 +90,7 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned again meanwhile
 		}
 		if r.Operation.Own() {
-			return e.raiseQuota(ctx, r)
+			return e.carryOutOwn(ctx, r)
 		}
 		return e.carryOut(ctx, r)
 	case portal.Executing:

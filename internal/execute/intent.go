@@ -96,6 +96,11 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 	if o.blocks() {
 		return o
 	}
+	return e.rejudge(ctx, tx, r, team, seen, e.merge(seen.clusters, clusters))
+}
+
+// rejudge compares quota and policy with the plan of a request on clusters.
+func (e *Executor) rejudge(ctx context.Context, tx pgx.Tx, r portal.Request, team portal.Team, seen preflight, clusters []portal.Cluster) blocker {
 	rules, err := e.Rules.InForce(ctx, tx)
 	if err != nil {
 		return blocker{err: err}
@@ -110,7 +115,7 @@ func (e *Executor) recheck(ctx context.Context, tx pgx.Tx, r portal.Request, tea
 		return blocker{err: err}
 	}
 	changed, err := request.Rejudge(rules, r, request.Now{
-		Requester: &seen.requester, Clusters: e.merge(seen.clusters, clusters), Offer: offer.Options, Quota: effect})
+		Requester: &seen.requester, Clusters: clusters, Offer: offer.Options, Quota: effect})
 	if err != nil {
 		return blocker{err: err}
 	}
@@ -140,6 +145,12 @@ func (e *Executor) recheckTarget(ctx context.Context, tx pgx.Tx, r portal.Reques
 			return nil, o
 		}
 	}
+	return e.ownClusters(ctx, tx, r)
+}
+
+// ownClusters are the clusters of a request as the portal has them, unless they are
+// gone or another team's.
+func (e *Executor) ownClusters(ctx context.Context, tx pgx.Tx, r portal.Request) ([]portal.Cluster, blocker) {
 	clusters, err := store.ClustersByID(ctx, tx, r.TargetIDs)
 	switch {
 	case err != nil:

@@ -207,6 +207,12 @@ func (e *Executor) adopt(ctx context.Context, tx pgx.Tx, r *portal.Request, c do
 			return store.AssignCluster(ctx, tx, cluster.ID, r.Team.ID, r.Params.Create.Environment)
 		},
 		func() error { return store.SetTarget(ctx, tx, r.ID, cluster.ID) },
+		func() error {
+			if r.Params.Create.Lease.ForGood() {
+				return nil
+			}
+			return e.lease(ctx, tx, *r, r.Params.Create.Lease)
+		},
 		func() error { return store.Release(ctx, tx, r.ID) },
 		func() error { return events.Publish(ctx, tx, events.ClusterChanged(cluster.ID, r.Team.ID)...) },
 	} {

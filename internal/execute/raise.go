@@ -4,51 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/audit"
-	"doksportal/internal/db"
 	"doksportal/internal/operation"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/store"
 )
-
-// raiseQuota has a team have more, after the same checks as before a call to
-// DigitalOcean. There is nothing to wait for: the quota, the request's end and their
-// events are one transaction.
-func (e *Executor) raiseQuota(ctx context.Context, r portal.Request) (time.Duration, error) {
-	seen, o := e.check(ctx, r)
-	if o.blocks() {
-		return e.stop(ctx, r, o)
-	}
-	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
-		team, err := e.lock(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		if err := unmoved(ctx, tx, r); err != nil {
-			return err
-		}
-		if o = e.recheckRaise(ctx, tx, r, team, seen); o.blocks() {
-			return nil
-		}
-		if err := e.raise(ctx, tx, r, team); err != nil {
-			return err
-		}
-		return e.succeed(ctx, tx, r)
-	})
-	switch {
-	case err != nil:
-		return 0, err
-	case o.blocks():
-		return e.stop(ctx, r, o)
-	}
-	return done, nil
-}
 
 // recheckRaise is recheck for a larger quota, whose limits must be what they were
 // when people decided. The team is locked.

@@ -12,7 +12,7 @@ import (
 )
 
 var createCluster = definition{
-	fields: append([]string{"team", "name", "region", "version", "environment", "ha", "tags"}, networkFields...),
+	fields: slices.Concat([]string{"team", "name", "region", "version", "environment", "ha", "tags"}, networkFields, lastingFields),
 	open:   openCreate, rewrite: rewriteCreate, read: readCreate, plan: planCreate, effect: createEffect,
 }
 
@@ -55,6 +55,7 @@ func openCreate(d *portal.Draft) {
 		return
 	}
 	openMore(f)
+	f.Set("lasts", portal.LastsForGood)
 	f.Set("region", firstOffered(d.Offer.Regions, d.Region))
 	f.Set("version", firstOffered(d.Offer.Versions, ""))
 	size := usualSize(d, "")
@@ -124,6 +125,7 @@ func writeCreate(f portal.Form, p portal.CreateParams) {
 		f.Set(name, value)
 	}
 	f.Tick("ha", p.HA)
+	writeLasting(f, p.Lease)
 	openSettings(f, p.Settings)
 	for i, pool := range p.Pools {
 		openPool(f, fmt.Sprintf("pools[%d].", i), pool)
@@ -185,6 +187,7 @@ func createChanges(team portal.Team, p portal.CreateParams) []portal.Change {
 	for _, pool := range p.Pools {
 		changes = append(changes, portal.Change{What: "Pool " + pool.Name, After: specText(pool)})
 	}
+	changes = append(changes, leaseChanges(p.Lease)...)
 	changes = append(changes,
 		portal.Change{What: "Tags", After: strings.Join(p.Tags, ", ")}, portal.Change{What: "VPC", After: p.VPC},
 		portal.Change{What: "Cluster subnet", After: p.ClusterSubnet}, portal.Change{What: "Service subnet", After: p.ServiceSubnet})

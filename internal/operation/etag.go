@@ -22,6 +22,9 @@ func ETag(d *portal.Draft) string {
 		return ""
 	}
 	facts := []portal.Fact{{What: "tags", Value: strings.Join(portal.OwnTags(c.Tags), ", ")}, {What: "registries", Value: portal.RegistryText(c)}}
+	if d.Operation == portal.ExtendLease {
+		facts = append(facts, LeaseFacts(c, d.Lease)...)
+	}
 	facts = append(facts, clusterFacts(portal.Params{}, c)...)
 	facts = append(facts, portal.SettingFacts(c.Details.Settings)...)
 	for _, p := range byName(c.Pools) {

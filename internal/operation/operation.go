@@ -62,6 +62,7 @@ var definitions = map[portal.OperationID]definition{
 	portal.AddRegistry:            changeRegistries,
 	portal.RemoveRegistry:         changeRegistries,
 	portal.RaiseQuota:             raiseQuota,
+	portal.ExtendLease:            extendLease,
 }
 
 // Exists reports whether people can ask for an operation. The others change
@@ -125,15 +126,23 @@ func Read(d *portal.Draft, now time.Time) {
 	var f fieldErrors
 	definitions[d.Operation].read(d, &f)
 	f.readSchedule(d, now)
-	if d.Operation == portal.RaiseQuota {
-		f.readEnd(d, now)
+	switch p := &d.Params; {
+	case p.Raise != nil:
+		f.readGrant(d, now)
+	case p.Extend != nil:
+		f.readExtension(d, now)
+	case p.Create != nil && d.Form.Get("lasts") != "":
+		p.Create.Lease = f.readLasting(d, now)
 	}
 	f.checkText("justification", "a reason", d.Form.Typed("justification"), maxJustification,
 		d.Operation.Risk() != portal.RiskDiagnostic)
 	d.Errors = f.FieldErrors
 	d.Params.Target = Facts(d.Operation, d.Params, d.Targets())
-	if d.Params.Raise != nil {
+	switch {
+	case d.Params.Raise != nil:
 		d.Params.Target = QuotaFacts(*d.Params.Raise, d.Team)
+	case d.Params.Extend != nil:
+		d.Params.Target = LeaseFacts(d.Cluster, d.Lease)
 	}
 }
 

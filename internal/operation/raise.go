@@ -5,15 +5,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"doksportal/internal/portal"
 )
-
-// maxDays is what may be typed; the policy allows less.
-const maxDays = 3650
 
 // raiseLines are the fields into which several limits are typed, one per line.
 var raiseLines = []struct {
@@ -29,7 +25,7 @@ var raiseLines = []struct {
 }
 
 var raiseQuota = definition{
-	fields: append(portal.RaiseFields(), "lasts", "days", "last_day"),
+	fields: append(portal.RaiseFields(), lastingFields...),
 	open:   openRaise, rewrite: rewriteRaise, read: readRaise, plan: planRaise,
 }
 
@@ -49,19 +45,10 @@ func rewriteRaise(d *portal.Draft, p portal.Params) {
 		}
 		d.Form.Set(field, typed)
 	}
-	switch {
-	case p.Raise.Until != nil:
-		d.Form.Set("last_day", p.Raise.Until.UTC().Add(-time.Nanosecond).Format(time.DateOnly))
-		d.Form.Set("zone", "UTC")
-	case p.Raise.Days > 0:
-		d.Form.Set("lasts", portal.LastsDays)
-		d.Form.Set("days", strconv.Itoa(p.Raise.Days))
-	default:
-		d.Form.Set("lasts", portal.LastsForGood)
-	}
+	writeLasting(d.Form, p.Raise.Lasting)
 }
 
-// readRaise reads what the limits are to be; readEnd reads for how long.
+// readRaise reads what the limits are to be; readGrant reads for how long.
 func readRaise(d *portal.Draft, f *fieldErrors) {
 	p := portal.RaiseParams{Limits: map[portal.Item]int{}}
 	for _, item := range portal.RaisedAlone {
@@ -124,47 +111,15 @@ func (f *fieldErrors) readLimit(d *portal.Draft, field string, item portal.Item,
 	}
 }
 
-// readEnd reads for how long limits are raised.
-func (f *fieldErrors) readEnd(d *portal.Draft, now time.Time) {
+// readGrant reads for how long limits are raised.
+func (f *fieldErrors) readGrant(d *portal.Draft, now time.Time) {
 	p := d.Params.Raise
-	switch d.Form.Get("lasts") {
-	case portal.LastsForGood:
-	case portal.LastsDays:
-		typed := d.Form.Get("days")
-		var ok bool
-		if p.Days, ok = portal.ParseNumber(typed, 1, maxDays); !ok {
-			f.Add("days", "Enter a whole number of days, at least 1; this is %s.", portal.Quote(typed))
-		}
-	case portal.LastsUntil:
-		f.readLastDay(d, now)
-	default:
-		f.Add("lasts", "Choose for how long.")
-	}
+	p.Lasting = f.readLasting(d, now)
 	for _, item := range p.Items() {
 		if g, ok := grantedAlready(d.Team, item, *p, now); ok {
 			field, _ := portal.RaiseTo(item, 0)
 			f.Add(field, "Team %s has been granted %s until %s already.", d.Team.Name, item.Amount(g.Limit), g.EndText())
 		}
-	}
-}
-
-func (f *fieldErrors) readLastDay(d *portal.Draft, now time.Time) {
-	zone, err := time.LoadLocation(d.Form.Get("zone"))
-	if err != nil || d.Form.Get("zone") == "Local" {
-		zone = time.UTC
-	}
-	day, err := time.ParseInLocation(time.DateOnly, d.Form.Get("last_day"), zone)
-	until := day.AddDate(0, 0, 1).UTC()
-	switch {
-	case err != nil:
-		f.Add("last_day", "Enter a date, like %s.", now.In(zone).AddDate(0, 0, 7).Format(time.DateOnly))
-	case !until.After(now):
-		f.Add("last_day", "This day is over; enter today or a later one.")
-	default:
-		d.Params.Raise.Until = &until
-	}
-	if at := d.Params.NotBefore; err == nil && at != nil && !until.After(*at) {
-		f.Add("last_day", "It would end before it begins; enter a later day.")
 	}
 }
 
@@ -186,11 +141,11 @@ func planRaise(d *portal.Draft) {
 	var amounts []string
 	for _, item := range p.Items() {
 		now, _ := d.Team.Quota.Limit(item)
-		after := strings.TrimSpace(item.Number(p.Limits[item]) + " " + p.Lasts())
+		after := strings.TrimSpace(item.Number(p.Limits[item]) + " " + p.Text())
 		d.Plan.Changes = append(d.Plan.Changes, portal.Change{What: item.Title(), Before: item.Number(now), After: after})
 		amounts = append(amounts, item.Amount(p.Limits[item]))
 	}
-	lasts := p.Lasts()
+	lasts := p.Text()
 	switch chosen := d.Form.Get("lasts"); {
 	case lasts != "":
 	case d.Form == nil || chosen == portal.LastsForGood:
@@ -257,15 +212,12 @@ func CheckRaise(d *portal.Draft) {
 
 // checkGrant notes where a raise lasts for longer than the policy lets it.
 func checkGrant(d *portal.Draft, now time.Time) {
-	p, terms := d.Params.Raise, d.Plan.Verdict.Terms
-	switch end := p.End(now); {
-	case p.ForGood() && terms.Temporary:
-		d.Errors.Add("lasts", "The policy lets a quota be raised for a time only; choose for how long.")
-	case p.ForGood() || end.Sub(now) <= terms.LongestGrant:
-	case p.Days > 0:
-		d.Errors.Add("days", "The policy lets a quota be raised for at most %s.", portal.DurationText(terms.LongestGrant))
-	default:
-		last := now.Add(terms.LongestGrant).UTC().AddDate(0, 0, -1)
-		d.Errors.Add("last_day", "The policy lets a quota be raised for at most %s; enter %s or an earlier day.", portal.DurationText(terms.LongestGrant), last.Format("2 January 2006"))
+	terms := d.Plan.Verdict.Terms
+	if d.Params.Raise.ForGood() {
+		if terms.Temporary {
+			d.Errors.Add("lasts", "The policy lets a quota be raised for a time only; choose for how long.")
+		}
+		return
 	}
+	checkLasting(d, d.Params.Raise.Lasting, now, terms.LongestGrant, "The policy lets a quota be raised for at most %s")
 }

@@ -2,6 +2,7 @@ package operation
 
 import (
 	"slices"
+	"time"
 
 	"doksportal/internal/portal"
 )
@@ -12,6 +13,9 @@ func TemplateOf(form portal.Form, team portal.Team, offer portal.Options) (porta
 	d := portal.Draft{Operation: portal.CreateCluster, Form: form, Team: team, Offer: offer}
 	var f fieldErrors
 	readCreate(&d, &f)
+	if form.Get("lasts") == portal.LastsDays {
+		d.Params.Create.Lease = f.readLasting(&d, time.Time{})
+	}
 	return withoutOwn(*d.Params.Create), slices.DeleteFunc(f.FieldErrors, func(e portal.FieldError) bool {
 		return slices.Contains(ownFields, e.Field) || e.Field == "environment" && form.Get("environment") == ""
 	})
@@ -22,12 +26,14 @@ func TemplateChanges(t portal.Template) []portal.Change {
 	return createChanges(portal.Team{Name: t.TeamName}, t.Params)
 }
 
-// ownFields are those of which each cluster has its own.
+// ownFields are those of which each cluster has its own. So is the day until which
+// one is kept.
 var ownFields = []string{"name", "cluster_subnet", "service_subnet"}
 
 // withoutOwn leaves out what ownFields ask for.
 func withoutOwn(p portal.CreateParams) portal.CreateParams {
 	p.Name, p.ClusterSubnet, p.ServiceSubnet = "", "", ""
+	p.Lease.Until = nil
 	return p
 }
 

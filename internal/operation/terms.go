@@ -13,8 +13,15 @@ func CheckTerms(d *portal.Draft, now time.Time) {
 	if d.Params.Access != nil && d.Params.Access.Lifetime() > v.LongestAccess {
 		d.Errors.Add("minutes", "Choose at most %s.", portal.DurationText(v.LongestAccess))
 	}
-	if d.Params.Raise != nil && v.Decision != portal.Deny {
-		checkGrant(d, now)
+	if v.Decision != portal.Deny && !unreadLasting(d.Errors) {
+		switch p := d.Params; {
+		case p.Raise != nil:
+			checkGrant(d, now)
+		case p.Create != nil:
+			checkLease(d, p.Create.Lease, p.Create.Environment, now)
+		case p.Extend != nil:
+			checkLease(d, p.Extend.Lasting, d.Cluster.Environment, now)
+		}
 	}
 	if v.TypedName && d.Form.Get("typed_name") != d.TargetName {
 		d.Errors.Add("typed_name", "Type the name %s, so that it is certain which one is meant.", d.TargetName)

@@ -64,7 +64,7 @@ rules:
 `
 	want := []string{
 		"3:10 : “7 days” is not a duration; write seconds, minutes, hours or days like 30s, 15m, 8h or 7d.",
-		"4:3 : There is no key “hold” here; choose from waits, holds, cool_off, longest_access, stand_in, longest_grant, temporary, fresh_sign_in, typed_name, windows.",
+		"4:3 : There is no key “hold” here; choose from waits, holds, cool_off, longest_access, stand_in, longest_grant, temporary, longest_lease, fresh_sign_in, typed_name, windows.",
 		"7:34 one: There is no such thing as “creat_cluster” among the operations; the page Catalogue lists them.",
 		"8:13 one: There is no such thing as “risky” among the risks; choose from read, diagnostic, change, destructive, dangerous, secret, account.",
 		"9:20 one: There is no such thing as “prod” among the environments; choose from development, staging, production.",

@@ -118,7 +118,7 @@ func (p *Policy) judge(in Input) portal.Verdict {
 			return r.on(in.Change.Risk == portal.RiskDangerous).verdict(in.Team.ApproverGroup, p.PlatformApprovers)
 		}
 	}
-	if in.Change.Operation.Own() {
+	if in.Change.Operation.Named() {
 		return p.deny(fmt.Sprintf("No rule of the policy names %s, so only admins can give a team more.", in.Change.Operation))
 	}
 	return p.deny("The policy has no rule for this operation.")

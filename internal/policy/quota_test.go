@@ -65,3 +65,30 @@ func TestMoreQuotaIsARelaxation(t *testing.T) {
 		}
 	}
 }
+
+// A policy under which a cluster may be kept for longer, or until somebody deletes it,
+// takes a second admin. A rule about all changes speaks of extensions too.
+func TestALongerLeaseIsARelaxation(t *testing.T) {
+	t.Parallel()
+	rules := func(lease string) string {
+		return "rules: [{name: own, risks: [change], allow: true" + lease + "}, {name: rest, deny: no}]"
+	}
+	for _, tt := range []struct{ before, after, says string }{
+		{rules(", longest_lease: 14d"), rules(", longest_lease: 14d"), ""},
+		{rules(", longest_lease: 14d"), rules(", longest_lease: 15d"), "a cluster is kept for up to 15d, previously 14d"},
+		{rules(", longest_lease: 14d"), rules(""), "a cluster is kept until somebody deletes it, previously for up to 14d"},
+		{rules(", longest_lease: 14d"), rules(", longest_lease: 0s"), "until somebody deletes it"},
+		{rules(""), rules(", longest_lease: 14d"), ""},
+	} {
+		got := policy.Relaxations(t.Context(), must(t, tt.before), must(t, tt.after))
+		if (len(got) > 0) != (tt.says != "") || len(got) > 1 || len(got) == 1 && (!strings.Contains(got[0], tt.says) || !strings.HasPrefix(got[0], "Create cluster, Extend lease in ")) {
+			t.Errorf("from %s to %s: %q", tt.before, tt.after, got)
+		}
+	}
+	if list := faults(t, rules(", longest_lease: 1h")); len(list) != 1 || !strings.Contains(list[0], "a day") {
+		t.Errorf("a lease of an hour: %q", list)
+	}
+	if v := must(t, rules("")).Judge(input(portal.ExtendLease, portal.Development, false)); v.Decision != portal.Allow {
+		t.Errorf("a rule about changes says of an extension: %s", v.Reason)
+	}
+}

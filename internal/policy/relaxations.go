@@ -46,12 +46,13 @@ func (c *comparison) run(ctx context.Context, old, now *Policy, unshown string) 
 
 // maxOutcomes bounds the work of a comparison, of which a new version takes
 // several.
-const maxOutcomes = 10_000
+const maxOutcomes = 12_000
 
 // kind is what a comparison knows of the requests for which two rules match.
 type kind struct {
 	secret    bool // they are for access
 	quota     bool // they are for a larger quota
+	lease     bool // they may leave a cluster with a lease
 	account   bool // they concern the whole account, and are no team's
 	dangerous bool
 	teams     teamSet
@@ -59,7 +60,7 @@ type kind struct {
 
 // kindFor is the kind of requests for an operation, whichever team's they are.
 func kindFor(op portal.OperationID) kind {
-	return kind{secret: op.Risk() == portal.RiskSecret, quota: op == portal.RaiseQuota, account: op.Risk() == portal.RiskAccount, dangerous: op.Risk() == portal.RiskDangerous}
+	return kind{secret: op.Risk() == portal.RiskSecret, quota: op == portal.RaiseQuota, lease: op == portal.CreateCluster || op == portal.ExtendLease, account: op.Risk() == portal.RiskAccount, dangerous: op.Risk() == portal.RiskDangerous}
 }
 
 // comparison compares two policies, one kind of request after the other.
@@ -76,7 +77,7 @@ func (c *comparison) compare(ctx context.Context, old, now *Policy, op portal.Op
 	before, after := old.selected(op, e, teams.slug), now.selected(op, e, teams.slug)
 	k := kindFor(op)
 	k.teams = teams
-	key := fmt.Sprint(before, after, k.secret, k.quota, k.account, k.dangerous)
+	key := fmt.Sprint(before, after, k.secret, k.quota, k.lease, k.account, k.dangerous)
 	if c.byTeam {
 		key += " " + teams.slug
 	}

@@ -110,8 +110,8 @@ func TestRelaxationsWords(t *testing.T) {
 		"longest_access: 1h", "longest_access: 4h", "typed_name: true", "typed_name: false").Replace(strict)
 	got := policy.Relaxations(t.Context(), must(t, strict), must(t, now))
 	want := []string{
-		"Create cluster, Update cluster, Add node pool, Update node pool, Upgrade cluster in production of team pay, production of other teams: the name no longer has to be typed (rule “guarded”).",
-		"Create cluster, Update cluster, Add node pool, Update node pool, Upgrade cluster in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
+		"Create cluster, Update cluster, Add node pool, Update node pool, Upgrade cluster, Extend lease in production of team pay, production of other teams: the name no longer has to be typed (rule “guarded”).",
+		"Create cluster, Update cluster, Add node pool, Update node pool, Upgrade cluster, Extend lease in staging of team pay, staging of other teams: allowed at once (rule “free”), " +
 			"previously 1 approval from the team's approvers and 1 approval from platform approvers or group sre (rule “guarded”).",
 		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of other teams, staging of other teams, production of other teams: the name no longer has to be typed (rule “guarded”).",
 		"Delete cluster, Delete node pool, Delete node, Recycle nodes in development of team pay, staging of team pay, production of team pay: " +

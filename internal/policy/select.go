@@ -20,10 +20,8 @@ func (r *reader) selectors(read *rule, m map[string]ast.Node) {
 	levels := r.chosen(m["risks"], "risks", func(word string) bool { return slices.Contains(risks, portal.Risk(word)) })
 	read.operations = map[portal.OperationID]bool{}
 	for _, op := range portal.Operations() {
-		// What a team may have is no operation on clusters: a rule about all of these
-		// that was written before there was such a thing lets nobody have more.
 		named := slices.Contains(operations, string(op.ID))
-		if (named || operations == nil && !op.ID.Own()) && (levels == nil || slices.Contains(levels, string(op.Risk))) {
+		if (named || operations == nil && !op.ID.Named()) && (levels == nil || slices.Contains(levels, string(op.Risk))) {
 			read.operations[op.ID] = true
 		}
 	}

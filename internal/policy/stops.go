@@ -53,7 +53,7 @@ const manyApprovals = 3
 func DeniedAltogether(ctx context.Context, p *Policy) []string {
 	found := findings{}
 	sets, whole := eachKind(ctx, []*Policy{p}, func(op portal.OperationID, e portal.Environment, teams teamSet) {
-		if op.Risk() != portal.RiskRead && !op.Own() && !slices.ContainsFunc(p.selected(op, e, teams.slug), func(r *rule) bool { return !denies(r) }) {
+		if op.Risk() != portal.RiskRead && !op.Named() && !slices.ContainsFunc(p.selected(op, e, teams.slug), func(r *rule) bool { return !denies(r) }) {
 			found.add("every request is denied", op, e, teams)
 		}
 	})

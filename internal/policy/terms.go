@@ -31,6 +31,9 @@ type term struct {
 // of one admin: people must have time to decide, and a request to be carried out.
 type bounds struct{ least, most time.Duration }
 
+// maxLease is the longest that a policy may let a cluster be kept with an end.
+const maxLease = 365 * day
+
 // terms are all terms, in the order in which they are shown.
 var terms = []term{
 	longest("waits", "WaitFor", "waits", "how long a request waits for a decision before it expires", "waits for a decision", bounds{time.Hour, maxTerm},
@@ -59,6 +62,7 @@ var terms = []term{
 		func(_ *rule, k kind) bool { return k.quota }),
 	demand("temporary", "Temporary", "temporary", "a quota is raised for a time only, never for good", "a quota may be raised for good",
 		func(t *portal.Terms) *bool { return &t.Temporary }, func(k kind) bool { return k.quota }),
+	longestLease,
 	demand("fresh_sign_in", "FreshSignIn", "fresh sign-in", "who asks must just have signed in", "a fresh sign-in is no longer required",
 		func(t *portal.Terms) *bool { return &t.FreshSignIn }, always),
 	demand("typed_name", "TypedName", "typed name", "who asks types the name of what it is about", "the name no longer has to be typed",
@@ -86,6 +90,37 @@ var standIn = func() term {
 			return "none"
 		}
 		return Span(t.StandIn)
+	}
+	return t
+}()
+
+// longestLease is for how long a cluster may be kept. Unless a policy says so, it is
+// until somebody deletes it.
+var longestLease = func() term {
+	of := func(t *portal.Terms) *time.Duration { return &t.LongestLease }
+	t := longest("longest_lease", "LongestLease", "longest lease", "how long a cluster may be kept, outside production", "a cluster is kept", bounds{0, maxLease}, of,
+		func(_ *rule, k kind) bool { return k.lease })
+	t.text = func(t portal.Terms) string {
+		if t.LongestLease == 0 {
+			return "no limit"
+		}
+		return Span(t.LongestLease)
+	}
+	t.read = func(r *reader, n ast.Node, t *portal.Terms) {
+		t.LongestLease = r.duration(n, bounds{0, maxLease})
+		if t.LongestLease > 0 && t.LongestLease < day {
+			r.fault(n, "A lease is counted in days: the longest is at least a day, or 0s for no limit.")
+		}
+	}
+	bounded := t.relaxed
+	t.relaxed = func(old *rule, before, after portal.Terms, k kind) string {
+		switch {
+		case before.LongestLease == 0 || !k.lease:
+			return ""
+		case after.LongestLease > 0:
+			return bounded(old, before, after, k)
+		}
+		return "a cluster is kept until somebody deletes it, previously for up to " + Span(before.LongestLease)
 	}
 	return t
 }()

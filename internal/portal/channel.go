@@ -16,13 +16,14 @@ const (
 	TopicBreakGlass      Topic = "break_glass"
 	TopicAdminChange     Topic = "admin_change"
 	TopicGrant           Topic = "quota_grant"
+	TopicLease           Topic = "lease"
 	TopicDelegation      Topic = "delegation"
 	TopicDrift           Topic = "drift"
 	TopicTrail           Topic = "audit_trail"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicDelegation, TopicDrift, TopicTrail}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicTrail}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -45,6 +46,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicAdminChange
 	case EventGrantEnding, EventGrantEnded:
 		return TopicGrant
+	case EventLeaseEnding, EventLeaseEnded:
+		return TopicLease
 	case EventDelegated, EventDelegationEnded:
 		return TopicDelegation
 	case EventClusterAppeared, EventClusterDrifted, EventClusterGone:
@@ -76,6 +79,8 @@ func (o Topic) Title() string {
 		return "An admin changes a team, a quota or who owns a cluster"
 	case TopicGrant:
 		return "A larger quota that was granted for a time ends"
+	case TopicLease:
+		return "The lease of a cluster ends"
 	case TopicDelegation:
 		return "An approver has a stand-in, or no longer has"
 	case TopicDrift:

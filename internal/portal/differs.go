@@ -64,6 +64,9 @@ func (t Terms) differs(before Terms) []string {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s", d.what, DurationText(d.now), DurationText(d.was)))
 		}
 	}
+	if t.LongestLease != before.LongestLease {
+		parts = append(parts, "how long a cluster may be kept has changed")
+	}
 	if t.Temporary != before.Temporary {
 		parts = append(parts, "whether a quota may be raised for good has changed")
 	}

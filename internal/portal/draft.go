@@ -37,6 +37,9 @@ type Draft struct {
 	Standing QuotaEffect       // what the team uses of its limits, for a larger quota
 	Granted  []Grant           // that the team has now
 
+	Lease Lease // of the cluster, to be extended, or whose end is why the portal asks for the deletion; zero for all else
+	Ended bool  // it is the portal that asks, because the lease has ended
+
 	Form   Form
 	ETag   string    // tells whether the target is still what the form was opened with
 	Chosen []Cluster // those of Choices that were chosen

@@ -38,6 +38,9 @@ const (
 	EventQuotaRaised        EventKind = "quota_raised"
 	EventGrantEnding        EventKind = "quota_grant_ending"
 	EventGrantEnded         EventKind = "quota_grant_ended"
+	EventLeaseExtended      EventKind = "lease_extended"
+	EventLeaseEnding        EventKind = "lease_ending"
+	EventLeaseEnded         EventKind = "lease_ended"
 	EventClusterAssigned    EventKind = "cluster_assigned"
 	EventOwnershipRule      EventKind = "ownership_rule_changed"
 	EventClusterAppeared    EventKind = "cluster_appeared"
@@ -126,6 +129,9 @@ var Events = []EventInfo{
 	{EventQuotaRaised, "a request raised a team's quota, for good or until a date", ResultDone, false},
 	{EventGrantEnding, "a team may soon no longer have what it was granted for a time", ResultDone, true},
 	{EventGrantEnded, "a team may no longer have what it was granted for a time", ResultDone, true},
+	{EventLeaseExtended, "a request keeps a cluster for longer than its lease", ResultDone, false},
+	{EventLeaseEnding, "the lease of a cluster ends soon", ResultDone, true},
+	{EventLeaseEnded, "the lease of a cluster has ended: its deletion was requested, or why not", ResultDone, true},
 	{EventClusterAssigned, "a cluster got another owner or environment", ResultDone, false},
 	{EventProtected, "a cluster was protected against deletion", ResultDone, false},
 	{EventUnprotected, "the protection of a cluster was lifted", ResultDone, false},

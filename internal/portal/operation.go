@@ -37,9 +37,12 @@ const (
 	RemoveRegistry          OperationID = "remove_registry"
 )
 
-// RaiseQuota lets a team have more, for good or for a time. It is the portal's own
-// operation, and no entry of the catalogue: nothing of it reaches DigitalOcean.
-const RaiseQuota OperationID = "raise_quota"
+// The portal's own operations, which are no entries of the catalogue: nothing of
+// them reaches DigitalOcean.
+const (
+	RaiseQuota  OperationID = "raise_quota"  // lets a team have more, for good or for a time
+	ExtendLease OperationID = "extend_lease" // keeps a cluster for longer than it was created for
+)
 
 // Risk says how much an operation can harm.
 type Risk string
@@ -116,7 +119,10 @@ var Catalogue = []Operation{
 	{ID: RemoveRegistry, Title: "Remove the account's registry", Method: "DELETE", Path: "/v2/kubernetes/registry", Scope: "kubernetes:update", Risk: RiskAccount, Parameters: "cluster_uuids", Page: "/admin/registries"},
 }
 
-var own = []Operation{{ID: RaiseQuota, Title: "Raise quota", Risk: RiskChange, Page: "/quotas/ask"}}
+var own = []Operation{
+	{ID: RaiseQuota, Title: "Raise quota", Risk: RiskChange, Page: "/quotas/ask"},
+	{ID: ExtendLease, Title: "Extend lease", Risk: RiskChange, Page: "/clusters/{id}/lease"},
+}
 
 // Operations lists all that requests can be for and policies can name: the
 // catalogue, and then the portal's own.
@@ -124,7 +130,12 @@ func Operations() []Operation { return slices.Concat(Catalogue, own) }
 
 // Own reports whether the portal itself carries the operation out, without a call
 // to DigitalOcean.
-func (id OperationID) Own() bool { return id == RaiseQuota }
+func (id OperationID) Own() bool { return id == RaiseQuota || id == ExtendLease }
+
+// Named reports whether only those rules of a policy speak of the operation that name
+// it: what a team may have is no operation on clusters, so a rule about all of these
+// lets nobody have more.
+func (id OperationID) Named() bool { return id == RaiseQuota }
 
 // Operation returns the entry of Operations, the zero Operation when there is none.
 func (id OperationID) Operation() Operation {

@@ -20,6 +20,7 @@ type Params struct {
 	Access     *AccessParams     `json:"access,omitempty"`
 	Registries *RegistryParams   `json:"registries,omitempty"`
 	Raise      *RaiseParams      `json:"raise,omitempty"`
+	Extend     *ExtendParams     `json:"extend,omitempty"`
 
 	NotBefore *time.Time `json:"not_before,omitempty"` // the requester wants it later; nil: as soon as possible
 
@@ -63,6 +64,7 @@ type CreateParams struct {
 	ClusterSubnet string      `json:"cluster_subnet,omitempty"`
 	ServiceSubnet string      `json:"service_subnet,omitempty"`
 	Settings      Settings    `json:"settings"`
+	Lease         Lasting     `json:"lease,omitzero"` // from its creation on; zero: nobody is reminded to delete it
 }
 
 // PoolSpec describes a node pool to be made.

@@ -7,20 +7,12 @@ import (
 	"time"
 )
 
-// RaiseParams are the parameters of RaiseQuota: what limits are to be, for good
-// unless Days or Until says for how long.
+// RaiseParams are the parameters of RaiseQuota: what limits are to be, and for how
+// long.
 type RaiseParams struct {
 	Limits map[Item]int `json:"limits"`
-	Days   int          `json:"days,omitempty"`  // from when it takes effect
-	Until  *time.Time   `json:"until,omitempty"` // exclusive
+	Lasting
 }
-
-// For how long a quota is raised, as the form says it in its field "lasts".
-const (
-	LastsForGood = "for_good"
-	LastsDays    = "days"
-	LastsUntil   = "last_day"
-)
 
 // RaisedAlone are the limits with a field of their own in the form for a larger quota,
 // which is called like the limit.
@@ -52,45 +44,6 @@ func RaiseTo(item Item, n int) (field, typed string) {
 	return "", ""
 }
 
-const day = 24 * time.Hour
-
-// ForGood reports whether the limits are raised without an end.
-func (p RaiseParams) ForGood() bool { return p.Days == 0 && p.Until == nil }
-
-// End is when a raise ends that takes effect at a time, zero for one that is for good.
-func (p RaiseParams) End(start time.Time) time.Time {
-	switch {
-	case p.Until != nil:
-		return *p.Until
-	case p.Days > 0:
-		return start.Add(time.Duration(p.Days) * day)
-	}
-	return time.Time{}
-}
-
-// Over reports whether the date until which the limits were to be raised has come.
-func (p RaiseParams) Over(now time.Time) bool { return p.Until != nil && !now.Before(*p.Until) }
-
-// Lasts says for how long the limits are raised, at the end of a line; empty: for
-// good.
-func (p RaiseParams) Lasts() string {
-	switch {
-	case p.Until != nil:
-		return "until " + endText(*p.Until)
-	case p.Days > 0:
-		return "for " + DurationText(time.Duration(p.Days)*day)
-	}
-	return ""
-}
-
-// endText says when a larger quota ends. People think of its last day.
-func endText(t time.Time) string {
-	if t = t.UTC(); t.Equal(t.Truncate(day)) {
-		return "the end of " + t.Add(-day).Format("Mon 2 Jan 2006 MST")
-	}
-	return t.Format("Mon 2 Jan 2006 15:04 MST")
-}
-
 // Items are the limits that are raised, in a fixed order.
 func (p RaiseParams) Items() []Item { return slices.Sorted(maps.Keys(p.Limits)) }
 
@@ -117,18 +70,10 @@ const FirstNotice = 3 * day
 
 // Notices is how many times the team should have been told by a time that the grant
 // ends soon. Of one that is shorter than that it need not be told again.
-func (g Grant) Notices(now time.Time) int {
-	n := 0
-	for _, before := range noticeBefore {
-		if !now.Before(g.Until.Add(-before)) {
-			n++
-		}
-	}
-	return n
-}
+func (g Grant) Notices(now time.Time) int { return notices(noticeBefore, g.Until, now) }
 
 // EndText says when the grant ends, in texts.
-func (g Grant) EndText() string { return endText(g.Until) }
+func (g Grant) EndText() string { return EndText(g.Until) }
 
 // QuotaAt is what the team may have at a time: its quota, and what is granted on top
 // of that. A grant never lowers a limit, nor sets one.

@@ -36,6 +36,7 @@ type Terms struct {
 	StandIn       time.Duration `json:"stand_in,omitempty"`      // the longest delegation whose stand-in may decide; zero: none may
 	LongestGrant  time.Duration `json:"longest_grant,omitempty"` // for how long a quota may be raised, unless for good
 	Temporary     bool          `json:"temporary,omitempty"`     // a quota may not be raised for good
+	LongestLease  time.Duration `json:"longest_lease,omitempty"` // that a cluster may be kept outside production; zero: until somebody deletes it
 	Windows       []Window      `json:"windows"`                 // in one of which it is carried out; empty: at any time
 }
 

@@ -37,6 +37,7 @@ type SubmitInput struct {
 	Wanted map[string]string // by the fields of limits
 
 	revises portal.Request // that is planned again; zero for a new one
+	ended   portal.Lease   // for whose end the portal asks; zero: a person asks
 }
 
 // Plan says what an operation would do, from what has been typed so far. When
@@ -126,11 +127,16 @@ func (s *Service) submit(ctx context.Context, a portal.Actor, d *portal.Draft, k
 
 // refusal says why a cannot submit a judged draft, nil when they can.
 func (s *Service) refusal(a portal.Actor, d *portal.Draft) error {
-	if len(d.Errors) > 0 {
+	v := d.Plan.Verdict
+	switch {
+	case d.Ended && v.Decision != portal.Deny && (v.FreshSignIn || v.TypedName):
+		return mustConfirm
+	case len(d.Errors) > 0:
 		return portal.Invalid(d.Errors...)
-	}
-	if d.Plan.Verdict.Decision == portal.Deny {
-		return portal.E(portal.KindDenied, "the policy does not allow this: "+d.Plan.Verdict.Reason)
+	case v.Decision == portal.Deny:
+		return portal.E(portal.KindDenied, "the policy does not allow this: "+v.Reason)
+	case d.Ended:
+		return nil
 	}
 	return s.checkSignIn(a, d)
 }
@@ -162,6 +168,14 @@ func (s *Service) lock(ctx context.Context, tx pgx.Tx, a portal.Actor, d *portal
 		return portal.E(portal.KindConflict, "this cluster has been given to another team in the meantime")
 	}
 	d.Cluster.Environment, d.Cluster.Protected = now.Environment, now.Protected
+	if d.Ended {
+		return refuseEnd(ctx, tx, d)
+	}
+	if d.Operation == portal.ExtendLease {
+		if l, err := store.Lease(ctx, tx, d.Cluster.ID); err != nil || portal.Drift(d.Params.Target, operation.LeaseFacts(d.Cluster, l)) != "" {
+			return portal.E(portal.KindConflict, "the lease has changed since you opened the form; look at the plan again", err)
+		}
+	}
 	return nil
 }
 
@@ -172,8 +186,10 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err != nil {
 		return r, err
 	}
-	if err := s.checkRate(ctx, tx, a, d.Form); err != nil {
-		return r, err
+	if !d.Ended {
+		if err := s.checkRate(ctx, tx, a, d.Form); err != nil {
+			return r, err
+		}
 	}
 	if r.Number, err = store.InsertRequest(ctx, tx, r); err != nil {
 		return r, err
@@ -182,8 +198,8 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 		return r, err
 	}
 	err = Record(ctx, tx, r, Step{
-		At: r.CreatedAt, Actor: r.Requester, Kind: portal.EventSubmitted,
-		Summary: r.Requester.Name + " requested " + describe(r) + ": " + r.Plan.Verdict.Reason,
+		At: r.CreatedAt, Actor: asks(a, d), Kind: portal.EventSubmitted,
+		Summary: submitted(r, d) + ": " + r.Plan.Verdict.Reason,
 		Said:    r.Justification,
 		Data:    planData(r),
 	})
@@ -191,6 +207,21 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 		return r, err
 	}
 	return r, s.start(ctx, tx, r)
+}
+
+// asks is who asks for what a draft is about: the portal itself at the end of a lease.
+func asks(a portal.Actor, d *portal.Draft) portal.Person {
+	if d.Ended {
+		return clock
+	}
+	return a.Person()
+}
+
+func submitted(r portal.Request, d *portal.Draft) string {
+	if d.Ended {
+		return fmt.Sprintf("The portal requested %s for %s, whose lease has ended", describe(r), r.Requester.Name)
+	}
+	return r.Requester.Name + " requested " + describe(r)
 }
 
 // Limit is how many requests and revisions one person may make. Everybody
@@ -259,7 +290,7 @@ func (s *Service) fill(r *portal.Request, d *portal.Draft) error {
 func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) error {
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
-			At: s.Now(), Kind: portal.EventRefused, Actor: a.Person(), TeamID: d.Team.ID, Reason: d.Form.Get("justification"),
+			At: s.Now(), Kind: portal.EventRefused, Actor: asks(a, d), TeamID: d.Team.ID, Reason: d.Form.Get("justification"),
 			Target:  targetOf(d.Operation, d.Team, d.Cluster.ID, d.TargetName),
 			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
 			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},

@@ -82,6 +82,11 @@ func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask SubmitInpu
 		return err
 	}
 	d.TargetIDs, d.TargetName = []string{d.Cluster.ID}, d.Cluster.Name
+	if d.Lease, d.Ended = ask.ended, ask.ended.ClusterID != ""; ask.Operation == portal.ExtendLease {
+		if d.Lease, err = store.Lease(ctx, s.Pool, d.Cluster.ID); err != nil {
+			return err
+		}
+	}
 	if err := s.look(ctx, d, live); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ var changes = []change{
 	{"/clusters/:id/pools/:pool/recycle", []portal.OperationID{portal.RecycleNodePool}},
 	{"/clusters/:id/pools/:pool/nodes/:node/delete", []portal.OperationID{portal.DeleteNode}},
 	{"/clusters/:id/delete", []portal.OperationID{portal.DeleteCluster, portal.DeleteClusterSelective, portal.DeleteClusterDangerous}},
+	{"/clusters/:id/lease", []portal.OperationID{portal.ExtendLease}},
 	{"/quotas/ask", []portal.OperationID{portal.RaiseQuota}},
 	{"/admin/registries", []portal.OperationID{portal.AddRegistry, portal.RemoveRegistry, portal.AddRegistries, portal.RemoveRegistries}},
 }

@@ -67,6 +67,9 @@ func (s *Server) cluster(c *gin.Context, v viewer) error {
 		return err
 	}
 	p.Drift = slices.DeleteFunc(p.Drift, func(e portal.DriftEvent) bool { return e.Kind == portal.EventClusterAppeared })
+	if p.Lease, err = store.Lease(ctx, s.Pool, p.Cluster.ID); err != nil && !portal.Is(err, portal.KindNotFound) {
+		return err
+	}
 	s.render(c, http.StatusOK, views.Cluster(p))
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -122,7 +123,7 @@ func init() {
 		access["GET /requests/:number/"+action] = access["GET /requests/:number"]
 		accessToOthers["GET /requests/:number/"+action] = accessToOthers["GET /requests/:number"]
 	}
-	for _, page := range []string{"settings", "upgrade", "delete", "pools/new", "pools/:pool/change", "pools/:pool/delete",
+	for _, page := range []string{"settings", "upgrade", "lease", "delete", "pools/new", "pools/:pool/change", "pools/:pool/delete",
 		"pools/:pool/recycle", "pools/:pool/nodes/:node/delete"} {
 		access["GET /clusters/:id/"+page] = "L 2 2 N F F F F"
 		access["POST /clusters/:id/"+page] = "U 4 4 N F F F F"
@@ -153,6 +154,7 @@ func init() {
 func TestAccess(t *testing.T) {
 	b := setup(t)
 	number := b.pending()
+	b.lease(b.ledger, 10*24*time.Hour)
 	b.must(b.trail.Seal(t.Context()))
 	ledger, err := store.Cluster(t.Context(), b.pool, b.ledger)
 	b.must(err)

@@ -45,6 +45,10 @@ var scenes = []scene{
 		"Ingestion lags by 40 minutes since the outage.", ending{words: "Go."},
 	},
 	{
+		days(9), "david.cohen", portal.RaiseQuota, "", "", set("nodes", "31", "lasts", portal.LastsDays, "days", "21"),
+		"The new index is built beside the old one for three weeks.", ending{words: "Three weeks, and then back. Good."},
+	},
+	{
 		days(6), "grace.kim", portal.CreateNodePool, "notebooks-dev", "", pool("gpu", "c-8", "2"),
 		"Training notebooks need more CPU.", ending{fault: refusal(portal.CreateNodePool, "not enough available droplet limit in this region")},
 	},

@@ -29,6 +29,8 @@ var openScenes = []scene{
 		"Ingestion lags again.", ending{kind: waits}},
 	{hours(26), "grace.kim", portal.GetKubeconfig, "warehouse-prod", "", access("60"),
 		"Look at slow queries.", ending{kind: isChallenged, decided: hours(2), words: "The query log is in the dashboard. What do you need admin rights for?"}},
+	{hours(26), "hassan.rahimi", portal.RaiseQuota, "", "", set("nodes", "60", "lasts", portal.LastsDays, "days", "14"),
+		"The auditors' reports run for two weeks, beside everything else.", ending{kind: waits}},
 	{hours(25), "anna.kowalska", portal.UpdateNodePool, "spark-prod", "executors", later("+26h", set("max_nodes", "10")),
 		"Month-end close needs ten executors.", ending{words: "Fine for the close."}},
 	{hours(22), "search-member", portal.UpdateNodePool, "search-prod", "index", count(+1),

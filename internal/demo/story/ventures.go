@@ -56,6 +56,9 @@ var ventures = []venture{
 	{days(4), 0, "payments-member", "payments", dev, "payouts-dev", "fra1", v135, "s-2vcpu-4gb", 1, 3, "Payouts to marketplace sellers, first steps.", ""},
 }
 
+// kept is for how many days ventures were asked for that have a lease.
+var kept = map[string]string{"course-week-9": "7", "payouts-dev": "30"}
+
 // planVentures has the clusters made and deleted.
 func (t *teller) planVentures() error {
 	for _, v := range ventures {
@@ -104,6 +107,10 @@ func (v venture) wish(then func(portal.Request) error) wish {
 			f.Set("pools[0].max_nodes", strconv.Itoa(v.most))
 		}
 		f.Tick("ha", v.environment == prod && v.nodes > 2)
+		if days := kept[v.name]; days != "" {
+			f.Set("lasts", portal.LastsDays)
+			f.Set("days", days)
+		}
 	}}
 }
 
