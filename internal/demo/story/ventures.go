@@ -57,7 +57,7 @@ var ventures = []venture{
 }
 
 // kept is for how many days ventures were asked for that have a lease.
-var kept = map[string]string{"course-week-9": "7", "payouts-dev": "30"}
+var kept = map[string]string{"course-week-9": "14", "payouts-dev": "10"}
 
 // planVentures has the clusters made and deleted.
 func (t *teller) planVentures() error {
