@@ -134,7 +134,7 @@ func (p *planner) fill() {
 	p.must(err)
 	p.exec(`INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_ids, target_name, params, justification, plan, digest, state,
 			issuer, subject, requester_name, created_at, updated_at, revision, planned_at, due_at, judged, approver_groups)
-		SELECT gen_random_uuid(), n::text, c.team_id, operation, c.id, ARRAY[c.id], c.name, params, justification, plan, digest,
+		SELECT gen_random_uuid(), n::text, c.team_id, operation, c.id, ARRAY[c.id], c.name, params, justification, plan, r.digest,
 			CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'succeeded' END,
 			issuer, 'person-' || n % 500, requester_name, r.created_at, r.updated_at, revision, planned_at, due_at, judged, approver_groups
 		FROM requests r, generate_series(1, 1999) n JOIN clusters c ON c.name = 'c-' || n % 500 WHERE r.id = $1`, r.ID)
