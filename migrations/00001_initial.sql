@@ -75,6 +75,7 @@ CREATE TABLE people (
     tokens         bytea,
     tokens_until   timestamptz,
     time_zone      text NOT NULL DEFAULT '' CHECK (length(time_zone) <= 64), -- in which they read times; empty: their browser's
+    proof          bytea, -- that the identity provider said so of them, sealed by the portal
     PRIMARY KEY (issuer, subject),
     CONSTRAINT people_tokens_end CHECK ((tokens IS NULL) = (tokens_until IS NULL))
 );

@@ -91,7 +91,7 @@ func New(cfg Config) (*Auth, error) {
 	cfg.StepUpMaxAge = cmp.Or(cfg.StepUpMaxAge, portal.FreshFor)
 	a := &Auth{
 		Config: cfg, cookie: cookie, seal: seal, http: &http.Client{Timeout: 10 * time.Second},
-		store: &sessionStore{pool: cfg.Pool, now: cfg.Now}, sessions: scs.New(), asking: make(chan struct{}, maxAsking),
+		store: &sessionStore{pool: cfg.Pool, seal: seal, now: cfg.Now}, sessions: scs.New(), asking: make(chan struct{}, maxAsking),
 	}
 	a.sessions.Lifetime = Lifetime
 	a.sessions.Store = a.store

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ type person struct {
 	actor    portal.Actor
 	groupsAt time.Time
 	problem  string // with the groups, in plain words
+	forged   bool   // the database has somebody else's word
 	askable  bool   // there are tokens to ask about them again
 }
 
@@ -45,6 +47,10 @@ func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= As
 
 func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
 	p, err := store.PersonByIdentity(ctx, a.Pool, id, a.Now())
+	if err == nil && !a.vouched(p.Person) {
+		a.Logger.Warn("what the database has of a person is not what the provider said; nothing is believed", "subject", id.Subject)
+		return person{actor: portal.Actor{Identity: id, Name: p.Name, TimeZone: p.TimeZone}, askable: p.Askable, forged: true}, nil
+	}
 	return person{
 		actor:    portal.Actor{Identity: id, Name: p.Name, Email: p.Email, Groups: p.Groups, Roles: a.RoleGroups().Of(p.Groups), TimeZone: p.TimeZone},
 		groupsAt: p.GroupsAt, problem: p.GroupsProblem, askable: p.Askable,
@@ -53,8 +59,44 @@ func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
 
 // setPerson writes down what the provider says of a person now.
 func (a *Auth) setPerson(ctx context.Context, tx pgx.Tx, who profile) error {
-	return store.SetPerson(ctx, tx, store.Person{Identity: who.identity(), Name: who.Name, Email: who.Email,
+	return a.Describe(ctx, tx, store.Person{Identity: who.identity(), Name: who.Name, Email: who.Email,
 		Groups: who.Groups, GroupsAt: a.Now(), GroupsProblem: who.Problem})
+}
+
+// Describe writes down what the identity provider says of a person, sealed, so that
+// who can write to the database gives nobody groups.
+func (a *Auth) Describe(ctx context.Context, tx pgx.Tx, p store.Person) error {
+	var err error
+	if p.Proof, err = a.seal.Close(saidOf(p), "said of "+owner(p.Identity)); err != nil {
+		return err
+	}
+	return store.SetPerson(ctx, tx, p)
+}
+
+// said is what the provider said of a person.
+type said struct {
+	Name   string    `json:"name"`
+	Email  string    `json:"email"`
+	Groups []string  `json:"groups"`
+	At     time.Time `json:"at"`
+}
+
+func saidOf(p store.Person) said {
+	return said{p.Name, p.Email, p.Groups, p.GroupsAt.UTC().Truncate(time.Microsecond)}
+}
+
+// vouched reports whether the provider has said what the database has of a person, or
+// nothing is left of that.
+func (a *Auth) vouched(p store.Person) bool {
+	if len(p.Groups) == 0 && p.GroupsAt.Unix() == 0 {
+		return true // forgotten
+	}
+	var proven said
+	if a.seal.Open(p.Proof, "said of "+owner(p.Identity), &proven) != nil {
+		return false
+	}
+	now := saidOf(p)
+	return proven.Name == now.Name && proven.Email == now.Email && proven.At.Equal(now.At) && slices.Equal(proven.Groups, now.Groups)
 }
 
 // owner is whom sealed tokens belong to.

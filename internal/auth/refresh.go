@@ -55,7 +55,7 @@ func (a *Auth) refresh(ctx context.Context, who person) error {
 		if a.Now().UnixNano() < a.awayUntil.Load() {
 			return nil, errAway
 		}
-		err := a.refreshOnce(ctx, id)
+		err := a.refreshOnce(ctx, id, who.forged)
 		var unreachable *url.Error
 		if errors.As(err, &unreachable) {
 			a.awayUntil.Store(a.Now().Add(restFor).UnixNano())
@@ -67,8 +67,9 @@ func (a *Auth) refresh(ctx context.Context, who person) error {
 
 // refreshOnce asks unless another replica has done so meanwhile. The new
 // tokens are kept even if the provider then fails to say whose they are. Those
-// that it refuses for good end with all sessions.
-func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
+// that it refuses for good end with all sessions. What is forged says nothing of when
+// it was asked.
+func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity, forged bool) error {
 	p, err := a.discover(ctx)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (a *Auth) refreshOnce(ctx context.Context, id portal.Identity) error {
 	var asked error
 	err = db.WithTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		t, err := store.LockTokens(ctx, tx, id, a.Now())
-		if err != nil || !a.old(t.GroupsAt) {
+		if err != nil || !forged && !a.old(t.GroupsAt) {
 			return err
 		}
 		var who profile

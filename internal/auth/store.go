@@ -13,12 +13,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/db"
+	"doksportal/internal/seal"
 )
 
 // sessionStore keeps sessions in Postgres for scs, under the hashes of their
-// tokens. Reading one notes its use, at most once a minute.
+// tokens, and sealed for these: who can write to the database cannot make a token of
+// theirs somebody's session. Reading one notes its use, at most once a minute.
 type sessionStore struct {
 	pool *pgxpool.Pool
+	seal seal.Seal
 	now  func() time.Time
 }
 
@@ -51,8 +54,18 @@ func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool,
 		_, err = s.pool.Exec(ctx, `UPDATE sessions SET last_used_at = @now WHERE token_hash = @hash`,
 			pgx.StrictNamedArgs{"hash": hashOf(token), "now": now})
 	}
-	return r.Data, err == nil, err
+	if err != nil {
+		return nil, false, err
+	}
+	var data []byte
+	if err := s.seal.Open(r.Data, ofToken(token), &data); err != nil {
+		return nil, false, nil //nolint:nilerr // it was written by somebody else, or under another secret: it is no session
+	}
+	return data, true, nil
 }
+
+// ofToken is whom a session's data are sealed for.
+func ofToken(token string) string { return "session " + string(hashOf(token)) }
 
 // lasting finds a session that has not ended, with what its method returns.
 const lasting = `s.token_hash = @hash AND ` + anyLasting
@@ -79,6 +92,9 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 	text := func(key string) string { v, _ := values[key].(string); return v }
 	id, err := uuid.NewV7()
 	if err != nil {
+		return err
+	}
+	if data, err = s.seal.Close(data, ofToken(token)); err != nil {
 		return err
 	}
 	_, err = s.exec(ctx, `

@@ -166,8 +166,7 @@ func (c *crowd) atOnce(groups ...[]deed) (worked int) {
 func (c *crowd) passes(d time.Duration) {
 	c.t.Helper()
 	c.clock.advance(d)
-	_, err := c.pool.Exec(c.t.Context(), `UPDATE people SET groups_at = $1`, c.clock.Now())
-	c.must(err)
+	c.must(c.confirmed())
 }
 
 func (c *crowd) wantCount(want int, what, sql string, args ...any) {

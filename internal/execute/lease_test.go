@@ -337,7 +337,7 @@ func TestLeaseFields(t *testing.T) {
 		"none there":        {create("environment", "production", "lasts", "days", "days", "3"), "lasts", "never deleted by itself"},
 		"past":              {create("lasts", "last_day", "last_day", day(-1)), "last_day", "This day is over"},
 		"today":             {create("lasts", "last_day", "last_day", day(0)), "", ""},
-		"a century":         {create("lasts", "last_day", "last_day", "2126-01-01"), "last_day", "more than 3650 days"},
+		"a century":         {create("lasts", "last_day", "last_day", "2126-01-01"), "last_day", "more than 20 years"},
 		"no such day":       {create("lasts", "last_day", "last_day", "2026-02-30"), "last_day", "Enter a date"},
 		"10^9 days":         {create("lasts", "days", "days", "1000000000"), "days", "at most 3650"},
 		"no number":         {create("lasts", "days", "days", "soon"), "days", "“soon”"},

@@ -150,7 +150,8 @@ func (h *history) act(r *rand.Rand, who portal.Actor, at *request.Service, name 
 		h.resize(r, who, at)
 	case n < 13:
 		if made, ok := h.pick(r); ok {
-			h.tolerate("withdraw", at.Withdraw(ctx, who, made.Number))
+			requester := h.people[slices.IndexFunc(h.people, func(p portal.Actor) bool { return p.Identity == made.Requester.Identity })]
+			h.tolerate("withdraw", at.Withdraw(ctx, requester, made.Number))
 		}
 	case n < 17:
 		if made, ok := h.pick(r); ok {
@@ -202,8 +203,7 @@ func (h *history) grant(r *rand.Rand, who portal.Actor, at *request.Service) {
 // passTime lets hours pass, and what follows from that happen.
 func (h *history) passTime(r *rand.Rand, at *request.Service) {
 	h.clock.advance(time.Duration(1+r.IntN(8)) * time.Hour)
-	_, err := h.pool.Exec(h.t.Context(), `UPDATE people SET groups_at = $1`, h.clock.Now())
-	h.tolerate("", err)
+	h.tolerate("", h.confirmed())
 	h.tolerate("expire", at.Expire(h.t.Context()))
 	if r.IntN(3) == 0 { // what is over counts no more, whether or not that has run
 		h.tolerate("end grants", at.EndGrants(h.t.Context()))

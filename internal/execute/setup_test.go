@@ -51,6 +51,7 @@ type bundle struct {
 	t        testing.TB
 	pool     *pgxpool.Pool
 	issuer   string // of everybody
+	people   *auth.Auth
 	clock    *clock
 	sim      *dosim.Sim
 	do       *doapi.Client
@@ -77,6 +78,7 @@ func setup(t testing.TB) *bundle {
 		GroupsClaim: "groups", ApproverGroup: "platform", AdminGroup: "admins", Pool: b.pool, Now: b.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	b.must(err)
+	b.people = people
 	rules := &rulebook.Service{PlatformApprovers: "platform"}
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: noJobs{}, Rules: rules, People: people, Now: b.clock.Now}
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Trail: audittest.New(t, b.pool), Now: b.clock.Now,
@@ -107,10 +109,28 @@ func (b *bundle) person(subject string, groups ...string) portal.Actor {
 	if groups == nil {
 		groups = []string{}
 	}
-	_, err := b.pool.Exec(context.Background(), `INSERT INTO people VALUES ($4, $1, $1, '', $2, $3)
-		ON CONFLICT (issuer, subject) DO UPDATE SET groups = $2, groups_at = $3`, subject, groups, b.clock.Now(), b.issuer)
-	b.must(err)
-	return portal.Actor{Identity: portal.Identity{Issuer: b.issuer, Subject: subject}, Name: subject, Groups: groups, SignedInAt: b.clock.Now()}
+	id := portal.Identity{Issuer: b.issuer, Subject: subject}
+	b.must(b.describe(store.Person{Identity: id, Name: subject, Groups: groups}))
+	return portal.Actor{Identity: id, Name: subject, Groups: groups, SignedInAt: b.clock.Now()}
+}
+
+// describe has the identity provider say now what it says of somebody.
+func (b *bundle) describe(p store.Person) error {
+	p.GroupsAt = b.clock.Now()
+	return db.WithTx(context.Background(), b.pool, func(tx pgx.Tx) error { return b.people.Describe(context.Background(), tx, p) })
+}
+
+// confirmed has the identity provider say of everybody once more what it said.
+func (b *bundle) confirmed() error {
+	rows, err := b.pool.Query(context.Background(), `SELECT issuer, subject, name, email, groups FROM people`)
+	if err != nil {
+		return err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[store.Person])
+	for _, p := range list {
+		err = errors.Join(err, b.describe(p))
+	}
+	return err
 }
 
 // signedIn is somebody who has just signed in again.

@@ -8,6 +8,9 @@ import (
 	"doksportal/internal/portal"
 )
 
+// maxYears is how far away the last day may be; the policy allows less.
+const maxYears = 20
+
 // lastingFields are the fields that say for how long something is asked for.
 var lastingFields = []string{"lasts", "days", "last_day"}
 
@@ -58,8 +61,8 @@ func (f *fieldErrors) readLastDay(d *portal.Draft, now time.Time) portal.Lasting
 		f.Add("last_day", "Enter a date, like %s.", now.In(zone).AddDate(0, 0, 7).Format(time.DateOnly))
 	case !until.After(now):
 		f.Add("last_day", "This day is over; enter today or a later one.")
-	case until.After(now.AddDate(0, 0, portal.MaxDays)):
-		f.Add("last_day", "This is more than %d days from now; enter an earlier day.", portal.MaxDays)
+	case until.After(now.AddDate(maxYears, 0, 0)):
+		f.Add("last_day", "This is more than %d years from now; enter an earlier day.", maxYears)
 	case at != nil && !until.After(*at):
 		f.Add("last_day", "It would end before it begins; enter a later day.")
 	default:

@@ -150,7 +150,7 @@ func MandatesFor(ctx context.Context, q Querier, groups []string, now, since tim
 // PeopleIn lists people who are in one of the groups, as far as they are known
 // since the given time, by name.
 func PeopleIn(ctx context.Context, q Querier, groups []string, since time.Time, limit int) ([]Person, error) {
-	return db.All(ctx, q, pgx.RowToStructByName[Person], `
+	return db.All(ctx, q, pgx.RowToStructByNameLax[Person], `
 		SELECT issuer, subject, name, email, groups, groups_at, groups_problem FROM people
 		WHERE groups && @groups AND groups_at > @since ORDER BY lower(name), email, issuer, subject LIMIT @limit`,
 		pgx.StrictNamedArgs{"groups": notNil(groups), "since": since, "limit": limit})

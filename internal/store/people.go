@@ -18,6 +18,7 @@ type Person struct {
 	Groups        []string
 	GroupsAt      time.Time
 	GroupsProblem string // why there are no groups, in plain words
+	Proof         []byte // that the provider said so, by package auth; readers of lists do without
 }
 
 // KnownPerson is a Person with what the portal can do to hear more.
@@ -30,7 +31,7 @@ type KnownPerson struct {
 // PersonByIdentity returns KindNotFound for somebody who never signed in.
 func PersonByIdentity(ctx context.Context, q Querier, id portal.Identity, now time.Time) (KnownPerson, error) {
 	return db.One(ctx, q, pgx.RowToStructByName[KnownPerson], `
-		SELECT issuer, subject, name, email, groups, groups_at, groups_problem, coalesce(tokens_until > @now, false) AS askable, time_zone
+		SELECT issuer, subject, name, email, groups, groups_at, groups_problem, proof, coalesce(tokens_until > @now, false) AS askable, time_zone
 		FROM people WHERE issuer = @issuer AND subject = @subject`,
 		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject, "now": now})
 }
@@ -38,12 +39,12 @@ func PersonByIdentity(ctx context.Context, q Querier, id portal.Identity, now ti
 // SetPerson writes down what the identity provider says of somebody now.
 func SetPerson(ctx context.Context, tx pgx.Tx, p Person) error {
 	_, err := tx.Exec(ctx, `
-		INSERT INTO people (issuer, subject, name, email, groups, groups_at, groups_problem)
-		VALUES (@issuer, @subject, @name, @email, @groups, @at, @problem)
+		INSERT INTO people (issuer, subject, name, email, groups, groups_at, groups_problem, proof)
+		VALUES (@issuer, @subject, @name, @email, @groups, @at, @problem, @proof)
 		ON CONFLICT (issuer, subject) DO UPDATE
-			SET name = @name, email = @email, groups = @groups, groups_at = @at, groups_problem = @problem`,
+			SET name = @name, email = @email, groups = @groups, groups_at = @at, groups_problem = @problem, proof = @proof`,
 		pgx.StrictNamedArgs{"issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "email": p.Email,
-			"groups": notNil(p.Groups), "at": p.GroupsAt, "problem": p.GroupsProblem})
+			"groups": notNil(p.Groups), "at": p.GroupsAt, "problem": p.GroupsProblem, "proof": p.Proof})
 	return db.Wrap(err)
 }
 

@@ -10,8 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
 	"doksportal/internal/policy"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 	"doksportal/internal/web/webtest"
 )
 
@@ -31,9 +35,9 @@ func admin() portal.Actor {
 // propose has Ben propose a version, who has just signed in.
 func (b *bundle) propose(text, note string) portal.PolicyVersion {
 	b.t.Helper()
-	_, err := b.pool.Exec(b.t.Context(), `INSERT INTO people (issuer, subject, name, email, groups, groups_at)
-		VALUES ($1, $2, 'Ben Admin', '', '{admins}', $3) ON CONFLICT DO NOTHING`, admin().Issuer, admin().Subject, time.Now())
-	b.must(err)
+	b.must(db.WithTx(b.t.Context(), b.pool, func(tx pgx.Tx) error {
+		return b.auth.Describe(b.t.Context(), tx, store.Person{Identity: admin().Identity, Name: admin().Name, Groups: []string{"admins"}, GroupsAt: time.Now()})
+	}))
 	p, err := b.requests.Rules.Propose(b.t.Context(), admin(), b.policyBase(), text, note)
 	b.must(err)
 	return p

@@ -83,6 +83,7 @@ type bundle struct {
 	sim                   *dosim.Sim
 	pages                 *web.Server
 	requests              *request.Service
+	auth                  *auth.Auth
 	executor              *execute.Executor
 	syncer                *inventory.Syncer
 	notify                *notify.Service
@@ -150,7 +151,7 @@ func (b *bundle) serve() {
 		Pool: b.pool, Now: time.Now, Logger: logger,
 	})
 	b.must(err)
-	b.executor.People, b.executor.Logger = signIn, logger
+	b.auth, b.executor.People, b.executor.Logger = signIn, signIn, logger
 	b.notify, err = notify.New(notify.Config{
 		Pool: b.pool, Now: time.Now, Logger: logger, BaseURL: base, AdminGroup: "admins", ApproverGroup: "platform",
 		Secret: webtest.ClientSecret, SMTPURL: "smtp://127.0.0.1:1", SMTPFrom: "portal@example.com", WebhookHosts: []string{"hooks.example"},
