@@ -436,9 +436,31 @@ CREATE TABLE executions (
     outcome_at    timestamptz,
     message       text NOT NULL DEFAULT '',
     do_request_id text NOT NULL DEFAULT '',
+    leaves        jsonb NOT NULL DEFAULT '[]', -- what it leaves behind of a cluster, as seen right before the call
     PRIMARY KEY (request_id, attempt)
 );
 CREATE UNIQUE INDEX executions_one_call ON executions (request_id) WHERE outcome <> 'deferred';
+
+-- Load balancers, volumes and volume snapshots that the deletion of a cluster left
+-- behind, as they were then. One is open until somebody says what became of it.
+CREATE TABLE orphans (
+    id               uuid PRIMARY KEY, -- UUIDv7
+    team_id          uuid NOT NULL REFERENCES teams (id), -- whose the cluster was
+    request_id       uuid NOT NULL REFERENCES requests (id), -- that deleted it
+    kind             text NOT NULL,
+    resource_id      text NOT NULL,
+    name             text NOT NULL,
+    left_at          timestamptz NOT NULL,
+    state            text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'deleted', 'kept')),
+    reason           text NOT NULL DEFAULT '',
+    resolved_issuer  text NOT NULL DEFAULT '',
+    resolved_subject text NOT NULL DEFAULT '',
+    resolved_name    text NOT NULL DEFAULT '',
+    resolved_at      timestamptz,
+    CONSTRAINT orphans_left_once UNIQUE (request_id, kind, resource_id),
+    CONSTRAINT orphans_resolved_at CHECK ((state = 'open') = (resolved_at IS NULL))
+);
+CREATE INDEX orphans_by_team ON orphans (team_id, state, id DESC) INCLUDE (kind);
 
 -- What happened, written in the transaction of what it tells. Those whom it
 -- concerns are worked out afterwards, once. Without a request it is of a team or
@@ -522,6 +544,6 @@ CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
-DROP TABLE deliveries, mail_choices, templates, channels, notifications, executions, break_glasses, comments, reviews,
+DROP TABLE deliveries, mail_choices, templates, channels, notifications, orphans, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

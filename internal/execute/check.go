@@ -26,6 +26,7 @@ type preflight struct {
 	at        time.Time // when it began
 	requester portal.Actor
 	clusters  []doapi.Cluster
+	leaves    []portal.Resource // what deleting the cluster leaves behind
 }
 
 // check judges a request again right before it is carried out, and returns what
@@ -45,7 +46,11 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 	if seen.clusters, o = e.lookAt(ctx, r); o.blocks() || len(seen.clusters) == 0 {
 		return seen, o
 	}
-	return seen, e.checkTarget(ctx, r, seen.clusters)
+	if o = e.checkTarget(r, seen.clusters); o.blocks() {
+		return seen, o
+	}
+	seen.leaves, o = e.checkResources(ctx, r)
+	return seen, o
 }
 
 // knownFor is how long what the inventory has of a cluster is good enough to wait
@@ -247,7 +252,7 @@ func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluste
 func waitingFor(err error) string { return "Waiting for DigitalOcean: " + doapi.UserMessage(err) }
 
 // checkTarget compares the clusters at DigitalOcean with what was approved.
-func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doapi.Cluster) blocker {
+func (e *Executor) checkTarget(r portal.Request, live []doapi.Cluster) blocker {
 	clusters := make([]portal.Cluster, len(live))
 	for i, c := range live {
 		clusters[i] = c.Portal(e.Now())
@@ -259,17 +264,21 @@ func (e *Executor) checkTarget(ctx context.Context, r portal.Request, live []doa
 			return blocker{wait: untilSettled(c.Name, c.Status.State)}
 		}
 	}
-	if drift := portal.Drift(r.Params.Target, operation.Facts(r.Operation, r.Params, clusters)); drift != "" {
-		return blocker{stale: drift}
-	}
-	if r.Params.Delete == nil || r.Operation == portal.DeleteCluster {
-		return blocker{}
+	return blocker{stale: portal.Drift(r.Params.Target, operation.Facts(r.Operation, r.Params, clusters))}
+}
+
+// checkResources compares the resources that belong to a cluster with those that its
+// deletion was approved with, and returns what the deletion leaves behind. Nobody can
+// ask DigitalOcean for that once the cluster is gone.
+func (e *Executor) checkResources(ctx context.Context, r portal.Request) ([]portal.Resource, blocker) {
+	if r.Params.Delete == nil {
+		return nil, blocker{}
 	}
 	now, err := e.DO.ListAssociatedResources(ctx, r.TargetID)
 	if err != nil {
-		return blocker{wait: waitingFor(err)}
+		return nil, blocker{wait: waitingFor(err)}
 	}
-	return blocker{stale: operation.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
+	return operation.LeftBehind(*r.Params.Delete, now.Portal()), blocker{stale: operation.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
 }
 
 // changes reports whether an operation changes a cluster, so that only one at

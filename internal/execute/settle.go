@@ -269,10 +269,18 @@ func recordClusters(ctx context.Context, tx pgx.Tx, clusters ...portal.Cluster) 
 }
 
 func (e *Executor) succeed(ctx context.Context, tx pgx.Tx, r portal.Request) error {
-	return request.Move(ctx, tx, r, request.Step{
+	step := request.Step{
 		Next: portal.Succeeded, At: e.Now(), Actor: self, Kind: portal.EventSucceeded,
 		Summary: fmt.Sprintf("Request #%d succeeded: %s %s", r.Number, r.Operation.Title(), r.TargetName),
-	})
+	}
+	if n := len(r.Attempts); n > 0 && len(r.Attempts[n-1].Leaves) > 0 {
+		left := r.Attempts[n-1].Leaves
+		step.Data = map[string]any{"left_behind": left}
+		if err := store.InsertOrphans(ctx, tx, r, left, step.At); err != nil {
+			return err
+		}
+	}
+	return request.Move(ctx, tx, r, step)
 }
 
 func (e *Executor) fail(ctx context.Context, r portal.Request, why string) error {

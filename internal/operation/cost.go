@@ -2,11 +2,6 @@ package operation
 
 import "doksportal/internal/portal"
 
-// Prices a month in USD cents. Source: DigitalOcean's price list.
-const (
-	loadBalancerMonthlyCents = 1200 // a load balancer of one node, the smallest
-)
-
 // nodesCost is the list price of nodes of a size, from the least to the most.
 func nodesCost(o portal.Options, size string, least, most int) portal.Money {
 	s, _ := o.Size(size)
@@ -53,8 +48,8 @@ func ClusterCost(o portal.Options, c portal.Cluster) portal.Money {
 func resourceCost(list []portal.Resource) portal.Money {
 	var sum portal.Money
 	for _, r := range list {
-		if r.Kind == portal.LoadBalancer {
-			sum = sum.Plus(portal.Money{Least: loadBalancerMonthlyCents, Most: loadBalancerMonthlyCents})
+		if price := portal.PriceOf(r.Kind); !price.PerGiB {
+			sum = sum.Plus(portal.Money{Least: price.MonthlyCents, Most: price.MonthlyCents})
 		}
 	}
 	return sum

@@ -75,6 +75,14 @@ func planDelete(d *portal.Draft) {
 	}
 }
 
+// LeftBehind is what of the resources that belong to a cluster its deletion does not
+// destroy, also those that have come since it was planned.
+func LeftBehind(p portal.DeleteParams, now []portal.Resource) []portal.Resource {
+	return slices.DeleteFunc(now, func(r portal.Resource) bool {
+		return slices.ContainsFunc(p.Destroy, func(d portal.Resource) bool { return d.Kind == r.Kind && d.ID == r.ID })
+	})
+}
+
 // ResourceDrift says how the resources that belong to a cluster differ from
 // those that a deletion was planned with, empty when that does not matter.
 func ResourceDrift(op portal.OperationID, p portal.DeleteParams, now []portal.Resource) string {

@@ -68,6 +68,7 @@ type Attempt struct {
 	OutcomeAt   time.Time
 	Message     string
 	DORequestID string
+	Leaves      []Resource // what the call leaves behind of a cluster, as seen right before it
 }
 
 // RequestTag is the tag that a create carries, by which its cluster is found

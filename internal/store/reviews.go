@@ -88,8 +88,8 @@ func readReview(row pgx.CollectableRow) (portal.Review, error) {
 // InsertAttempt records the intent to call DigitalOcean. It must be committed
 // before the call. It fails when an earlier attempt may have had an effect.
 func InsertAttempt(ctx context.Context, tx pgx.Tx, requestID string, a portal.Attempt) error {
-	_, err := tx.Exec(ctx, `INSERT INTO executions (request_id, attempt, intent_at) VALUES (@request, @attempt, @at)`,
-		pgx.StrictNamedArgs{"request": requestID, "attempt": a.Number, "at": a.IntentAt})
+	_, err := tx.Exec(ctx, `INSERT INTO executions (request_id, attempt, intent_at, leaves) VALUES (@request, @attempt, @at, @leaves)`,
+		pgx.StrictNamedArgs{"request": requestID, "attempt": a.Number, "at": a.IntentAt, "leaves": notNil(a.Leaves)})
 	return db.Wrap(err)
 }
 
@@ -106,7 +106,7 @@ func FinishAttempt(ctx context.Context, tx pgx.Tx, requestID string, a portal.At
 
 func attempts(ctx context.Context, q Querier, requestID string) ([]portal.Attempt, error) {
 	return db.All(ctx, q, readAttempt, `
-		SELECT attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id
+		SELECT attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id, leaves
 		FROM executions WHERE request_id = @id ORDER BY attempt`, pgx.StrictNamedArgs{"id": requestID})
 }
 
