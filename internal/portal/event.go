@@ -42,6 +42,7 @@ const (
 	EventLeaseEnding        EventKind = "lease_ending"
 	EventLeaseEnded         EventKind = "lease_ended"
 	EventClusterAssigned    EventKind = "cluster_assigned"
+	EventOrphanResolved     EventKind = "orphan_resolved"
 	EventOwnershipRule      EventKind = "ownership_rule_changed"
 	EventClusterAppeared    EventKind = "cluster_appeared"
 	EventClusterDrifted     EventKind = "cluster_drifted"
@@ -133,6 +134,7 @@ var Events = []EventInfo{
 	{EventLeaseEnding, "the lease of a cluster ends soon", ResultDone, true},
 	{EventLeaseEnded, "the lease of a cluster has ended: its deletion was requested, or why not", ResultDone, true},
 	{EventClusterAssigned, "a cluster got another owner or environment", ResultDone, false},
+	{EventOrphanResolved, "somebody said what became of a resource that a deleted cluster left behind", ResultDone, false},
 	{EventProtected, "a cluster was protected against deletion", ResultDone, false},
 	{EventUnprotected, "the protection of a cluster was lifted", ResultDone, false},
 	{EventOwnershipRule, "a rule that proposes teams for clusters was added or removed", ResultDone, false},

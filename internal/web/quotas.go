@@ -40,6 +40,9 @@ func (s *Server) quotas(c *gin.Context, v viewer) error {
 	if p.Freshness, err = s.freshness(c); err != nil {
 		return err
 	}
+	if p.Orphans, err = store.OpenOrphans(c.Request.Context(), s.Pool, teamIDs(v.teams)); err != nil {
+		return err
+	}
 	s.render(c, http.StatusOK, views.Quotas(p))
 	return nil
 }

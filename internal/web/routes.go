@@ -44,6 +44,10 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 
 	e.GET("/quotas", s.welcome(s.quotas))
 	e.GET("/quotas.csv", s.welcome(s.quotasCSV))
+	e.GET("/quotas/orphans", s.welcome(s.listOrphans))
+	e.GET("/quotas/orphans.csv", s.welcome(s.orphansCSV))
+	e.GET("/quotas/orphans/resolve", s.welcome(s.chooseOrphans))
+	e.POST("/quotas/orphans/resolve", s.welcome(s.resolveOrphans))
 	e.GET("/clusters", s.welcome(s.clusters))
 	e.GET("/clusters/new", s.welcome(s.open(create)))
 	e.POST("/clusters/new", s.welcome(s.createCluster))

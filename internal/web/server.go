@@ -19,6 +19,7 @@ import (
 	"doksportal/internal/delegation"
 	"doksportal/internal/events"
 	"doksportal/internal/notify"
+	"doksportal/internal/orphans"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/shares"
@@ -40,6 +41,7 @@ type Config struct {
 	Trail       *audit.Trail
 	Delegations *delegation.Service
 	Templates   *templates.Service
+	Orphans     *orphans.Service
 	Hub         *events.Hub
 	BaseURL     *url.URL
 	AdminGroup  string // whose members people without access should ask

@@ -18,7 +18,7 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/audit internal/audit/anchor internal/auth internal/config internal/db internal/delegation internal/demo internal/doapi internal/doapi/budget internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/jobs internal/notify internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/web static",
+		"internal/inventory internal/jobs internal/notify internal/orphans internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/web static",
 	"cmd/dev":                  "internal/config internal/demo",
 	"internal/portal":          "",
 	"internal/quota":           "internal/portal",
@@ -44,6 +44,7 @@ var arrows = map[string]string{
 	"internal/auth/devidp":     "",
 	"internal/teams":           "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/quota internal/store",
 	"internal/templates":       "internal/audit internal/db internal/names internal/operation internal/portal internal/store",
+	"internal/orphans":         "internal/audit internal/db internal/names internal/portal internal/store",
 	"internal/delegation":      "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/rulebook internal/store",
 	"internal/notify":          "internal/audit internal/db internal/portal internal/seal internal/store",
 	"internal/request":         "internal/audit internal/db internal/doapi internal/events internal/names internal/notify internal/operation internal/policy internal/portal internal/quota internal/rulebook internal/store",
@@ -53,8 +54,8 @@ var arrows = map[string]string{
 	"views":                    "internal/portal views/ui",
 	"views/ui":                 "internal/portal",
 	"internal/web/webtest":     "internal/auth/devidp",
-	"internal/web":             "internal/audit internal/auth internal/db internal/delegation internal/events internal/notify internal/operation internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store internal/teams internal/templates static views views/ui",
-	"internal/demo/story":      "internal/auth/devidp internal/db internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/notify internal/portal internal/request internal/rulebook internal/store internal/teams",
+	"internal/web":             "internal/audit internal/auth internal/db internal/delegation internal/events internal/notify internal/operation internal/orphans internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store internal/teams internal/templates static views views/ui",
+	"internal/demo/story":      "internal/auth/devidp internal/db internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/notify internal/orphans internal/portal internal/request internal/rulebook internal/store internal/teams",
 	"internal/demo":            "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/demo/story internal/doapi internal/doapi/dosim internal/inventory internal/jobs internal/policy internal/portal internal/store",
 	"migrations":               "",
 	"static":                   "",
