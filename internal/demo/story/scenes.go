@@ -70,6 +70,7 @@ func (t *teller) planScenes() error {
 	t.planEmergencies()
 	t.planAccidents()
 	t.planRegistries()
+	t.planOrphans()
 	t.planLast()
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
 	"doksportal/internal/notify"
+	"doksportal/internal/orphans"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -89,6 +90,7 @@ type teller struct {
 	executor *execute.Executor
 	syncer   *inventory.Syncer
 	teams    *teams.Service
+	orphans  *orphans.Service
 	rules    *rulebook.Service
 
 	fleet   []*place          // all clusters, in the order in which they came
@@ -140,4 +142,5 @@ func (t *teller) serve() {
 		Logger: slog.New(slog.DiscardHandler), Pace: pace}
 	t.syncer = &inventory.Syncer{Pool: t.Pool, DO: t.do, Now: now}
 	t.teams = &teams.Service{Pool: t.Pool, People: who, Now: now}
+	t.orphans = &orphans.Service{Pool: t.Pool, Now: now}
 }

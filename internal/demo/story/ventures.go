@@ -4,7 +4,9 @@ import (
 	"strconv"
 
 	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/orphans"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // venture is a cluster that somebody has made, and deleted again once it has done
@@ -78,9 +80,48 @@ func (t *teller) planVentures() error {
 	return nil
 }
 
+// made is what runs in ventures and has made outside of them, which their deletions
+// leave behind.
+var made = map[string]dosim.Resources{
+	"refunds-spike":   {LoadBalancers: resources("refunds-spike", "refunds-ingress"), Volumes: resources("refunds-spike", "pvc-refunds")},
+	"carrier-gateway": {LoadBalancers: resources("carrier-gateway", "carrier-gateway-ingress"), Volumes: resources("carrier-gateway", "pvc-parcels-0", "pvc-parcels-1")},
+	"synonyms-dev":    {Volumes: resources("synonyms-dev", "pvc-synonyms"), VolumeSnapshots: resources("synonyms-dev", "pvc-synonyms-nightly")},
+}
+
+func resources(cluster string, names ...string) []dosim.Resource {
+	var list []dosim.Resource
+	for _, name := range names {
+		list = append(list, dosim.Resource{ID: named(cluster + " " + name), Name: name})
+	}
+	return list
+}
+
+// planOrphans has somebody say what became of a volume that stayed.
+func (t *teller) planOrphans() {
+	t.at(days(27), func() error {
+		team, err := store.TeamBySlug(t.ctx, t.Pool, "payments")
+		if err != nil {
+			return err
+		}
+		list, err := store.Orphans(t.ctx, t.Pool, store.OrphanFilter{TeamIDs: []string{team.ID}, State: portal.OrphanOpen, Limit: 10})
+		if err != nil {
+			return err
+		}
+		kept := orphans.Input{State: portal.OrphanKept, Reason: "The figures in it are needed until the write-up is accepted, end of next quarter."}
+		for _, o := range list {
+			if o.Resource.Kind == portal.Volume {
+				kept.IDs = append(kept.IDs, o.ID)
+			}
+		}
+		_, err = t.orphans.Resolve(t.ctx, t.actor("payments-member"), kept)
+		return err
+	})
+}
+
 // known adds a cluster that a request made to the fleet.
 func (t *teller) known(v venture) func(portal.Request) error {
 	return func(r portal.Request) error {
+		t.sim.Attach(r.TargetID, made[v.name])
 		t.fleet = append(t.fleet, &place{id: r.TargetID, name: v.name, team: v.team, environment: v.environment})
 		return nil
 	}

@@ -35,6 +35,15 @@ func (s *Sim) Recreate(id string) string {
 	return again
 }
 
+// Attach gives a cluster resources outside of itself, as what runs in it makes them.
+func (s *Sim) Attach(id string, r Resources) {
+	s.behind(id, func(_ *world, c *cluster) {
+		c.Resources.LoadBalancers = append(c.Resources.LoadBalancers, r.LoadBalancers...)
+		c.Resources.Volumes = append(c.Resources.Volumes, r.Volumes...)
+		c.Resources.VolumeSnapshots = append(c.Resources.VolumeSnapshots, r.VolumeSnapshots...)
+	})
+}
+
 // Resize changes the nodes of a cluster's first pool, at once.
 func (s *Sim) Resize(id string, count int) {
 	s.behind(id, func(w *world, c *cluster) {
