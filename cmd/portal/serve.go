@@ -179,7 +179,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
 		Templates:   &templates.Service{Pool: pool, Now: time.Now},
 		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
-		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
+		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, trail: trail, pages: pages, hub: hub, queue: queue, logger: logger}, err
 }

@@ -36,6 +36,9 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // Reveal returns the secret itself, for the one place that needs it.
 func (s Secret) Reveal() string { return string(s) }
 
+// maxDroplets bounds what a droplet limit can be.
+const maxDroplets = 1_000_000
+
 // Config is the whole configuration. The description of each variable is in
 // docs/configuration.md.
 type Config struct {
@@ -67,6 +70,7 @@ type Config struct {
 	AuditS3Secret      Secret   `env:"PORTAL_AUDIT_S3_SECRET"`
 	AuditWebhookSecret Secret   `env:"PORTAL_AUDIT_WEBHOOK_SECRET"`
 
+	DropletLimit   int           `env:"PORTAL_DROPLET_LIMIT"` // of the account at DigitalOcean; 0: not known
 	TrustedProxies []string      `env:"PORTAL_TRUSTED_PROXIES"`
 	StepUpMaxAge   time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`
 	SMTPURL        Secret        `env:"PORTAL_SMTP_URL"`
@@ -230,6 +234,9 @@ func (c Config) validate() (faults []string) {
 	}
 	if c.StepUpMaxAge < time.Minute || c.StepUpMaxAge > time.Hour {
 		add("PORTAL_STEP_UP_MAX_AGE", "must be from 1m to 1h")
+	}
+	if c.DropletLimit < 0 || c.DropletLimit > maxDroplets {
+		faults = append(faults, fmt.Sprintf("PORTAL_DROPLET_LIMIT must be from 1 to %d, or empty where it is not known", maxDroplets))
 	}
 	if c.SyncEvery < time.Second || c.SyncEvery > time.Minute {
 		add("PORTAL_SYNC_EVERY", "must be from 1s to 1m")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,19 @@ func TestHowOften(t *testing.T) {
 			if _, err := config.Load(append([]string{name + "=" + value}, complete...)); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), name) {
 				t.Errorf("%s=%s: %v", name, value, err)
 			}
+		}
+	}
+}
+
+func TestDropletLimit(t *testing.T) {
+	t.Parallel()
+	for value, ok := range map[string]bool{"": true, "25": true, "1000000": true, "1000001": false, "-1": false, "many": false, "1.5": false} {
+		cfg, err := config.Load(append([]string{"PORTAL_DROPLET_LIMIT=" + value}, complete...))
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "PORTAL_DROPLET_LIMIT") {
+			t.Errorf("%q: %v", value, err)
+		}
+		if want, _ := strconv.Atoi(value); ok && cfg.DropletLimit != want {
+			t.Errorf("%q became %d", value, cfg.DropletLimit)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func configuration(o Options, databaseURL, post string) config.Config {
 		WebhookHosts: []string{"localhost", "127.0.0.1"}, WebhookPrivate: true,
 		AuditAnchors: []string{"file://" + filepath.Join(o.Data, anchorFile)},
 		SyncEvery:    5 * time.Second, SettleEvery: time.Second,
-		Notice: "Demo: simulated DigitalOcean", Demo: true,
+		Notice: "Demo: simulated DigitalOcean", DropletLimit: 400, Demo: true,
 	}
 }
 

@@ -60,6 +60,12 @@ func UsageOf(ctx context.Context, q Querier, teamIDs []string) (map[string]porta
 	return all, err
 }
 
+// UnownedNodes are the nodes of clusters that nobody owns, counted as those of teams.
+func UnownedNodes(ctx context.Context, q Querier) (int, error) {
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT coalesce(sum(CASE WHEN p.auto_scale THEN p.max_nodes ELSE p.count END), 0)::int
+		FROM node_pools p JOIN clusters c ON c.id = p.cluster_id WHERE c.team_id IS NULL AND c.gone_at IS NULL`)
+}
+
 // DayUsage is what a team used of its quota on a day.
 type DayUsage struct {
 	Day   time.Time // its midnight in UTC

@@ -56,7 +56,8 @@ func (s *Server) setDefaultQuota(c *gin.Context, v viewer) error {
 	if err := s.Teams.SetDefaultQuota(c.Request.Context(), v.actor, in); err != nil {
 		return s.showDefaultQuota(c, v, status(err), in, err)
 	}
-	return s.flash(c, "/admin/teams", ui.ToastProps{Text: "The default quota is saved.", Next: "/admin/teams/new", Label: "Create a team"})
+	return s.flash(c, "/admin/teams", warned(ui.ToastProps{Text: "The default quota is saved.", Next: "/admin/teams/new", Label: "Create a team"},
+		"With a new team that keeps it: ", s.defaultQuotaWarning(v, in)))
 }
 
 // showDefaultQuota shows the form with what was typed and what is wrong with it.
@@ -81,10 +82,11 @@ func (s *Server) createTeam(c *gin.Context, v viewer) error {
 	if err != nil {
 		return s.showTeam(c, v, status(err), true, in, err)
 	}
+	warning := s.accountWarning(v, in)
 	if out.Proposed {
-		return s.flashProposed(c, out)
+		return s.flashProposed(c, out, warning)
 	}
-	return s.flash(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is created.", Next: "/admin/clusters", Label: "Give it clusters"})
+	return s.flash(c, "/admin/teams/"+in.Slug, warned(ui.ToastProps{Text: "Team " + in.Slug + " is created.", Next: "/admin/clusters", Label: "Give it clusters"}, "", warning))
 }
 
 func (s *Server) team(c *gin.Context, v viewer) error {
@@ -111,10 +113,11 @@ func (s *Server) updateTeam(c *gin.Context, v viewer) error {
 	if err != nil {
 		return s.showTeam(c, v, status(err), false, in, err)
 	}
+	warning := s.accountWarning(v, in)
 	if out.Proposed {
-		return s.flashProposed(c, out)
+		return s.flashProposed(c, out, warning)
 	}
-	return s.flash(c, "/admin/teams/"+in.Slug, ui.ToastProps{Text: "Team " + in.Slug + " is saved."})
+	return s.flash(c, "/admin/teams/"+in.Slug, warned(ui.ToastProps{Text: "Team " + in.Slug + " is saved."}, "", warning))
 }
 
 // showTeam shows the form with what was typed and what is wrong with it; other
@@ -166,7 +169,7 @@ func (s *Server) quotaHistory(ctx context.Context, slug string, p *views.TeamPag
 
 // teamPage is the page of a team with its form.
 func (s *Server) teamPage(c *gin.Context, v viewer, title string, in teams.Input) (views.TeamPage, error) {
-	p := views.TeamPage{Page: s.page(c, v, title), Form: views.TeamForm(in),
+	p := views.TeamPage{Page: s.page(c, v, title), Account: s.account(v.teams), Form: views.TeamForm(in),
 		BelowUse: views.QuotaField{Name: teams.BelowUse.Name, Label: teams.BelowUse.Label, Help: teams.BelowUse.Help}}
 	used, offer, err := s.usageOf(c.Request.Context(), in.Slug)
 	for _, limit := range teams.QuotaFields() {
@@ -225,7 +228,7 @@ func (s *Server) assign(c *gin.Context, v viewer) error {
 		return err
 	}
 	if out.Proposed {
-		return s.flashProposed(c, out)
+		return s.flashProposed(c, out, "")
 	}
 	return s.flash(c, "/admin/clusters", ui.ToastProps{Text: "Done: " + out.Title + ".", Next: "/clusters/" + url.PathEscape(f.Get("cluster")), Label: "View the cluster"})
 }

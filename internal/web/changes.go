@@ -70,10 +70,14 @@ func (s *Server) decideChange(decide func(ctx context.Context, a portal.Actor, i
 		if err != nil {
 			return err
 		}
-		return s.flash(c, "/admin/changes", ui.ToastProps{Text: "The change is " + done + "."})
+		after, err := store.Teams(c.Request.Context(), s.Pool)
+		if err != nil {
+			return err
+		}
+		return s.flash(c, "/admin/changes", warned(ui.ToastProps{Text: "The change is " + done + "."}, "", s.account(after).Grown(s.account(v.teams))))
 	}
 }
 
-func (s *Server) flashProposed(c *gin.Context, out teams.Outcome) error {
-	return s.flash(c, "/admin/changes", ui.ToastProps{Text: "Proposed: " + out.Title + ". It takes effect when another admin accepts it."})
+func (s *Server) flashProposed(c *gin.Context, out teams.Outcome, warning string) error {
+	return s.flash(c, "/admin/changes", warned(ui.ToastProps{Text: "Proposed: " + out.Title + ". It takes effect when another admin accepts it."}, "With it: ", warning))
 }

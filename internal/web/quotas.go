@@ -43,6 +43,16 @@ func (s *Server) quotas(c *gin.Context, v viewer) error {
 	if p.Orphans, err = store.OpenOrphans(c.Request.Context(), s.Pool, teamIDs(v.teams)); err != nil {
 		return err
 	}
+	if v.actor.HasRole(portal.RoleAdmin) {
+		account := s.account(v.teams)
+		for _, r := range p.Rows {
+			account.Teams += r.Use[portal.AllNodes]
+		}
+		if account.Unowned, err = store.UnownedNodes(c.Request.Context(), s.Pool); err != nil {
+			return err
+		}
+		p.Account = &account
+	}
 	s.render(c, http.StatusOK, views.Quotas(p))
 	return nil
 }

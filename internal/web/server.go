@@ -29,26 +29,27 @@ import (
 	"doksportal/views"
 )
 
-// Config is what the pages need. All members but Notice, Demo, Limits,
+// Config is what the pages need. All members but Notice, DropletLimit, Demo, Limits,
 // SyncEvery, SettleEvery and TrustedProxies must be set.
 type Config struct {
-	Pool        *pgxpool.Pool
-	Auth        *auth.Auth
-	Requests    *request.Service
-	Collector   Collector
-	Teams       *teams.Service
-	Notify      *notify.Service
-	Trail       *audit.Trail
-	Delegations *delegation.Service
-	Templates   *templates.Service
-	Orphans     *orphans.Service
-	Hub         *events.Hub
-	BaseURL     *url.URL
-	AdminGroup  string // whose members people without access should ask
-	Groups      string // name of the groups claim
-	Notice      string // shown on every page
-	Demo        bool   // shows the way around, and a page of the parts that pages are made of
-	Limits      Limits // zero: DefaultLimits
+	Pool         *pgxpool.Pool
+	Auth         *auth.Auth
+	Requests     *request.Service
+	Collector    Collector
+	Teams        *teams.Service
+	Notify       *notify.Service
+	Trail        *audit.Trail
+	Delegations  *delegation.Service
+	Templates    *templates.Service
+	Orphans      *orphans.Service
+	Hub          *events.Hub
+	BaseURL      *url.URL
+	AdminGroup   string // whose members people without access should ask
+	Groups       string // name of the groups claim
+	Notice       string // shown on every page
+	DropletLimit int    // of the account at DigitalOcean; 0: not known
+	Demo         bool   // shows the way around, and a page of the parts that pages are made of
+	Limits       Limits // zero: DefaultLimits
 
 	SyncEvery, SettleEvery time.Duration // of which readers are told, see internal/config
 
