@@ -77,3 +77,10 @@ func StateRotation(key, before Signer) (map[string]any, error) {
 func (t *Trail) AnchorNewest(ctx context.Context) error {
 	return (&runner{Trail: t}).anchorNewest(ctx)
 }
+
+// StateTold is what the details of an event say by which others tell of what was long
+// before.
+func StateTold(first, last int64, key Signer) (map[string]any, error) {
+	signed, err := state(formTold, told{Origin: key.Name(), First: first, Last: last}, key)
+	return map[string]any{statementKey: signed}, err
+}

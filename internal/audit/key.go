@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -52,13 +53,26 @@ func ParseKey(private string) (Signer, error) {
 // keyring are the keys that signatures are taken from.
 type keyring struct {
 	trusted []note.Verifier // those given, and those that came after them
-	before  []note.Verifier // that the trusted ones have replaced
+	before  []replacedKey
+}
+
+// replacedKey is one that a trusted key has replaced. It may have got out since, so it
+// vouches only for checkpoints of what is under one of a trusted key as well, and for
+// what the trail said of itself before it was replaced.
+type replacedKey struct {
+	note.Verifier
+	until int64 // the number of the event that says so
+}
+
+// keyChange is a rotation, with the number of its event; negative while that has none.
+type keyChange struct {
+	rotation
+	number int64
 }
 
 // newKeyring follows the rotations. A key is trusted when one that is trusted has
-// signed that it comes next; a key that a trusted one has replaced vouches only for
-// what is under a checkpoint of a trusted one as well, as it may have got out since.
-func newKeyring(keys []string, rotations []rotation) (*keyring, error) {
+// signed that it comes next.
+func newKeyring(keys []string, changes []keyChange) (*keyring, error) {
 	k := &keyring{}
 	for _, key := range keys {
 		verifier, err := note.NewVerifier(key)
@@ -70,21 +84,71 @@ func newKeyring(keys []string, rotations []rotation) (*keyring, error) {
 	if len(k.trusted) == 0 {
 		return nil, errors.New("a key is needed to verify the signatures")
 	}
-	for known := 0; known < len(k.all()); { // they may come in any order
-		known = len(k.all())
-		for _, r := range rotations {
-			key, before := verifierOf(r.Key), verifierOf(r.Before)
-			switch {
-			case has(k.trusted, before):
-				k.trusted = add(k.trusted, key)
-			case has(k.trusted, key) || has(k.before, key):
-				k.before = add(k.before, before)
+	for known := 0; known < len(k.trusted); { // they may come in any order
+		known = len(k.trusted)
+		for _, c := range changes {
+			if has(k.trusted, verifierOf(c.Before)) {
+				k.trusted = add(k.trusted, verifierOf(c.Key))
 			}
 		}
 	}
-	k.before = slices.DeleteFunc(k.before, func(v note.Verifier) bool { return has(k.trusted, v) })
+	for k.lookBack(changes) {
+	}
 	return k, nil
 }
+
+// lookBack adds the keys that those known have replaced, each as of the first event
+// that says so: whoever has an old key can put in what was signed then once more, and
+// sign that it has replaced others. It reports whether there were any.
+func (k *keyring) lookBack(changes []keyChange) bool {
+	known := k.all()
+	var found []replacedKey
+	for _, c := range changes {
+		before := replacedKey{verifierOf(c.Before), c.number}
+		if c.number < 0 {
+			before.until = math.MaxInt64
+		}
+		if has(known, before) || !k.vouches(verifierOf(c.Key), before.until) {
+			continue
+		}
+		i := slices.IndexFunc(found, func(r replacedKey) bool { return same(r, before) })
+		if i < 0 {
+			found = append(found, before)
+		} else {
+			found[i].until = min(found[i].until, before.until)
+		}
+	}
+	k.before = append(k.before, found...)
+	return len(found) > 0
+}
+
+// vouches reports whether a key may sign what the trail says of itself in the event
+// with a number.
+func (k *keyring) vouches(key note.Verifier, number int64) bool { return has(k.at(number), key) }
+
+// at are the keys that may have signed what the trail says of itself in the event
+// with a number.
+func (k *keyring) at(number int64) []note.Verifier {
+	list := slices.Clone(k.trusted)
+	for _, r := range k.before {
+		if number < r.until {
+			list = append(list, r.Verifier)
+		}
+	}
+	return list
+}
+
+// told is what an event says was told later, if it may.
+func (k *keyring) told(e ownEvent) (t told, err error) {
+	_, err = openStatement(e.Data, formTold, &t, k.at(e.Number)...)
+	if err == nil && (t.Last >= e.Number || t.Origin != k.origin()) {
+		err = errStatement
+	}
+	return t, err
+}
+
+// origin names the trail.
+func (k *keyring) origin() string { return k.trusted[0].Name() }
 
 // verifierOf reads a public key that was read before.
 func verifierOf(key string) note.Verifier {
@@ -96,8 +160,10 @@ func verifierOf(key string) note.Verifier {
 }
 
 func has(list []note.Verifier, key note.Verifier) bool {
-	return slices.ContainsFunc(list, func(v note.Verifier) bool { return v.Name() == key.Name() && v.KeyHash() == key.KeyHash() })
+	return slices.ContainsFunc(list, func(v note.Verifier) bool { return same(v, key) })
 }
+
+func same(a, b note.Verifier) bool { return a.Name() == b.Name() && a.KeyHash() == b.KeyHash() }
 
 func add(list []note.Verifier, key note.Verifier) []note.Verifier {
 	if has(list, key) {
@@ -107,7 +173,7 @@ func add(list []note.Verifier, key note.Verifier) []note.Verifier {
 }
 
 // all are the keys that may have signed what is old.
-func (k *keyring) all() []note.Verifier { return slices.Concat(k.trusted, k.before) }
+func (k *keyring) all() []note.Verifier { return k.at(-1) }
 
 // open reads a checkpoint that one of the keys has signed, and reports whether a
 // trusted one has.

@@ -29,8 +29,8 @@ func (t *Trail) Late(ctx context.Context, events []portal.Event) (map[string]boo
 	}
 	list, err := ownEvents(ctx, t.Pool, portal.EventTrailTold)
 	for _, own := range list {
-		var says told
-		if _, err := openStatement(own.Data, formTold, &says, keys.all()...); err != nil {
+		says, err := keys.told(own)
+		if err != nil {
 			continue
 		}
 		for _, e := range events {

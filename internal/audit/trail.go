@@ -279,7 +279,7 @@ func (t *Trail) Begin(ctx context.Context) error {
 		}
 		before := t.Signers[slices.IndexFunc(t.Signers, func(s Signer) bool { return slices.Contains(c.Keys, keyName(s)) })]
 		says := rotation{Origin: t.Origin(), Key: t.Signers[0].Public, Before: before.Public}
-		if known, err := rotations(ctx, tx); err != nil || slices.Contains(known, says) {
+		if known, err := rotations(ctx, tx); err != nil || slices.ContainsFunc(known, func(c keyChange) bool { return c.rotation == says }) {
 			return err
 		}
 		signed, err := state(formRotation, says, t.Signers[0], before)

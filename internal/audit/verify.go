@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
 	"doksportal/internal/db"
@@ -90,9 +91,14 @@ func (r Report) AnchorCheckpoints() (count int) {
 // of the database, however long that takes, and changes nothing. An error says that
 // it could not look; what it found wrong is in the report.
 func Verify(ctx context.Context, pool *pgxpool.Pool, o VerifyOptions) (Report, error) {
-	v := verifier{VerifyOptions: o, pool: pool, differs: map[string]bool{}}
-	most := max(1, min(readers, int(pool.Config().MaxConns)-1)) // one is for what has come since
-	err := snapshots(ctx, pool, most, func(txs []pgx.Tx) error { return v.run(ctx, txs) })
+	v := verifier{VerifyOptions: o, differs: map[string]bool{}}
+	err := v.readAnchors() // first: what they have was committed before they got it
+	if err == nil {
+		err = snapshots(ctx, pool, min(readers, int(pool.Config().MaxConns)), func(txs []pgx.Tx) error { return v.run(ctx, txs) })
+	}
+	if err == nil {
+		err = v.checkArchives()
+	}
 	slices.SortStableFunc(v.Faults, func(a, b Fault) int { return cmp.Compare(a.Number, b.Number) })
 	return v.Report, err
 }
@@ -132,7 +138,7 @@ func share(ctx context.Context, tx pgx.Tx, snapshot *string) error {
 	} else if _, err := tx.Exec(ctx, `SET TRANSACTION SNAPSHOT '`+*snapshot+`'`); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL search_path = public, pg_catalog;
+	_, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL search_path = pg_catalog, public, pg_temp;
 		SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off`)
 	return err
 }
@@ -141,7 +147,7 @@ func share(ctx context.Context, tx pgx.Tx, snapshot *string) error {
 // find goes through found.
 type verifier struct {
 	VerifyOptions
-	pool       *pgxpool.Pool // for what has come since
+	notes      []anchorNote
 	keys       *keyring
 	statements []statement
 	archives   []*provenArchive
@@ -149,8 +155,10 @@ type verifier struct {
 	queued     map[[16]byte]bool
 	differs    map[string]bool // places of which a checkpoint differs
 	recorded   []int64         // when each event was recorded, by its number; 0: not known
+	bond       *bond           // of the same numbers
 
 	found sync.Mutex
+	own   map[int64]tlog.Hash // of the events that were believed, by number, until they are among all others
 	Report
 }
 
@@ -170,11 +178,12 @@ func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
 			return err
 		}
 	}
-	for _, read := range []func(context.Context, pgx.Tx) error{v.checkSchema, v.prepare, v.readCheckpoints, v.readAnchors} {
+	for _, read := range []func(context.Context, pgx.Tx) error{v.checkSchema, v.prepare, v.readCheckpoints} {
 		if err := read(ctx, txs[0]); err != nil {
 			return err
 		}
 	}
+	v.openAnchors()
 	ranges, err := idRanges(ctx, txs[0], int64(len(v.recorded)))
 	if err != nil {
 		return err
@@ -199,10 +208,11 @@ func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
 	if err := work.Wait(); err != nil {
 		return err
 	}
+	v.checkBond()
 	v.checkTimes()
 	v.checkUnsigned()
 	v.checkBehind()
-	return v.checkArchives()
+	return nil
 }
 
 // checkUnsigned looks for events that nothing proves though they have been there for
@@ -221,12 +231,15 @@ func (v *verifier) checkUnsigned() {
 func (v *verifier) checkBehind() {
 	for i, a := range v.Anchors {
 		size := v.Anchored[i].Size
+		for size < v.Covered && size < int64(len(v.recorded)) && v.recorded[size] == 0 {
+			size++ // archived since
+		}
 		if !a.Live || size >= v.Covered || size >= int64(len(v.recorded)) || v.recorded[size] == 0 {
 			continue
 		}
 		if since := timeAt(v.recorded[size]); v.Now.Sub(since) > unsignedFor {
 			v.fault(-1, a.Name, "Its newest checkpoint is of %d events, and the trail's of %d, though the first between them was recorded at %s: it gets no checkpoints, or some of its own were removed.",
-				size, v.Covered, since.Format(time.RFC3339))
+				v.Anchored[i].Size, v.Covered, since.Format(time.RFC3339))
 		}
 	}
 }

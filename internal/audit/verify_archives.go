@@ -12,8 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
-
-	"doksportal/internal/portal"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // provenArchive is what a key has signed of a month that was archived, and what there
@@ -33,10 +32,10 @@ type provenArchive struct {
 // when that could be archived, of events that were under a checkpoint.
 func (v *verifier) proveArchive(e ownEvent) (*provenArchive, error) {
 	a := &provenArchive{first: -1}
-	if _, err := openStatement(e.Data, formArchive, &a.archive, v.keys.all()...); err != nil {
+	if _, err := openStatement(e.Data, formArchive, &a.archive, v.keys.at(e.Number)...); err != nil {
 		return nil, err
 	}
-	c, err := openCheckpoint(a.Checkpoint, note.VerifierList(v.keys.all()...))
+	c, err := openCheckpoint(a.Checkpoint, note.VerifierList(v.keys.all()...)) // the statement has it, whoever signed it
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +62,10 @@ func (a *provenArchive) covers(number int64, id []byte) bool {
 	return number < a.size && bytes.Compare(a.From[:], id) <= 0 && bytes.Compare(id, a.To[:]) < 0
 }
 
-// removed takes note of a leaf whose event is not there.
-func (v *verifier) removed(number int64, id []byte) {
+// removed takes note of a leaf whose event is not there. The tree has to have this
+// leaf, which the checkpoint of an archive is over.
+func (v *verifier) removed(number int64, id []byte, leaf tlog.Hash) {
+	v.bind(number, id, leaf)
 	v.found.Lock()
 	archived := false
 	for _, a := range v.archives {
@@ -88,7 +89,7 @@ func (v *verifier) stillThere(number int64, id, kind []byte) {
 	for _, a := range v.archives { // of which there are few, as of months
 		if a.covers(number, id) {
 			v.found.Lock()
-			if slices.Contains(ownKinds, portal.EventKind(kind)) {
+			if isOwn(kind) {
 				a.kept++
 			} else {
 				a.present++

@@ -80,22 +80,70 @@ type worker struct {
 // event looks at one event, its leaf, or both: number, id and hash of the leaf, and
 // the event's columns.
 func (w *worker) event(values [][]byte) {
-	number, leaf, record := values[0], values[2], values[3:]
+	number, leaf, record := values[0], hashOf(values[2]), values[3:]
 	switch {
+	case !proper(values):
+		w.fault(-1, "events", "The database shows something that is no event.")
+		return
 	case number == nil:
 		w.unnumbered(record)
 		return
 	case record[columnID] == nil:
-		w.removed(numberOf(number), values[1])
+		w.removed(numberOf(number), values[1], leaf)
 		return
 	}
 	n := numberOf(number)
 	var err error
-	if w.line, err = appendRecord(w.line[:0], record); err != nil || tlog.RecordHash(w.line) != hashOf(leaf) {
+	w.line, err = appendRecord(w.line[:0], record)
+	hash := tlog.RecordHash(w.line)
+	w.sameOwn(n, record, hash)
+	if err != nil || hash != leaf {
 		w.fault(n, eventName(n, record[columnID]), "It is not what was hashed when it got its number: it was changed afterwards, or its hash was.")
+		hash = leaf // of which the tree is made; one fault is enough
 	}
+	w.bind(n, record[columnID], hash)
 	w.stillThere(n, record[columnID], record[columnKind])
 	w.times(n, record)
+}
+
+// proper reports whether a row has the lengths that its types have: a number and an
+// id, an event with its times, or both.
+func proper(values [][]byte) bool {
+	record := values[3:]
+	leaf := len(values[0]) == 8 && len(values[1]) == 16
+	event := len(record[columnID]) == 16 && len(record[columnRecordedAt]) == 8 && len(record[columnAt]) == 8
+	return (leaf || values[0] == nil) && (event || record[columnID] == nil) && (leaf || event)
+}
+
+// bind has the tree held against the hash of an event.
+func (v *verifier) bind(number int64, id []byte, hash tlog.Hash) {
+	if !v.bond.add(number, hash) {
+		v.fault(number, eventName(number, id), "It has a number that the trail does not have: the database answers one query otherwise than another.")
+	}
+}
+
+// sameOwn makes sure that what the trail says of itself was taken account of, as it
+// is among all events.
+func (v *verifier) sameOwn(number int64, record [][]byte, hash tlog.Hash) {
+	if !isOwn(record[columnKind]) {
+		return
+	}
+	v.found.Lock()
+	same := v.own[number] == hash
+	delete(v.own, number)
+	v.found.Unlock()
+	if !same {
+		v.fault(number, eventName(number, record[columnID]), "It says something of the trail itself that the database did not show when it was asked for that: it answers one query otherwise than another.")
+	}
+}
+
+func isOwn(kind []byte) bool {
+	for _, k := range ownKinds {
+		if string(kind) == string(k) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *worker) unnumbered(record [][]byte) {

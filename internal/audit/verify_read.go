@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,6 +20,7 @@ type ownEvent struct {
 	Kind     portal.EventKind
 	Recorded []byte
 	Data     []byte
+	Hash     tlog.Hash // of all of it
 }
 
 // ownKinds are the kinds of event by which the trail is verified. They are never
@@ -27,38 +29,50 @@ var ownKinds = []portal.EventKind{portal.EventTrailKey, portal.EventTrailArchive
 
 // ownEvents are those of some kinds. The number of one that has none is negative.
 func ownEvents(ctx context.Context, q db.Querier, kinds ...portal.EventKind) ([]ownEvent, error) {
-	return db.All(ctx, q, pgx.RowToStructByName[ownEvent], `
-		SELECT coalesce(l.number, -1) AS number, e.kind, timestamptz_send(e.recorded_at) AS recorded, convert_to(e.data::text, 'UTF8') AS data
-		FROM events e LEFT JOIN event_log l ON l.event_id = e.id WHERE e.kind = ANY (@kinds)`, pgx.NamedArgs{"kinds": kinds})
+	formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
+	return db.All(ctx, q, readOwn, `SELECT coalesce(l.number, -1), `+recordColumns+`
+		FROM events e LEFT JOIN event_log l ON l.event_id = e.id WHERE e.kind = ANY (@kinds)`, formats, pgx.StrictNamedArgs{"kinds": kinds})
+}
+
+func readOwn(row pgx.CollectableRow) (ownEvent, error) {
+	values := row.RawValues()
+	number, record := values[0], values[1:]
+	line, err := appendRecord(nil, record)
+	if err != nil || len(number) != 8 || len(record[columnRecordedAt]) != 8 {
+		return ownEvent{}, errors.Join(errForm, err)
+	}
+	return ownEvent{Number: numberOf(number), Kind: portal.EventKind(record[columnKind]), Recorded: slices.Clone(record[columnRecordedAt]),
+		Data: slices.Clone(record[columnData]), Hash: tlog.RecordHash(line)}, nil
 }
 
 // rotations are those that both keys have signed.
-func rotations(ctx context.Context, q db.Querier) ([]rotation, error) {
+func rotations(ctx context.Context, q db.Querier) ([]keyChange, error) {
 	list, err := ownEvents(ctx, q, portal.EventTrailKey)
-	var proven []rotation
+	return keyChanges(list), err
+}
+
+func keyChanges(list []ownEvent) (proven []keyChange) {
 	for _, e := range list {
-		if r, ok := readRotation(e.Data); ok {
-			proven = append(proven, r)
+		if r, ok := readRotation(e.Data); ok && e.Kind == portal.EventTrailKey {
+			proven = append(proven, keyChange{r, e.Number})
 		}
 	}
-	return proven, err
+	return proven
 }
 
 // prepare reads what the trail says of itself, as far as it is signed.
 func (v *verifier) prepare(ctx context.Context, tx pgx.Tx) error {
-	rotations, err := rotations(ctx, tx)
+	list, err := ownEvents(ctx, tx, ownKinds...) // once, or they could be others the second time
 	if err != nil {
 		return err
 	}
-	if v.keys, err = newKeyring(v.Keys, rotations); err != nil {
+	if v.keys, err = newKeyring(v.Keys, keyChanges(list)); err != nil {
 		return err
 	}
-	list, err := ownEvents(ctx, tx, ownKinds...)
-	if err != nil {
-		return err
-	}
+	v.own = map[int64]tlog.Hash{}
 	for _, e := range list {
 		if e.Number >= 0 {
+			v.own[e.Number] = e.Hash
 			v.believe(e)
 		}
 	}
@@ -72,8 +86,12 @@ func (v *verifier) prepare(ctx context.Context, tx pgx.Tx) error {
 	}
 	var count, size int64
 	err = tx.QueryRow(ctx, `SELECT count(*), coalesce(max(number) + 1, 0) FROM event_log`).Scan(&count, &size)
-	v.recorded = make([]int64, min(size, 2*count+mostGap))
-	return err
+	if err != nil {
+		return err
+	}
+	size = max(0, min(size, 2*count+mostGap))
+	v.recorded, v.bond = make([]int64, size), newBond(size)
+	return nil
 }
 
 // believe takes an event's word if it is signed.
@@ -81,7 +99,7 @@ func (v *verifier) believe(e ownEvent) {
 	var err error
 	switch e.Kind {
 	case portal.EventTrailKey:
-		if _, ok := readRotation(e.Data); !ok {
+		if r, ok := readRotation(e.Data); !ok || !v.keys.vouches(verifierOf(r.Key), e.Number) {
 			err = errStatement
 		}
 	case portal.EventTrailArchived:
@@ -91,7 +109,7 @@ func (v *verifier) believe(e ownEvent) {
 		}
 	default:
 		var t told
-		if _, err = openStatement(e.Data, formTold, &t, v.keys.all()...); err == nil && t.Last < e.Number {
+		if t, err = v.keys.told(e); err == nil {
 			v.told = append(v.told, t)
 		}
 	}
@@ -108,7 +126,7 @@ func (v *verifier) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	var c storedCheckpoint
-	var old string // the newest, if only a key of before has signed it
+	var old Checkpoint // the newest that only a key of before has signed
 	_, err = pgx.ForEachRow(rows, []any{&c.Size, &c.Note}, func() error {
 		v.Checkpoints++
 		where := fmt.Sprintf("checkpoint of %d events", c.Size)
@@ -122,75 +140,74 @@ func (v *verifier) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
 		case opened.Origin != v.origin():
 			v.fault(-1, where, "It is of another trail, %s.", opened.Origin)
 		}
-		if old = ""; !trusted {
-			old = where
-		} else {
+		switch {
+		case trusted && opened.Size > v.Covered:
 			v.Covered, v.Newest = opened.Size, c.Note
+		case !trusted && opened.Size > old.Size:
+			old = opened
 		}
 		v.statements = append(v.statements, statement{size: opened.Size, root: opened.Root, where: where})
 		return nil
 	})
-	if err == nil && old != "" {
-		v.fault(-1, old, "Only a key that was replaced has signed it, and no later one: whoever has that key has written it.")
+	if err == nil && old.Size > v.Covered {
+		v.fault(-1, fmt.Sprintf("checkpoint of %d events", old.Size), "Only a key that was replaced has signed it, and no later one: whoever has that key has written it.")
 	}
 	return err
 }
 
 // origin names the trail.
-func (v *verifier) origin() string { return v.keys.trusted[0].Name() }
+func (v *verifier) origin() string { return v.keys.origin() }
 
-func (v *verifier) readAnchors(ctx context.Context, _ pgx.Tx) error {
-	for _, a := range v.Anchors {
-		r, err := v.readAnchor(ctx, a)
-		if err != nil {
-			return err
+// anchorNote is a checkpoint as an anchor has it, by its place among the anchors.
+type anchorNote struct {
+	anchor int
+	text   string
+}
+
+// readAnchors reads what the anchors have, before anything is read of the database: a
+// checkpoint is committed before it is anchored, so that the state of the database
+// that is verified has all of them. By which keys they are signed, that one tells.
+func (v *verifier) readAnchors() error {
+	for i, a := range v.Anchors {
+		for text, err := range a.Notes {
+			if err != nil {
+				return fmt.Errorf("read %s: %w", a.Name, err)
+			}
+			v.notes = append(v.notes, anchorNote{i, text})
 		}
-		v.Anchored = append(v.Anchored, r)
+		v.Anchored = append(v.Anchored, AnchorReport{Name: a.Name})
 	}
-	slices.SortStableFunc(v.statements, func(a, b statement) int { return cmp.Compare(a.size, b.size) })
 	return nil
 }
 
-func (v *verifier) readAnchor(ctx context.Context, a AnchorNotes) (AnchorReport, error) {
-	r := AnchorReport{Name: a.Name}
-	for text, err := range a.Notes {
-		if err != nil {
-			return r, fmt.Errorf("read %s: %w", a.Name, err)
-		}
-		r.Checkpoints++
-		c, _, err := v.keys.open(text)
-		if err != nil {
-			v.fault(-1, a.Name, "It has a checkpoint that no key of the portal has signed (%s).", err)
-			continue
-		}
-		where := fmt.Sprintf("checkpoint of %d events in %s", c.Size, a.Name)
-		if c.Origin != v.origin() {
-			v.fault(-1, where, "It is of another trail, %s.", c.Origin)
-			continue
-		}
-		r.Size = max(r.Size, c.Size)
-		if since, err := v.madeSince(ctx, c); err != nil || since {
-			if err != nil {
-				return r, err
-			}
-			continue
-		}
-		v.statements = append(v.statements, statement{c.Size, c.Root, a.Name, where})
+// openAnchors collects what the checkpoints of the anchors say.
+func (v *verifier) openAnchors() {
+	for _, n := range v.notes {
+		v.openAnchored(&v.Anchored[n.anchor], n.text)
 	}
-	if r.Checkpoints == 0 {
-		v.fault(-1, a.Name, "It has no checkpoint, so it proves nothing: it was emptied, or it is another place than the portal's.")
+	v.notes = nil
+	for _, r := range v.Anchored {
+		if r.Checkpoints == 0 {
+			v.fault(-1, r.Name, "It has no checkpoint, so it proves nothing: it was emptied, or it is another place than the portal's.")
+		}
 	}
-	return r, nil
+	slices.SortStableFunc(v.statements, func(a, b statement) int { return cmp.Compare(a.size, b.size) })
 }
 
-// madeSince reports whether a checkpoint of an anchor is newer than the state of the
-// database that is verified: the portal goes on while anchors are read.
-func (v *verifier) madeSince(ctx context.Context, c Checkpoint) (bool, error) {
-	if c.Size <= int64(len(v.recorded)) {
-		return false, nil
+func (v *verifier) openAnchored(r *AnchorReport, text string) {
+	r.Checkpoints++
+	c, _, err := v.keys.open(text)
+	if err != nil {
+		v.fault(-1, r.Name, "It has a checkpoint that no key of the portal has signed (%s).", err)
+		return
 	}
-	return db.One(ctx, v.pool, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM checkpoints WHERE size = @size AND note = @note)
-		AND EXISTS (SELECT FROM event_log WHERE number = @size - 1)`, pgx.StrictNamedArgs{"size": c.Size, "note": c.Note})
+	where := fmt.Sprintf("checkpoint of %d events in %s", c.Size, r.Name)
+	if c.Origin != v.origin() {
+		v.fault(-1, where, "It is of another trail, %s.", c.Origin)
+		return
+	}
+	r.Size = max(r.Size, c.Size)
+	v.statements = append(v.statements, statement{c.Size, c.Root, r.Name, where})
 }
 
 // statement is what a checkpoint says.

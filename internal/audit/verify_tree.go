@@ -23,7 +23,14 @@ func (v *verifier) compareTree(ctx context.Context, tx pgx.Tx) error {
 	edge, expected := treeEdge{}, int64(0)
 	for rows.Next() {
 		values := rows.RawValues()
+		if len(values[0]) != 8 || numberOf(values[0]) < expected {
+			v.fault(expected, fmt.Sprintf("event %d", expected), "In its place is something that is no leaf of a tree, or comes twice.")
+			continue
+		}
 		number, hash := numberOf(values[0]), hashOf(values[1])
+		if !v.bond.take(number, hash) {
+			v.fault(number, fmt.Sprintf("event %d", number), "It is beyond what the database said is the end: it answers one query otherwise than another.")
+		}
 		if gap := number - expected; gap > 0 {
 			v.fault(expected, fmt.Sprintf("events %d to %d", expected, number-1), "There are no events with these numbers: they were removed, and their hashes with them.")
 			for range min(gap, mostGap) { // so that what follows is held against what is stored in its place
