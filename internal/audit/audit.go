@@ -32,24 +32,28 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	if err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, `WITH event AS (`+insertEvent+`
+	recorded, err := db.All(ctx, tx, pgx.RowTo[time.Time], `WITH event AS (`+insertEvent+`
 			WHERE @outlasts OR NOT EXISTS (
 				SELECT FROM (SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1) oldest
-				WHERE queued_at < clock_timestamp() - @behind::interval)
-			RETURNING id)
-		INSERT INTO event_queue (event_id) SELECT id FROM event`, args)
-	if err == nil && tag.RowsAffected() == 0 {
+				WHERE queued_at < clock_timestamp() - @behind::interval OR queued_at > clock_timestamp() + @behind::interval)
+			RETURNING id, recorded_at),
+		queued AS (INSERT INTO event_queue (event_id) SELECT id FROM event RETURNING event_id)
+		SELECT recorded_at FROM event JOIN queued ON event_id = id`, args)
+	switch {
+	case err != nil:
+		return err
+	case len(recorded) == 0:
 		return portal.E(portal.KindUnavailable, "the audit trail is behind, so nothing can be changed right now; reading goes on")
 	}
-	return db.Wrap(err)
+	return noteIntent(ctx, tx, e.Kind, args, recorded[0])
 }
 
 const insertEvent = `
 	INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_roles, actor_groups,
 		session, address, user_agent, http_request, team_id, request_id, revision, target_kind, target_id, target_name, clusters,
 		summary, reason, data)
-	SELECT @id, @at, @kind, @outcome, @issuer, @subject, @name, @email, @roles, @groups,
-		@session, @address, @agent, @http_request, nullif(@team, '')::uuid, nullif(@request, '')::uuid, @revision,
+	SELECT @id, @at, @kind, @outcome, @issuer, @subject, @actor_name, @actor_email, @actor_roles, @actor_groups,
+		@session, @address, @user_agent, @http_request, nullif(@team_id, '')::uuid, nullif(@request_id, '')::uuid, @revision,
 		@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data`
 
 // The newest events first, from below one on. Without times they go by their ids,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // shape is how a column of events is written into what is hashed.
@@ -25,6 +26,11 @@ const (
 	shapeInt
 	shapeJSON // as it is
 )
+
+// oid is the type that a column of a shape has. What is JSON is the text as it is.
+func (s shape) oid() uint32 {
+	return [...]uint32{pgtype.TextOID, pgtype.TextArrayOID, pgtype.UUIDOID, pgtype.TimestamptzOID, pgtype.Int4OID, pgtype.TextOID}[s]
+}
 
 // columns are those of events, in the order in which they are hashed. One is added
 // where it belongs: events from before it have nothing there, and so the same hash.

@@ -65,7 +65,7 @@ func originOf(ctx context.Context, actor portal.Identity) portal.Origin {
 	return o.Origin
 }
 
-// row is an event as the table has it.
+// row is an event as the table has it, by the names of its columns.
 func row(ctx context.Context, e portal.Event) (pgx.StrictNamedArgs, error) {
 	info, known := e.Kind.Info()
 	if e.Actor.IsZero() || e.At.IsZero() || !known {
@@ -82,10 +82,10 @@ func row(ctx context.Context, e portal.Event) (pgx.StrictNamedArgs, error) {
 	o := originOf(ctx, e.Actor.Identity)
 	return pgx.StrictNamedArgs{
 		"id": id, "at": e.At, "kind": e.Kind, "outcome": cmp.Or(e.Result, info.Result), "outlasts": info.Outlast, "behind": BehindAfter,
-		"issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "name": word(e.Actor.Name), "email": word(o.Email),
-		"roles": listOf(o.Roles), "groups": listOf(o.Groups), "session": o.Session, "address": word(o.Address),
-		"agent": names.Visible(db.Text(o.UserAgent), mostWord), "http_request": o.HTTPRequest,
-		"team": e.TeamID, "request": e.RequestID, "revision": e.Revision,
+		"issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "actor_name": word(e.Actor.Name), "actor_email": word(o.Email),
+		"actor_roles": listOf(o.Roles), "actor_groups": listOf(o.Groups), "session": o.Session, "address": word(o.Address),
+		"user_agent": names.Visible(db.Text(o.UserAgent), mostWord), "http_request": o.HTTPRequest,
+		"team_id": e.TeamID, "request_id": e.RequestID, "revision": e.Revision,
 		"target_kind": e.Target.Kind, "target_id": word(e.Target.ID), "target_name": word(e.Target.Name), "clusters": listOf(e.Clusters),
 		"summary": cut(line(e.Summary), mostSummary), "reason": cut(names.Shown(db.Text(e.Reason)), mostReason), "data": data,
 	}, nil

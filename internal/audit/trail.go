@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -110,13 +111,13 @@ func (t *Trail) Sequence(ctx context.Context) (numbered int, err error) {
 // numberQueued gives events that wait their numbers, and returns how many have left
 // the queue. Callers have the lock.
 func numberQueued(ctx context.Context, tx pgx.Tx) (int, error) {
-	taken, leaves, err := takeQueued(ctx, tx)
-	if err != nil || len(leaves) == 0 {
-		return taken, err
-	}
 	size, err := logSize(ctx, tx)
 	if err != nil {
 		return 0, err
+	}
+	taken, leaves, err := takeQueued(ctx, tx, size)
+	if err != nil || len(leaves) == 0 {
+		return taken, err
 	}
 	for i := range leaves {
 		leaves[i][0] = size + int64(i)
@@ -136,30 +137,38 @@ func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
 	return db.One(ctx, tx, pgx.RowTo[bool], `SELECT pg_try_advisory_xact_lock(@lock)`, args)
 }
 
-// takeQueued takes events out of the queue, oldest first, and returns how many, and
-// the rows of their leaves but for the numbers. What has a number already, since
-// somebody has put it into the queue again, does not get another.
-func takeQueued(ctx context.Context, tx pgx.Tx) (taken int, leaves [][]any, err error) {
-	formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
+// takeQueued takes events out of the queue of a trail that has a size, oldest first,
+// and returns how many, and the rows of their leaves but for the numbers. What has a
+// number already, since somebody has put it into the queue again, does not get another.
+// What is in the queue was committed with its event: it returns an error that wraps
+// ErrTampered for what is not there, or has a number that is none of the tree's.
+func takeQueued(ctx context.Context, tx pgx.Tx, size int64) (taken int, leaves [][]any, err error) {
+	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
 	rows, err := tx.Query(ctx, `
 		WITH taken AS (
 			DELETE FROM event_queue WHERE event_id IN (SELECT event_id FROM event_queue ORDER BY event_id LIMIT @most) RETURNING event_id)
-		SELECT EXISTS (SELECT FROM event_log l WHERE l.event_id = taken.event_id), `+recordColumns+`
-		FROM taken LEFT JOIN events e ON e.id = taken.event_id ORDER BY e.id`, formats, pgx.StrictNamedArgs{"most": sequenceMost})
+		SELECT taken.event_id, l.number, l.hash, `+recordColumns+`
+		FROM taken LEFT JOIN event_log l ON l.event_id = taken.event_id LEFT JOIN events e ON e.id = taken.event_id ORDER BY taken.event_id`, formats, pgx.StrictNamedArgs{"most": sequenceMost})
 	if err != nil {
 		return 0, nil, err
 	}
 	defer rows.Close()
 	var line []byte
 	for ; rows.Next(); taken++ {
-		numbered, record := rows.RawValues()[0][0] == 1, rows.RawValues()[1:]
-		if numbered || record[columnID] == nil {
-			continue
+		id, number, leaf, record := rows.RawValues()[0], rows.RawValues()[1], hashOf(rows.RawValues()[2]), rows.RawValues()[3:]
+		if len(id) != 16 || !bytes.Equal(id, record[columnID]) {
+			return 0, nil, fmt.Errorf("%w: %x waits for a number, and there is no such event", ErrTampered, id)
 		}
 		if line, err = appendRecord(line[:0], record); err != nil {
 			return 0, nil, err
 		}
 		hash := tlog.RecordHash(line)
+		if number != nil {
+			if n := numberOf(number); n < 0 || n >= size || hash != leaf {
+				return 0, nil, fmt.Errorf("%w: the event %s has the number %d, which is not that of the tree", ErrTampered, uuidText(id), n)
+			}
+			continue
+		}
 		leaves = append(leaves, []any{nil, [16]byte(record[columnID]), hash[:]})
 	}
 	return taken, leaves, rows.Err()

@@ -162,4 +162,10 @@ func eventName(number int64, id []byte) string {
 	return fmt.Sprintf("event %d (%s)", number, uuidText(id))
 }
 
-func numberOf(v []byte) int64 { return int64(binary.BigEndian.Uint64(v)) } //nolint:gosec // two's complement
+// numberOf reads a bigint, a negative one where that is none.
+func numberOf(v []byte) int64 {
+	if len(v) != 8 {
+		return -1
+	}
+	return int64(binary.BigEndian.Uint64(v)) //nolint:gosec // two's complement
+}

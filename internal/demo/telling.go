@@ -79,7 +79,7 @@ type later struct {
 }
 
 // SealIntent numbers events every few seconds.
-func (l *later) SealIntent(ctx context.Context, _ string, _ int) error {
+func (l *later) SealIntent(ctx context.Context, _ *audit.Intent) error {
 	if time.Since(l.numbered) < 10*time.Second {
 		return nil
 	}

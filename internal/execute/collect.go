@@ -37,13 +37,13 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 	if o.blocks() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
-	attempt, o := e.commitIntent(ctx, r, a.Person(), look)
+	attempt, intent, o := e.commitIntent(ctx, r, a.Person(), look)
 	if o.blocks() {
 		return portal.Secret{}, e.refuse(ctx, r, o)
 	}
 	r.State = portal.Executing
 	var secret portal.Secret
-	callErr := e.seal(ctx, r, attempt)
+	callErr := e.seal(ctx, intent)
 	if callErr == nil {
 		secret, callErr = e.fetch(ctx, r)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/doapi"
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
@@ -45,11 +46,11 @@ type Executor struct {
 	StepUpWithin time.Duration // how old the sign-in may be of who collects; zero: portal.FreshFor
 }
 
-// Sealer puts what is on the audit trail under a checkpoint, an attempt's intent above
+// Sealer puts what is on the audit trail under a checkpoint, a call's intent above
 // all, and anchors that. Its error says that this did not work, so that nothing may be
 // sent.
 type Sealer interface {
-	SealIntent(ctx context.Context, requestID string, attempt int) error
+	SealIntent(ctx context.Context, intent *audit.Intent) error
 }
 
 // self is the actor of what the executor does by itself.
@@ -134,13 +135,13 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 	// a worker that was paused in between sends nothing afterwards.
 	call, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
-	attempt, o := e.commitIntent(ctx, r, self, look)
+	attempt, intent, o := e.commitIntent(ctx, r, self, look)
 	if o.blocks() {
 		return e.stop(ctx, r, o)
 	}
 	r.State = portal.Executing
 	var a answer
-	err := e.seal(call, r, attempt)
+	err := e.seal(call, intent)
 	if err == nil {
 		a, err = e.send(call, r, look.clusters)
 	}
@@ -156,8 +157,8 @@ func (e unsealedError) Unwrap() error { return e.error }
 
 // seal makes sure that nobody can take the intent off the trail unseen, before the
 // call that it announces is made.
-func (e *Executor) seal(ctx context.Context, r portal.Request, attempt int) error {
-	if err := e.Trail.SealIntent(ctx, r.ID, attempt); err != nil {
+func (e *Executor) seal(ctx context.Context, intent *audit.Intent) error {
+	if err := e.Trail.SealIntent(ctx, intent); err != nil {
 		e.Logger.Error("an intent is under no checkpoint, so nothing is sent", "error", err)
 		return unsealedError{err}
 	}

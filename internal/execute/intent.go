@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
 	"doksportal/internal/operation"
@@ -21,8 +22,9 @@ import (
 // having checked under locks what may have changed since the request was
 // planned or its clusters were looked at. If it has, nothing is written and the
 // obstacle says what.
-func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, seen preflight) (attempt int, o blocker) {
+func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor portal.Person, seen preflight) (attempt int, intent *audit.Intent, o blocker) {
 	attempt = len(r.Attempts) + 1
+	ctx, intent = audit.WithIntent(ctx)
 	err := db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		team, err := e.lock(ctx, tx, r)
 		if err != nil {
@@ -45,9 +47,9 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		})
 	})
 	if err != nil {
-		return attempt, blocker{err: err}
+		return attempt, intent, blocker{err: err}
 	}
-	return attempt, o
+	return attempt, intent, o
 }
 
 // unmoved locks a request and returns KindConflict unless it is as it was read:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/execute"
 	"doksportal/internal/portal"
@@ -19,12 +20,12 @@ type sealer struct {
 	asked []int
 }
 
-func (s *sealer) SealIntent(ctx context.Context, requestID string, attempt int) error {
+func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent) error {
 	s.asked = append(s.asked, s.b.sim.CallCount("create_cluster"))
 	if s.fault != nil {
 		return s.fault
 	}
-	return s.Sealer.SealIntent(ctx, requestID, attempt)
+	return s.Sealer.SealIntent(ctx, intent)
 }
 
 // Nothing is sent before its intent is under a checkpoint; while that cannot be, the
