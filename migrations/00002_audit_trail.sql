@@ -29,7 +29,11 @@ CREATE TABLE events (
     clusters     text[] NOT NULL DEFAULT '{}' CHECK (clusters = '{}' OR (array_ndims(clusters) = 1 AND array_lower(clusters, 1) = 1 AND array_position(clusters, NULL) IS NULL)), -- all, where there are several
     summary      text NOT NULL,
     reason       text NOT NULL DEFAULT '',
-    data         json NOT NULL DEFAULT '{}' CHECK (strpos(data::text, E'\n') = 0) -- not jsonb, which would change what was hashed
+    data         json NOT NULL DEFAULT '{}' CHECK (strpos(data::text, E'\n') = 0), -- not jsonb, which would change what was hashed
+    -- what is written is shorter; what is longer would be a line of a bundle that nobody can read
+    CONSTRAINT events_are_bounded CHECK (octet_length(data::text) <= 1048576 AND length(summary) <= 2100 AND length(reason) <= 4100
+        AND length(concat(kind, issuer, subject, actor_name, actor_email, session, address, user_agent, http_request, target_kind, target_id, target_name)) <= 16384
+        AND length(array_to_string(actor_roles || actor_groups || clusters, '')) <= 1048576)
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_by_kind ON events (kind, id);
 CREATE INDEX events_by_actor ON events (actor_name, id);

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,4 +84,18 @@ func (t *Trail) AnchorNewest(ctx context.Context) error {
 func StateTold(first, last int64, key Signer) (map[string]any, error) {
 	signed, err := state(formTold, told{Origin: key.Name(), First: first, Last: last}, key)
 	return map[string]any{statementKey: signed}, err
+}
+
+// SchemaFacts are what the tables of the trail are like, and what is expected, one a
+// line.
+func SchemaFacts(ctx context.Context, pool *pgxpool.Pool) (have []string, expected string, err error) {
+	err = snapshots(ctx, pool, 1, func(txs []pgx.Tx) error {
+		facts, err := db.All(ctx, txs[0], pgx.RowToStructByName[schemaFact], schemaFacts)
+		for _, f := range facts {
+			have = append(have, f.Kind+": "+f.What)
+		}
+		return err
+	})
+	slices.Sort(have)
+	return slices.Compact(have), schemaText, err
 }

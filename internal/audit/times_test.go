@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/portal"
 )
 
@@ -51,6 +53,42 @@ func TestEventsThatCannotBeHashed(t *testing.T) {
 	b.wantOK(b.verify())
 }
 
+// No event is so long that a bundle that has it cannot be read; what Append writes is
+// short enough, whatever it is given.
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	for _, test := range []string{
+		`data, to_json(repeat('x', 2000000))`, `summary, repeat('x', 3000)`, `reason, repeat('x', 5000)`, `subject, repeat('x', 20000)`,
+		`target_id, repeat('x', 20000)`, `http_request, repeat('x', 20000)`, `actor_groups, ARRAY[repeat('x', 2000000)]`, `clusters, ARRAY[repeat('x', 2000000)]`,
+	} {
+		column, value, _ := strings.Cut(test, ", ")
+		sql := strings.NewReplacer("(id, at,", "(id, at, "+column+",", "($1, now(),", "($1, now(), "+value+",").Replace(insertAsRuntime)
+		if column == "summary" || column == "subject" {
+			with := map[string]string{"summary": "'put in'", "subject": "'s'"}[column]
+			sql = strings.Replace(insertAsRuntime, with, value, 1)
+		}
+		if _, err := b.pool.Exec(t.Context(), sql, uuid.Must(uuid.NewV7())); err == nil || !strings.Contains(err.Error(), "events_are_bounded") {
+			t.Errorf("%s: %v", test, err)
+		}
+	}
+	long := strings.Repeat("\u202e\U0001f600", 500_000)
+	e := b.event(long)
+	e.Reason, e.Target, e.Data = long, portal.EventTarget{Kind: portal.TargetCluster, ID: long, Name: long}, map[string]any{"one": long, "two": long, "three": 3}
+	for range 1000 {
+		e.Clusters = append(e.Clusters, strings.Repeat("x", 400))
+	}
+	b.append(e)
+	b.fill(1)
+	var exported bytes.Buffer
+	b.done(audit.Export(t.Context(), b.pool, &exported, everything))
+	r, err := audit.VerifyBundle(&exported, []string{b.key.Public})
+	b.must(err)
+	if !r.OK() || r.Events != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // What was put in past all of that is found, and what was there is not blamed.
 func TestChangedFormsAreFound(t *testing.T) {
 	t.Parallel()
@@ -63,8 +101,10 @@ func TestChangedFormsAreFound(t *testing.T) {
 	r := b.verify()
 	b.wantFault(r, "event 3 ", "changed afterwards")
 	b.wantFault(r, "event 4 ", "changed afterwards")
-	if len(r.Faults) != 2 {
-		t.Errorf("%+v", r.Faults)
+	for _, f := range r.Faults {
+		if f.Number >= 0 && f.Number != 3 && f.Number != 4 {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 
