@@ -26,12 +26,16 @@ type commands struct {
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated DigitalOcean alone, for clients that are pointed at it."`
 }
 
+// wrongUse is the exit status of a command that was not understood, as of other
+// programs; kong has larger ones.
+const wrongUse = 2
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c commands
 	command := kong.Parse(&c, kong.Name("portal"), kong.Description("A self-service portal for DigitalOcean Kubernetes."),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.UsageOnError(), kong.Exit(func(status int) { os.Exit(min(status, wrongUse)) }), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "portal:", err)
 		os.Exit(exitStatus(command.Command(), err))
