@@ -46,14 +46,16 @@ CREATE INDEX events_by_clusters ON events USING gin (clusters) WHERE clusters <>
 -- What waits for a number.
 CREATE TABLE event_queue (
     event_id  uuid PRIMARY KEY,
-    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    voucher   bytea -- by which the process that wrote the event vouches for it
 );
 
 -- The leaves of the tree: hash is SHA-256 of a zero byte and the event.
 CREATE TABLE event_log (
     number   bigint PRIMARY KEY CHECK (number >= 0),
     event_id uuid NOT NULL UNIQUE,
-    hash     bytea NOT NULL CHECK (length(hash) = 32)
+    hash     bytea NOT NULL CHECK (length(hash) = 32),
+    voucher  bytea -- of the event, from the queue
 );
 
 -- Hashes of complete subtrees of 2^level leaves, of every eighth level, so that

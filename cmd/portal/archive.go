@@ -62,12 +62,12 @@ func (c auditArchiveCmd) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := openDatabase(ctx)
+	pool, err := openDatabase(ctx, audit.Vouching(key))
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	trail, err := audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Logger: slog.Default(), Now: time.Now})
+	trail, err := audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Vouched: true, Logger: slog.Default(), Now: time.Now})
 	if err != nil {
 		return err
 	}

@@ -106,12 +106,12 @@ func auditKey() (audit.Signer, error) {
 }
 
 // openDatabase opens that of the environment.
-func openDatabase(ctx context.Context) (*pgxpool.Pool, error) {
+func openDatabase(ctx context.Context, options ...func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	url, _, err := config.DatabaseURLs(os.Environ())
 	if err != nil {
 		return nil, err
 	}
-	return db.Open(ctx, url.Reveal())
+	return db.Open(ctx, url.Reveal(), options...)
 }
 
 func (c auditVerifyCmd) verifyBundle(w io.Writer, keys []string) error {

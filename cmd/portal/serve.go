@@ -56,7 +56,11 @@ func (serveCmd) Run(ctx context.Context) error {
 // serve runs the portal on listener until ctx ends. It calls ready once it
 // answers.
 func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger *slog.Logger, ready func()) error {
-	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal())
+	keys, err := signers(cfg)
+	if err != nil {
+		return err
+	}
+	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal(), audit.Vouching(keys[0]))
 	if err != nil {
 		return err
 	}

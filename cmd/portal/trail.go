@@ -24,25 +24,18 @@ import (
 // newTrail makes the trail, with its keys and the anchors of its checkpoints. Of what
 // becomes of it admins and auditors are told.
 func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, logger *slog.Logger) (*audit.Trail, error) {
-	c := audit.Config{Pool: pool, Logger: logger, Now: time.Now, Tell: func(ctx context.Context, tx pgx.Tx, e portal.Event) error {
+	signers, err := signers(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := audit.Config{Pool: pool, Signers: signers, Vouched: true, Logger: logger, Now: time.Now, Tell: func(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 		return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, Actor: e.Actor, Summary: e.Summary, At: e.At})
 	}}
-	for _, key := range []struct{ variable, private string }{{"PORTAL_AUDIT_KEY", cfg.AuditKey.Reveal()}, {"PORTAL_AUDIT_KEY_OLD", cfg.AuditKeyOld.Reveal()}} {
-		if key.private == "" {
-			continue
-		}
-		signer, err := audit.ParseKey(key.private)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key.variable, err)
-		}
-		c.Signers = append(c.Signers, signer)
-	}
 	o := anchorOptions(cfg.AuditS3Key, cfg.AuditS3Secret, cfg.AuditWebhookSecret)
 	o.Log = logger
 	if cfg.SMTPURL != "" {
 		o.Mail = notifier.SendText
 	}
-	var err error
 	if c.Anchors, err = anchor.Open(cfg.AuditAnchors, o); err != nil {
 		return nil, fmt.Errorf("PORTAL_AUDIT_ANCHORS: %w", err)
 	}
@@ -57,6 +50,22 @@ func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, l
 		}
 	}
 	return audit.New(c)
+}
+
+// signers are the keys of the trail, that of now first.
+func signers(cfg config.Config) ([]audit.Signer, error) {
+	var list []audit.Signer
+	for _, key := range []struct{ variable, private string }{{"PORTAL_AUDIT_KEY", cfg.AuditKey.Reveal()}, {"PORTAL_AUDIT_KEY_OLD", cfg.AuditKeyOld.Reveal()}} {
+		if key.private == "" {
+			continue
+		}
+		signer, err := audit.ParseKey(key.private)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key.variable, err)
+		}
+		list = append(list, signer)
+	}
+	return list, nil
 }
 
 func anchorOptions(s3Key string, s3Secret, webhookSecret config.Secret) anchor.Options {

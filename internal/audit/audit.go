@@ -32,12 +32,19 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	if err != nil {
 		return err
 	}
+	values, err := encode(tx.Conn(), args)
+	if err != nil {
+		return err
+	}
+	if args["voucher"], err = voucherOf(tx.Conn(), values); err != nil {
+		return err
+	}
 	recorded, err := db.All(ctx, tx, pgx.RowTo[time.Time], `WITH event AS (`+insertEvent+`
 			WHERE @outlasts OR NOT EXISTS (
 				SELECT FROM (SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1) oldest
 				WHERE queued_at < clock_timestamp() - @behind::interval OR queued_at > clock_timestamp() + @behind::interval)
 			RETURNING id, recorded_at),
-		queued AS (INSERT INTO event_queue (event_id) SELECT id FROM event RETURNING event_id)
+		queued AS (INSERT INTO event_queue (event_id, voucher) SELECT id, @voucher FROM event RETURNING event_id)
 		SELECT recorded_at FROM event JOIN queued ON event_id = id`, args)
 	switch {
 	case err != nil:
@@ -45,7 +52,7 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	case len(recorded) == 0:
 		return portal.E(portal.KindUnavailable, "the audit trail is behind, so nothing can be changed right now; reading goes on")
 	}
-	return noteIntent(ctx, tx, e.Kind, args, recorded[0])
+	return noteIntent(ctx, tx, e.Kind, values, recorded[0])
 }
 
 const insertEvent = `

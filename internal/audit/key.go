@@ -2,7 +2,9 @@ package audit
 
 import (
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -29,6 +31,7 @@ type Signer struct {
 	// Public is the key by which everybody can verify, in the form of signed notes.
 	Public   string
 	verifier note.Verifier
+	vouching []byte // key by which processes vouch for events
 }
 
 // ParseKey reads a key that NewKey has made.
@@ -46,8 +49,12 @@ func ParseKey(private string) (Signer, error) {
 	if err != nil {
 		return Signer{}, err
 	}
+	vouching, err := hkdf.Key(sha256.New, key, nil, "doks-portal events", sha256.Size)
+	if err != nil {
+		return Signer{}, err
+	}
 	v, err := note.NewVerifier(public)
-	return Signer{Signer: s, Public: public, verifier: v}, err
+	return Signer{Signer: s, Public: public, verifier: v, vouching: vouching}, err
 }
 
 // keyring are the keys that signatures are taken from.

@@ -93,7 +93,7 @@ func TestArchiveIsBound(t *testing.T) {
 	b.wantOK(b.verify())
 	b.asOwner(`DELETE FROM events WHERE summary = 'event 1'`)
 	b.lie("event_log", `SELECT * FROM event_log_kept WHERE NOT (number = 4 AND `+whenEvents+`)
-		UNION ALL SELECT 1, '018cd000-0000-7000-8000-000000000009', hash FROM event_log_kept WHERE number = 4 AND `+whenEvents)
+		UNION ALL SELECT 1, '018cd000-0000-7000-8000-000000000009', hash, NULL FROM event_log_kept WHERE number = 4 AND `+whenEvents)
 	r := b.verify()
 	b.wantFault(r, "event 4", "removed")
 	b.wantFault(r, "event 1", "removed")

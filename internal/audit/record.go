@@ -54,6 +54,9 @@ const (
 	columnRecordedAt = 1
 	columnAt         = 2
 	columnKind       = 3
+	columnIssuer     = 5
+	columnSubject    = 6
+	columnRequestID  = 16
 	columnData       = 24
 )
 

@@ -1,9 +1,13 @@
 package audit
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,36 +36,14 @@ func WithIntent(ctx context.Context) (context.Context, *Intent) {
 
 // noteIntent works out the hash of an intent by what was meant to be written, and not
 // by what the database has made of it. All that this says is when it was recorded.
-func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, args pgx.StrictNamedArgs, recorded time.Time) error {
+func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values [][]byte, recorded time.Time) error {
 	intent, wanted := ctx.Value(intentKey{}).(*Intent)
 	if !wanted || kind != portal.EventIntent {
 		return nil
 	}
-	values := make([][]byte, len(columns))
-	for i, c := range columns {
-		value := args[c.name]
-		if i == columnRecordedAt {
-			value = recorded
-		}
-		var err error
-		switch is := value.(type) {
-		case []string:
-			if len(is) == 0 {
-				continue // nothing, however that is written
-			}
-		case string:
-			if c.shape == shapeUUID && is == "" {
-				continue
-			} else if c.shape == shapeUUID {
-				value, err = uuid.Parse(is)
-			}
-		}
-		if err == nil {
-			values[i], err = tx.Conn().TypeMap().Encode(c.shape.oid(), pgx.BinaryFormatCode, value, nil)
-		}
-		if err != nil {
-			return fmt.Errorf("column %s: %w", c.name, err)
-		}
+	var err error
+	if values[columnRecordedAt], err = tx.Conn().TypeMap().Encode(shapeTime.oid(), pgx.BinaryFormatCode, recorded, nil); err != nil {
+		return err
 	}
 	line, err := appendRecord(nil, values)
 	intent.id, intent.hash = uuid.UUID(values[columnID]), tlog.RecordHash(line)
@@ -70,28 +52,98 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, args pgx.
 
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
 // besides, that its intent, as this process has written it, is a leaf of the tree that
-// the checkpoint is of: whoever owns the database can have it swallow events, or change
-// them. It returns an error that wraps ErrTampered when it is not.
-func (t *Trail) SealIntent(ctx context.Context, intent *Intent) error {
+// the checkpoint is of, and so are the words on which it is sent: whoever owns the
+// database can have it swallow events, change them, or make up who agreed. It returns an
+// error that wraps ErrTampered when they are not.
+func (t *Trail) SealIntent(ctx context.Context, intent *Intent, words ...Word) error {
 	c, err := t.seal(ctx)
 	if err != nil {
 		return err
 	}
+	hashes := newTree(ctx, t.Pool)
 	numbers, err := db.All(ctx, t.Pool, pgx.RowTo[int64], `SELECT number FROM event_log WHERE event_id = @id AND number >= 0 AND number < @size`,
 		pgx.StrictNamedArgs{"id": intent.id, "size": c.Size})
 	if err != nil {
 		return err
 	}
+	kept := false
 	for _, number := range numbers { // wherever the database says that it is, the proof has to lead to the root
-		proof, err := tlog.ProveRecord(c.Size, number, newTree(ctx, t.Pool))
-		if err != nil && !errors.Is(err, errMissing) {
-			return err
-		}
-		if err == nil && tlog.CheckRecord(proof, c.Size, c.Root, number, intent.hash) == nil {
-			return nil
+		if kept, err = isLeaf(hashes, c, number, intent.hash); kept || err != nil {
+			break
 		}
 	}
-	return fmt.Errorf("%w: it has not kept the intent of what is about to be sent", ErrTampered)
+	if err == nil && !kept {
+		err = fmt.Errorf("%w: it has not kept the intent of what is about to be sent", ErrTampered)
+	}
+	for _, w := range words {
+		if err == nil {
+			err = t.checkWord(ctx, hashes, c, w)
+		}
+	}
+	return err
+}
+
+// isLeaf reports whether a hash is the leaf at a number of the tree that a checkpoint is
+// of.
+func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, error) {
+	proof, err := tlog.ProveRecord(c.Size, number, hashes)
+	switch {
+	case errors.Is(err, errMissing):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return tlog.CheckRecord(proof, c.Size, c.Root, number, hash) == nil, nil
+}
+
+// Word is an event on which something is sent: a plan that was asked for, or that
+// somebody agreed to.
+type Word struct {
+	Kinds     []portal.EventKind // one of these
+	RequestID string
+	Digest    string          // of the plan
+	By        portal.Identity // zero: whoever said so
+}
+
+// checkWord makes sure that a word was given: that an event which says so is a leaf of
+// the signed tree.
+func (t *Trail) checkWord(ctx context.Context, hashes tree, c Checkpoint, w Word) error {
+	rows, err := t.Pool.Query(ctx, `SELECT l.number, `+recordColumns+` FROM events e JOIN event_log l ON l.event_id = e.id
+		WHERE e.request_id = @request AND e.kind = ANY(@kinds) AND l.number < @size ORDER BY e.id DESC`,
+		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...), pgx.StrictNamedArgs{"request": w.RequestID, "kinds": w.Kinds, "size": c.Size})
+	if err != nil {
+		return db.Wrap(err)
+	}
+	type candidate struct {
+		number int64
+		hash   tlog.Hash
+	}
+	var list []candidate
+	for rows.Next() {
+		values := rows.RawValues()
+		line, err := appendRecord(nil, values[1:])
+		if err == nil && w.saidBy(values[1:]) {
+			list = append(list, candidate{numberOf(values[0]), tlog.RecordHash(line)})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return db.Wrap(err)
+	}
+	for _, e := range list {
+		if kept, err := isLeaf(hashes, c, e.number, e.hash); kept || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: nothing signed has a %s of request %s as it is planned, by %s", ErrTampered, w.Kinds[0], w.RequestID, cmp.Or(w.By.Subject, "anybody"))
+}
+
+// saidBy reports whether an event is the word, by what was received of it.
+func (w Word) saidBy(record [][]byte) bool {
+	var says struct{ Digest string }
+	request, err := uuid.Parse(w.RequestID)
+	return err == nil && json.Unmarshal(record[columnData], &says) == nil && says.Digest == w.Digest &&
+		bytes.Equal(record[columnRequestID], request[:]) && slices.Contains(w.Kinds, portal.EventKind(record[columnKind])) &&
+		(w.By.IsZero() || string(record[columnIssuer]) == w.By.Issuer && string(record[columnSubject]) == w.By.Subject)
 }
 
 // Seal returns once everything that is committed is under a checkpoint, and that is

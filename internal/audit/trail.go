@@ -46,6 +46,7 @@ type Config struct {
 	// Signers sign checkpoints: the key of now, and while keys are changed the old
 	// one, both of the same name.
 	Signers []Signer
+	Vouched bool // only events that a process has vouched for by a key of Signers are signed
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Anchors []anchor.Anchor
@@ -122,7 +123,7 @@ func numberQueued(ctx context.Context, tx pgx.Tx) (int, error) {
 	for i := range leaves {
 		leaves[i][0] = size + int64(i)
 	}
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash"}, pgx.CopyFromRows(leaves)); err != nil {
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash", "voucher"}, pgx.CopyFromRows(leaves)); err != nil {
 		return 0, err
 	}
 	return taken, storeNodes(ctx, tx, size, size+int64(len(leaves)))
@@ -143,11 +144,11 @@ func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
 // What is in the queue was committed with its event: it returns an error that wraps
 // ErrTampered for what is not there, or has a number that is none of the tree's.
 func takeQueued(ctx context.Context, tx pgx.Tx, size int64) (taken int, leaves [][]any, err error) {
-	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
+	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 4), recordFormats...)
 	rows, err := tx.Query(ctx, `
 		WITH taken AS (
-			DELETE FROM event_queue WHERE event_id IN (SELECT event_id FROM event_queue ORDER BY event_id LIMIT @most) RETURNING event_id)
-		SELECT taken.event_id, l.number, l.hash, `+recordColumns+`
+			DELETE FROM event_queue WHERE event_id IN (SELECT event_id FROM event_queue ORDER BY event_id LIMIT @most) RETURNING event_id, voucher)
+		SELECT taken.event_id, taken.voucher, l.number, l.hash, `+recordColumns+`
 		FROM taken LEFT JOIN event_log l ON l.event_id = taken.event_id LEFT JOIN events e ON e.id = taken.event_id ORDER BY taken.event_id`, formats, pgx.StrictNamedArgs{"most": sequenceMost})
 	if err != nil {
 		return 0, nil, err
@@ -155,7 +156,7 @@ func takeQueued(ctx context.Context, tx pgx.Tx, size int64) (taken int, leaves [
 	defer rows.Close()
 	var line []byte
 	for ; rows.Next(); taken++ {
-		id, number, leaf, record := rows.RawValues()[0], rows.RawValues()[1], hashOf(rows.RawValues()[2]), rows.RawValues()[3:]
+		id, by, number, leaf, record := rows.RawValues()[0], bytes.Clone(rows.RawValues()[1]), rows.RawValues()[2], hashOf(rows.RawValues()[3]), rows.RawValues()[4:]
 		if len(id) != 16 || !bytes.Equal(id, record[columnID]) {
 			return 0, nil, fmt.Errorf("%w: %x waits for a number, and there is no such event", ErrTampered, id)
 		}
@@ -169,7 +170,7 @@ func takeQueued(ctx context.Context, tx pgx.Tx, size int64) (taken int, leaves [
 			}
 			continue
 		}
-		leaves = append(leaves, []any{nil, [16]byte(record[columnID]), hash[:]})
+		leaves = append(leaves, []any{nil, [16]byte(record[columnID]), hash[:], by})
 	}
 	return taken, leaves, rows.Err()
 }
@@ -214,9 +215,12 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		if c, err = t.continues(hashes, size, stored); err != nil || c.Size == size {
 			return err
 		}
-		hash, err := tlog.TreeHash(size, hashes)
+		hash, err := t.rootOfEvents(ctx, tx, hashes, c, size)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrTampered, err)
+			return err
+		}
+		if kept, err := tlog.TreeHash(size, hashes); err != nil || kept != hash {
+			return errors.Join(fmt.Errorf("%w: its hashes are not those of its events", ErrTampered), err)
 		}
 		if c, err = sign(t.Origin(), size, hash, t.Signers); err != nil {
 			return err

@@ -59,6 +59,19 @@ func (t tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
+// edge is the right edge of the tree when it had a size.
+func (t tree) edge(size int64) (treeEdge, error) {
+	var indexes []int64
+	for level, n := 62, int64(0); level >= 0; level-- {
+		if size&(1<<level) != 0 {
+			indexes = append(indexes, tlog.StoredHashIndex(level, n>>level))
+			n += 1 << level
+		}
+	}
+	list, err := t.ReadHashes(indexes)
+	return treeEdge{size: size, hashes: list}, err
+}
+
 // block returns the hashes of a stored level below a node of the next one.
 func (t tree) block(level int, index int64) ([]tlog.Hash, error) {
 	key := nodeKey{level + nodeStep, index}

@@ -227,13 +227,23 @@ func auditKey(dir string) (config.Secret, error) {
 	return config.Secret(made), replace(path, []byte(made))
 }
 
+// open opens the database for what happens before the portal is served, as the portal
+// itself would.
+func open(ctx context.Context, cfg config.Config, options ...func(*pgxpool.Config)) (*pgxpool.Pool, error) {
+	key, err := audit.ParseKey(cfg.AuditKey.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	return db.Open(ctx, cfg.DatabaseURL.Reveal(), append(options, audit.Vouching(key))...)
+}
+
 // newTrail is the trail of what happens before the portal is served.
 func (d *Demo) newTrail(pool *pgxpool.Pool) (*audit.Trail, error) {
 	key, err := audit.ParseKey(d.Config.AuditKey.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	return audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	return audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Vouched: true, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 }
 
 // hostPort is how a browser on this machine names a listening address.

@@ -86,7 +86,7 @@ func addClusters(sim *dosim.Sim) {
 
 // seed makes the teams and gives them their clusters, the first time.
 func seed(ctx context.Context, cfg config.Config) error {
-	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal())
+	pool, err := open(ctx, cfg)
 	if err != nil {
 		return err
 	}

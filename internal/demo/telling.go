@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
-	"doksportal/internal/db"
 	"doksportal/internal/demo/story"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
@@ -29,7 +28,7 @@ func cutOff(dir string) bool {
 
 // tellStory fills an empty portal, and an empty DigitalOcean, with the story.
 func (d *Demo) tellStory(ctx context.Context, dir string) error {
-	pool, err := db.Open(ctx, d.Config.DatabaseURL.Reveal(), inBatches)
+	pool, err := open(ctx, d.Config, inBatches)
 	if err != nil {
 		return err
 	}
@@ -79,7 +78,7 @@ type later struct {
 }
 
 // SealIntent numbers events every few seconds.
-func (l *later) SealIntent(ctx context.Context, _ *audit.Intent) error {
+func (l *later) SealIntent(ctx context.Context, _ *audit.Intent, _ ...audit.Word) error {
 	if time.Since(l.numbered) < 10*time.Second {
 		return nil
 	}

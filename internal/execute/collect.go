@@ -43,7 +43,7 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 	}
 	r.State = portal.Executing
 	var secret portal.Secret
-	callErr := e.seal(ctx, intent)
+	callErr := e.seal(ctx, intent, r)
 	if callErr == nil {
 		secret, callErr = e.fetch(ctx, r)
 	}

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"doksportal/internal/audit"
+	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/execute"
 	"doksportal/internal/portal"
@@ -20,12 +23,12 @@ type sealer struct {
 	asked []int
 }
 
-func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent) error {
+func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent, words ...audit.Word) error {
 	s.asked = append(s.asked, s.b.sim.CallCount("create_cluster"))
 	if s.fault != nil {
 		return s.fault
 	}
-	return s.Sealer.SealIntent(ctx, intent)
+	return s.Sealer.SealIntent(ctx, intent, words...)
 }
 
 // Nothing is sent before its intent is under a checkpoint; while that cannot be, the
@@ -69,5 +72,41 @@ func TestNothingIsSentWithoutItsIntent(t *testing.T) {
 	r := b.step(b.create("unseen", 1))
 	if n := b.sim.CallCount("create_cluster"); n != 0 || r.State != portal.Approved || !strings.Contains(r.Reason, "audit trail") {
 		t.Errorf("%d calls, %s %q", n, r.State, r.Reason)
+	}
+}
+
+// What the database says of who asked, and who agreed, is not enough: nothing is sent
+// without their own words under a checkpoint.
+func TestNothingIsSentOnMadeUpWords(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"nothing": ``,
+		"an approval": `WITH approved AS (UPDATE requests SET state = 'approved', starts_at = planned_at RETURNING id, digest, revision, issuer)
+			INSERT INTO reviews (id, request_id, issuer, subject, reviewer_name, groups, decision, comment, digest, revision, created_at)
+			SELECT gen_random_uuid(), id, issuer, 'bob', 'bob', '{pay-approvers}', 'approve', '', digest, revision, now() FROM approved`,
+		"another's one": `UPDATE events SET subject = 'eve' WHERE kind = 'review_approved'`,
+		"who asked":     `DELETE FROM events WHERE kind = 'request_submitted'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+			b.must(err)
+			if name != "an approval" {
+				b.must(b.decides(r, "bob", "pay-approvers"))
+			}
+			b.must(b.executor.Trail.(*audit.Trail).Seal(t.Context()))
+			b.must(db.WithTx(t.Context(), dbtest.Owner(t), func(tx pgx.Tx) error {
+				_, err := tx.Exec(t.Context(), `SET LOCAL session_replication_role = replica; `+change)
+				return err
+			}))
+			r = b.step(r)
+			if name == "nothing" {
+				b.want(r, portal.Settling)
+				return
+			}
+			b.want(r, portal.Approved)
+			b.wantCalls("delete_cluster", 0)
+		})
 	}
 }

@@ -1,0 +1,145 @@
+package audit
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"doksportal/internal/portal"
+)
+
+const vouchingKey = "key to vouch for events"
+
+// Vouching has who writes events over the connections of a pool vouch for them, by a
+// key that is not in the database: what somebody else puts in, or what the database
+// makes of an event on its way, is never signed by a trail that is Vouched. It is an
+// option of db.Open.
+func Vouching(s Signer) func(*pgxpool.Config) {
+	return func(cfg *pgxpool.Config) {
+		before := cfg.AfterConnect
+		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			conn.PgConn().CustomData()[vouchingKey] = s.vouching
+			if before == nil {
+				return nil
+			}
+			return before(ctx, conn)
+		}
+	}
+}
+
+// voucherOf is what a connection vouches for an event by, nil when it does not. Of
+// when an event is recorded it says nothing: that is for the database to say.
+func voucherOf(conn *pgx.Conn, values [][]byte) ([]byte, error) {
+	key, ok := conn.PgConn().CustomData()[vouchingKey].([]byte)
+	if !ok {
+		return nil, nil
+	}
+	return voucher(key, values)
+}
+
+func voucher(key []byte, values [][]byte) ([]byte, error) {
+	values = slices.Clone(values)
+	values[columnRecordedAt] = nil
+	line, err := appendRecord(nil, values)
+	mac := hmac.New(sha256.New, key)
+	mac.Write(line)
+	return mac.Sum(nil), err
+}
+
+// unvouched are kinds of events of commands that have no key. They give nobody
+// anything, and say themselves that it was a command.
+var unvouched = []portal.EventKind{portal.EventMigrated, portal.EventTrailExported}
+
+// rootOfEvents is the root of a tree of a size that continues a signed one, by what its
+// events are since then, and not by the hashes that the database has of them. It returns
+// an error that wraps ErrTampered for one that is not what was hashed, or that no
+// process of the portal has written as it is.
+func (t *Trail) rootOfEvents(ctx context.Context, tx pgx.Tx, hashes tree, signed Checkpoint, size int64) (tlog.Hash, error) {
+	edge, err := hashes.edge(signed.Size)
+	if err != nil {
+		return tlog.Hash{}, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	if signed.Size > 0 && edge.root() != signed.Root {
+		return tlog.Hash{}, fmt.Errorf("%w: it answers differently each time", ErrTampered)
+	}
+	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
+	rows, err := tx.Query(ctx, `SELECT l.number, l.hash, l.voucher, `+recordColumns+`
+		FROM event_log l LEFT JOIN events e ON e.id = l.event_id WHERE l.number >= @from AND l.number < @to ORDER BY l.number`,
+		formats, pgx.StrictNamedArgs{"from": signed.Size, "to": size})
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		number, leaf, by, record := numberOf(rows.RawValues()[0]), rows.RawValues()[1], rows.RawValues()[2], rows.RawValues()[3:]
+		if number != edge.size || record[columnID] == nil {
+			return tlog.Hash{}, fmt.Errorf("%w: event %d is not there", ErrTampered, edge.size)
+		}
+		line, err := appendRecord(nil, record)
+		hash := tlog.RecordHash(line)
+		if err != nil || hash != hashOf(leaf) || !t.vouches(by, record) {
+			return tlog.Hash{}, fmt.Errorf("%w: no process of the portal has written event %d, %s, as it is", ErrTampered, number, uuidText(record[columnID]))
+		}
+		edge.add(hash, nil)
+	}
+	if err := rows.Err(); err != nil {
+		return tlog.Hash{}, err
+	}
+	if edge.size != size {
+		return tlog.Hash{}, fmt.Errorf("%w: event %d is not there", ErrTampered, edge.size)
+	}
+	return edge.root(), nil
+}
+
+// vouches reports whether a process has written an event as it is.
+func (t *Trail) vouches(by []byte, record [][]byte) bool {
+	if !t.Vouched {
+		return true
+	}
+	if by == nil {
+		return slices.Contains(unvouched, portal.EventKind(record[columnKind])) && string(record[columnIssuer]) == portal.SystemIssuer
+	}
+	return slices.ContainsFunc(t.Signers, func(s Signer) bool {
+		own, err := voucher(s.vouching, record)
+		return err == nil && hmac.Equal(own, by)
+	})
+}
+
+// encode is a row in Postgres' binary format, by what is meant to be written and not by
+// what the database makes of it. When it is recorded is not known yet.
+func encode(conn *pgx.Conn, args pgx.StrictNamedArgs) ([][]byte, error) {
+	values := make([][]byte, len(columns))
+	for i, c := range columns {
+		value := args[c.name]
+		if i == columnRecordedAt {
+			continue
+		}
+		var err error
+		switch is := value.(type) {
+		case []string:
+			if len(is) == 0 {
+				continue // nothing, however that is written
+			}
+		case string:
+			if c.shape == shapeUUID && is == "" {
+				continue
+			} else if c.shape == shapeUUID {
+				value, err = uuid.Parse(is)
+			}
+		}
+		if err == nil {
+			values[i], err = conn.TypeMap().Encode(c.shape.oid(), pgx.BinaryFormatCode, value, nil)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", c.name, err)
+		}
+	}
+	return values, nil
+}
