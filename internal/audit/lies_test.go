@@ -5,14 +5,17 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"doksportal/internal/audit"
 	"doksportal/internal/audit/audittest"
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 )
 
@@ -97,6 +100,32 @@ func TestArchiveIsBound(t *testing.T) {
 	r := b.verify()
 	b.wantFault(r, "event 4", "removed")
 	b.wantFault(r, "event 1", "removed")
+}
+
+// A root is signed when the tree has grown out of the one before, not when it was
+// asked for that one and answered what was signed.
+func TestSignedTreeGrowsOutOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.fill(300)
+	b.append(slices.Repeat([]portal.Event{b.event("more")}, 300)...)
+	b.done(b.trail.Sequence(t.Context()))
+	// Event 270 is rewritten, and the stored hash above it, which the new root is made of.
+	b.asOwner(`UPDATE events SET actor_name = 'Bob' WHERE id = (SELECT event_id FROM event_log WHERE number = 270)`)
+	rewritten := b.leafOf(270)
+	leaves, err := db.All(t.Context(), b.pool, pgx.RowTo[[]byte], `SELECT CASE WHEN number = 270 THEN `+rewritten+` ELSE hash END FROM event_log WHERE number BETWEEN 256 AND 511 ORDER BY number`)
+	b.must(err)
+	for len(leaves) > 1 {
+		for i := range len(leaves) / 2 {
+			node := tlog.NodeHash(tlog.Hash(leaves[2*i]), tlog.Hash(leaves[2*i+1]))
+			leaves[i] = node[:]
+		}
+		leaves = leaves[:len(leaves)/2]
+	}
+	b.asOwner(`UPDATE tree_nodes SET hash = $1 WHERE level = 8 AND index = 1`, leaves[0])
+	if _, err := b.trail.Checkpoint(t.Context()); err == nil || !strings.Contains(err.Error(), "does not continue") {
+		t.Errorf("a rewritten trail is signed: %v", err)
+	}
 }
 
 // The end cannot be put back for those who read anchors, and cut off for those who

@@ -222,6 +222,9 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		if kept, err := tlog.TreeHash(size, hashes); err != nil || kept != hash {
 			return errors.Join(fmt.Errorf("%w: its hashes are not those of its events", ErrTampered), err)
 		}
+		if err := errors.Join(grown(hashes, c, size, hash), grown(hashes, t.last, size, hash)); err != nil {
+			return err
+		}
 		if c, err = sign(t.Origin(), size, hash, t.Signers); err != nil {
 			return err
 		}
@@ -232,6 +235,23 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		t.last, t.looked = c, true
 	}
 	return c, err
+}
+
+// grown makes sure that a tree of which the root is about to be signed has grown out of
+// what was signed before, by a proof that leads to both roots: two readings of the tree
+// are not the same because one should think so.
+func grown(hashes tree, before Checkpoint, size int64, root tlog.Hash) error {
+	if before.Size == 0 {
+		return nil
+	}
+	proof, err := tlog.ProveTree(size, before.Size, hashes)
+	if err == nil {
+		err = tlog.CheckTree(proof, size, root, before.Size, before.Root)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: what it has now does not continue the first %d events that were signed: %w", ErrTampered, before.Size, err)
+	}
+	return nil
 }
 
 // continues makes sure that the tree has what was signed: the newest checkpoint of
