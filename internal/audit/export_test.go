@@ -27,7 +27,7 @@ func InsertAlone(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 func NumberAll(ctx context.Context, pool *pgxpool.Pool) error {
 	return snapshots(ctx, pool, 1, func(txs []pgx.Tx) error {
 		return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
 				return err
 			}
 			rows, err := txs[0].Query(ctx, `SELECT `+recordColumns+` FROM events e ORDER BY e.id`, recordFormats)
