@@ -215,15 +215,18 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		if c, err = t.continues(hashes, size, stored); err != nil || c.Size == size {
 			return err
 		}
-		hash, err := t.rootOfEvents(ctx, tx, hashes, c, size)
+		hash, err := tlog.TreeHash(size, hashes)
 		if err != nil {
-			return err
-		}
-		if kept, err := tlog.TreeHash(size, hashes); err != nil || kept != hash {
-			return errors.Join(fmt.Errorf("%w: its hashes are not those of its events", ErrTampered), err)
+			return fmt.Errorf("%w: %w", ErrTampered, err)
 		}
 		if err := errors.Join(grown(hashes, c, size, hash), grown(hashes, t.last, size, hash)); err != nil {
 			return err
+		}
+		switch own, err := t.rootOfEvents(ctx, tx, hashes, c, size); {
+		case err != nil:
+			return err
+		case own != hash:
+			return fmt.Errorf("%w: its hashes are not those of its events", ErrTampered)
 		}
 		if c, err = sign(t.Origin(), size, hash, t.Signers); err != nil {
 			return err
