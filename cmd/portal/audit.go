@@ -16,6 +16,7 @@ import (
 	"doksportal/internal/audit/anchor"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
+	"doksportal/internal/names"
 )
 
 type auditCmd struct {
@@ -125,7 +126,7 @@ func (c auditVerifyCmd) verifyBundle(w io.Writer, keys []string) error {
 		return fmt.Errorf("%s: %w", c.Bundle, err)
 	}
 	for _, f := range r.Faults {
-		fmt.Fprintf(w, "wrong: %s: %s\n", f.Where, f.What)
+		fmt.Fprintf(w, "wrong: %s: %s\n", names.Shown(f.Where), names.Shown(f.What))
 	}
 	if !r.OK() {
 		return errFound
@@ -138,7 +139,7 @@ func (c auditVerifyCmd) verifyBundle(w io.Writer, keys []string) error {
 // printReport says what was verified and what is wrong, one fault a line.
 func printReport(w io.Writer, r audit.Report) error {
 	for _, f := range r.Faults {
-		fmt.Fprintf(w, "wrong: %s: %s\n", f.Where, f.What)
+		fmt.Fprintf(w, "wrong: %s: %s\n", names.Shown(f.Where), names.Shown(f.What))
 	}
 	if r.More > 0 {
 		fmt.Fprintf(w, "wrong: %d more\n", r.More)

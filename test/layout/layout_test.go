@@ -18,7 +18,7 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/audit internal/audit/anchor internal/auth internal/config internal/db internal/delegation internal/demo internal/doapi internal/doapi/budget internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/jobs internal/notify internal/orphans internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/web static",
+		"internal/inventory internal/jobs internal/names internal/notify internal/orphans internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/web static",
 	"cmd/dev":                  "internal/config internal/demo",
 	"internal/portal":          "",
 	"internal/quota":           "internal/portal",
