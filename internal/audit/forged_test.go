@@ -286,6 +286,25 @@ func TestAnchorThatIsBehind(t *testing.T) {
 	}
 }
 
+// An anchor that is so far behind that what followed was archived since is told of.
+func TestAnchorThatIsBehindAnArchive(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	var anchored string
+	b.old(3, func() {
+		c, err := b.trail.Checkpoint(t.Context())
+		b.must(err)
+		anchored = c.Note
+		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
+			VALUES ('018cd000-0000-7000-8000-000000000009', '2024-01-03 15:45', '2024-01-03 15:45', 'sign_in', 'done', 'i', 's', 'n', 'old') RETURNING id) INSERT INTO event_queue SELECT id FROM e`)
+	})
+	b.done(audit.Archive(t.Context(), b.owner(), b.trail, january, filepath.Join(t.TempDir(), "2024-01")))
+	r, err := audit.Verify(t.Context(), b.owner(), audit.VerifyOptions{Keys: []string{b.key.Public}, Now: time.Now().Add(time.Hour),
+		Anchors: []audit.AnchorNotes{{Name: "the anchor", Live: true, Notes: notes([]string{anchored})}}})
+	b.must(err)
+	b.wantFault(r, "the anchor", "gets no checkpoints")
+}
+
 // What the trail is verified by outlasts the month in which it was recorded.
 func TestArchiveKeepsWhatProves(t *testing.T) {
 	t.Parallel()
