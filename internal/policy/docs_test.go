@@ -91,7 +91,7 @@ func verdict(v portal.Verdict) string {
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	list := examples(t)
-	if len(list) != 11 {
+	if len(list) != 12 {
 		t.Errorf("%d examples", len(list))
 	}
 	for _, e := range list {
