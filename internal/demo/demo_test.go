@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,12 +51,18 @@ func elsewhere(t *testing.T, o demo.Options) demo.Options {
 	return o
 }
 
+// drawn are the addresses that tests of this package have got, each once.
+var drawn sync.Map
+
 // freeAddress draws an address that the system gives to nobody meanwhile: it
 // takes its own choices from 32768 on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(20_000))
+		if _, taken := drawn.LoadOrStore(address, true); taken {
+			continue
+		}
 		if l, err := net.Listen("tcp", address); err == nil {
 			_ = l.Close()
 			return address
