@@ -215,28 +215,46 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		if c, err = t.continues(hashes, size, stored); err != nil || c.Size == size {
 			return err
 		}
-		hash, err := tlog.TreeHash(size, hashes)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrTampered, err)
+		for err == nil && c.Size < size {
+			c, err = t.signNext(ctx, tx, hashes, c, min(size, c.Size+signMost))
 		}
-		if err := errors.Join(grown(hashes, c, size, hash), grown(hashes, t.last, size, hash)); err != nil {
-			return err
-		}
-		switch own, err := t.rootOfEvents(ctx, tx, hashes, c, size); {
-		case err != nil:
-			return err
-		case own != hash:
-			return fmt.Errorf("%w: its hashes are not those of its events", ErrTampered)
-		}
-		if c, err = sign(t.Origin(), size, hash, t.Signers); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `INSERT INTO checkpoints (size, note) VALUES (@size, @note)`, pgx.StrictNamedArgs{"size": c.Size, "note": c.Note})
 		return err
 	})
 	if err == nil {
 		t.last, t.looked = c, true
 	}
+	return c, err
+}
+
+// signMost is how many events one checkpoint adds, so that looking at them takes no
+// longer than a statement may, however long nobody has signed.
+const signMost = 100_000
+
+// signNext signs the tree of a size, which continues one that is signed.
+func (t *Trail) signNext(ctx context.Context, tx pgx.Tx, hashes tree, before Checkpoint, size int64) (Checkpoint, error) {
+	hash, err := tlog.TreeHash(size, hashes)
+	if err != nil {
+		return before, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	if err := grown(hashes, before, size, hash); err != nil {
+		return before, err
+	}
+	if t.last.Size <= size {
+		if err := grown(hashes, t.last, size, hash); err != nil {
+			return before, err
+		}
+	}
+	switch own, err := t.rootOfEvents(ctx, tx, hashes, before, size); {
+	case err != nil:
+		return before, err
+	case own != hash:
+		return before, fmt.Errorf("%w: its hashes are not those of its events", ErrTampered)
+	}
+	c, err := sign(t.Origin(), size, hash, t.Signers)
+	if err != nil {
+		return before, err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO checkpoints (size, note) VALUES (@size, @note)`, pgx.StrictNamedArgs{"size": c.Size, "note": c.Note})
 	return c, err
 }
 
