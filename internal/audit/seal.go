@@ -52,10 +52,10 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values []
 
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
 // besides, that its intent, as this process has written it, is a leaf of the tree that
-// the checkpoint is of, and so are the words on which it is sent: whoever owns the
+// the checkpoint is of, and so are the grounds on which it is sent: whoever owns the
 // database can have it swallow events, change them, or make up who agreed. It returns an
 // error that wraps ErrTampered when they are not.
-func (t *Trail) SealIntent(ctx context.Context, intent *Intent, words ...Word) error {
+func (t *Trail) SealIntent(ctx context.Context, intent *Intent, grounds ...Ground) error {
 	c, err := t.seal(ctx)
 	if err != nil {
 		return err
@@ -75,9 +75,9 @@ func (t *Trail) SealIntent(ctx context.Context, intent *Intent, words ...Word) e
 	if err == nil && !kept {
 		err = fmt.Errorf("%w: it has not kept the intent of what is about to be sent", ErrTampered)
 	}
-	for _, w := range words {
+	for _, g := range grounds {
 		if err == nil {
-			err = t.checkWord(ctx, hashes, c, w)
+			err = t.checkGround(ctx, hashes, c, g)
 		}
 	}
 	return err
@@ -96,21 +96,21 @@ func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, erro
 	return tlog.CheckRecord(proof, c.Size, c.Root, number, hash) == nil, nil
 }
 
-// Word is an event on which something is sent: a plan that was asked for, or that
+// Ground is an event on which something is sent: a plan that was asked for, or that
 // somebody agreed to.
-type Word struct {
+type Ground struct {
 	Kinds     []portal.EventKind // one of these
 	RequestID string
 	Digest    string          // of the plan
 	By        portal.Identity // zero: whoever said so
 }
 
-// checkWord makes sure that a word was given: that an event which says so is a leaf of
+// checkGround makes sure that a ground was given: that an event which says so is a leaf of
 // the signed tree.
-func (t *Trail) checkWord(ctx context.Context, hashes tree, c Checkpoint, w Word) error {
+func (t *Trail) checkGround(ctx context.Context, hashes tree, c Checkpoint, g Ground) error {
 	rows, err := t.Pool.Query(ctx, `SELECT l.number, `+recordColumns+` FROM events e JOIN event_log l ON l.event_id = e.id
 		WHERE e.request_id = @request AND e.kind = ANY(@kinds) AND l.number < @size ORDER BY e.id DESC`,
-		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...), pgx.StrictNamedArgs{"request": w.RequestID, "kinds": w.Kinds, "size": c.Size})
+		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...), pgx.StrictNamedArgs{"request": g.RequestID, "kinds": g.Kinds, "size": c.Size})
 	if err != nil {
 		return db.Wrap(err)
 	}
@@ -122,7 +122,7 @@ func (t *Trail) checkWord(ctx context.Context, hashes tree, c Checkpoint, w Word
 	for rows.Next() {
 		values := rows.RawValues()
 		line, err := appendRecord(nil, values[1:])
-		if err == nil && w.saidBy(values[1:]) {
+		if err == nil && g.saidBy(values[1:]) {
 			list = append(list, candidate{numberOf(values[0]), tlog.RecordHash(line)})
 		}
 	}
@@ -134,16 +134,16 @@ func (t *Trail) checkWord(ctx context.Context, hashes tree, c Checkpoint, w Word
 			return err
 		}
 	}
-	return fmt.Errorf("%w: nothing signed has a %s of request %s as it is planned, by %s", ErrTampered, w.Kinds[0], w.RequestID, cmp.Or(w.By.Subject, "anybody"))
+	return fmt.Errorf("%w: nothing signed has a %s of request %s as it is planned, by %s", ErrTampered, g.Kinds[0], g.RequestID, cmp.Or(g.By.Subject, "anybody"))
 }
 
-// saidBy reports whether an event is the word, by what was received of it.
-func (w Word) saidBy(record [][]byte) bool {
+// saidBy reports whether an event is the ground, by what was received of it.
+func (g Ground) saidBy(record [][]byte) bool {
 	var says struct{ Digest string }
-	request, err := uuid.Parse(w.RequestID)
-	return err == nil && json.Unmarshal(record[columnData], &says) == nil && says.Digest == w.Digest &&
-		bytes.Equal(record[columnRequestID], request[:]) && slices.Contains(w.Kinds, portal.EventKind(record[columnKind])) &&
-		(w.By.IsZero() || string(record[columnIssuer]) == w.By.Issuer && string(record[columnSubject]) == w.By.Subject)
+	request, err := uuid.Parse(g.RequestID)
+	return err == nil && json.Unmarshal(record[columnData], &says) == nil && says.Digest == g.Digest &&
+		bytes.Equal(record[columnRequestID], request[:]) && slices.Contains(g.Kinds, portal.EventKind(record[columnKind])) &&
+		(g.By.IsZero() || string(record[columnIssuer]) == g.By.Issuer && string(record[columnSubject]) == g.By.Subject)
 }
 
 // Seal returns once everything that is committed is under a checkpoint, and that is

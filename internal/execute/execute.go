@@ -50,7 +50,7 @@ type Executor struct {
 // all, and anchors that. Its error says that this did not work, so that nothing may be
 // sent.
 type Sealer interface {
-	SealIntent(ctx context.Context, intent *audit.Intent, words ...audit.Word) error
+	SealIntent(ctx context.Context, intent *audit.Intent, grounds ...audit.Ground) error
 }
 
 // self is the actor of what the executor does by itself.
@@ -158,24 +158,24 @@ func (e unsealedError) Unwrap() error { return e.error }
 // seal makes sure that nobody can take the intent off the trail unseen, before the
 // call that it announces is made, and that what it says of who agreed is on the trail.
 func (e *Executor) seal(ctx context.Context, intent *audit.Intent, r portal.Request) error {
-	if err := e.Trail.SealIntent(ctx, intent, wordsOf(r)...); err != nil {
+	if err := e.Trail.SealIntent(ctx, intent, groundsOf(r)...); err != nil {
 		e.Logger.Error("an intent is under no checkpoint, so nothing is sent", "error", err)
 		return unsealedError{err}
 	}
 	return nil
 }
 
-// wordsOf is on whose word a request runs: who asked for it as it is planned, and who
+// groundsOf is on whose word a request runs: who asked for it as it is planned, and who
 // approved that, or did without approvals.
-func wordsOf(r portal.Request) []audit.Word {
-	words := []audit.Word{{Kinds: []portal.EventKind{portal.EventSubmitted, portal.EventReplanned}, RequestID: r.ID, Digest: r.Digest}}
+func groundsOf(r portal.Request) []audit.Ground {
+	grounds := []audit.Ground{{Kinds: []portal.EventKind{portal.EventSubmitted, portal.EventReplanned}, RequestID: r.ID, Digest: r.Digest}}
 	if b := r.ActiveBreakGlass(); b != nil {
-		return append(words, audit.Word{Kinds: []portal.EventKind{portal.EventBreakGlass}, RequestID: r.ID, Digest: r.Digest, By: b.By.Identity})
+		return append(grounds, audit.Ground{Kinds: []portal.EventKind{portal.EventBreakGlass}, RequestID: r.ID, Digest: r.Digest, By: b.By.Identity})
 	}
 	for _, v := range r.Approvals() {
-		words = append(words, audit.Word{Kinds: []portal.EventKind{portal.EventApprovedBy}, RequestID: r.ID, Digest: r.Digest, By: v.Reviewer.Identity})
+		grounds = append(grounds, audit.Ground{Kinds: []portal.EventKind{portal.EventApprovedBy}, RequestID: r.ID, Digest: r.Digest, By: v.Reviewer.Identity})
 	}
-	return words
+	return grounds
 }
 
 // stop does with a request what an obstacle demands.

@@ -23,12 +23,12 @@ type sealer struct {
 	asked []int
 }
 
-func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent, words ...audit.Word) error {
+func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent, grounds ...audit.Ground) error {
 	s.asked = append(s.asked, s.b.sim.CallCount("create_cluster"))
 	if s.fault != nil {
 		return s.fault
 	}
-	return s.Sealer.SealIntent(ctx, intent, words...)
+	return s.Sealer.SealIntent(ctx, intent, grounds...)
 }
 
 // Nothing is sent before its intent is under a checkpoint; while that cannot be, the
