@@ -184,6 +184,7 @@ CREATE TABLE clusters (
 CREATE INDEX clusters_by_team ON clusters (team_id, name, id) WHERE gone_at IS NULL;
 CREATE INDEX clusters_gone ON clusters (team_id, gone_at) WHERE gone_at IS NOT NULL;
 CREATE INDEX clusters_by_name ON clusters (name, id) WHERE gone_at IS NULL;
+CREATE INDEX clusters_of_name ON clusters (name); -- also of those that are gone
 
 CREATE TABLE node_pools (
     cluster_id text NOT NULL REFERENCES clusters (id) ON DELETE CASCADE,
@@ -509,6 +510,17 @@ CREATE TABLE templates (
     CONSTRAINT templates_have_names UNIQUE (team_id, name)
 );
 
+-- Searches of the audit trail that somebody saved for all who may read it.
+CREATE TABLE saved_searches (
+    id      uuid PRIMARY KEY,
+    name    text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 60),
+    query   text NOT NULL CHECK (length(query) BETWEEN 1 AND 2000), -- of the page's address
+    issuer  text NOT NULL,
+    subject text NOT NULL,
+    by_name text NOT NULL,
+    at      timestamptz NOT NULL
+);
+
 -- What people do not want to be told by e-mail. Who has no row is told of all.
 CREATE TABLE mail_choices (
     issuer  text NOT NULL,
@@ -546,4 +558,4 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, orphans, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
-    rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;
+    saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

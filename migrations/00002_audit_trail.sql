@@ -23,6 +23,8 @@ CREATE TABLE events (
     team_id      uuid,
     request_id   uuid,
     revision     integer NOT NULL DEFAULT 0,
+    operation    text NOT NULL DEFAULT '', -- that the request is for
+    environment  text NOT NULL DEFAULT '', -- of the cluster, as it was then
     target_kind  text NOT NULL DEFAULT '',
     target_id    text NOT NULL DEFAULT '',
     target_name  text NOT NULL DEFAULT '',
@@ -32,16 +34,25 @@ CREATE TABLE events (
     data         json NOT NULL DEFAULT '{}' CHECK (strpos(data::text, E'\n') = 0), -- not jsonb, which would change what was hashed
     -- what is written is shorter; what is longer would be a line of a bundle that nobody can read
     CONSTRAINT events_are_bounded CHECK (octet_length(data::text) <= 1048576 AND length(summary) <= 2100 AND length(reason) <= 4100
-        AND length(concat(kind, issuer, subject, actor_name, actor_email, session, address, user_agent, http_request, target_kind, target_id, target_name)) <= 16384
+        AND length(concat(kind, issuer, subject, actor_name, actor_email, session, address, user_agent, http_request, operation, environment, target_kind, target_id, target_name)) <= 16384
         AND length(array_to_string(actor_roles || actor_groups || clusters, '')) <= 1048576)
 ) PARTITION BY RANGE (id);
-CREATE INDEX events_by_kind ON events (kind, id);
-CREATE INDEX events_by_actor ON events (actor_name, id);
-CREATE INDEX events_by_team ON events (team_id, id);
+
+-- A search of the trail shows the newest events first, so each index goes on by time.
 CREATE INDEX events_by_time ON events (at, id);
-CREATE INDEX events_by_request ON events (request_id, id);
-CREATE INDEX events_by_target ON events (target_kind, target_id, id) WHERE target_id <> '';
+CREATE INDEX events_by_kind ON events (kind, at, id);
+CREATE INDEX events_by_outcome ON events (outcome, at, id) WHERE outcome <> 'done';
+CREATE INDEX events_by_operation ON events (operation, at, id) WHERE operation <> '';
+CREATE INDEX events_by_environment ON events (environment, at, id) WHERE environment <> '';
+CREATE INDEX events_by_actor ON events (subject, at, id);
+CREATE INDEX events_by_address ON events (address, at, id) WHERE address <> '';
+CREATE INDEX events_by_team ON events (team_id, at, id);
+CREATE INDEX events_by_request ON events (request_id, at, id);
+CREATE INDEX events_by_target ON events (target_kind, target_id, at, id) WHERE target_id <> '';
 CREATE INDEX events_by_clusters ON events USING gin (clusters) WHERE clusters <> '{}';
+-- Words are split at what stands within names, and looked for by how they begin.
+CREATE INDEX events_by_words ON events USING gin (to_tsvector('simple', translate(summary || ' ' || reason || ' ' || actor_name || ' ' || actor_email || ' ' || target_name || ' ' || target_id,
+    '-./@:_#+=', '         ')));
 
 -- What waits for a number.
 CREATE TABLE event_queue (

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/auditors"
 	"doksportal/internal/auth"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
@@ -182,6 +183,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 			}}, Notify: notifier, Trail: trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
 		Templates:   &templates.Service{Pool: pool, Now: time.Now},
+		Auditors:    &auditors.Service{Pool: pool, Now: time.Now},
 		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})

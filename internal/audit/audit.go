@@ -10,6 +10,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -57,57 +58,11 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 
 const insertEvent = `
 	INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_roles, actor_groups,
-		session, address, user_agent, http_request, team_id, request_id, revision, target_kind, target_id, target_name, clusters,
+		session, address, user_agent, http_request, team_id, request_id, revision, operation, environment, target_kind, target_id, target_name, clusters,
 		summary, reason, data)
 	SELECT @id, @at, @kind, @outcome, @issuer, @subject, @actor_name, @actor_email, @actor_roles, @actor_groups,
-		@session, @address, @user_agent, @http_request, nullif(@team_id, '')::uuid, nullif(@request_id, '')::uuid, @revision,
+		@session, @address, @user_agent, @http_request, nullif(@team_id, '')::uuid, nullif(@request_id, '')::uuid, @revision, @operation, @environment,
 		@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data`
-
-// The newest events first, from below one on. Without times they go by their ids,
-// by which those of a kind or of a person are found; with times by these, or what
-// came later would all be read to find an early day.
-const (
-	byID = `(@from::timestamptz IS NULL AND @to::timestamptz IS NULL) AND (@before = '' OR e.id < nullif(@before, '')::uuid)
-		ORDER BY e.id DESC`
-	byTime = `e.at >= coalesce(@from::timestamptz, '-infinity') AND e.at < coalesce(@to::timestamptz, 'infinity')
-			AND (@before = '' OR (e.at, e.id) < (SELECT at, id FROM events WHERE id = nullif(@before, '')::uuid))
-		ORDER BY e.at DESC, e.id DESC`
-)
-
-// ofCluster are the events of a cluster, found by the two indexes that know them: by
-// either condition the planner would walk through all others.
-const ofCluster = `(SELECT * FROM events WHERE id IN (
-	SELECT id FROM events WHERE target_id <> '' AND target_kind = @cluster_kind AND target_id = @cluster
-	UNION SELECT id FROM events WHERE clusters <> '{}' AND clusters @> ARRAY[@cluster]) OFFSET 0)`
-
-// Search returns the newest events that match, newest first, without their
-// details, which no list shows and which may be large: see Details. Callers make
-// sure that the reader may see the whole trail, or narrow f to what they may see.
-func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
-	order, source := byID, "events"
-	if f.Cluster != "" {
-		source = ofCluster
-	}
-	if !f.From.IsZero() || !f.To.IsZero() {
-		order = byTime
-	}
-	return db.All(ctx, q, readEvent, `
-		SELECT e.id, coalesce(l.number, -1) AS number, e.at, e.recorded_at, e.kind, e.outcome AS result, e.issuer, e.subject, e.actor_name AS name,
-			e.actor_email AS email, e.actor_roles AS roles, e.actor_groups AS groups, e.session, e.address, e.user_agent, e.http_request AS "HTTPRequest",
-			coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
-			coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number, e.revision,
-			e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason
-		FROM `+source+` e LEFT JOIN event_log l ON l.event_id = e.id
-			LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id
-		WHERE (@kind = '' OR e.kind = @kind) AND (@but = '' OR e.kind <> @but) AND (@actor = '' OR e.actor_name = @actor)
-			AND (@team = '' OR e.team_id = nullif(@team, '')::uuid)
-			AND (@request::bigint = 0 OR e.request_id = (SELECT id FROM requests WHERE number = @request))
-			AND (@cluster = '' OR (e.target_kind = @cluster_kind AND e.target_id = @cluster) OR e.clusters @> ARRAY[@cluster])
-			AND `+order+` LIMIT @limit`,
-		pgx.StrictNamedArgs{"kind": f.Kind, "but": f.But, "actor": f.Actor, "team": f.TeamID, "request": f.Request,
-			"cluster": f.Cluster, "cluster_kind": portal.TargetCluster,
-			"from": db.OrNull(f.From), "to": db.OrNull(f.To), "before": f.Before, "limit": f.Limit})
-}
 
 func readEvent(row pgx.CollectableRow) (portal.Event, error) {
 	type target struct {
@@ -125,6 +80,20 @@ func readEvent(row pgx.CollectableRow) (portal.Event, error) {
 	r.Event.Actor, r.Event.Origin = r.Person, r.Origin
 	r.Target = portal.EventTarget{Kind: r.TargetKind, ID: r.TargetID, Name: r.TargetName}
 	return r.Event, err
+}
+
+// Event returns an event with its details. It returns KindNotFound where there is
+// none. Who may call it is as with Search.
+func Event(ctx context.Context, q db.Querier, id string) (portal.Event, error) {
+	none := portal.E(portal.KindNotFound, "there is no such event")
+	if !portal.IsUUID(id) {
+		return portal.Event{}, none
+	}
+	e, err := db.One(ctx, q, readEvent, `SELECT `+listed+`, e.data FROM events e `+listedWith+` WHERE e.id = @id`, pgx.StrictNamedArgs{"id": id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = none
+	}
+	return e, err
 }
 
 // Details returns what else an event says, by its id.
@@ -154,7 +123,7 @@ func Drift(ctx context.Context, q db.Querier, clusterID string, since time.Time,
 	}
 	kinds := []portal.EventKind{portal.EventClusterAppeared, portal.EventClusterDrifted, portal.EventClusterGone}
 	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[event], `SELECT at, kind, summary, data FROM events
-		WHERE target_kind = @target_kind AND target_id = @cluster AND kind = ANY(@kinds) AND at >= @since ORDER BY id DESC LIMIT @limit`,
+		WHERE target_kind = @target_kind AND target_id = @cluster AND kind = ANY(@kinds) AND at >= @since ORDER BY at DESC, id DESC LIMIT @limit`,
 		pgx.StrictNamedArgs{"target_kind": portal.TargetCluster, "cluster": clusterID, "kinds": kinds, "since": since, "limit": limit})
 	drift := make([]portal.DriftEvent, len(list))
 	for i, e := range list {

@@ -139,7 +139,7 @@ func TestEventKeepsWhatItSays(t *testing.T) {
 	want.Summary = "Ann’s “web” <b>%s' --" + strings.Repeat(" long", 300) // on one line, so that it does not read as two events
 	got := b.search(portal.EventFilter{})
 	bare.Number, bare.Result, bare.Data, bare.Clusters, bare.Origin = -1, portal.ResultDone, map[string]any{}, []string{}, want.Origin
-	for i, want := range []portal.Event{bare, want} {
+	for i, want := range []portal.Event{want, bare} { // that happened later first
 		if id, err := uuid.Parse(got[i].ID); err != nil || id.Version() != 7 {
 			t.Errorf("the id %q is no UUIDv7", got[i].ID)
 		}
@@ -261,25 +261,45 @@ func TestSearch(t *testing.T) {
 		portal.Event{At: b.now.Add(2 * time.Hour), Kind: portal.EventSubmitted, Actor: bob, RequestID: other.ID, Clusters: []string{"c-2", "c-3"}, Summary: "c"},
 		portal.Event{At: b.now.Add(3 * time.Hour), Kind: portal.EventSignIn, Actor: b.ann, TeamID: uuid.NewString(), Summary: "d"},
 	)
+	from := audit.WithOrigin(t.Context(), b.ann.Identity, portal.Origin{Address: "203.0.113.7"})
+	b.must(b.tx(func(tx pgx.Tx) error {
+		return audit.Append(from, tx, portal.Event{At: b.now.Add(-time.Hour), Kind: portal.EventIntent, Result: portal.ResultFailed, Actor: b.ann,
+			Operation: portal.GetKubeconfig, Environment: portal.Production, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: "c-4", Name: "payments-prod.eu"},
+			Summary: "e", Reason: "Zündung der Stufe #12, it's urgent"})
+	}))
 	tried := map[string]bool{"Before": true} // by the tests of pages
 	for _, test := range []struct {
 		filter portal.EventFilter
 		want   string
 	}{
-		{portal.EventFilter{}, "d c b a"},
+		{portal.EventFilter{}, "d c b a e"},
+		{portal.EventFilter{Text: "payments prod"}, "e"},
+		{portal.EventFilter{Text: "PAY-prod.E"}, "e"},
+		{portal.EventFilter{Text: "zünd urgent 12"}, "e"},
+		{portal.EventFilter{Text: "it's c-4"}, "e"},
+		{portal.EventFilter{Text: "payments staging"}, ""},
+		{portal.EventFilter{Text: "roduction"}, ""},
+		{portal.EventFilter{Result: portal.ResultFailed}, "e"},
+		{portal.EventFilter{Operation: portal.GetKubeconfig}, "e"},
+		{portal.EventFilter{Operation: portal.GetCredentials}, ""},
+		{portal.EventFilter{Risk: portal.RiskSecret}, "e"},
+		{portal.EventFilter{Risk: portal.RiskChange}, ""},
+		{portal.EventFilter{Environment: portal.Production}, "e"},
+		{portal.EventFilter{Address: "203.0.113.7"}, "e"},
+		{portal.EventFilter{Address: "203.0.113.70"}, ""},
 		{portal.EventFilter{Kind: portal.EventSubmitted}, "c a"},
-		{portal.EventFilter{But: portal.EventSubmitted}, "d b"},
-		{portal.EventFilter{Actor: "Bob"}, "c b"},
-		{portal.EventFilter{Actor: "bo"}, ""},
+		{portal.EventFilter{But: portal.EventSubmitted}, "d b e"},
+		{portal.EventFilter{Actor: bob.Identity}, "c b"},
+		{portal.EventFilter{Actor: portal.Identity{Issuer: "https://other.example", Subject: "bob"}}, ""},
 		{portal.EventFilter{TeamID: b.team.ID}, "b a"},
 		{portal.EventFilter{Request: b.request.Number}, "b a"},
 		{portal.EventFilter{Request: other.Number + 1000}, ""},
 		{portal.EventFilter{Cluster: "c-1"}, "b"},
 		{portal.EventFilter{Cluster: "c-3"}, "c"},
 		{portal.EventFilter{From: b.now.Add(time.Hour)}, "d c b"},
-		{portal.EventFilter{To: b.now.Add(time.Hour)}, "a"},
+		{portal.EventFilter{To: b.now.Add(time.Hour)}, "a e"},
 		{portal.EventFilter{From: b.now.Add(time.Hour), To: b.now.Add(3 * time.Hour)}, "c b"},
-		{portal.EventFilter{Kind: portal.EventSubmitted, Actor: "Ann"}, "a"},
+		{portal.EventFilter{Kind: portal.EventSubmitted, Actor: b.ann.Identity}, "a"},
 		{portal.EventFilter{Limit: 2}, "d c"},
 	} {
 		if got := summaries(b.search(test.filter)); got != test.want {

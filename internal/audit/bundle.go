@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -69,6 +70,14 @@ type Bounds struct{ From, To uuid.UUID }
 // Days are the bounds of the events of some days, UTC, of which both count.
 func Days(first, last time.Time) Bounds {
 	return Bounds{firstID(first), firstID(last.AddDate(0, 0, 1))}
+}
+
+// firstID is below the id of every event from a time on.
+func firstID(at time.Time) (id uuid.UUID) {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(max(at.UnixMilli(), 0)))
+	copy(id[:6], ms[2:])
+	return id
 }
 
 // ExportFile is Export into a file that must not exist. When it returns without an

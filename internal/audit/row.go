@@ -86,6 +86,7 @@ func row(ctx context.Context, e portal.Event) (pgx.StrictNamedArgs, error) {
 		"actor_roles": listOf(o.Roles), "actor_groups": listOf(o.Groups), "session": o.Session, "address": word(o.Address),
 		"user_agent": names.Visible(db.Text(o.UserAgent), mostWord), "http_request": o.HTTPRequest,
 		"team_id": e.TeamID, "request_id": e.RequestID, "revision": e.Revision,
+		"operation": e.Operation, "environment": e.Environment,
 		"target_kind": e.Target.Kind, "target_id": word(e.Target.ID), "target_name": word(e.Target.Name), "clusters": listOf(e.Clusters),
 		"summary": cut(line(e.Summary), mostSummary), "reason": cut(names.Shown(db.Text(e.Reason)), mostReason), "data": data,
 	}, nil

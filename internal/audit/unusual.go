@@ -2,10 +2,8 @@ package audit
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"doksportal/internal/db"
@@ -26,18 +24,9 @@ func Unusual(ctx context.Context, q db.Querier, since time.Time, limit int) ([]p
 		SELECT e.id, e.at, e.kind, e.issuer, e.subject, e.actor_name AS name, coalesce(r.number, 0) AS request_number, e.summary
 		FROM unnest(@kinds::text[]) AS of (kind) CROSS JOIN LATERAL (
 			SELECT * FROM (
-				SELECT * FROM events WHERE events.kind = of.kind AND events.id >= @from::uuid
+				SELECT * FROM events WHERE events.kind = of.kind AND events.at >= @from
 					AND (events.kind <> @outcome OR events.data ->> 'outcome' = @unknown) OFFSET 0
-			) lately ORDER BY id DESC LIMIT @limit
-		) e LEFT JOIN requests r ON r.id = e.request_id ORDER BY e.id DESC`,
-		pgx.StrictNamedArgs{"kinds": UnusualKinds, "from": firstID(since).String(), "outcome": portal.EventOutcome, "unknown": portal.OutcomeUnknown, "limit": limit})
-}
-
-// firstID is below the id of every event from a time on: the index by kind goes by
-// id, so that the search ends there.
-func firstID(at time.Time) (id uuid.UUID) {
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(max(at.UnixMilli(), 0)))
-	copy(id[:6], ms[2:])
-	return id
+			) lately ORDER BY at DESC, id DESC LIMIT @limit
+		) e LEFT JOIN requests r ON r.id = e.request_id ORDER BY e.at DESC, e.id DESC`,
+		pgx.StrictNamedArgs{"kinds": UnusualKinds, "from": since, "outcome": portal.EventOutcome, "unknown": portal.OutcomeUnknown, "limit": limit})
 }

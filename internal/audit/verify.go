@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
@@ -94,7 +96,7 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, o VerifyOptions) (Report, e
 	v := verifier{VerifyOptions: o, differs: map[string]bool{}}
 	err := v.readAnchors() // first: what they have was committed before they got it
 	if err == nil {
-		err = snapshots(ctx, pool, min(readers, int(pool.Config().MaxConns)), func(txs []pgx.Tx) error { return v.run(ctx, txs) })
+		err = snapshots(ctx, pool, readers, func(txs []pgx.Tx) error { return v.run(ctx, txs) })
 	}
 	if err == nil {
 		err = v.checkArchives()
@@ -107,10 +109,24 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, o VerifyOptions) (Report, e
 // much of the time.
 const readers = 6
 
-// snapshots calls fn with transactions that see the same state of the database, for
-// as many queries at once.
+// readAtOnce is how many bytes of answers are read at once.
+const readAtOnce = 256 << 10
+
+// snapshots calls fn with transactions that see the same state of the database, count
+// of them, for as many queries at once; fewer, if the pool has fewer connections. Their connections are none of the pool's, which others
+// need meanwhile, and read more at once: there are gigabytes to read.
 func snapshots(ctx context.Context, pool *pgxpool.Pool, count int, fn func([]pgx.Tx) error) error {
-	snapshot := ""
+	config := pool.Config()
+	config.MinConns, config.MinIdleConns = 0, 0
+	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readAtOnce), w)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	count, snapshot := min(count, int(config.MaxConns)), ""
 	var begin func(txs []pgx.Tx) error
 	begin = func(txs []pgx.Tx) error {
 		if len(txs) == count {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -70,17 +71,20 @@ func (r idRange) where(column string) string {
 	return condition
 }
 
+// leafPrefix is what RFC 6962 hashes before a leaf, as tlog.RecordHash does.
+const leafPrefix = 0
+
 // worker verifies some of the events.
 type worker struct {
 	*verifier
-	line          []byte
+	leaf          []byte // that of the event at hand, in the buffer of the one before
 	waiting, told int64
 }
 
 // event looks at one event, its leaf, or both: number, id and hash of the leaf, and
 // the event's columns.
 func (w *worker) event(values [][]byte) {
-	number, leaf, record := values[0], hashOf(values[2]), values[3:]
+	number, kept, record := values[0], hashOf(values[2]), values[3:]
 	switch {
 	case !proper(values):
 		w.fault(-1, "events", "The database shows something that is no event.")
@@ -89,17 +93,17 @@ func (w *worker) event(values [][]byte) {
 		w.unnumbered(record)
 		return
 	case record[columnID] == nil:
-		w.removed(numberOf(number), values[1], leaf)
+		w.removed(numberOf(number), values[1], kept)
 		return
 	}
 	n := numberOf(number)
 	var err error
-	w.line, err = appendRecord(w.line[:0], record)
-	hash := tlog.RecordHash(w.line)
+	w.leaf, err = appendRecord(append(w.leaf[:0], leafPrefix), record)
+	hash := tlog.Hash(sha256.Sum256(w.leaf))
 	w.sameOwn(n, record, hash)
-	if err != nil || hash != leaf {
+	if err != nil || hash != kept {
 		w.fault(n, eventName(n, record[columnID]), "It is not what was hashed when it got its number: it was changed afterwards, or its hash was.")
-		hash = leaf // of which the tree is made; one fault is enough
+		hash = kept // of which the tree is made; one fault is enough
 	}
 	w.bind(n, record[columnID], hash)
 	w.stillThere(n, record[columnID], record[columnKind])

@@ -87,7 +87,7 @@ func (e *Executor) extend(ctx context.Context, tx pgx.Tx, r portal.Request, team
 		return err
 	}
 	if err := audit.Append(ctx, tx, portal.Event{
-		At: e.Now(), Kind: portal.EventLeaseExtended, Actor: self, TeamID: team.ID, RequestID: r.ID, Revision: r.Revision,
+		At: e.Now(), Kind: portal.EventLeaseExtended, Actor: self, TeamID: team.ID, RequestID: r.ID, Revision: r.Revision, Operation: r.Operation,
 		Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: r.TargetID, Name: r.TargetName},
 		Summary: fmt.Sprintf("Request #%d keeps cluster %s %s", r.Number, r.TargetName, text), Reason: r.Justification, Data: data,
 	}); err != nil {

@@ -52,7 +52,7 @@ func (e *Executor) raise(ctx context.Context, tx pgx.Tx, r portal.Request, team 
 		}
 	}
 	return audit.Append(ctx, tx, portal.Event{
-		At: now, Kind: portal.EventQuotaRaised, Actor: self, TeamID: team.ID, RequestID: r.ID, Revision: r.Revision,
+		At: now, Kind: portal.EventQuotaRaised, Actor: self, TeamID: team.ID, RequestID: r.ID, Revision: r.Revision, Operation: r.Operation,
 		Target:  portal.EventTarget{Kind: portal.TargetTeam, ID: team.Slug, Name: team.Name},
 		Summary: fmt.Sprintf("Request #%d raised the quota of team %s: %s", r.Number, team.Name, r.Plan.Summary), Reason: r.Justification, Data: data,
 	})

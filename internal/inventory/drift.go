@@ -210,7 +210,7 @@ func (d *drift) record(ctx context.Context, tx pgx.Tx, now time.Time) error {
 }
 
 func (f found) event(now time.Time) portal.Event {
-	e := portal.Event{At: now, Kind: f.kind, Actor: self, TeamID: f.cluster.TeamID,
+	e := portal.Event{At: now, Kind: f.kind, Actor: self, TeamID: f.cluster.TeamID, Environment: f.cluster.Environment,
 		Target: portal.EventTarget{Kind: portal.TargetCluster, ID: f.cluster.ID, Name: f.cluster.Name}}
 	numbers := make([]int64, len(f.requests))
 	for i, r := range f.requests {

@@ -9,15 +9,11 @@ import (
 	"doksportal/internal/portal"
 )
 
-// risks are what rules can select operations by.
-var risks = []portal.Risk{portal.RiskRead, portal.RiskDiagnostic, portal.RiskChange, portal.RiskDestructive,
-	portal.RiskDangerous, portal.RiskSecret, portal.RiskAccount}
-
 // selectors reads which requests the rule speaks of.
 func (r *reader) selectors(read *rule, m map[string]ast.Node) {
 	before := len(r.faults)
 	operations := r.chosen(m["operations"], "operations", func(word string) bool { return portal.OperationID(word).Title() != "" })
-	levels := r.chosen(m["risks"], "risks", func(word string) bool { return slices.Contains(risks, portal.Risk(word)) })
+	levels := r.chosen(m["risks"], "risks", func(word string) bool { return slices.Contains(portal.Risks, portal.Risk(word)) })
 	read.operations = map[portal.OperationID]bool{}
 	for _, op := range portal.Operations() {
 		named := slices.Contains(operations, string(op.ID))
@@ -53,7 +49,7 @@ func hint(of string) string {
 	var list []string
 	switch of {
 	case "risks":
-		for _, risk := range risks {
+		for _, risk := range portal.Risks {
 			list = append(list, string(risk))
 		}
 	case "environments":

@@ -62,8 +62,8 @@ func texts(words []Word) []string {
 func Words() (Vocabulary, error) {
 	var ofTerms []Word
 	values := map[string][]Word{
-		"rules.operations": operationWords(), "rules.risks": wordsOf(risks), "rules.environments": wordsOf(portal.Environments),
-		"change.operation": operationWords(), "change.risk": wordsOf(risks), "cluster.environment": wordsOf(portal.Environments), // to compare with
+		"rules.operations": operationWords(), "rules.risks": wordsOf(portal.Risks), "rules.environments": wordsOf(portal.Environments),
+		"change.operation": operationWords(), "change.risk": wordsOf(portal.Risks), "cluster.environment": wordsOf(portal.Environments), // to compare with
 		"rules.allow": {{"true", ""}}, "windows.days": wordsOf(dayNames),
 		"require.from": {{fromTeam, "the team's approvers"}, {fromPlatform, "platform approvers"}, {fromGroup, "a group of the identity provider"}},
 	}

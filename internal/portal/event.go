@@ -64,6 +64,8 @@ const (
 	EventTemplateSaved      EventKind = "template_saved"
 	EventTemplateRenamed    EventKind = "template_renamed"
 	EventTemplateDeleted    EventKind = "template_deleted"
+	EventSearchSaved        EventKind = "search_saved"
+	EventSearchDeleted      EventKind = "search_deleted"
 	EventTrailRead          EventKind = "trail_read"
 	EventTrailExported      EventKind = "trail_exported"
 	EventTrailVerified      EventKind = "trail_verified"
@@ -87,6 +89,9 @@ const (
 	ResultFailed  EventResult = "failed"
 	ResultUnknown EventResult = "unknown" // DigitalOcean's answer was lost
 )
+
+// EventResults lists all outcomes of events.
+var EventResults = []EventResult{ResultDone, ResultRefused, ResultFailed, ResultUnknown}
 
 // EventInfo is what is known of a kind of event.
 type EventInfo struct {
@@ -156,6 +161,8 @@ var Events = []EventInfo{
 	{EventTemplateSaved, "a team's template for new clusters was saved", ResultDone, false},
 	{EventTemplateRenamed, "a template was renamed", ResultDone, false},
 	{EventTemplateDeleted, "a template was deleted", ResultDone, false},
+	{EventSearchSaved, "a search of the audit trail was saved for all who may read it", ResultDone, false},
+	{EventSearchDeleted, "a saved search of the audit trail was deleted", ResultDone, false},
 	{EventTrailRead, "somebody read or searched the audit trail", ResultDone, true},
 	{EventTrailExported, "somebody exported events", ResultDone, true},
 	{EventTrailVerified, "the portal verified the trail", ResultDone, true},
@@ -221,12 +228,14 @@ type Event struct {
 	Kind          EventKind
 	Result        EventResult // empty: that of the kind
 	Actor         Person
-	Origin        Origin // filled in from the context; see audit.WithOrigin
-	TeamID        string // empty: concerns no team
-	TeamName      string // read only
-	RequestID     string // empty: concerns no request
-	RequestNumber int64  // read only
-	Revision      int    // of the request
+	Origin        Origin      // filled in from the context; see audit.WithOrigin
+	TeamID        string      // empty: concerns no team
+	TeamName      string      // read only
+	RequestID     string      // empty: concerns no request
+	RequestNumber int64       // read only
+	Revision      int         // of the request
+	Operation     OperationID // that the request is for
+	Environment   Environment // of the cluster, as it was then; empty: concerns none, or it was not known
 	Target        EventTarget
 	Clusters      []string // ids of all, where the event is about several
 	Summary       string   // one sentence for people
@@ -245,14 +254,20 @@ type DriftEvent struct {
 
 // EventFilter narrows a search of the audit trail. Empty members match all.
 type EventFilter struct {
-	Kind    EventKind
-	But     EventKind // all kinds but this
-	Actor   string    // the name of an actor
-	TeamID  string
-	Request int64
-	Cluster string    // id of a cluster
-	From    time.Time // inclusive
-	To      time.Time // exclusive
-	Before  string    // id of the event that the previous page ended with
-	Limit   int
+	Text        string // words, each of which begins one of the summary, the reason, or a name
+	Kind        EventKind
+	But         EventKind // all kinds but this
+	Result      EventResult
+	Operation   OperationID
+	Risk        Risk // of the operation
+	Environment Environment
+	Actor       Identity
+	TeamID      string
+	Request     int64
+	Cluster     string    // id of a cluster
+	Address     string    // that the actor came from
+	From        time.Time // inclusive
+	To          time.Time // exclusive
+	Before      string    // id of the event that the previous page ended with
+	Limit       int
 }

@@ -58,6 +58,9 @@ const (
 	RiskAccount     Risk = "account"     // changes clusters of several teams
 )
 
+// Risks lists all risks, the least first.
+var Risks = []Risk{RiskRead, RiskDiagnostic, RiskChange, RiskDestructive, RiskDangerous, RiskSecret, RiskAccount}
+
 // Operation is an entry of the catalogue of DigitalOcean's Kubernetes API.
 type Operation struct {
 	ID         OperationID

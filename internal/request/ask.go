@@ -291,6 +291,7 @@ func (s *Service) refuse(ctx context.Context, a portal.Actor, d *portal.Draft) e
 	return db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		return audit.AppendRefusal(ctx, tx, portal.Event{
 			At: s.Now(), Kind: portal.EventRefused, Actor: asks(a, d), TeamID: d.Team.ID, Reason: d.Form.Get("justification"),
+			Operation: d.Operation, Environment: inputOf(d, portal.Actor{}).Cluster.Environment,
 			Target:  targetOf(d.Operation, d.Team, d.Cluster.ID, d.TargetName),
 			Summary: d.Operation.Title() + " " + d.TargetName + " was refused: " + d.Plan.Verdict.Reason,
 			Data:    map[string]any{"params": d.Params, "quota": d.Plan.Quota},

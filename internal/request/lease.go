@@ -84,7 +84,7 @@ func (s *Service) tellOfLease(ctx context.Context, tx pgx.Tx, c portal.Cluster, 
 // recordLease puts on the trail what became of a lease, and tells the team.
 func (s *Service) recordLease(ctx context.Context, tx pgx.Tx, c portal.Cluster, l portal.Lease, kind portal.EventKind, text string) error {
 	e := portal.Event{
-		At: s.Now(), Kind: kind, Actor: clock, TeamID: c.TeamID, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: c.ID, Name: c.Name}, Summary: text,
+		At: s.Now(), Kind: kind, Actor: clock, TeamID: c.TeamID, Environment: c.Environment, Target: portal.EventTarget{Kind: portal.TargetCluster, ID: c.ID, Name: c.Name}, Summary: text,
 		Data: map[string]any{"request": l.Number, "until": l.Until, "by": l.By},
 	}
 	if err := audit.Append(ctx, tx, e); err != nil {

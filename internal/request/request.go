@@ -10,6 +10,7 @@ package request
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"doksportal/internal/doapi"
 	"doksportal/internal/events"
 	"doksportal/internal/notify"
+	"doksportal/internal/policy"
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
@@ -87,16 +89,20 @@ func Move(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 // Record appends the step's event to the trail, tells those whom it concerns
 // and announces that the request changed, without moving it.
 func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
+	environment, err := environmentOf(r)
+	if err != nil {
+		return err
+	}
 	e := portal.Event{
 		At: s.At, Kind: s.Kind, Result: s.Result, Actor: s.Actor, TeamID: r.Team.ID, RequestID: r.ID, Revision: r.Revision,
+		Operation: r.Operation, Environment: environment,
 		Target:  targetOf(r.Operation, r.Team, r.TargetID, r.TargetName),
 		Summary: s.Summary, Reason: cmp.Or(s.Said, s.Reason), Data: s.Data,
 	}
 	if len(r.TargetIDs) > 1 {
 		e.Clusters = r.TargetIDs
 	}
-	err := audit.Append(ctx, tx, e)
-	if err != nil {
+	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
 	if err := notify.Queue(ctx, tx, notify.Notification{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At}); err != nil {
@@ -107,6 +113,16 @@ func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 		feeds = append(feeds, events.Cluster(id))
 	}
 	return events.Publish(ctx, tx, feeds...)
+}
+
+// environmentOf is that of the cluster that a request is about, as it was judged by.
+func environmentOf(r portal.Request) (portal.Environment, error) {
+	if r.Judged == nil {
+		return "", nil
+	}
+	var in policy.Input
+	err := json.Unmarshal(r.Judged, &in)
+	return in.Cluster.Environment, err
 }
 
 // targetOf is what a request is about, as the trail names it.

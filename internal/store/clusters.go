@@ -53,6 +53,30 @@ func Clusters(ctx context.Context, q Querier, f ClusterFilter) ([]portal.Cluster
 		pgx.StrictNamedArgs{"all": f.All, "teams": f.TeamIDs, "after_name": f.AfterName, "after_id": f.AfterID, "limit": f.Limit})
 }
 
+// NamedCluster is a cluster that is or was called something.
+type NamedCluster struct {
+	ID, Name  string
+	CreatedAt time.Time
+	GoneAt    time.Time // zero: it exists
+}
+
+// ClustersNamed returns the clusters, also those that are gone, that have a name, or
+// its text as their id; the newest first.
+func ClustersNamed(ctx context.Context, q Querier, name string, limit int) ([]NamedCluster, error) {
+	type cluster struct {
+		NamedCluster
+		Gone *time.Time
+	}
+	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[cluster], `SELECT id, name, created_at, gone_at AS gone FROM clusters
+		WHERE name = @name OR id = @name ORDER BY created_at DESC, id LIMIT @limit`, pgx.StrictNamedArgs{"name": name, "limit": limit})
+	named := make([]NamedCluster, len(list))
+	for i, c := range list {
+		named[i] = c.NamedCluster
+		named[i].GoneAt = fromNull(c.Gone)
+	}
+	return named, err
+}
+
 // TeamRegion returns the region in which a team has most of its clusters, empty
 // when it has none.
 func TeamRegion(ctx context.Context, q Querier, teamID string) (string, error) {

@@ -159,7 +159,7 @@ func (c *ownershipChange) apply(ctx context.Context, tx pgx.Tx, by decision) err
 // record puts a change of the cluster on the trail, and tells the team that
 // loses it, or the one that has it.
 func (c *ownershipChange) record(ctx context.Context, tx pgx.Tx, by decision, kind portal.EventKind, summary string) error {
-	e := portal.Event{At: by.at, Kind: kind, Actor: by.Actor.Person(),
+	e := portal.Event{At: by.at, Kind: kind, Actor: by.Actor.Person(), Environment: c.cluster.Environment,
 		Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: c.ClusterID, Name: c.cluster.Name},
 		Summary: summary + by.suffix(), Data: by.data()}
 	e.Data["before"] = map[string]any{"team": c.losing.Slug, "environment": c.cluster.Environment, "protected": c.cluster.Protected}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,43 +17,111 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 	"doksportal/views"
+	"doksportal/views/ui"
 )
 
+// audit shows what of the trail a search finds.
 func (s *Server) audit(c *gin.Context, v viewer) error {
-	p := views.AuditPage{Page: s.page(c, v, "Audit"), Teams: v.teams}
+	return s.showAudit(c, v, http.StatusOK, auditForm(c), views.SearchName{})
+}
+
+func (s *Server) showAudit(c *gin.Context, v viewer, code int, form views.AuditForm, naming views.SearchName) error {
+	p := views.AuditPage{Page: s.page(c, v, "Audit"), Form: form, Teams: v.teams, Zone: zoneOf(v), Now: s.Now(), Naming: naming}
 	if !p.CanAudit() {
-		return portal.E(portal.KindForbidden, "only auditors and admins can read the trail")
+		return errNoAuditor
 	}
-	p.Form = views.AuditForm{
-		Kind: query(c, "kind"), Actor: strings.TrimSpace(query(c, "actor")), Team: query(c, "team"), Request: strings.TrimSpace(query(c, "request")),
-		Cluster: strings.TrimSpace(query(c, "cluster")), From: strings.TrimSpace(query(c, "from")), To: strings.TrimSpace(query(c, "to")),
-	}
-	filter, faults := eventFilter(p.Form, v.teams)
-	p.Faults = faults
-	filter.Before, filter.Limit = beforeID(c), pageSize+1
-	if len(faults) > 0 {
-		s.render(c, http.StatusUnprocessableEntity, views.Audit(p))
-		return nil
-	}
-	if err := s.recordReading(c, v, p.Form); err != nil {
+	ctx := c.Request.Context()
+	search, err := s.understand(ctx, v, form)
+	if err != nil {
 		return err
 	}
-	var err error
+	if p.Saved, err = store.SavedSearches(ctx, s.Pool); err != nil {
+		return err
+	}
 	if p.Proof, err = s.proof(c); err != nil {
 		return err
 	}
-	if p.Events, err = audit.Search(c.Request.Context(), s.Pool, filter); err != nil {
+	p.Faults, p.Choices = search.faults, search.choices
+	if len(p.Faults) > 0 {
+		s.render(c, http.StatusUnprocessableEntity, views.Audit(p))
+		return nil
+	}
+	if len(p.Choices) == 0 {
+		if err := s.findEvents(c, v, search.filter, &p); err != nil {
+			return err
+		}
+	}
+	s.render(c, code, views.Audit(p))
+	return nil
+}
+
+var errNoAuditor = portal.E(portal.KindForbidden, "only auditors and admins can read the trail")
+
+// findEvents searches the trail, and puts on it that somebody has.
+func (s *Server) findEvents(c *gin.Context, v viewer, f portal.EventFilter, p *views.AuditPage) error {
+	ctx := c.Request.Context()
+	f.Before, f.Limit = beforeID(c), pageSize+1
+	if err := s.recordReading(c, v, p.Form.Query()); err != nil {
+		return err
+	}
+	var err error
+	if p.Events, err = audit.Search(ctx, s.Pool, f); err != nil {
 		return err
 	}
 	if len(p.Events) > pageSize {
 		p.Events = p.Events[:pageSize]
 		p.Next = nextEvents(c, p.Events[pageSize-1].ID)
 	}
-	if p.Late, err = s.Trail.Late(c.Request.Context(), p.Events); err != nil {
+	if p.Late, err = s.Trail.Late(ctx, p.Events); err != nil {
 		return err
 	}
-	s.render(c, http.StatusOK, views.Audit(p))
+	p.Sample, err = audit.TakeSample(ctx, s.Pool, f)
+	return err
+}
+
+// event shows all that an event says.
+func (s *Server) event(c *gin.Context, v viewer) error {
+	p := views.EventPage{Page: s.page(c, v, "Event"), Teams: v.teams}
+	if !p.CanAudit() {
+		return errNoAuditor
+	}
+	if err := s.recordReading(c, v, url.Values{"event": {c.Param("event")}}); err != nil {
+		return err
+	}
+	var err error
+	if p.Event, err = audit.Event(c.Request.Context(), s.Pool, c.Param("event")); err != nil {
+		return err
+	}
+	late, err := s.Trail.Late(c.Request.Context(), []portal.Event{p.Event})
+	if err != nil {
+		return err
+	}
+	p.Late = late[p.Event.ID]
+	s.render(c, http.StatusOK, views.Event(p))
 	return nil
+}
+
+// saveSearch keeps a search for all auditors.
+func (s *Server) saveSearch(c *gin.Context, v viewer) error {
+	form := portal.Form(c.Request.PostForm)
+	name, search := form.Typed("search_name"), form.Get("query")
+	err := s.Auditors.SaveSearch(c.Request.Context(), v.actor, name, search)
+	faults := portal.FieldErrorsOf(err)
+	switch {
+	case len(faults) > 0:
+		return s.showAudit(c, v, status(err), formOfQuery(search), views.SearchName{Typed: name, Fault: faults[0].Message})
+	case err != nil:
+		return err
+	}
+	return s.flash(c, "/audit?"+search, ui.ToastProps{Text: "The search is saved for everybody who may read the trail."})
+}
+
+// deleteSearch removes a saved search.
+func (s *Server) deleteSearch(c *gin.Context, v viewer) error {
+	if err := s.Auditors.DeleteSearch(c.Request.Context(), v.actor, c.Param("search")); err != nil {
+		return err
+	}
+	return s.flash(c, "/audit", ui.ToastProps{Text: "The saved search is deleted."})
 }
 
 // proof says how the trail is put under checkpoints.
@@ -73,8 +139,8 @@ func (s *Server) proof(c *gin.Context) (views.Proof, error) {
 
 // checkpoint is the newest checkpoint, for somebody to keep.
 func (s *Server) checkpoint(c *gin.Context, v viewer) error {
-	if p := (views.AuditPage{Page: s.page(c, v, "Audit")}); !p.CanAudit() {
-		return portal.E(portal.KindForbidden, "only auditors and admins can read the trail")
+	if p := s.page(c, v, "Audit"); !p.CanAudit() {
+		return errNoAuditor
 	}
 	status, err := s.Trail.Status(c.Request.Context())
 	if err != nil {
@@ -89,13 +155,13 @@ func (s *Server) checkpoint(c *gin.Context, v viewer) error {
 }
 
 // recordReading puts on the trail who reads it, and what they look for.
-func (s *Server) recordReading(c *gin.Context, v viewer, form views.AuditForm) error {
+func (s *Server) recordReading(c *gin.Context, v viewer, search url.Values) error {
 	data := map[string]any{}
-	for name, value := range map[string]string{"kind": form.Kind, "actor": form.Actor, "team": form.Team, "request": form.Request,
-		"cluster": form.Cluster, "from": form.From, "to": form.To, "before": beforeID(c)} {
-		if value != "" {
-			data[name] = value
-		}
+	for name := range search {
+		data[name] = search.Get(name)
+	}
+	if before := beforeID(c); before != "" {
+		data["before"] = before
 	}
 	return db.WithTx(c.Request.Context(), s.Pool, func(tx pgx.Tx) error {
 		again, err := s.readAgain(c.Request.Context(), tx, v, data)
@@ -132,51 +198,6 @@ func (s *Server) readAgain(ctx context.Context, tx pgx.Tx, v viewer, filter map[
 		err = portal.E(portal.KindLimited, "you have read too much of the trail at once; export it, or try again in "+portal.RoughDuration(wait))
 	}
 	return false, err
-}
-
-func eventFilter(form views.AuditForm, teams []portal.Team) (portal.EventFilter, []portal.FieldError) {
-	var faults []portal.FieldError
-	fault := func(field, message string) {
-		faults = append(faults, portal.FieldError{Field: field, Message: message})
-	}
-	f := portal.EventFilter{Kind: portal.EventKind(form.Kind), Actor: form.Actor, Cluster: form.Cluster}
-	if _, known := f.Kind.Info(); f.Kind != "" && !known {
-		fault("kind", "There is no such kind of event.")
-	}
-	if form.Team != "" {
-		i := slices.IndexFunc(teams, func(t portal.Team) bool { return t.Slug == form.Team })
-		if i < 0 {
-			fault("team", "There is no such team.")
-		} else {
-			f.TeamID = teams[i].ID
-		}
-	}
-	if form.Request != "" {
-		n, ok := portal.ParseNumber[int64](strings.TrimPrefix(form.Request, "#"), 1, portal.MaxNumber)
-		if !ok {
-			fault("request", "Enter the number of a request, like 12.")
-		}
-		f.Request = n
-	}
-	var ok bool
-	if f.From, ok = day(form.From); !ok {
-		fault("from", "Enter a day like 2026-01-31.")
-	}
-	if f.To, ok = day(form.To); !ok {
-		fault("to", "Enter a day like 2026-01-31.")
-	} else if !f.To.IsZero() {
-		f.To = f.To.AddDate(0, 0, 1)
-	}
-	return f, faults
-}
-
-// day parses a day; empty is the zero time.
-func day(typed string) (time.Time, bool) {
-	if typed == "" {
-		return time.Time{}, true
-	}
-	t, err := time.Parse(time.DateOnly, typed)
-	return t, err == nil
 }
 
 func nextEvents(c *gin.Context, last string) string {

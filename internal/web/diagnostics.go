@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -81,4 +82,13 @@ func (s *Server) readDiagnostics(c *gin.Context, v viewer, clusterID string, p *
 	if p.Messages, err = s.Requests.StatusMessages(c.Request.Context(), v.actor, clusterID, since); err != nil {
 		p.MessagesFault = message(err)
 	}
+}
+
+// day parses a day; empty is the zero time.
+func day(typed string) (time.Time, bool) {
+	if typed == "" {
+		return time.Time{}, true
+	}
+	t, err := time.Parse(time.DateOnly, typed)
+	return t, err == nil
 }

@@ -84,6 +84,9 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 
 	e.GET("/audit", s.welcome(s.audit))
 	e.GET("/audit/checkpoint", s.welcome(s.checkpoint))
+	e.GET("/audit/events/:event", s.welcome(s.event))
+	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
+	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))
 
 	s.adminRoutes(e)
 	if s.Demo {

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/auditors"
 	"doksportal/internal/auth"
 	"doksportal/internal/delegation"
 	"doksportal/internal/events"
@@ -41,6 +42,7 @@ type Config struct {
 	Trail        *audit.Trail
 	Delegations  *delegation.Service
 	Templates    *templates.Service
+	Auditors     *auditors.Service
 	Orphans      *orphans.Service
 	Hub          *events.Hub
 	BaseURL      *url.URL

@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"context"
+	"strings"
+	"unicode"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+)
+
+// words is what a text search of an event e looks at. The index has it literally.
+const words = `to_tsvector('simple', translate(e.summary || ' ' || e.reason || ' ' || e.actor_name || ' ' || e.actor_email || ' ' || e.target_name || ' ' || e.target_id,
+	'-./@:_#+=', '         '))`
+
+// ofCluster are the two ways in which an event is about a cluster, each with an index
+// of its own: by either condition at once the planner would walk through all others.
+var ofCluster = []string{
+	`e.target_id <> '' AND e.target_kind = @cluster_kind AND e.target_id = @cluster`,
+	`e.clusters <> '{}' AND e.clusters @> ARRAY[@cluster] AND NOT (e.target_kind = @cluster_kind AND e.target_id = @cluster)`,
+}
+
+// conditions are what a filter asks of an event e, but for its cluster.
+func conditions(f portal.EventFilter) string {
+	list := []string{"true"}
+	for _, c := range []struct {
+		asked bool
+		sql   string
+	}{
+		{f.Text != "", words + ` @@ to_tsquery('simple', @text)`},
+		{f.Kind != "", `e.kind = @kind`},
+		{f.But != "", `e.kind <> @but`},
+		{f.Result != "", `e.outcome = @result`},
+		{f.Operation != "", `e.operation = @operation`},
+		{f.Risk != "", `e.operation = ANY (@risky)`},
+		{f.Environment != "", `e.environment = @environment`},
+		{!f.Actor.IsZero(), `e.subject = @subject AND e.issuer = @issuer`},
+		{f.TeamID != "", `e.team_id = @team::uuid`},
+		{f.Request != 0, `e.request_id = (SELECT id FROM requests WHERE number = @request)`},
+		{f.Address != "", `e.address = @address`},
+		{!f.From.IsZero(), `e.at >= @from::timestamptz`},
+		{!f.To.IsZero(), `e.at < @to::timestamptz`},
+		{f.Before != "", `(e.at, e.id) < (@before_at::timestamptz, @before::uuid)`},
+	} {
+		if c.asked {
+			list = append(list, c.sql)
+		}
+	}
+	return strings.Join(list, " AND ")
+}
+
+// newest is SQL for what is selected of the newest events that match, newest first.
+func newest(selected string, f portal.EventFilter) string {
+	ways := []string{"true"}
+	if f.Cluster != "" {
+		ways = ofCluster
+	}
+	var parts []string
+	for _, way := range ways {
+		parts = append(parts, `(SELECT `+selected+` FROM events e WHERE `+way+` AND `+conditions(f)+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// find runs a query made by newest. Its values are part of its text, since the
+// planner has to know them: it would look for what is rare as for what is common.
+// That, and that only what is asked for is in it, makes every search go by an index.
+func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql string, f portal.EventFilter) ([]T, error) {
+	args := pgx.NamedArgs{"text": textQuery(f.Text), "kind": f.Kind, "but": f.But, "result": f.Result, "operation": f.Operation, "risky": operationsOf(f.Risk),
+		"environment": f.Environment, "subject": f.Actor.Subject, "issuer": f.Actor.Issuer, "team": f.TeamID, "request": f.Request, "address": f.Address,
+		"cluster": f.Cluster, "cluster_kind": portal.TargetCluster, "from": f.From, "to": f.To, "before": f.Before, "limit": f.Limit}
+	if f.Before != "" {
+		at, err := timeOfEvent(ctx, q, f.Before)
+		if err != nil {
+			return nil, err
+		}
+		args["before_at"] = at
+	}
+	return db.All(ctx, q, read, sql, pgx.QueryExecModeSimpleProtocol, args)
+}
+
+// Search returns the newest events that match, newest first, without their
+// details, which no list shows and which may be large: see Details. It returns
+// KindNotFound where the filter names a team, or an event to begin below, in a form
+// that no id has, or an event that is not there. Callers make sure that the reader
+// may see the whole trail, or narrow f to what they may see.
+func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
+	return find(ctx, q, readEvent, `SELECT `+listed+` FROM (SELECT * FROM (`+newest("e.*", f)+`) found ORDER BY at DESC, id DESC LIMIT @limit) e `+listedWith+`
+		ORDER BY e.at DESC, e.id DESC`, f)
+}
+
+// listed are the columns of an event e that lists show, from what listedWith joins.
+const (
+	listed = `e.id, coalesce(l.number, -1) AS number, e.at, e.recorded_at, e.kind, e.outcome AS result,
+		e.operation, e.environment, e.issuer, e.subject, e.actor_name AS name,
+		e.actor_email AS email, e.actor_roles AS roles, e.actor_groups AS groups, e.session, e.address, e.user_agent, e.http_request AS "HTTPRequest",
+		coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
+		coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number, e.revision,
+		e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason`
+	listedWith = `LEFT JOIN event_log l ON l.event_id = e.id LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id`
+)
+
+// timeOfEvent is when an event happened. It returns KindNotFound if there is none.
+func timeOfEvent(ctx context.Context, q db.Querier, id string) (string, error) {
+	return db.One(ctx, q, pgx.RowTo[string], `SELECT at::text FROM events WHERE id = @id::uuid`, pgx.StrictNamedArgs{"id": id})
+}
+
+// operationsOf are those of a risk.
+func operationsOf(risk portal.Risk) (list []string) {
+	for _, op := range portal.Operations() {
+		if op.Risk == risk {
+			list = append(list, string(op.ID))
+		}
+	}
+	return list
+}
+
+// HasWords reports whether a text has anything that a search can look for.
+func HasWords(text string) bool { return textQuery(text) != "" }
+
+// textQuery looks for events that have, for each word of a text, one that begins
+// with it, in whatever case. It is empty when the text has no word.
+func textQuery(text string) string {
+	var terms []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		terms = append(terms, "'"+word+"':*")
+	}
+	return strings.Join(terms, " & ")
+}
