@@ -52,7 +52,7 @@ CREATE INDEX events_by_target ON events (target_kind, target_id, at, id) WHERE t
 CREATE INDEX events_by_clusters ON events USING gin (clusters) WHERE clusters <> '{}';
 -- Words are split at what stands within names, and looked for by how they begin.
 CREATE INDEX events_by_words ON events USING gin (to_tsvector('simple', translate(summary || ' ' || reason || ' ' || actor_name || ' ' || actor_email || ' ' || target_name || ' ' || target_id,
-    '-./@:_#+=', '         ')));
+    '-./@:_#+=()[]{}<>"'',;!?|\&*%$^~“”‘’…–—→', repeat(' ', 50))));
 
 -- What waits for a number.
 CREATE TABLE event_queue (

@@ -14,7 +14,6 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/db"
-	"doksportal/internal/portal"
 )
 
 type auditExportCmd struct {
@@ -43,11 +42,7 @@ func (c auditExportCmd) Run(ctx context.Context, k *kong.Context) error {
 
 func recordExport(ctx context.Context, pool *pgxpool.Pool, c auditExportCmd, count int64, sum string) error {
 	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
-		return audit.Append(ctx, tx, portal.Event{
-			At: time.Now(), Kind: portal.EventTrailExported, Actor: portal.System("command line").Person(), Target: portal.EventTarget{Kind: portal.TargetTrail},
-			Summary: fmt.Sprintf("%d events from %s to %s were exported on the command line", count, c.From.Format(time.DateOnly), c.To.Format(time.DateOnly)),
-			Data:    map[string]any{"events": count, "sha256": sum},
-		})
+		return audit.Append(ctx, tx, audit.CommandExport(time.Now(), count, c.From, c.To, sum))
 	})
 }
 

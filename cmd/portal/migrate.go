@@ -15,7 +15,6 @@ import (
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/jobs"
-	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
 )
 
@@ -70,11 +69,7 @@ func recordMigration(ctx context.Context, pool *pgxpool.Pool, before db.Schema) 
 		return nil
 	}
 	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
-		return audit.Append(ctx, tx, portal.Event{
-			At: time.Now(), Kind: portal.EventMigrated, Actor: portal.System("migrate").Person(),
-			Summary: fmt.Sprintf("The database schema was brought from version %d to %d", before.Have, before.Want),
-			Data:    map[string]any{"from": before.Have, "to": before.Want, "version": version()},
-		})
+		return audit.Append(ctx, tx, audit.Migration(time.Now(), before.Have, before.Want, version()))
 	})
 }
 

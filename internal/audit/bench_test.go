@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -179,33 +178,6 @@ func BenchmarkLag(b *testing.B) {
 	b.ReportMetric(float64(len(lags)), "events")
 }
 
-// BenchmarkVerify verifies ten million events, a hundred thousand with -short.
-func BenchmarkVerify(b *testing.B) {
-	count := 10_000_000
-	if testing.Short() {
-		count = 100_000
-	}
-	pool := durable(b)
-	trail, key := newBenchTrail(b, pool)
-	if _, err := trail.Checkpoint(b.Context()); err != nil { // of nothing, as a portal that goes on since
-		b.Fatal(err)
-	}
-	generate(b, pool, count)
-	if _, err := trail.Checkpoint(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	runtime.GC()
-	peak := watchHeap(b)
-	for b.Loop() {
-		r, err := audit.Verify(b.Context(), pool, audit.VerifyOptions{Keys: []string{key.Public}})
-		if err != nil || !r.OK() || r.Events != int64(count) {
-			b.Fatalf("%+v, %v", r, err)
-		}
-	}
-	b.ReportMetric(float64(count)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
-	b.ReportMetric(float64(peak.Load())/(1<<20), "MiB")
-}
-
 // watchHeap notes how much memory the program takes at the most.
 func watchHeap(b *testing.B) *atomic.Uint64 {
 	var peak atomic.Uint64
@@ -218,32 +190,6 @@ func watchHeap(b *testing.B) *atomic.Uint64 {
 		}
 	}()
 	return &peak
-}
-
-// generate fills a trail with events and the tree that belongs to them.
-func generate(b *testing.B, pool *pgxpool.Pool, count int) {
-	b.Helper()
-	for _, sql := range []string{
-		`DROP INDEX events_by_kind, events_by_actor, events_by_team, events_by_time, events_by_request, events_by_target, events_by_clusters`,
-		fmt.Sprintf(`INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_groups, session, address, user_agent,
-				http_request, team_id, request_id, revision, target_kind, target_id, target_name, summary, reason, data)
-			SELECT (rpad(lpad(to_hex(extract(epoch FROM now())::bigint * 1000 + n / 50), 12, '0') || '7' || lpad(to_hex(n %% 50), 3, '0') || '8', 32, '0'))::uuid,
-				now() + n * interval '20 microseconds', now(), 'review_approved', 'done', 'https://idp.example.com', 'subject-' || n %% 1000, 'Person ' || n %% 1000,
-				'person' || n %% 1000 || '@example.com', '{payments-approvers}', md5(n::text), '10.0.0.1', 'Mozilla/5.0 (X11; Linux x86_64)',
-				gen_random_uuid()::text, gen_random_uuid(), gen_random_uuid(), 1, 'cluster', gen_random_uuid()::text, 'payments-prod',
-				'Person approved request ' || n || ' (Delete cluster payments-prod)', 'it was agreed', '{"digest":"0123456789abcdef","revision":1}'
-			FROM generate_series(0, %d) n`, count-1),
-	} {
-		if err := unhurried(b, pool, sql); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := audit.NumberAll(b.Context(), pool); err != nil {
-		b.Fatal(err)
-	}
-	if err := unhurried(b, pool, `VACUUM ANALYZE`); err != nil {
-		b.Fatal(err)
-	}
 }
 
 // unhurried runs what takes longer than other statements may, past the triggers.

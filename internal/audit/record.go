@@ -55,7 +55,6 @@ const (
 	columnRecordedAt = 1
 	columnAt         = 2
 	columnKind       = 3
-	columnIssuer     = 5
 	columnSubject    = 6
 	columnRequestID  = 16
 	columnData       = 26

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,9 +14,11 @@ import (
 // it is as with Search.
 func TakeSample(ctx context.Context, q db.Querier, f portal.EventFilter) (portal.EventSample, error) {
 	f.Before, f.Limit = "", portal.MostSampled+1
-	list, err := find(ctx, q, pgx.RowToStructByName[portal.SampleEvent], `SELECT at, kind, outcome AS result, operation, environment,
-			coalesce(team_id::text, '') AS team_id, issuer, subject, actor_name AS name
-		FROM (`+newest("e.*", f)+`) e ORDER BY at DESC, id DESC LIMIT @limit`, f)
+	columns := func(source string) string {
+		return `SELECT at, kind, outcome AS result, operation, environment, coalesce(team_id::text, '') AS team_id, issuer, subject, actor_name AS name
+			FROM (` + source + `) e ORDER BY at DESC, id DESC LIMIT @limit`
+	}
+	list, err := search(ctx, q, pgx.RowToStructByName[portal.SampleEvent], columns, f, func(e portal.SampleEvent) time.Time { return e.At })
 	if len(list) > portal.MostSampled {
 		return portal.EventSample{Events: list[:portal.MostSampled], More: true}, err
 	}

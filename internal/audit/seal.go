@@ -1,13 +1,10 @@
 package audit
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,12 +47,16 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values []
 	return err
 }
 
+// History reads what is signed of a request: its events up to the checkpoint, in the
+// order of their numbers, but for comments, each with its details as it was hashed.
+type History func(requestID string) ([]portal.Event, error)
+
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
 // besides, that its intent, as this process has written it, is a leaf of the tree that
-// the checkpoint is of, and so are the grounds on which it is sent: whoever owns the
-// database can have it swallow events, change them, or make up who agreed. It returns an
-// error that wraps ErrTampered when they are not.
-func (t *Trail) SealIntent(ctx context.Context, intent *Intent, grounds ...Ground) error {
+// the checkpoint is of: whoever owns the database can have it swallow events or change
+// them. Then judge says whether it may be sent, by what is signed. It returns judge's
+// error, or one that wraps ErrTampered when something is not on the trail.
+func (t *Trail) SealIntent(ctx context.Context, intent *Intent, judge func(History) error) error {
 	c, err := t.seal(ctx)
 	if err != nil {
 		return err
@@ -75,12 +76,10 @@ func (t *Trail) SealIntent(ctx context.Context, intent *Intent, grounds ...Groun
 	if err == nil && !kept {
 		err = fmt.Errorf("%w: it has not kept the intent of what is about to be sent", ErrTampered)
 	}
-	for _, g := range grounds {
-		if err == nil {
-			err = t.checkGround(ctx, hashes, c, g)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	return judge(func(requestID string) ([]portal.Event, error) { return t.history(ctx, hashes, c, requestID) })
 }
 
 // isLeaf reports whether a hash is the leaf at a number of the tree that a checkpoint is
@@ -96,54 +95,83 @@ func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, erro
 	return tlog.CheckRecord(proof, c.Size, c.Root, number, hash) == nil, nil
 }
 
-// Ground is an event on which something is sent: a plan that was asked for, or that
-// somebody agreed to.
-type Ground struct {
-	Kinds     []portal.EventKind // one of these
-	RequestID string
-	Digest    string          // of the plan
-	By        portal.Identity // zero: whoever said so
-}
+// mostHistory is how many events a request may have for its history to be read.
+const mostHistory = 1000
 
-// checkGround makes sure that a ground was given: that an event which says so is a leaf of
-// the signed tree.
-func (t *Trail) checkGround(ctx context.Context, hashes tree, c Checkpoint, g Ground) error {
+// history reads what is signed of a request. It returns an error that wraps ErrTampered
+// for an event that is no leaf of the signed tree.
+func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, requestID string) ([]portal.Event, error) {
 	rows, err := t.Pool.Query(ctx, `SELECT l.number, `+recordColumns+` FROM events e JOIN event_log l ON l.event_id = e.id
-		WHERE e.request_id = @request AND e.kind = ANY(@kinds) AND l.number < @size ORDER BY e.id DESC`,
-		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...), pgx.StrictNamedArgs{"request": g.RequestID, "kinds": g.Kinds, "size": c.Size})
+		WHERE e.request_id = @request AND e.kind <> @comment AND l.number < @size ORDER BY l.number LIMIT @most`,
+		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...),
+		pgx.StrictNamedArgs{"request": requestID, "comment": portal.EventCommented, "size": c.Size, "most": mostHistory + 1})
 	if err != nil {
-		return db.Wrap(err)
+		return nil, db.Wrap(err)
 	}
-	type candidate struct {
-		number int64
-		hash   tlog.Hash
-	}
-	var list []candidate
+	var list []portal.Event
+	var leaves []tlog.Hash
 	for rows.Next() {
-		values := rows.RawValues()
-		line, err := appendRecord(nil, values[1:])
-		if err == nil && g.saidBy(values[1:]) {
-			list = append(list, candidate{numberOf(values[0]), tlog.RecordHash(line)})
+		e, line, err := openRecord(rows.RawValues()[1:])
+		if err != nil {
+			rows.Close()
+			return nil, err
+		}
+		e.Number = numberOf(rows.RawValues()[0])
+		list, leaves = append(list, e), append(leaves, tlog.RecordHash(line))
+	}
+	switch err := rows.Err(); {
+	case err != nil:
+		return nil, db.Wrap(err)
+	case len(list) > mostHistory:
+		return nil, fmt.Errorf("request %s has more than %d events on the trail", requestID, mostHistory)
+	}
+	for i, e := range list {
+		switch kept, err := isLeaf(hashes, c, e.Number, leaves[i]); {
+		case err != nil:
+			return nil, err
+		case !kept || e.RequestID != requestID || i > 0 && e.Number <= list[i-1].Number:
+			return nil, fmt.Errorf("%w: event %d is not what was signed", ErrTampered, e.Number)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return db.Wrap(err)
-	}
-	for _, e := range list {
-		if kept, err := isLeaf(hashes, c, e.number, e.hash); kept || err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("%w: nothing signed has a %s of request %s as it is planned, by %s", ErrTampered, g.Kinds[0], g.RequestID, cmp.Or(g.By.Subject, "anybody"))
+	return list, nil
 }
 
-// saidBy reports whether an event is the ground, by what was received of it.
-func (g Ground) saidBy(record [][]byte) bool {
-	var says struct{ Digest string }
-	request, err := uuid.Parse(g.RequestID)
-	return err == nil && json.Unmarshal(record[columnData], &says) == nil && says.Digest == g.Digest &&
-		bytes.Equal(record[columnRequestID], request[:]) && slices.Contains(g.Kinds, portal.EventKind(record[columnKind])) &&
-		(g.By.IsZero() || string(record[columnIssuer]) == g.By.Issuer && string(record[columnSubject]) == g.By.Subject)
+// openRecord reads an event from what of it is hashed, as far as history tells it, and
+// returns that line, too.
+func openRecord(record [][]byte) (e portal.Event, line []byte, err error) {
+	if line, err = appendRecord(nil, record); err != nil {
+		return e, nil, err
+	}
+	var r struct {
+		ID          string             `json:"id"`
+		At          time.Time          `json:"at"`
+		Kind        portal.EventKind   `json:"kind"`
+		Result      portal.EventResult `json:"outcome"`
+		Issuer      string             `json:"issuer"`
+		Subject     string             `json:"subject"`
+		Name        string             `json:"actor_name"`
+		TeamID      string             `json:"team_id"`
+		RequestID   string             `json:"request_id"`
+		Revision    int                `json:"revision"`
+		Operation   portal.OperationID `json:"operation"`
+		Environment portal.Environment `json:"environment"`
+		TargetKind  portal.TargetKind  `json:"target_kind"`
+		TargetID    string             `json:"target_id"`
+		TargetName  string             `json:"target_name"`
+		Clusters    []string           `json:"clusters"`
+		Summary     string             `json:"summary"`
+		Reason      string             `json:"reason"`
+		Data        map[string]any     `json:"data"`
+	}
+	if err := json.Unmarshal(line, &r); err != nil {
+		return e, nil, fmt.Errorf("%w: an event cannot be read: %w", ErrTampered, err)
+	}
+	return portal.Event{
+		ID: r.ID, At: r.At, Kind: r.Kind, Result: r.Result, Actor: portal.Person{Identity: portal.Identity{Issuer: r.Issuer, Subject: r.Subject}, Name: r.Name},
+		TeamID: r.TeamID, RequestID: r.RequestID, Revision: r.Revision, Operation: r.Operation, Environment: r.Environment,
+		Target: portal.EventTarget{Kind: r.TargetKind, ID: r.TargetID, Name: r.TargetName}, Clusters: r.Clusters,
+		Summary: r.Summary, Reason: r.Reason, Data: r.Data,
+	}, line, nil
 }
 
 // Seal returns once everything that is committed is under a checkpoint, and that is

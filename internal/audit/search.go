@@ -2,8 +2,9 @@ package audit
 
 import (
 	"context"
+	"maps"
 	"strings"
-	"unicode"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,9 +12,9 @@ import (
 	"doksportal/internal/portal"
 )
 
-// words is what a text search of an event e looks at. The index has it literally.
-const words = `to_tsvector('simple', translate(e.summary || ' ' || e.reason || ' ' || e.actor_name || ' ' || e.actor_email || ' ' || e.target_name || ' ' || e.target_id,
-	'-./@:_#+=', '         '))`
+// wordsOfEvent is what a text search of an event e looks at. The index has it literally.
+const wordsOfEvent = `translate(e.summary || ' ' || e.reason || ' ' || e.actor_name || ' ' || e.actor_email || ' ' || e.target_name || ' ' || e.target_id,
+	'-./@:_#+=()[]{}<>"'',;!?|\&*%$^~“”‘’…–—→', repeat(' ', 50))`
 
 // ofCluster are the two ways in which an event is about a cluster, each with an index
 // of its own: by either condition at once the planner would walk through all others.
@@ -29,7 +30,7 @@ func conditions(f portal.EventFilter) string {
 		asked bool
 		sql   string
 	}{
-		{f.Text != "", words + ` @@ to_tsquery('simple', @text)`},
+		{f.Text != "", `to_tsvector('simple', ` + wordsOfEvent + `) @@ to_tsquery('simple', @text)`},
 		{f.Kind != "", `e.kind = @kind`},
 		{f.But != "", `e.kind <> @but`},
 		{f.Result != "", `e.outcome = @result`},
@@ -52,25 +53,28 @@ func conditions(f portal.EventFilter) string {
 }
 
 // newest is SQL for what is selected of the newest events that match, newest first.
-func newest(selected string, f portal.EventFilter) string {
+// more is what is asked of them besides, with its AND.
+func newest(selected string, f portal.EventFilter, more string) string {
 	ways := []string{"true"}
 	if f.Cluster != "" {
 		ways = ofCluster
 	}
 	var parts []string
 	for _, way := range ways {
-		parts = append(parts, `(SELECT `+selected+` FROM events e WHERE `+way+` AND `+conditions(f)+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
+		parts = append(parts, `(SELECT `+selected+` FROM events e WHERE `+way+` AND `+conditions(f)+more+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
 
-// find runs a query made by newest. Its values are part of its text, since the
-// planner has to know them: it would look for what is rare as for what is common.
-// That, and that only what is asked for is in it, makes every search go by an index.
-func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql string, f portal.EventFilter) ([]T, error) {
+// find runs a query over the newest events that match: sql says what is selected from
+// them; more, with its arguments, is what is asked of them besides. Values are part of its text, since the planner has to know them: it would look
+// for what is rare as for what is common. That, and that only what is asked for is in
+// it, makes every search go by an index.
+func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql func(source string) string, f portal.EventFilter, more string, with pgx.NamedArgs) ([]T, error) {
 	args := pgx.NamedArgs{"text": textQuery(f.Text), "kind": f.Kind, "but": f.But, "result": f.Result, "operation": f.Operation, "risky": operationsOf(f.Risk),
 		"environment": f.Environment, "subject": f.Actor.Subject, "issuer": f.Actor.Issuer, "team": f.TeamID, "request": f.Request, "address": f.Address,
 		"cluster": f.Cluster, "cluster_kind": portal.TargetCluster, "from": f.From, "to": f.To, "before": f.Before, "limit": f.Limit}
+	maps.Copy(args, with)
 	if f.Before != "" {
 		at, err := timeOfEvent(ctx, q, f.Before)
 		if err != nil {
@@ -78,7 +82,7 @@ func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql s
 		}
 		args["before_at"] = at
 	}
-	return db.All(ctx, q, read, sql, pgx.QueryExecModeSimpleProtocol, args)
+	return db.All(ctx, q, read, sql(newest("e.*", f, more)), pgx.QueryExecModeSimpleProtocol, args)
 }
 
 // Search returns the newest events that match, newest first, without their
@@ -87,8 +91,10 @@ func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql s
 // that no id has, or an event that is not there. Callers make sure that the reader
 // may see the whole trail, or narrow f to what they may see.
 func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
-	return find(ctx, q, readEvent, `SELECT `+listed+` FROM (SELECT * FROM (`+newest("e.*", f)+`) found ORDER BY at DESC, id DESC LIMIT @limit) e `+listedWith+`
-		ORDER BY e.at DESC, e.id DESC`, f)
+	list := func(source string) string {
+		return `SELECT ` + listed + ` FROM (SELECT * FROM (` + source + `) found ORDER BY at DESC, id DESC LIMIT @limit) e ` + listedWith + ` ORDER BY e.at DESC, e.id DESC`
+	}
+	return search(ctx, q, readEvent, list, f, func(e portal.Event) time.Time { return e.At })
 }
 
 // listed are the columns of an event e that lists show, from what listedWith joins.
@@ -115,17 +121,4 @@ func operationsOf(risk portal.Risk) (list []string) {
 		}
 	}
 	return list
-}
-
-// HasWords reports whether a text has anything that a search can look for.
-func HasWords(text string) bool { return textQuery(text) != "" }
-
-// textQuery looks for events that have, for each word of a text, one that begins
-// with it, in whatever case. It is empty when the text has no word.
-func textQuery(text string) string {
-	var terms []string
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		terms = append(terms, "'"+word+"':*")
-	}
-	return strings.Join(terms, " & ")
 }

@@ -49,7 +49,7 @@ fact (place, kind, what) AS (
 	SELECT place, kind, concat('child ', inhrelid::regclass) FROM own JOIN pg_inherits ON inhparent = own.oid JOIN pg_class c ON c.oid = inhrelid WHERE NOT relispartition OR root <> place
 	UNION ALL
 	SELECT place, kind, concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END, CASE WHEN typnamespace <> 'pg_catalog'::regnamespace OR typtype <> 'b' THEN 'of another type' END,
-			nullif(attgenerated::text, ''), nullif(attidentity::text, ''), 'DEFAULT ' || pg_get_expr(adbin, adrelid))
+			nullif(attgenerated::text, ''), nullif(attidentity::text, ''), (SELECT 'COLLATE ' || collname FROM pg_collation WHERE pg_collation.oid = attcollation AND attcollation <> typcollation), 'DEFAULT ' || pg_get_expr(adbin, adrelid))
 		FROM own JOIN pg_attribute ON attrelid = own.oid AND attnum > 0 AND NOT attisdropped JOIN pg_type ON pg_type.oid = atttypid LEFT JOIN pg_attrdef ON adrelid = own.oid AND adnum = attnum
 	UNION ALL
 	SELECT place, kind, concat_ws(' ', 'constraint', pg_get_constraintdef(c.oid), CASE WHEN condeferrable THEN 'deferrable' END) FROM own JOIN pg_constraint c ON conrelid = own.oid WHERE contype NOT IN ('n', 't')

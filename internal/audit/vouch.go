@@ -5,7 +5,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"regexp"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -53,9 +55,57 @@ func voucher(key []byte, values [][]byte) ([]byte, error) {
 	return mac.Sum(nil), err
 }
 
-// unvouched are kinds of events of commands that have no key. They give nobody
-// anything, and say themselves that it was a command.
-var unvouched = []portal.EventKind{portal.EventMigrated, portal.EventTrailExported}
+// unvouched are the events of commands that have no key, as the whole of what they say:
+// who else could write them says nothing by them.
+var unvouched = map[portal.EventKind]struct {
+	part    string // of the portal, that says so
+	target  string
+	summary *regexp.Regexp
+}{
+	portal.EventMigrated:      {"migrate", "", regexp.MustCompile(`^The database schema was brought from version \d+ to \d+$`)},
+	portal.EventTrailExported: {"command line", string(portal.TargetTrail), regexp.MustCompile(`^\d+ events from [-0-9]{10} to [-0-9]{10} were exported on the command line$`)},
+}
+
+// Migration is the event of a command that has brought the schema from a version to
+// another, as a version of the portal.
+func Migration(at time.Time, from, to int64, version string) portal.Event {
+	return portal.Event{At: at, Kind: portal.EventMigrated, Actor: portal.System("migrate").Person(),
+		Summary: fmt.Sprintf("The database schema was brought from version %d to %d", from, to),
+		Data:    map[string]any{"from": from, "to": to, "version": version}}
+}
+
+// CommandExport is the event of a command that has written the events of some days, both
+// of which count, into a file of a SHA-256.
+func CommandExport(at time.Time, events int64, first, last time.Time, sum string) portal.Event {
+	return portal.Event{At: at, Kind: portal.EventTrailExported, Actor: portal.System("command line").Person(), Target: portal.EventTarget{Kind: portal.TargetTrail},
+		Summary: fmt.Sprintf("%d events from %s to %s were exported on the command line", events, first.Format(time.DateOnly), last.Format(time.DateOnly)),
+		Data:    map[string]any{"events": events, "sha256": sum}}
+}
+
+// commandSaid reports whether an event is one that a command without a key writes, and
+// says nothing else.
+func commandSaid(record [][]byte) bool {
+	say, ok := unvouched[portal.EventKind(record[columnKind])]
+	if !ok {
+		return false
+	}
+	who := portal.System(say.part)
+	expected := map[string]string{"kind": string(record[columnKind]), "outcome": string(portal.ResultDone), "issuer": who.Issuer, "subject": who.Subject, "actor_name": who.Name, "target_kind": say.target}
+	for i, c := range columns {
+		switch c.name {
+		case "id", "recorded_at", "at", "data":
+		case "summary":
+			if !say.summary.Match(record[i]) {
+				return false
+			}
+		default:
+			if want := expected[c.name]; want != "" && string(record[i]) != want || want == "" && !isEmpty(c.shape, record[i]) {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // rootOfEvents is the root of a tree of a size that continues a signed one, by what its
 // events are since then, and not by the hashes that the database has of them. It returns
@@ -104,7 +154,7 @@ func (t *Trail) vouches(by []byte, record [][]byte) bool {
 		return true
 	}
 	if by == nil {
-		return slices.Contains(unvouched, portal.EventKind(record[columnKind])) && string(record[columnIssuer]) == portal.SystemIssuer
+		return commandSaid(record)
 	}
 	return slices.ContainsFunc(t.Signers, func(s Signer) bool {
 		own, err := voucher(s.vouching, record)

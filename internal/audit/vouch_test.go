@@ -50,6 +50,12 @@ func TestOnlyWhatThePortalWritesIsSigned(t *testing.T) {
 		"an event, into the queue":  {runtime: `WITH e AS (` + put + `) INSERT INTO event_queue SELECT id FROM e`},
 		"an event, with its number": {runtime: `WITH e AS (` + put + `) INSERT INTO event_log SELECT 1, id, sha256('x') FROM e`},
 		"another's voucher":         {runtime: `WITH e AS (` + put + `) INSERT INTO event_queue SELECT id, now(), (SELECT voucher FROM event_log LIMIT 1) FROM e`},
+		"in the name of a command": {runtime: `WITH e AS (INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
+			SELECT (rpad(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7abc8', 32, '0'))::uuid,
+				clock_timestamp(), 'schema_migrated', 'done', 'portal', 'platform-approver', 'Petra', 'Petra approved #1' RETURNING id) INSERT INTO event_queue SELECT id FROM e`},
+		"a command that says something else": {runtime: `WITH e AS (INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
+			SELECT (rpad(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7abc8', 32, '0'))::uuid,
+				clock_timestamp(), 'schema_migrated', 'done', 'portal', 'migrate', 'portal migrate', 'Petra approved #1' RETURNING id) INSERT INTO event_queue SELECT id FROM e`},
 		"another actor": {owner: `CREATE OR REPLACE FUNCTION stamp_event() RETURNS trigger LANGUAGE plpgsql AS
 			$$ BEGIN NEW.recorded_at := clock_timestamp(); NEW.subject := 'somebody else'; RETURN NEW; END $$`},
 		"another summary": {owner: `CREATE OR REPLACE FUNCTION stamp_event() RETURNS trigger LANGUAGE plpgsql AS
@@ -105,13 +111,15 @@ func TestCommandsWithoutAKey(t *testing.T) {
 	b := setupTrail(t)
 	_, trail := b.vouching(audittest.NewKey(t))
 	without := func(e portal.Event) error {
-		return db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error { e.At = time.Now(); return audit.Append(t.Context(), tx, e) })
+		return db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error { return audit.Append(t.Context(), tx, e) })
 	}
-	b.must(without(portal.Event{Kind: portal.EventMigrated, Actor: portal.System("command line").Person(), Summary: "migrated"}))
-	if _, err := trail.Checkpoint(t.Context()); err != nil {
-		t.Errorf("a migration is not signed: %v", err)
+	for _, e := range []portal.Event{audit.Migration(time.Now(), 0, 2, "1.0"), audit.CommandExport(time.Now(), 12, time.Now(), time.Now(), "5a")} {
+		b.must(without(e))
+		if _, err := trail.Checkpoint(t.Context()); err != nil {
+			t.Errorf("%s: it is not signed: %v", e.Kind, err)
+		}
 	}
-	b.must(without(portal.Event{Kind: portal.EventMigrated, Actor: benchEvent.Actor, Summary: "migrated by Ann"}))
+	b.must(without(portal.Event{At: time.Now(), Kind: portal.EventMigrated, Actor: benchEvent.Actor, Summary: "The database schema was brought from version 1 to 2"}))
 	if _, err := trail.Checkpoint(t.Context()); !errors.Is(err, audit.ErrTampered) {
 		t.Errorf("what a person is said to have done is signed: %v", err)
 	}

@@ -61,6 +61,10 @@ func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool,
 	if err := s.seal.Open(r.Data, ofToken(token), &data); err != nil {
 		return nil, false, nil //nolint:nilerr // it was written by somebody else, or under another secret: it is no session
 	}
+	deadline, _, err := scs.GobCodec{}.Decode(data)
+	if err != nil || now.After(deadline) {
+		return nil, false, err // however long the database says that it lasts
+	}
 	return data, true, nil
 }
 

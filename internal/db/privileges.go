@@ -6,6 +6,7 @@ const (
 	appendOnly = "SELECT, INSERT"
 	selectOnly = "SELECT"
 	queue      = "SELECT, INSERT, DELETE"
+	keepAll    = "SELECT, INSERT, UPDATE"
 )
 
 // privileges lists the tables whose rows the runtime role may not all change; on
@@ -18,6 +19,14 @@ var privileges = map[string]string{
 	"tree_nodes":  appendOnly,
 	"checkpoints": appendOnly,
 	"event_queue": queue,
+
+	// What was asked for, decided and sent is never removed.
+	"requests":          keepAll,
+	"request_revisions": keepAll,
+	"reviews":           keepAll,
+	"comments":          keepAll,
+	"break_glasses":     keepAll,
+	"executions":        keepAll,
 
 	"installation":     selectOnly, // in its first week one admin may adopt clusters
 	"goose_db_version": selectOnly,

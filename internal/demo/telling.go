@@ -78,7 +78,7 @@ type later struct {
 }
 
 // SealIntent numbers events every few seconds.
-func (l *later) SealIntent(ctx context.Context, _ *audit.Intent, _ ...audit.Ground) error {
+func (l *later) SealIntent(ctx context.Context, _ *audit.Intent, _ func(audit.History) error) error {
 	if time.Since(l.numbered) < 10*time.Second {
 		return nil
 	}

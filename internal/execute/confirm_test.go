@@ -182,7 +182,7 @@ func TestAdminWhoUsedBreakGlassIsNotThere(t *testing.T) {
 	for _, left := range []bool{false, true} {
 		b, p := signedInPeople(t)
 		r := b.pending(portal.DeleteClusterDangerous)
-		b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+		b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, r.Digest, "fire"))
 		want := portal.Settling
 		if left {
 			p.SetGroups("ada")
@@ -298,7 +298,7 @@ func TestNobodyCountsWhoCannotBeAskedAbout(t *testing.T) {
 			b, p := signedInPeople(t)
 			r := b.pending(portal.DeleteNode)
 			if breakGlass {
-				b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+				b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, r.Digest, "fire"))
 			} else {
 				b.must(b.decides(r, "bob", "pay-approvers"))
 			}

@@ -119,7 +119,7 @@ func review(people []portal.Actor, r portal.Request, d portal.ReviewDecision) []
 
 func breakGlass(people []portal.Actor, r portal.Request) []deed {
 	return each(people, func(ctx context.Context, at replica, who portal.Actor) error {
-		return at.requests.BreakGlass(ctx, who, r.Number, r.Revision, "fire")
+		return at.requests.BreakGlass(ctx, who, r.Number, r.Revision, r.Digest, "fire")
 	})
 }
 

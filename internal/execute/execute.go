@@ -50,7 +50,7 @@ type Executor struct {
 // all, and anchors that. Its error says that this did not work, so that nothing may be
 // sent.
 type Sealer interface {
-	SealIntent(ctx context.Context, intent *audit.Intent, grounds ...audit.Ground) error
+	SealIntent(ctx context.Context, intent *audit.Intent, judge func(audit.History) error) error
 }
 
 // self is the actor of what the executor does by itself.
@@ -156,26 +156,20 @@ type unsealedError struct{ error }
 func (e unsealedError) Unwrap() error { return e.error }
 
 // seal makes sure that nobody can take the intent off the trail unseen, before the
-// call that it announces is made, and that what it says of who agreed is on the trail.
+// call that it announces is made, and that the request may be sent by what is signed.
 func (e *Executor) seal(ctx context.Context, intent *audit.Intent, r portal.Request) error {
-	if err := e.Trail.SealIntent(ctx, intent, groundsOf(r)...); err != nil {
-		e.Logger.Error("an intent is under no checkpoint, so nothing is sent", "error", err)
+	err := e.Trail.SealIntent(ctx, intent, func(history audit.History) error {
+		events, err := history(r.ID)
+		if err != nil {
+			return err
+		}
+		return standing(r, events, history, e.Now())
+	})
+	if err != nil {
+		e.Logger.Error("the audit trail does not vouch for what is about to be sent, so nothing is sent", "request", r.Number, "error", err)
 		return unsealedError{err}
 	}
 	return nil
-}
-
-// groundsOf is on whose word a request runs: who asked for it as it is planned, and who
-// approved that, or did without approvals.
-func groundsOf(r portal.Request) []audit.Ground {
-	grounds := []audit.Ground{{Kinds: []portal.EventKind{portal.EventSubmitted, portal.EventReplanned}, RequestID: r.ID, Digest: r.Digest}}
-	if b := r.ActiveBreakGlass(); b != nil {
-		return append(grounds, audit.Ground{Kinds: []portal.EventKind{portal.EventBreakGlass}, RequestID: r.ID, Digest: r.Digest, By: b.By.Identity})
-	}
-	for _, v := range r.Approvals() {
-		grounds = append(grounds, audit.Ground{Kinds: []portal.EventKind{portal.EventApprovedBy}, RequestID: r.ID, Digest: r.Digest, By: v.Reviewer.Identity})
-	}
-	return grounds
 }
 
 // stop does with a request what an obstacle demands.

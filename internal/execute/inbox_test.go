@@ -54,7 +54,7 @@ func TestInbox(t *testing.T) {
 	b.wantInbox(b.member, 0, 0, 0)
 	b.wantInbox(b.approver, 1, 0, 0)
 
-	b.must(b.requests.BreakGlass(t.Context(), ada, r.Number, 2, "fire"))
+	b.must(b.requests.BreakGlass(t.Context(), ada, r.Number, 2, r.Digest, "fire"))
 	b.wantInbox(ada, 0, 0, 0)
 	b.wantInbox(b.approver, 0, 1, 0)
 	b.wantInbox(b.admin("ben"), 0, 1, 0)

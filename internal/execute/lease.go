@@ -103,8 +103,8 @@ func (e *Executor) deletion(ctx context.Context, tx pgx.Tx, l portal.Lease) (por
 	if portal.Is(err, portal.KindNotFound) {
 		return portal.Request{}, nil
 	}
-	if err != nil {
-		return r, err
+	if err != nil || !r.Operation.Deletes() {
+		return portal.Request{}, err
 	}
 	return store.LockRequest(ctx, tx, r.ID)
 }

@@ -368,3 +368,36 @@ func TestExtensionWithoutALease(t *testing.T) {
 	_, err := b.requests.Submit(t.Context(), b.member, b.extendAsk("lasts", portal.LastsForGood))
 	b.wantKind(err, portal.KindNotFound, "no lease")
 }
+
+// An extension that waits is not out of date because the inventory was read meanwhile.
+func TestExtensionThatWaits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.leased()
+	b.policy("rules:\n  - {name: e, operations: [extend_lease], require: [{approvals: 1, from: [team]}]}\n  - {name: rest, allow: true}\n")
+	e, err := b.requests.Submit(t.Context(), b.member, b.extendAsk("lasts", portal.LastsDays, "days", "12"))
+	b.must(err)
+	b.clock.advance(time.Minute)
+	b.must(b.syncer.Sync(t.Context()))
+	b.must(b.requests.Freshen(t.Context()))
+	b.want(b.read(e), portal.Pending)
+	b.must(b.decides(e, "bob", "pay-approvers"))
+	b.member = b.person("ann", "pay")
+	b.want(b.finish(b.read(e)), portal.Succeeded)
+}
+
+// Nobody takes the submit key of the request that the end of a lease will make.
+func TestKeyOfTheDeletionIsThePortals(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.leased()
+	ask := b.extendAsk()
+	ask.Operation = portal.RunClusterlint
+	ask.Form.Set("submit_key", request.DeletionKey(b.theLease()))
+	_, err := b.requests.Submit(t.Context(), b.member, ask)
+	b.wantKind(err, portal.KindInvalid, "somebody who has worked out the key")
+	b.untilOver()
+	if n := len(b.deletions()); n != 1 {
+		t.Errorf("%d deletions, want 1", n)
+	}
+}

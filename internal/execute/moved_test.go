@@ -100,7 +100,7 @@ func TestDueIsDue(t *testing.T) {
 		r := b.pending(portal.DeleteCluster)
 		b.clock.advance(8 * 24 * time.Hour)
 		b.wantKind(b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers"), portal.KindConflict, "it is approved")
-		b.wantKind(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"), portal.KindConflict, "glass is broken")
+		b.wantKind(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, r.Digest, "fire"), portal.KindConflict, "glass is broken")
 		b.want(b.read(r), portal.Pending)
 	})
 }
@@ -268,12 +268,12 @@ func TestTwoBreakGlasses(t *testing.T) {
 	t.Parallel()
 	b := richSetup(t)
 	r := b.pending(portal.DeleteClusterDangerous)
-	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, r.Digest, "fire"))
 	b.sim.Resize(b.cluster, 3)
 	b.want(b.step(r), portal.Stale)
 	b.clock.advance(time.Second)
 	r = b.replan(r)
-	b.must(b.requests.BreakGlass(t.Context(), b.admin("ben"), r.Number, 2, "still on fire"))
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ben"), r.Number, 2, r.Digest, "still on fire"))
 	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "ben was right"))
 	b.wantKind(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "so was I"), portal.KindForbidden, "one's own")
 	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ben"), r.Number, "so was ada"))
@@ -291,7 +291,7 @@ func TestBreakGlassAndSchedule(t *testing.T) {
 	ask.Form.Set("start_at", "2026-01-09T22:00")
 	r, err := b.requests.Submit(t.Context(), b.member, ask)
 	b.must(err)
-	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, "fire"))
+	b.must(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, 1, r.Digest, "fire"))
 	b.want(b.step(r), portal.Approved)
 	b.wantCalls("create_node_pool", 0)
 }
@@ -418,7 +418,7 @@ func TestDecisionsThatAreNotTaken(t *testing.T) {
 			return b.reviews(r, portal.ReviewApprove, "", "bob", "pay-approvers")
 		},
 		"broken glass": func(b *bundle, r portal.Request) error {
-			return b.requests.BreakGlass(b.t.Context(), b.admin("ada"), r.Number, 1, "fire")
+			return b.requests.BreakGlass(b.t.Context(), b.admin("ada"), r.Number, 1, r.Digest, "fire")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -272,7 +272,7 @@ func TestRaisesGoOutOfDate(t *testing.T) {
 	r := b.raise("nodes", "14")
 	admin := b.person("adam", "admins")
 	admin.Roles = []portal.Role{portal.RoleAdmin}
-	if err := b.requests.BreakGlass(t.Context(), admin, r.Number, r.Revision, "now"); !portal.Is(err, portal.KindForbidden) {
+	if err := b.requests.BreakGlass(t.Context(), admin, r.Number, r.Revision, r.Digest, "now"); !portal.Is(err, portal.KindForbidden) {
 		t.Errorf("break-glass: %v", err)
 	}
 }

@@ -85,7 +85,7 @@ var actions = []action{
 		return w.requests.Withdraw(w.t.Context(), who, r.Number)
 	}},
 	{"does without approvals", 1, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.BreakGlass(w.t.Context(), who, r.Number, r.Revision, "fire")
+		return w.requests.BreakGlass(w.t.Context(), who, r.Number, r.Revision, r.Digest, "fire")
 	}},
 	{"reviews that", 1, func(w *walker, who portal.Actor, r portal.Request) error {
 		return w.requests.ReviewBreakGlass(w.t.Context(), who, r.Number, "fine")

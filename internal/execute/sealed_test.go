@@ -23,12 +23,12 @@ type sealer struct {
 	asked []int
 }
 
-func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent, grounds ...audit.Ground) error {
+func (s *sealer) SealIntent(ctx context.Context, intent *audit.Intent, judge func(audit.History) error) error {
 	s.asked = append(s.asked, s.b.sim.CallCount("create_cluster"))
 	if s.fault != nil {
 		return s.fault
 	}
-	return s.Sealer.SealIntent(ctx, intent, grounds...)
+	return s.Sealer.SealIntent(ctx, intent, judge)
 }
 
 // Nothing is sent before its intent is under a checkpoint; while that cannot be, the

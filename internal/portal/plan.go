@@ -1,12 +1,5 @@
 package portal
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-)
-
 // Plan is what a request would do, worked out before anyone decides.
 type Plan struct {
 	Summary  string           `json:"summary"` // one line, e.g. "Create cluster web in fra1 with 3 nodes"
@@ -67,30 +60,4 @@ type Resource struct {
 	Kind string `json:"kind"`
 	ID   string `json:"id"`
 	Name string `json:"name"`
-}
-
-// Digest binds approvals to what they were given for. Whatever changes what a
-// request would do to its target, or what the policy asks for it, changes the
-// digest.
-func Digest(op OperationID, params Params, v Verdict) (string, error) {
-	type approved struct {
-		Operation OperationID
-		Params    Params
-		Verdict   Verdict
-	}
-	// What is empty may be written in several ways; what is read again is
-	// written in one.
-	var kept approved
-	b, err := json.Marshal(approved{op, params, v})
-	if err == nil {
-		err = json.Unmarshal(b, &kept)
-	}
-	if err == nil {
-		b, err = json.Marshal(kept)
-	}
-	if err != nil {
-		return "", fmt.Errorf("digest of %s: %w", op, err)
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
 }

@@ -77,23 +77,46 @@ func TestApprovalsCountPeopleOnceAtTheDigest(t *testing.T) {
 	}
 }
 
+// Whatever an approver decides on, and whatever carrying it out goes by, is in the digest.
 func TestDigestChangesWithWhatWasApproved(t *testing.T) {
 	t.Parallel()
-	params := portal.Params{Delete: &portal.DeleteParams{}, Target: []portal.Fact{{What: "the version", Value: "1.35"}}}
-	base := digest(t, portal.DeleteCluster, params, needs(1))
-	drifted, more := params, params
-	drifted.Target = []portal.Fact{{What: "the version", Value: "1.36"}}
-	more.Delete = &portal.DeleteParams{Destroy: []portal.Resource{{Kind: portal.Volume, ID: "v", Name: "data"}}}
-	for name, other := range map[string]string{
-		"another operation":    digest(t, portal.DeleteClusterDangerous, params, needs(1)),
-		"another target":       digest(t, portal.DeleteCluster, drifted, needs(1)),
-		"another parameter":    digest(t, portal.DeleteCluster, more, needs(1)),
-		"a changed policy":     digest(t, portal.DeleteCluster, params, needs(2)),
-		"another group's word": digest(t, portal.DeleteCluster, params, needs(1, "others")),
+	base := func() portal.Request {
+		return portal.Request{
+			Operation: portal.DeleteCluster, Params: portal.Params{Delete: &portal.DeleteParams{}, Target: []portal.Fact{{What: "the version", Value: "1.35"}}},
+			Plan: portal.Plan{Summary: "Delete cluster web", Losses: []string{"3 nodes"}, Verdict: needs(1)}, Judged: json.RawMessage(`{"cluster": {"environment": "production"}}`),
+			Team: portal.Team{ID: "pay"}, Requester: requester, TargetIDs: []string{"c-1"}, TargetID: "c-1", TargetName: "web", Justification: "it is old",
+		}
+	}
+	was := digest(t, base())
+	for name, change := range map[string]func(*portal.Request){
+		"another operation": func(r *portal.Request) { r.Operation = portal.DeleteClusterDangerous },
+		"another target":    func(r *portal.Request) { r.Params.Target = []portal.Fact{{What: "the version", Value: "1.36"}} },
+		"another parameter": func(r *portal.Request) {
+			r.Params.Delete = &portal.DeleteParams{Destroy: []portal.Resource{{Kind: portal.Volume, ID: "v"}}}
+		},
+		"a changed policy":      func(r *portal.Request) { r.Plan.Verdict = needs(2) },
+		"another group's word":  func(r *portal.Request) { r.Plan.Verdict = needs(1, "others") },
+		"another summary":       func(r *portal.Request) { r.Plan.Summary = "Rename pool a" },
+		"another loss":          func(r *portal.Request) { r.Plan.Losses = nil },
+		"what it was judged by": func(r *portal.Request) { r.Judged = json.RawMessage(`{"cluster": {"environment": "staging"}}`) },
+		"another team":          func(r *portal.Request) { r.Team.ID = "find" },
+		"another requester":     func(r *portal.Request) { r.Requester.Subject = "eve" },
+		"another cluster":       func(r *portal.Request) { r.TargetIDs = []string{"c-2"} },
+		"another name":          func(r *portal.Request) { r.TargetName = "api" },
+		"another reason":        func(r *portal.Request) { r.Justification = "a harmless rename" },
 	} {
-		if other == base {
+		r := base()
+		if change(&r); digest(t, r) == was {
 			t.Errorf("%s leaves the digest as it was", name)
 		}
+	}
+	r := base()
+	r.Digest = was
+	if err := r.CheckIntact(); err != nil {
+		t.Error(err)
+	}
+	if r.TargetID = "c-2"; !portal.Is(r.CheckIntact(), portal.KindConflict) {
+		t.Error("it would be carried out on another cluster than was looked at")
 	}
 }
 
@@ -113,14 +136,14 @@ func TestDigestOutlivesTheDatabase(t *testing.T) {
 	if err := json.Unmarshal(b, &kept); err != nil {
 		t.Fatal(err)
 	}
-	if digest(t, portal.CreateCluster, kept, portal.Verdict{}) != digest(t, portal.CreateCluster, params, portal.Verdict{}) {
+	if digest(t, portal.Request{Operation: portal.CreateCluster, Params: kept, TargetIDs: []string{}}) != digest(t, portal.Request{Operation: portal.CreateCluster, Params: params}) {
 		t.Error("the digest is another one")
 	}
 }
 
-func digest(t *testing.T, op portal.OperationID, p portal.Params, v portal.Verdict) string {
+func digest(t *testing.T, r portal.Request) string {
 	t.Helper()
-	d, err := portal.Digest(op, p, v)
+	d, err := r.PlanDigest()
 	if err != nil {
 		t.Fatal(err)
 	}

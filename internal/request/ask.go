@@ -64,6 +64,9 @@ func (s *Service) Submit(ctx context.Context, a portal.Actor, ask SubmitInput) (
 		return portal.Request{}, portal.E(portal.KindUnauthorized, "sign in first")
 	}
 	key := ask.Form.Get("submit_key")
+	if own := ask.ended != (portal.Lease{}); !own && isDerived(key) {
+		return portal.Request{}, portal.E(portal.KindInvalid, "this form is incomplete; open it again")
+	}
 	if r, err := store.RequestBySubmitKey(ctx, s.Pool, a.Identity, key); !portal.Is(err, portal.KindNotFound) {
 		return r, cmp.Or(err, sentAlready(r, ask.Form))
 	}
@@ -78,6 +81,13 @@ func (s *Service) Submit(ctx context.Context, a portal.Actor, ask SubmitInput) (
 		return portal.Request{}, portal.E(portal.KindConflict, "this has changed since you opened the form; look at the plan again")
 	}
 	return s.submit(ctx, a, &d, key)
+}
+
+// isDerived reports whether a submit key is one that the portal works out for what it
+// asks for by itself: nobody else can take it first.
+func isDerived(key string) bool {
+	id, err := uuid.Parse(key)
+	return err == nil && id.Version() == 5
 }
 
 // sentAlready keeps what was typed after a form had made a request from being
@@ -197,12 +207,16 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err := store.Reserve(ctx, tx, r.ID, r.Team.ID, r.TargetID, d.Usage); err != nil {
 		return r, err
 	}
-	err = Record(ctx, tx, r, Step{
+	step := Step{
 		At: r.CreatedAt, Actor: asks(a, d), Kind: portal.EventSubmitted,
 		Summary: submitted(r, d) + ": " + r.Plan.Verdict.Reason,
 		Said:    r.Justification,
 		Data:    planData(r),
-	})
+	}
+	if d.Ended {
+		step.Data["lease"] = d.Lease.RequestID // by which its requester has asked for it
+	}
+	err = Record(ctx, tx, r, step)
 	if err != nil {
 		return r, err
 	}
@@ -282,7 +296,7 @@ func (s *Service) fill(r *portal.Request, d *portal.Draft) error {
 		return err
 	}
 	var err error
-	r.Digest, err = portal.Digest(r.Operation, r.Params, r.Plan.Verdict)
+	r.Digest, err = r.PlanDigest()
 	return err
 }
 

@@ -14,10 +14,10 @@ import (
 // without cool-off and outside of windows, but not before its requester wants
 // it. Only admins may, and not for what they asked for themselves; quota,
 // protection and a target that has changed stop it all the same. A review is
-// pending from then on. revision is the one that a has seen. It returns
+// pending from then on. revision and digest are of the plan that a has seen. It returns
 // KindInvalid without a reason, KindForbidden or KindConflict when a may not,
 // and KindStepUp when a's sign-in is too old.
-func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, reason string) error {
+func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, digest, reason string) error {
 	var outdated error
 	err := s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		if err := r.BreakGlassRefusal(a); err != nil {
@@ -26,8 +26,11 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if s.Now().After(r.DueAt) {
 			return late
 		}
-		if revision != r.Revision {
+		if revision != r.Revision || digest != r.Digest {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
+		}
+		if err := r.CheckIntact(); err != nil {
+			return err
 		}
 		if err := checkText("break_glass_reason", "why this cannot wait for approvals", reason, true); err != nil {
 			return err
@@ -64,14 +67,13 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 	if err != nil {
 		return err
 	}
-	start := now
-	if at := r.Params.NotBefore; at != nil && at.After(start) {
-		start = *at // its requester does not want it before
-	}
-	if err := store.SetTimes(ctx, tx, r.ID, start, start.Add(r.Plan.Verdict.HoldFor)); err != nil {
+	r.State = portal.Approved
+	if err := Schedule(&r, now, true); err != nil {
 		return err
 	}
-	r.State = portal.Approved
+	if err := store.SetTimes(ctx, tx, r.ID, r.StartsAt, r.DueAt); err != nil {
+		return err
+	}
 	return s.start(ctx, tx, r)
 }
 

@@ -32,11 +32,10 @@ func Rejudge(rules *policy.Policy, r portal.Request, now Now) (string, error) {
 	if err := json.Unmarshal(r.Judged, &in); err != nil {
 		return "", fmt.Errorf("what request %s was judged by: %w", r.ID, err)
 	}
-	switch digest, err := portal.Digest(r.Operation, r.Params, r.Plan.Verdict); {
-	case err != nil:
-		return "", err
-	case digest != r.Digest: // no use case does that
+	if err := r.CheckIntact(); portal.Is(err, portal.KindConflict) {
 		return "What is kept of it is no longer what was planned.", nil
+	} else if err != nil {
+		return "", err
 	}
 	v := verdict(rules, renew(in, r, now))
 	if !policy.Stricter(r.Plan.Verdict, v, r.Operation) {

@@ -46,6 +46,9 @@ func (s *Service) Review(ctx context.Context, a portal.Actor, in ReviewInput) er
 		if in.Revision != r.Revision || in.Digest != r.Digest {
 			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
 		}
+		if err := r.CheckIntact(); err != nil {
+			return err
+		}
 		if _, known := reviewSteps[in.Decision]; !known {
 			return portal.E(portal.KindInvalid, "choose whether to approve, reject or request changes")
 		}

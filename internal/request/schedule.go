@@ -9,17 +9,30 @@ import (
 // setTimes says how long a request in its state waits: for a decision, or from
 // when on it is carried out and until when.
 func setTimes(r *portal.Request, now time.Time) error {
-	terms := r.Plan.Verdict.Terms
 	if r.State == portal.Pending {
-		r.DueAt = now.Add(terms.WaitFor)
+		r.DueAt = now.Add(r.Plan.Verdict.WaitFor)
 		return nil
 	}
-	start := now.Add(terms.CoolOff)
-	if at := r.Params.NotBefore; at != nil && at.After(start) {
-		start = *at
+	return Schedule(r, now, false)
+}
+
+// Schedule sets from when on a request is carried out, and until when, by when the last
+// decision on it was made. Of one that runs without approvals neither cool-off nor
+// windows count, only when its requester wants it. It returns KindDenied if no window
+// ever opens. The executor calls it to hold a request against what is signed of it.
+func Schedule(r *portal.Request, decided time.Time, breakGlass bool) error {
+	terms := r.Plan.Verdict.Terms
+	r.StartsAt = decided
+	if !breakGlass {
+		r.StartsAt = decided.Add(terms.CoolOff)
 	}
-	if r.StartsAt = portal.NextOpening(terms.Windows, start); r.StartsAt.IsZero() {
-		return portal.E(portal.KindDenied, "the policy allows this only in windows that never open")
+	if at := r.Params.NotBefore; at != nil && at.After(r.StartsAt) {
+		r.StartsAt = *at
+	}
+	if !breakGlass {
+		if r.StartsAt = portal.NextOpening(terms.Windows, r.StartsAt); r.StartsAt.IsZero() {
+			return portal.E(portal.KindDenied, "the policy allows this only in windows that never open")
+		}
 	}
 	r.DueAt = r.StartsAt.Add(terms.HoldFor)
 	return nil

@@ -58,13 +58,17 @@ func (a *auditSearch) fault(field, message string, args ...any) {
 // the faults; where a name can mean several things, they are among the choices.
 func (s *Server) understand(ctx context.Context, v viewer, form views.AuditForm) (auditSearch, error) {
 	a := auditSearch{form: form, zone: zoneOf(v)}
-	a.readText()
-	a.readChosen(v.teams)
+	a.readText() // in the order of the form
 	a.readDays()
 	if err := s.readActor(ctx, &a); err != nil {
 		return a, err
 	}
-	return a, s.readCluster(ctx, &a)
+	if err := s.readCluster(ctx, &a); err != nil {
+		return a, err
+	}
+	a.readChosen(v.teams)
+	a.readNumbers()
+	return a, nil
 }
 
 // zoneOf is the zone in which somebody reads times; that of browsers is not known
@@ -84,6 +88,10 @@ func (a *auditSearch) readText() {
 	case a.form.Text != "" && !audit.HasWords(a.form.Text):
 		a.fault("q", "Enter words or numbers. There are no patterns: a word finds what begins with it.")
 	}
+}
+
+// readNumbers reads the number of a request and the address.
+func (a *auditSearch) readNumbers() {
 	if a.form.Request != "" {
 		var ok bool
 		if a.filter.Request, ok = portal.ParseNumber[int64](strings.TrimPrefix(a.form.Request, "#"), 1, portal.MaxNumber); !ok {

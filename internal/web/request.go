@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -57,7 +58,7 @@ func (s *Server) requestActions() map[string]requestAction {
 			return r.Comment(ctx, a, n, f.Get("key"), f.Typed("text"))
 		},
 		"break-glass": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
-			return r.BreakGlass(ctx, a, n, revision(f), f.Typed("break_glass_reason"))
+			return r.BreakGlass(ctx, a, n, revision(f), f.Get("digest"), f.Typed("break_glass_reason"))
 		},
 		"break-glass-review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
 			return r.ReviewBreakGlass(ctx, a, n, f.Typed("break_glass_comment"))
@@ -119,6 +120,9 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 			}
 			p.CanReview, p.WhyNot = false, message(err)
 		}
+	}
+	if err := r.CheckIntact(); err != nil && !r.State.Final() && r.Attempts == nil {
+		p.CanReview, p.CanBreakGlass, p.WhyNot, problem = false, false, message(err), cmp.Or(problem, err)
 	}
 	p.CanCopy = r.Params.Create != nil && r.State.Final() && len(v.memberTeams()) > 0
 	p.Own, p.SeesCluster = v.actor.Identity == r.Requester.Identity, v.actor.CanSee(r.Team)

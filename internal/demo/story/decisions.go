@@ -42,7 +42,7 @@ func (t *teller) decide(r portal.Request) {
 		t.after(wait, func() error { return t.wantChanges(r, e) })
 	case isBroken:
 		t.after(wait, func() error {
-			return t.requests.BreakGlass(t.ctx, t.actor("second-admin"), r.Number, r.Revision, e.words)
+			return t.requests.BreakGlass(t.ctx, t.actor("second-admin"), r.Number, r.Revision, r.Digest, e.words)
 		})
 	default:
 		t.approve(r, e, wait)

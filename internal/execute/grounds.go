@@ -1,0 +1,161 @@
+package execute
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/portal"
+	"doksportal/internal/request"
+)
+
+// signedWords are what the signed events of a request say of it, in their order.
+type signedWords struct {
+	asked     portal.Event   // that it was asked for, or planned again
+	approvals []portal.Event // since then
+	glass     *portal.Event  // that it was to run without approvals
+	ended     *portal.Event  // after which it does not run
+	sent      bool           // an intent has no answer, or one after which nothing may be sent again
+	twice     bool           // there is an intent after that
+}
+
+// said is what the details of an event say of the plan and of who stands in.
+type said struct {
+	Digest  string
+	For     portal.Person // who named the stand-in who has decided
+	Outcome portal.Outcome
+	Lease   string // id of the request by which a cluster had the lease that has ended
+}
+
+func wordsOf(events []portal.Event) signedWords {
+	var w signedWords
+	for _, e := range events {
+		switch e.Kind {
+		case portal.EventSubmitted, portal.EventReplanned:
+			w.asked, w.approvals, w.glass, w.ended = e, nil, nil, nil
+		case portal.EventApprovedBy:
+			w.approvals = append(w.approvals, e)
+		case portal.EventBreakGlass:
+			w.glass = &e
+		case portal.EventIntent:
+			w.twice = w.twice || w.sent
+			w.sent = true
+		case portal.EventOutcome:
+			w.answered(e)
+		case portal.EventRejectedBy, portal.EventChangesRequested, portal.EventStopped, portal.EventWithdrawn, portal.EventExpired, portal.EventStale,
+			portal.EventSucceeded, portal.EventFailed:
+			w.ended = &e
+		}
+	}
+	return w
+}
+
+// answered takes account of what came of a call.
+func (w *signedWords) answered(e portal.Event) {
+	switch detailsOf(e).Outcome {
+	case portal.OutcomeDeferred:
+		w.sent = false
+	case portal.OutcomeRefused:
+		w.sent, w.ended = false, &e
+	}
+}
+
+func detailsOf(e portal.Event) said {
+	var s said
+	if text, err := json.Marshal(e.Data); err == nil {
+		_ = json.Unmarshal(text, &s) // what cannot be read says nothing, and fits nothing
+	}
+	return s
+}
+
+// standing returns an error that wraps audit.ErrTampered unless the signed events of a
+// request, its newest intent among them, say that it may be sent now: it was asked for
+// as it is, by whom it is said to be, those agreed on whose word it runs, nobody has
+// taken that back, and it was not sent before. What the tables say of it is not enough:
+// whoever can write to them would have it run on words that were never given, or no
+// longer stand. history reads the signed events of other requests.
+func standing(r portal.Request, events []portal.Event, history audit.History, now time.Time) error {
+	w := wordsOf(events)
+	asked := detailsOf(w.asked)
+	switch {
+	case asked.Digest != r.Digest || w.asked.Revision != r.Revision || r.CheckIntact() != nil:
+		return contradicts("it was never asked for as it is kept")
+	case w.ended != nil:
+		return contradicts("it has ended: %s", w.ended.Summary)
+	case w.twice:
+		return contradicts("it was sent before")
+	}
+	if err := w.askedBy(r, history); err != nil {
+		return err
+	}
+	from, err := w.agreed(r)
+	if err != nil {
+		return err
+	}
+	when := r
+	if err := request.Schedule(&when, from, w.glass != nil); err != nil {
+		return err
+	}
+	if now.Before(when.StartsAt) || now.After(when.DueAt) {
+		return contradicts("by the time at which it was decided it would be carried out between %s and %s", when.StartsAt.UTC().Format(time.RFC3339), when.DueAt.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func contradicts(why string, args ...any) error {
+	return fmt.Errorf("%w: what is signed of the request contradicts what is kept of it: "+why, append([]any{audit.ErrTampered}, args...)...)
+}
+
+// askedBy makes sure that the requester has asked for it, or for the lease at whose end
+// the portal asks for it.
+func (w signedWords) askedBy(r portal.Request, history audit.History) error {
+	if w.asked.Actor.Identity == r.Requester.Identity {
+		return nil
+	}
+	lease := detailsOf(w.asked).Lease
+	if w.asked.Actor.Issuer != portal.SystemIssuer || lease == "" || !r.Operation.Deletes() {
+		return contradicts("%s has not asked for it", r.Requester.Name)
+	}
+	events, err := history(lease)
+	if err != nil {
+		return err
+	}
+	given := false
+	for _, e := range events {
+		ended := e.Kind == portal.EventSucceeded || e.Kind == portal.EventLeaseExtended
+		given = given || ended && e.Target.ID == r.TargetID
+	}
+	if !given || wordsOf(events).asked.Actor.Identity != r.Requester.Identity {
+		return contradicts("%s has not asked for the lease of the cluster", r.Requester.Name)
+	}
+	return nil
+}
+
+// agreed makes sure that everybody agreed who is said to have, for whom it is said, and
+// returns when the last of them did.
+func (w signedWords) agreed(r portal.Request) (time.Time, error) {
+	if b := r.ActiveBreakGlass(); b != nil {
+		if w.glass == nil || w.glass.Actor.Identity != b.By.Identity || detailsOf(*w.glass).Digest != r.Digest {
+			return time.Time{}, contradicts("%s has not had it run without approvals", b.By.Name)
+		}
+		return w.glass.At, nil
+	}
+	from := w.asked.At
+	for _, v := range r.Approvals() {
+		found := false
+		for _, e := range w.approvals {
+			d := detailsOf(e)
+			if e.Actor.Identity == v.Reviewer.Identity && d.For.Identity == v.For.Identity && d.Digest == r.Digest && e.Revision == r.Revision {
+				found = true
+				if e.At.After(from) {
+					from = e.At
+				}
+			}
+		}
+		if !found {
+			return from, contradicts("%s has not approved it", v.Reviewer.Name)
+		}
+	}
+	return from, nil
+}

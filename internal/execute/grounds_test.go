@@ -1,0 +1,201 @@
+package execute_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/doapi/dosim"
+	"doksportal/internal/portal"
+)
+
+// rewrites is what somebody does to the tables who can write to them, once all is
+// signed that was said so far.
+func (b *bundle) rewrites(sql string, args ...any) {
+	b.t.Helper()
+	b.must(b.executor.Trail.(*audit.Trail).Seal(b.t.Context()))
+	b.must(db.WithTx(b.t.Context(), dbtest.Owner(b.t.(*testing.T)), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(b.t.Context(), `SET LOCAL session_replication_role = replica`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(b.t.Context(), sql, args...)
+		return err
+	}))
+}
+
+// again has a request run, by the tables, from now on for an hour.
+const again = `UPDATE requests SET state = 'approved', starts_at = planned_at, due_at = $1`
+
+// What was signed is taken back by what was signed later, whatever the tables say: it is
+// neither sent nor sent again.
+func TestWordsThatWereTakenBackSendNothing(t *testing.T) {
+	t.Parallel()
+	for name, takeBack := range map[string]func(*bundle, portal.Request) error{
+		"stopped": func(b *bundle, r portal.Request) error {
+			return b.requests.Stop(b.t.Context(), b.approver, r.Number, "no")
+		},
+		"withdrawn": func(b *bundle, r portal.Request) error { return b.requests.Withdraw(b.t.Context(), b.member, r.Number) },
+		"out of date": func(b *bundle, r portal.Request) error {
+			b.pass(40 * 24 * time.Hour)
+			b.person("bob", "pay-approvers")
+			return errors.Join(b.requests.Expire(b.t.Context()), b.syncer.Sync(b.t.Context()))
+		},
+		"approved long ago": func(b *bundle, _ portal.Request) error {
+			b.pass(40 * 24 * time.Hour)
+			b.person("bob", "pay-approvers")
+			return b.syncer.Sync(b.t.Context())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+			b.must(err)
+			b.must(b.decides(r, "bob", "pay-approvers"))
+			b.must(takeBack(b, r))
+			b.rewrites(again, b.clock.Now().Add(time.Hour))
+			b.step(r)
+			b.wantCalls("delete_cluster", 0)
+		})
+	}
+}
+
+// A break-glass that was stopped does not run either.
+func TestBreakGlassThatWasStoppedSendsNothing(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+	b.must(err)
+	ada := b.admin("ada")
+	b.must(b.requests.BreakGlass(t.Context(), ada, r.Number, r.Revision, r.Digest, "fire"))
+	b.must(b.requests.Stop(t.Context(), ada, r.Number, "it is out"))
+	b.rewrites(again, b.clock.Now().Add(time.Hour))
+	b.step(r)
+	b.wantCalls("delete_cluster", 0)
+}
+
+// What was carried out is not carried out a second time, though the tables forget it.
+func TestWhatWasSentIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	t.Run("create", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		r := b.finish(b.create("again", 1))
+		b.want(r, portal.Succeeded)
+		b.rewrites(`DELETE FROM executions`)
+		b.rewrites(`UPDATE requests SET state = 'approved', target_id = '', target_ids = '{}', starts_at = planned_at, due_at = $1`, b.clock.Now().Add(time.Hour))
+		b.step(r)
+		b.wantCalls("create_cluster", 1)
+	})
+	t.Run("kubeconfig", func(t *testing.T) {
+		t.Parallel()
+		b := richSetup(t)
+		r := b.access(portal.GetKubeconfig, portal.Production, "30")
+		b.must(b.decides(r, "bob", "pay-approvers"))
+		_, err := b.collect(b.member, r)
+		b.must(err)
+		b.rewrites(`DELETE FROM executions`)
+		b.rewrites(again, b.clock.Now().Add(time.Hour))
+		if _, err := b.collect(b.member, r); err == nil {
+			t.Error("it is handed out a second time")
+		}
+		b.wantCalls("get_kubeconfig", 1)
+	})
+}
+
+// Whose cluster it is, who asked for it and who agreed is as it was signed: what the
+// tables make of it sends nothing and hands nothing out.
+func TestRewrittenRequestSendsNothing(t *testing.T) {
+	t.Parallel()
+	for name, rewrite := range map[string]string{
+		"another cluster to call":        `UPDATE requests SET target_id = $1`,
+		"another cluster":                `UPDATE requests SET target_id = $1, target_ids = ARRAY[$1]`,
+		"the requester":                  `UPDATE requests SET subject = 'eve', requester_name = 'eve' WHERE $1 <> ''`,
+		"the summary":                    `UPDATE requests SET plan = jsonb_set(plan, '{summary}', '"Rename pool a"') WHERE $1 <> ''`,
+		"for whom somebody has approved": `UPDATE reviews SET for_issuer = issuer, for_subject = 'paul', for_name = 'paul' WHERE $1 <> ''`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			other := b.sim.Add(dosim.Seed{Name: "other", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1})
+			b.person("paul", "pay-approvers")
+			b.clock.advance(time.Minute)
+			b.must(b.syncer.Sync(t.Context()))
+			b.exec(`UPDATE clusters SET team_id = $1, environment = 'development' WHERE id = $2`, b.team.ID, other)
+			r := b.access(portal.GetKubeconfig, portal.Production, "30")
+			b.must(b.decides(r, "bob", "pay-approvers"))
+			d, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+			b.must(err)
+			b.must(b.decides(d, "bob", "pay-approvers"))
+			b.rewrites(rewrite, other)
+			for _, who := range []portal.Actor{b.member, b.person("eve", "pay")} {
+				if _, err := b.collect(who, r); err == nil {
+					t.Errorf("%s gets the kubeconfig", who.Name)
+				}
+			}
+			b.step(d)
+			b.wantCalls("get_kubeconfig", 0)
+			b.wantCalls("delete_cluster", 0)
+		})
+	}
+}
+
+// Nobody decides on a request whose plan is not what it was: not the requester under
+// another's name, and nobody who is shown something else.
+func TestNobodyDecidesOnARewrittenPlan(t *testing.T) {
+	t.Parallel()
+	for name, rewrite := range map[string]string{
+		"the requester": `UPDATE requests SET subject = 'ann2'`,
+		"the losses":    `UPDATE requests SET plan = jsonb_set(plan, '{losses}', '[]')`,
+		"the reason":    `UPDATE requests SET justification = 'a harmless rename'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+			b.must(err)
+			b.rewrites(rewrite)
+			b.wantKind(b.decides(r, "bob", "pay-approvers"), portal.KindConflict, "an approver")
+			b.wantKind(b.requests.BreakGlass(t.Context(), b.admin("ada"), r.Number, r.Revision, r.Digest, "fire"), portal.KindConflict, "an admin")
+		})
+	}
+}
+
+// A lease that nobody has asked for ends nothing.
+func TestMadeUpLeaseDeletesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.finish(b.create("tmp", 1))
+	victim := b.sim.Add(dosim.Seed{Name: "victim", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1})
+	b.clock.advance(time.Minute)
+	b.must(b.syncer.Sync(t.Context()))
+	b.policy("rules:\n  - {name: d, operations: [delete_cluster], environments: [development], allow: true}\n  - {name: rest, require: [{approvals: 1, from: [team]}]}\n")
+	b.rewrites(`UPDATE clusters SET team_id = $1, environment = 'development', protected = false WHERE id = $2`, b.team.ID, victim)
+	b.rewrites(`INSERT INTO leases (cluster_id, until, request_id, told, told_at) VALUES ($1, $2, $3, 3, $4)`, victim, b.clock.Now().Add(-time.Hour), r.ID, b.clock.Now().Add(-100*time.Hour))
+	b.person("ann", "pay")
+	b.must(b.requests.EndLeases(t.Context()))
+	b.cluster = victim
+	if len(b.deletions()) != 1 {
+		t.Fatalf("%d deletions are requested, want one that is not sent", len(b.deletions()))
+	}
+	b.step(b.read(b.deletions()[0]))
+	b.wantCalls("delete_cluster", 0)
+}
+
+// The cool-off is counted from the approval that was signed.
+func TestCoolOffIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	b.policy("rules:\n  - {name: d, operations: [delete_cluster], require: [{approvals: 1, from: [team]}], cool_off: 2h}\n  - {name: rest, allow: true}\n")
+	r, err := b.requests.Submit(t.Context(), b.member, b.deleteAsk())
+	b.must(err)
+	b.must(b.decides(r, "bob", "pay-approvers"))
+	b.rewrites(`UPDATE requests SET starts_at = planned_at`)
+	b.step(r)
+	b.wantCalls("delete_cluster", 0)
+}
