@@ -1,7 +1,6 @@
 package story
 
 import (
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -139,9 +138,7 @@ func (t *teller) knowQuiet() error {
 }
 
 // named is an id that is the same each time.
-func named(what string) string {
-	return uuid.NewHash(sha256.New(), uuid.NameSpaceOID, []byte(what), 4).String()
-}
+func named(what string) string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(what)).String() }
 
 // place returns the cluster of a name, nil when the story has none.
 func (t *teller) place(name string) *place {

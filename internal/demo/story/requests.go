@@ -125,6 +125,7 @@ func (t *teller) key() string {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], t.random.Uint64())
 	binary.BigEndian.PutUint64(id[8:], t.random.Uint64())
+	id[6] = 0x40 | id[6]&0x0f // version 4
 	return id.String()
 }
 
