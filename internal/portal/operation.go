@@ -142,9 +142,11 @@ func (id OperationID) Named() bool { return id == RaiseQuota }
 
 // Operation returns the entry of Operations, the zero Operation when there is none.
 func (id OperationID) Operation() Operation {
-	for _, op := range Operations() {
-		if op.ID == id {
-			return op
+	for _, list := range [...][]Operation{Catalogue, own} {
+		for i := range list {
+			if list[i].ID == id {
+				return list[i]
+			}
 		}
 	}
 	return Operation{}
