@@ -2,6 +2,7 @@ package execute_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -22,7 +23,6 @@ type walker struct {
 	*bundle
 	rng    *rand.Rand
 	groups map[string][]string // of each person, as the identity provider has them
-	number int64
 	id     string
 	log    []string
 }
@@ -35,14 +35,20 @@ var walkers = map[string][]string{
 
 // actor is a person with the roles that their groups give.
 func (w *walker) actor(name string) portal.Actor {
-	a := w.person(name, w.groups[name]...)
-	a.SignedInAt = w.clock.Now()
+	a := portal.Actor{Identity: portal.Identity{Issuer: w.issuer, Subject: name}, Name: name, Groups: w.groups[name], SignedInAt: w.clock.Now()}
 	for group, role := range map[string]portal.Role{"platform": portal.RolePlatformApprover, "admins": portal.RoleAdmin} {
 		if slices.Contains(a.Groups, group) {
 			a.Roles = append(a.Roles, role)
 		}
 	}
 	return a
+}
+
+// confirm has the identity provider say now in which groups people are.
+func (w *walker) confirm(names ...string) {
+	for _, name := range names {
+		w.person(name, w.groups[name]...)
+	}
 }
 
 func (w *walker) somebody() string {
@@ -101,8 +107,9 @@ var actions = []action{
 		return nil
 	}},
 	{"gains or loses groups", 4, func(w *walker, who portal.Actor, _ portal.Request) error {
-		groups := [][]string{walkers[who.Subject], nil, {"pay"}, {"platform"}, {"pay-approvers"}, {"admins"}}
+		groups := [][]string{walkers[who.Subject], {}, {"pay"}, {"platform"}, {"pay-approvers"}, {"admins"}}
 		w.groups[who.Subject] = groups[w.rng.IntN(len(groups))]
+		w.confirm(who.Subject)
 		return nil
 	}},
 	{"sees the cluster change", 2, func(w *walker, _ portal.Actor, _ portal.Request) error {
@@ -112,9 +119,7 @@ var actions = []action{
 	{"sees the inventory renewed", 2, func(w *walker, _ portal.Actor, _ portal.Request) error { return w.syncer.Sync(w.t.Context()) }},
 	{"sees time pass", 5, func(w *walker, _ portal.Actor, _ portal.Request) error {
 		w.clock.advance([]time.Duration{time.Second, 16 * time.Minute, 16 * time.Minute, 16 * time.Minute, 25 * time.Hour}[w.rng.IntN(5)])
-		for name := range w.groups {
-			w.person(name, w.groups[name]...)
-		}
+		w.confirm(slices.Collect(maps.Keys(w.groups))...)
 		return nil
 	}},
 	{"sees what is due end", 1, func(w *walker, _ portal.Actor, _ portal.Request) error { return w.requests.Expire(w.t.Context()) }},
@@ -123,13 +128,12 @@ var actions = []action{
 		w.protect(w.rng.IntN(3) == 0)
 		return nil
 	}},
-	{"sees the queue work", 8, func(w *walker, _ portal.Actor, _ portal.Request) error { return w.work() }},
+	{"sees the queue work", 8, func(w *walker, _ portal.Actor, r portal.Request) error { return w.work(r) }},
 }
 
 // work takes a step of the executor. When that begins to send, the request must
 // have had all that it needs.
-func (w *walker) work() error {
-	before := w.now()
+func (w *walker) work(before portal.Request) error {
 	_, err := w.executor.Step(w.t.Context(), w.id)
 	if after := w.now(); before.State == portal.Approved && len(after.Attempts) > len(before.Attempts) {
 		w.mayRun(before)
@@ -171,10 +175,9 @@ func (w *walker) fail(format string, args ...any) {
 	}
 }
 
-// holds checks what holds at any time.
-func (w *walker) holds() {
+// holds checks what holds at any time, when the request is as given.
+func (w *walker) holds(r portal.Request) {
 	w.t.Helper()
-	r := w.now()
 	if n := w.sim.CallCount("delete_cluster_dangerous"); n > 1 {
 		w.fail("%d calls", n)
 	}
@@ -247,21 +250,23 @@ func walk(t *testing.T, seed uint64, steps int) (ran bool) {
 	w := &walker{bundle: richSetup(t), rng: rand.New(rand.NewPCG(seed, 7)), groups: map[string][]string{}}
 	for name, groups := range walkers {
 		w.groups[name] = groups
-		w.actor(name)
+		w.confirm(name)
 	}
 	w.policy(strings.Replace(policy.BuiltInText, "    cool_off: 15m\n", "    cool_off: 15m\n    stand_in: 14d\n", 1))
 	r, err := w.requests.Submit(t.Context(), w.actor("ann"), cases[portal.DeleteClusterDangerous].ask(w.bundle))
 	w.must(err)
-	w.id, w.number = r.ID, r.Number
+	w.id = r.ID
+	r = w.now()
 	for range steps {
 		action, who := w.something(), w.somebody()
-		err := action.do(w, w.actor(who), w.now())
-		w.log = append(w.log, fmt.Sprintf("%s %s: %v → %s", who, action.name, err, w.now().State))
+		err := action.do(w, w.actor(who), r)
+		r = w.now()
+		w.log = append(w.log, fmt.Sprintf("%s %s: %v → %s", who, action.name, err, r.State))
 		if err != nil && portal.KindOf(err) == portal.KindUnknown {
 			w.fail("%s %s: %v", who, action.name, err)
 		}
-		w.holds()
-		if t.Failed() || w.now().State.Final() {
+		w.holds(r)
+		if t.Failed() || r.State.Final() {
 			break
 		}
 	}
