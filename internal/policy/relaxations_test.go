@@ -180,8 +180,8 @@ func TestRelaxationsTooMany(t *testing.T) {
 func TestRelaxationsIsSound(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
-	stricter := 0
-	for range 1000 {
+	pairs, stricter := sample(1000), 0
+	for range pairs {
 		old, now := randomPolicy(t, random), randomPolicy(t, random)
 		if len(policy.Relaxations(t.Context(), old, now)) > 0 {
 			continue
@@ -193,8 +193,8 @@ func TestRelaxationsIsSound(t *testing.T) {
 			}
 		}
 	}
-	if stricter < 30 {
-		t.Errorf("only %d pairs were not easier", stricter)
+	if stricter < pairs*30/1000 {
+		t.Errorf("only %d of %d pairs were not easier", stricter, pairs)
 	}
 }
 
@@ -202,8 +202,8 @@ func TestRelaxationsIsSound(t *testing.T) {
 func TestStepsOfOneAdmin(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
-	steps := 0
-	for range 60 {
+	admins, steps := sample(60), 0
+	for range admins {
 		first := randomPolicy(t, random)
 		for last, tries := first, 0; tries < 60; tries++ {
 			next := randomPolicy(t, random)
@@ -219,8 +219,8 @@ func TestStepsOfOneAdmin(t *testing.T) {
 			}
 		}
 	}
-	if steps < 120 {
-		t.Errorf("only %d steps were taken", steps)
+	if steps < 2*admins {
+		t.Errorf("%d admins took only %d steps", admins, steps)
 	}
 }
 
@@ -280,6 +280,16 @@ func TestComparisonEndsWithItsReader(t *testing.T) {
 	if got := policy.Stops(ctx, p, p, nil); len(got) == 0 {
 		t.Error("it went on, or gave up in silence")
 	}
+}
+
+// sample is how many of so many random policies a test tries: a tenth with -short, as
+// under the race detector, which finds nothing in what one goroutine does; `make test`
+// tries them all.
+func sample(all int) int {
+	if testing.Short() {
+		return all / 10
+	}
+	return all
 }
 
 func randomPolicy(t *testing.T, random *rand.Rand) *policy.Policy {
