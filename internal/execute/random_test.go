@@ -214,13 +214,16 @@ func (w *walker) inboxIsTrue(r portal.Request) {
 	}
 }
 
+// walks is how many TestRandomWalks takes.
+var walks = 40
+
 // Whatever several people and the world do, in whichever order: nothing runs
 // without valid approvals at its digest, nobody approves their own, nothing runs
 // twice, and a stand-in with whom they stand in for is one.
 func TestRandomWalks(t *testing.T) {
 	long(t)
 	t.Parallel()
-	const walks, steps = 40, 100
+	const steps = 100
 	ran := make([]bool, walks)
 	t.Run("walks", func(t *testing.T) {
 		for seed := range walks {
