@@ -42,7 +42,7 @@ func Archive(ctx context.Context, owner *pgxpool.Pool, t *Trail, month time.Time
 	bounds := monthOf(month)
 	a := archive{Origin: t.Origin(), From: bounds.From, To: bounds.To}
 	var err error
-	if a.Events, a.SHA256, err = ExportFile(ctx, owner, name, bounds); err != nil {
+	if a.Events, a.SHA256, err = ExportFile(ctx, owner, name, bounds, t.Signers...); err != nil {
 		return 0, err
 	}
 	if err := checkArchive(ctx, owner, t, &a, name, table); err != nil {

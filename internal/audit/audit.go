@@ -64,22 +64,29 @@ const insertEvent = `
 		@session, @address, @user_agent, @http_request, nullif(@team_id, '')::uuid, nullif(@request_id, '')::uuid, @revision, @operation, @environment,
 		@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data`
 
-func readEvent(row pgx.CollectableRow) (portal.Event, error) {
-	type target struct {
-		TargetKind portal.TargetKind
-		TargetID   string
-		TargetName string
-	}
-	type event struct {
-		portal.Event
-		portal.Person
-		portal.Origin
-		target
-	}
-	r, err := pgx.RowToStructByNameLax[event](row)
+// eventRow is an event as Search selects it.
+type eventRow struct {
+	portal.Event
+	portal.Person
+	portal.Origin
+	eventTarget
+}
+
+type eventTarget struct {
+	TargetKind portal.TargetKind
+	TargetID   string
+	TargetName string
+}
+
+func (r eventRow) event() portal.Event {
 	r.Event.Actor, r.Event.Origin = r.Person, r.Origin
 	r.Target = portal.EventTarget{Kind: r.TargetKind, ID: r.TargetID, Name: r.TargetName}
-	return r.Event, err
+	return r.Event
+}
+
+func readEvent(row pgx.CollectableRow) (portal.Event, error) {
+	r, err := pgx.RowToStructByNameLax[eventRow](row)
+	return r.event(), err
 }
 
 // Event returns an event with its details. It returns KindNotFound where there is

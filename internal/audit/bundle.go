@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,7 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -20,18 +21,23 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"doksportal/internal/db"
+	"doksportal/internal/portal"
 )
 
 // bundleFormat is what a bundle says that it is.
 const bundleFormat = "doks-portal audit bundle 1"
 
-// bundleHead is the first line of a bundle: which checkpoint the proofs are of.
+// bundleHead is the first line of a bundle: which checkpoint the proofs are of, by
+// which filter the events were selected, and how many there are.
 type bundleHead struct {
 	Format     string `json:"format"`
 	Checkpoint string `json:"checkpoint"`
+	Filter     string `json:"filter"`
+	Events     int64  `json:"events"`
 }
 
 // encode is the one way in which a head is written: verifying takes no other, which
@@ -39,7 +45,8 @@ type bundleHead struct {
 func (h bundleHead) encode() []byte {
 	line, _ := jsontext.AppendQuote([]byte(`{"format":`), h.Format)
 	line, _ = jsontext.AppendQuote(append(line, `,"checkpoint":`...), h.Checkpoint)
-	return append(line, '}')
+	line, _ = jsontext.AppendQuote(append(line, `,"filter":`...), h.Filter)
+	return append(strconv.AppendInt(append(line, `,"events":`...), h.Events, 10), '}')
 }
 
 // bundleLine is an event with the proof that it is a leaf of the tree. The event is
@@ -63,6 +70,27 @@ func (l bundleLine) encode() []byte {
 	return append(append(append(line, `],"event":`...), l.Event...), '}')
 }
 
+// bundleEnd is the last line. Signed is the statement of what is before it; empty
+// where nobody had a key to sign it with.
+type bundleEnd struct {
+	Signed string `json:"end"`
+}
+
+// encode is the one way in which an end is written.
+func (e bundleEnd) encode() []byte {
+	line, _ := jsontext.AppendQuote([]byte(`{"end":`), e.Signed)
+	return append(line, '}')
+}
+
+// exported is what a trail's key signs of a bundle: how many events were exported, and
+// the SHA-256 of all that is before the end. That each event is on the trail is proven
+// without it; that none was taken out of the file since is not.
+type exported struct {
+	Origin string `json:"origin"`
+	Events int64  `json:"events"`
+	SHA256 string `json:"sha256"`
+}
+
 // Bounds says which events are exported: those whose ids are from one on and below
 // another.
 type Bounds struct{ From, To uuid.UUID }
@@ -80,154 +108,115 @@ func firstID(at time.Time) (id uuid.UUID) {
 	return id
 }
 
+// text is what bounds are as a filter.
+func (b Bounds) text() string {
+	return url.Values{"recorded_from": {instant(timeOfID(b.From))}, "recorded_before": {instant(timeOfID(b.To))}}.Encode()
+}
+
+func timeOfID(id uuid.UUID) time.Time { return timeAt(microsOfID(id[:])) }
+
 // ExportFile is Export into a file that must not exist. When it returns without an
 // error the file is on the disk. sum is its SHA-256.
-func ExportFile(ctx context.Context, pool *pgxpool.Pool, name string, b Bounds) (count int64, sum string, err error) {
+func ExportFile(ctx context.Context, pool *pgxpool.Pool, name string, b Bounds, signers ...Signer) (count int64, sum string, err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, "", err
 	}
 	hash := sha256.New()
 	out := bufio.NewWriter(io.MultiWriter(f, hash))
-	count, err = Export(ctx, pool, out, b)
+	count, err = Export(ctx, pool, out, b, signers...)
 	if err = errors.Join(err, out.Flush(), f.Sync(), f.Close()); err != nil {
 		return 0, "", errors.Join(err, os.Remove(name))
 	}
 	return count, hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Export writes the events within bounds, in the order of their numbers, with
-// proofs by which everybody who has the public key can see that they are on the
-// trail. It returns how many. What is under no checkpoint yet is left out.
-func Export(ctx context.Context, pool *pgxpool.Pool, w io.Writer, b Bounds) (int64, error) {
-	count := int64(0)
-	err := snapshots(ctx, pool, 2, func(txs []pgx.Tx) error {
-		one, other := txs[0], txs[1]
-		stored, err := newestCheckpoint(ctx, other)
+// Export writes the bundle of the events within bounds, and returns how many there
+// are.
+func Export(ctx context.Context, pool *pgxpool.Pool, w io.Writer, b Bounds, signers ...Signer) (int64, error) {
+	s, err := selectBetween(ctx, pool, b)
+	if err != nil {
+		return 0, err
+	}
+	events, _ := s.Covered()
+	return events, s.WriteBundle(ctx, w, signers...)
+}
+
+// WriteBundle writes the events in the order of their numbers, with proofs by which
+// everybody who has the public key can see that they are on the trail. What was under
+// no checkpoint yet is left out. Signers sign how many there are, and take no
+// checkpoint but their own: they return an error that wraps ErrTampered. Without any
+// nobody can tell later whether some were taken out. It returns KindConflict when
+// there is no checkpoint, and when an event is not there any more.
+func (s *Selection) WriteBundle(ctx context.Context, w io.Writer, signers ...Signer) error {
+	events, size := s.Covered()
+	if size == 0 {
+		return portal.E(portal.KindConflict, "nothing is under a checkpoint yet")
+	}
+	if err := s.checkSigned(signers); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	out := io.MultiWriter(w, sum)
+	if _, err := out.Write(append(bundleHead{bundleFormat, s.checkpoint.Note, s.Filter, events}.encode(), '\n')); err != nil {
+		return err
+	}
+	hashes := newTree(ctx, s.pool)
+	for numbers := range s.numbers.below(size, pageEvents) {
+		err := paged(numbers, func(keys []int64) ([]bundleLine, error) { return records(ctx, s.pool, keys) },
+			func(l bundleLine) int64 { return l.Number }, func(line bundleLine) (err error) {
+				if line.Proof, err = tlog.ProveRecord(size, line.Number, hashes); err == nil {
+					_, err = out.Write(append(line.encode(), '\n'))
+				}
+				return err
+			})
 		if err != nil {
 			return err
 		}
-		if stored.Size == 0 {
-			return errors.New("nothing is under a checkpoint yet")
-		}
-		if _, err := w.Write(append(bundleHead{bundleFormat, stored.Note}.encode(), '\n')); err != nil {
-			return err
-		}
-		formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
-		rows, err := one.Query(ctx, `SELECT l.number, `+recordColumns+` FROM event_log l JOIN events e ON e.id = l.event_id
-			WHERE e.id >= @from AND e.id < @to AND l.number < @size ORDER BY l.number`,
-			formats, pgx.StrictNamedArgs{"from": b.From, "to": b.To, "size": stored.Size})
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		hashes := newTree(ctx, other)
-		for rows.Next() {
-			values := rows.RawValues()
-			line := bundleLine{Number: numberOf(values[0])}
-			if line.Event, err = appendRecord(nil, values[1:]); err != nil {
-				return err
-			}
-			if line.Proof, err = tlog.ProveRecord(stored.Size, line.Number, hashes); err != nil {
-				return err
-			}
-			if _, err := w.Write(append(line.encode(), '\n')); err != nil {
-				return err
-			}
-			count++
-		}
-		return rows.Err()
-	})
-	return count, db.Wrap(err)
-}
-
-// BundleReport is what came of verifying a bundle.
-type BundleReport struct {
-	Events      int64
-	First, Last int64 // numbers
-	Gaps        int64 // numbers between them of which the bundle has no event
-	Checkpoint  string
-	Faults      []Fault
-}
-
-// OK reports whether nothing is wrong.
-func (r BundleReport) OK() bool { return len(r.Faults) == 0 }
-
-// VerifyBundle checks every event of a bundle by its proof and by the public keys,
-// without a portal. An error says that it is no bundle.
-func VerifyBundle(r io.Reader, keys []string) (BundleReport, error) {
-	ring, err := newKeyring(keys, nil)
+	}
+	end, err := endOf(events, sum, signers)
 	if err != nil {
-		return BundleReport{}, err
+		return err
 	}
-	return verifyBundle(r, ring)
+	_, err = w.Write(append(end.encode(), '\n'))
+	return err
 }
 
-var errNoBundle = errors.New("this is no bundle of an audit trail")
-
-func verifyBundle(r io.Reader, keys *keyring) (BundleReport, error) {
-	report := BundleReport{First: -1, Last: -1}
-	const mostLine = 16 << 20
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, mostLine)
-	var head bundleHead
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Format != bundleFormat {
-		return report, errNoBundle
+// checkSigned makes sure that the checkpoint is of those who sign: nobody else's is
+// handed on in their name.
+func (s *Selection) checkSigned(signers []Signer) error {
+	if len(signers) == 0 {
+		return nil
 	}
-	if !bytes.Equal(lines.Bytes(), head.encode()) {
-		report.fault(-1, "line 1", notWritten)
+	var verifiers []note.Verifier
+	for _, s := range signers {
+		verifiers = append(verifiers, s.verifier)
 	}
-	c, _, err := keys.open(head.Checkpoint)
-	if err != nil {
-		report.fault(-1, "checkpoint", fmt.Sprintf("It was not signed by the key given, or was changed afterwards (%s).", err))
-		return report, nil
+	c, err := openCheckpoint(s.checkpoint.Note, note.VerifierList(verifiers...))
+	if err != nil || c.Size != s.checkpoint.Size {
+		return fmt.Errorf("%w: its newest checkpoint, of %d events, was not signed by this key: %w", ErrTampered, s.checkpoint.Size, err)
 	}
-	report.Checkpoint = head.Checkpoint
-	for at := 2; lines.Scan(); at++ {
-		var line bundleLine
-		switch err := json.Unmarshal(lines.Bytes(), &line); {
-		case err != nil:
-			report.fault(-1, fmt.Sprintf("line %d", at), "It is no event: "+err.Error()+".")
-			continue
-		case !bytes.Equal(lines.Bytes(), line.encode()):
-			report.fault(line.Number, fmt.Sprintf("line %d", at), notWritten)
-			continue
-		}
-		report.check(line, c)
-	}
-	if report.Events == 0 && report.OK() {
-		report.fault(-1, "bundle", "It has no events, so it proves nothing.")
-	}
-	return report, lines.Err()
+	return nil
 }
 
-// notWritten says that a line is another one than would be written of what is read.
-const notWritten = "It has something else than the portal writes: other programs may read something else in it than what is proven."
-
-func (r *BundleReport) fault(number int64, where, what string) {
-	if len(r.Faults) < mostFaults {
-		r.Faults = append(r.Faults, Fault{number, where, what})
+// endOf is the end of a bundle that has so many events, after what has a hash.
+func endOf(events int64, sum hash.Hash, signers []Signer) (end bundleEnd, err error) {
+	if len(signers) > 0 {
+		end.Signed, err = state(formExported, exported{signers[0].Name(), events, hex.EncodeToString(sum.Sum(nil))}, signers...)
 	}
+	return end, err
 }
 
-// check takes the event of a line into the report.
-func (r *BundleReport) check(line bundleLine, c Checkpoint) {
-	where := fmt.Sprintf("event %d", line.Number)
-	switch {
-	case r.First < 0:
-		r.First = line.Number
-	case line.Number <= r.Last:
-		r.fault(line.Number, where, "It comes twice, or after one with a larger number.")
-		return
-	default:
-		r.Gaps += line.Number - r.Last - 1
+// records reads the events with some numbers as they were hashed, in the order of
+// these, as many as a page has room for.
+func records(ctx context.Context, q db.Querier, numbers []int64) ([]bundleLine, error) {
+	formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)
+	read := func(row pgx.CollectableRow) (line bundleLine, err error) {
+		values := row.RawValues()
+		line.Number = numberOf(values[0])
+		line.Event, err = appendRecord(nil, values[1:])
+		return line, err
 	}
-	r.Events, r.Last = r.Events+1, line.Number
-	if line.Number < 0 || line.Number >= c.Size {
-		r.fault(line.Number, where, "The checkpoint has no event of this number.")
-		return
-	}
-	if tlog.CheckRecord(line.Proof, c.Size, c.Root, line.Number, tlog.RecordHash(line.Event)) != nil {
-		r.fault(line.Number, where, "It is not the event that the checkpoint has at this number: it was changed, or its proof was.")
-	}
+	return db.All(ctx, q, read, `SELECT l.number, `+recordColumns+` FROM `+within(byNumbers, numberOrder)+`JOIN event_log l ON l.event_id = e.id
+		WHERE e.bytes_before < @most ORDER BY l.number`, formats, pgx.StrictNamedArgs{"keys": numbers, "most": pageBytes})
 }

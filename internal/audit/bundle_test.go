@@ -3,9 +3,11 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,24 +42,44 @@ func TestBundle(t *testing.T) {
 		t.Errorf("%d exported: %+v", count, r)
 	}
 	lines := strings.SplitAfter(exported.String(), "\n")
+	end := lines[601]
+	// of is a bundle whose head has the right number of lines, so that not this alone is found.
+	of := func(lines ...string) string {
+		return strings.Replace(strings.Join(lines, ""), `"events":600`, fmt.Sprintf(`"events":%d`, len(lines)-1), 1) + end
+	}
+	if r := verify(of(lines[0], lines[1], lines[5])); !r.OK() || r.Gaps != 3 || r.Signed {
+		t.Errorf("some left out, and the count with them: %+v", r)
+	}
 	for name, bundle := range map[string]string{
-		"a word":             strings.Replace(exported.String(), "event 17\"", "event 18\"", 1),
-		"a name":             strings.Replace(exported.String(), `"actor_name":"Ann"`, `"actor_name":"Bob"`, 1),
-		"a space":            strings.Replace(exported.String(), `"summary":`, `"summary": `, 1),
-		"a number":           strings.Replace(exported.String(), `"number":17,`, `"number":18,`, 1),
-		"a proof":            strings.Replace(exported.String(), `"proof":["`, `"proof":["AAAA`, 1),
-		"the same twice":     lines[0] + lines[1] + lines[1],
-		"the other way":      lines[0] + lines[2] + lines[1],
-		"beyond the end":     lines[0] + strings.Replace(lines[1], `"number":0,`, `"number":600,`, 1),
-		"a negative number":  lines[0] + strings.Replace(lines[1], `"number":0,`, `"number":-1,`, 1),
-		"the checkpoint":     strings.Replace(exported.String(), `\n600\n`, `\n601\n`, 1),
-		"a name twice":       strings.Replace(exported.String(), `"event":{`, `"event":{},"Event":{`, 1),
-		"a name in capitals": strings.Replace(exported.String(), `"event":{`, `"Event":{`, 1),
-		"another number":     strings.Replace(exported.String(), `{"number":17,`, `{"number":99,"Number":17,`, 1),
-		"another checkpoint": strings.Replace(exported.String(), `"checkpoint":`, `"checkpoint":"","Checkpoint":`, 1),
-		"a name of its own":  strings.Replace(exported.String(), `{"number":17,`, `{"note":"harmless","number":17,`, 1),
-		"nothing":            lines[0],
-		"something in there": lines[0] + "{}\n" + lines[1],
+		"a word":              strings.Replace(exported.String(), "event 17\"", "event 18\"", 1),
+		"a name":              strings.Replace(exported.String(), `"actor_name":"Ann"`, `"actor_name":"Bob"`, 1),
+		"a space":             strings.Replace(exported.String(), `"summary":`, `"summary": `, 1),
+		"a number":            strings.Replace(exported.String(), `"number":17,`, `"number":18,`, 1),
+		"a proof":             strings.Replace(exported.String(), `"proof":["`, `"proof":["AAAA`, 1),
+		"the same twice":      of(lines[0], lines[1], lines[1]),
+		"the other way":       of(lines[0], lines[2], lines[1]),
+		"beyond the end":      of(lines[0], strings.Replace(lines[1], `"number":0,`, `"number":600,`, 1)),
+		"a negative number":   of(lines[0], strings.Replace(lines[1], `"number":0,`, `"number":-1,`, 1)),
+		"the checkpoint":      strings.Replace(exported.String(), `\n600\n`, `\n601\n`, 1),
+		"a name twice":        strings.Replace(exported.String(), `"event":{`, `"event":{},"Event":{`, 1),
+		"a name in capitals":  strings.Replace(exported.String(), `"event":{`, `"Event":{`, 1),
+		"another number":      strings.Replace(exported.String(), `{"number":17,`, `{"number":99,"Number":17,`, 1),
+		"another checkpoint":  strings.Replace(exported.String(), `"checkpoint":`, `"checkpoint":"","Checkpoint":`, 1),
+		"a name of its own":   strings.Replace(exported.String(), `{"number":17,`, `{"note":"harmless","number":17,`, 1),
+		"nothing":             of(lines[0]),
+		"something in there":  of(lines[0], "{}\n", lines[1]),
+		"the end":             strings.TrimSuffix(exported.String(), end),
+		"half of the end":     strings.TrimSuffix(exported.String(), "\"}\n"),
+		"the last byte":       strings.TrimSuffix(exported.String(), "\n"),
+		"the last event":      strings.Join(lines[:600], "") + end,
+		"half of an event":    strings.Join(lines[:600], "")[:len(strings.Join(lines[:600], ""))-100],
+		"the first event":     lines[0] + strings.Join(lines[2:], ""),
+		"more after the end":  exported.String() + lines[1],
+		"the end twice":       exported.String() + end,
+		"the end, early":      strings.Join(lines[:600], "") + end + lines[600],
+		"the count":           strings.Replace(exported.String(), `"events":600`, `"events":599`, 1),
+		"a name in the head":  strings.Replace(exported.String(), `"events":600`, `"events":600,"complete":true`, 1),
+		"other ends of lines": strings.ReplaceAll(exported.String(), "\n", "\r\n"),
 	} {
 		if bundle == exported.String() {
 			t.Fatalf("%s: nothing is changed", name)
@@ -66,9 +88,6 @@ func TestBundle(t *testing.T) {
 			t.Errorf("%s: the change is not found", name)
 		}
 	}
-	if r := verify(lines[0] + lines[1] + lines[5]); !r.OK() || r.Gaps != 3 {
-		t.Errorf("some left out: %+v", r)
-	}
 	for _, nothing := range []string{"", "{}", "hello", lines[1]} {
 		if _, err := audit.VerifyBundle(strings.NewReader(nothing), []string{b.key.Public}); err == nil {
 			t.Errorf("%.20q is taken for a bundle", nothing)
@@ -76,6 +95,61 @@ func TestBundle(t *testing.T) {
 	}
 	if r, err := audit.VerifyBundle(strings.NewReader(exported.String()), []string{audittest.NewKey(t).Public}); err != nil || r.OK() {
 		t.Errorf("by another key: %+v, %v", r, err)
+	}
+}
+
+// With a key the end says what was exported, so that nobody can make a smaller bundle
+// of it that looks whole.
+func TestBundleSaysThatItIsWhole(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	b.fill(10)
+	other := b.event("another")
+	other.Kind = portal.EventSubmitted
+	b.append(other)
+	b.fill(10)
+	s, err := audit.Select(t.Context(), b.pool, portal.EventFilter{Kind: portal.EventSubmitted})
+	b.must(err)
+	all, err := audit.Select(t.Context(), b.pool, portal.EventFilter{})
+	b.must(err)
+	var few, many, unsigned bytes.Buffer
+	b.must(s.WriteBundle(t.Context(), &few, b.key))
+	b.must(all.WriteBundle(t.Context(), &many, b.key))
+	b.must(all.WriteBundle(t.Context(), &unsigned))
+	verify := func(bundle string) audit.BundleReport {
+		t.Helper()
+		r, err := audit.VerifyBundle(strings.NewReader(bundle), []string{b.key.Public})
+		b.must(err)
+		return r
+	}
+	if r := verify(few.String()); !r.OK() || !r.Signed || r.Events != 1 || r.First != 10 || r.Filter != "kind=request_submitted" {
+		t.Errorf("%+v", r)
+	}
+	if r := verify(many.String()); !r.OK() || !r.Signed || r.Events != 21 || r.Filter != "" {
+		t.Errorf("%+v", r)
+	}
+	if r := verify(unsigned.String()); !r.OK() || r.Signed {
+		t.Errorf("%+v", r)
+	}
+	lines := strings.SplitAfter(many.String(), "\n")
+	without := func(left int) string {
+		return strings.Replace(strings.Join(append(slices.Clone(lines[:left]), lines[left+1:]...), ""), `"events":21`, `"events":20`, 1)
+	}
+	for name, bundle := range map[string]string{
+		"the first":           without(1),
+		"one":                 without(7),
+		"the last":            without(21),
+		"another filter":      strings.Replace(many.String(), `"filter":""`, `"filter":"kind=sign_in"`, 1),
+		"the end of another":  strings.Join(lines[:22], "") + strings.SplitAfter(few.String(), "\n")[2],
+		"a statement as such": strings.Join(lines[:22], "") + `{"end":"doks-portal audit export 1\n{}\n"}` + "\n",
+	} {
+		if r := verify(bundle); r.OK() || r.Signed {
+			t.Errorf("%s: the change is not found", name)
+		}
+	}
+	var none bytes.Buffer
+	if err := all.WriteBundle(t.Context(), &none, audittest.NewKey(t)); !errors.Is(err, audit.ErrTampered) || none.Len() > 0 {
+		t.Errorf("somebody else's checkpoint is handed on: %v", err)
 	}
 }
 

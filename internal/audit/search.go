@@ -55,15 +55,23 @@ func conditions(f portal.EventFilter) string {
 // newest is SQL for what is selected of the newest events that match, newest first.
 // more is what is asked of them besides, with its AND.
 func newest(selected string, f portal.EventFilter, more string) string {
-	ways := []string{"true"}
-	if f.Cluster != "" {
-		ways = ofCluster
-	}
 	var parts []string
-	for _, way := range ways {
-		parts = append(parts, `(SELECT `+selected+` FROM events e WHERE `+way+` AND `+conditions(f)+more+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
+	for _, way := range ways(f) {
+		parts = append(parts, `(SELECT `+selected+` FROM events e WHERE `+way+more+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
 	}
 	return strings.Join(parts, " UNION ALL ")
+}
+
+// ways are the conditions of which an event e that matches fulfils one.
+func ways(f portal.EventFilter) []string {
+	if f.Cluster == "" {
+		return []string{conditions(f)}
+	}
+	var list []string
+	for _, way := range ofCluster {
+		list = append(list, way+` AND `+conditions(f))
+	}
+	return list
 }
 
 // find runs a query over the newest events that match: sql says what is selected from
@@ -71,9 +79,7 @@ func newest(selected string, f portal.EventFilter, more string) string {
 // for what is rare as for what is common. That, and that only what is asked for is in
 // it, makes every search go by an index.
 func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql func(source string) string, f portal.EventFilter, more string, with pgx.NamedArgs) ([]T, error) {
-	args := pgx.NamedArgs{"text": textQuery(f.Text), "kind": f.Kind, "but": f.But, "result": f.Result, "operation": f.Operation, "risky": operationsOf(f.Risk),
-		"environment": f.Environment, "subject": f.Actor.Subject, "issuer": f.Actor.Issuer, "team": f.TeamID, "request": f.Request, "address": f.Address,
-		"cluster": f.Cluster, "cluster_kind": portal.TargetCluster, "from": f.From, "to": f.To, "before": f.Before, "limit": f.Limit}
+	args := values(f)
 	maps.Copy(args, with)
 	if f.Before != "" {
 		at, err := timeOfEvent(ctx, q, f.Before)
@@ -83,6 +89,13 @@ func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql f
 		args["before_at"] = at
 	}
 	return db.All(ctx, q, read, sql(newest("e.*", f, more)), pgx.QueryExecModeSimpleProtocol, args)
+}
+
+// values are those that conditions and newest ask with.
+func values(f portal.EventFilter) pgx.NamedArgs {
+	return pgx.NamedArgs{"text": textQuery(f.Text), "kind": f.Kind, "but": f.But, "result": f.Result, "operation": f.Operation, "risky": operationsOf(f.Risk),
+		"environment": f.Environment, "subject": f.Actor.Subject, "issuer": f.Actor.Issuer, "team": f.TeamID, "request": f.Request, "address": f.Address,
+		"cluster": f.Cluster, "cluster_kind": portal.TargetCluster, "from": f.From, "to": f.To, "before": f.Before, "limit": f.Limit}
 }
 
 // Search returns the newest events that match, newest first, without their

@@ -18,6 +18,7 @@ const (
 	formArchive  = "doks-portal audit archive 1"
 	formRotation = "doks-portal audit key 1"
 	formTold     = "doks-portal audit told 1"
+	formExported = "doks-portal audit export 1"
 )
 
 // statementKey is where the details of an event have the statement.
@@ -82,7 +83,12 @@ func openStatement(details []byte, form string, says any, keys ...note.Verifier)
 	if err := json.Unmarshal(details, &data); err != nil {
 		return 0, err
 	}
-	n, err := note.Open([]byte(data.Statement), note.VerifierList(keys...))
+	return openSigned(data.Statement, form, says, keys...)
+}
+
+// openSigned is openStatement for the statement alone.
+func openSigned(signed, form string, says any, keys ...note.Verifier) (signatures int, err error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(keys...))
 	if err != nil {
 		return 0, err
 	}
