@@ -217,6 +217,6 @@ func records(ctx context.Context, q db.Querier, numbers []int64) ([]bundleLine, 
 		line.Event, err = appendRecord(nil, values[1:])
 		return line, err
 	}
-	return db.All(ctx, q, read, `SELECT l.number, `+recordColumns+` FROM `+within(byNumbers, numberOrder)+`JOIN event_log l ON l.event_id = e.id
-		WHERE e.bytes_before < @most ORDER BY l.number`, formats, pgx.StrictNamedArgs{"keys": numbers, "most": pageBytes})
+	return db.All(ctx, q, read, `SELECT e.number, `+recordColumns+` FROM `+within(byNumbers, numberOrder)+`
+		WHERE e.bytes_before < @most ORDER BY e.number`, formats, pgx.StrictNamedArgs{"keys": numbers, "most": pageBytes})
 }

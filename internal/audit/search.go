@@ -118,7 +118,8 @@ const (
 		coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
 		coalesce(e.request_id::text, '') AS request_id, coalesce(r.number, 0) AS request_number, e.revision,
 		e.target_kind, e.target_id, e.target_name, e.clusters, e.summary, e.reason`
-	listedWith = `LEFT JOIN event_log l ON l.event_id = e.id LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id`
+	listedWith = `LEFT JOIN event_log l ON l.event_id = e.id ` + named
+	named      = `LEFT JOIN teams t ON t.id = e.team_id LEFT JOIN requests r ON r.id = e.request_id`
 )
 
 // timeOfEvent is when an event happened. It returns KindNotFound if there is none.

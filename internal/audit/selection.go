@@ -106,13 +106,14 @@ const (
 // within is SQL for events e that fulfil a condition, in an order, up to @most bytes of
 // details; the first one always.
 func within(condition, order string) string {
-	return `(SELECT e.*, coalesce(sum(octet_length(e.data::text)) OVER (ORDER BY ` + order + ` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+	return `(SELECT e.*, l.number, coalesce(sum(octet_length(e.data::text)) OVER (ORDER BY ` + order + ` ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
 		FROM events e LEFT JOIN event_log l ON l.event_id = e.id WHERE ` + condition + `) e `
 }
 
-// Conditions and orders of within: events by their numbers, by ids.
+// Conditions and orders of within: events by their numbers, which are in order, so that
+// those beside them need not be looked at; by their ids.
 const (
-	byNumbers, numberOrder = `l.number = ANY (@keys)`, `l.number`
+	byNumbers, numberOrder = `l.number = ANY (@keys) AND l.number >= (@keys::bigint[])[1] AND l.number <= (@keys::bigint[])[cardinality(@keys::bigint[])]`, `l.number`
 	byIDs, idOrder         = `e.id = ANY (@keys)`, `e.id`
 )
 
@@ -169,8 +170,8 @@ func entries(ctx context.Context, q db.Querier, condition, order string, args pg
 		e, err := pgx.RowToStructByNameLax[row](r)
 		return Entry{e.event(), json.RawMessage(e.Details)}, err
 	}
-	return db.All(ctx, q, read, `SELECT `+listed+`, e.data::text AS details FROM `+within(condition, order)+listedWith+`
-		WHERE e.bytes_before < @most ORDER BY `+order, args)
+	return db.All(ctx, q, read, `SELECT `+listed+`, e.data::text AS details FROM `+within(condition, order)+
+		`CROSS JOIN LATERAL (SELECT e.number) l `+named+` WHERE e.bytes_before < @most ORDER BY `+order, args)
 }
 
 // Next returns the events with the numbers from one on, without those whose month was

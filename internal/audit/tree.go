@@ -25,10 +25,11 @@ type tree struct {
 	ctx    context.Context //nolint:containedctx // tlog's HashReader has none
 	q      db.Querier
 	blocks map[nodeKey][]tlog.Hash // up to 256 hashes of one level, by that of their root
+	roots  map[int64]tlog.Hash     // made of these; neighbours ask for the same ones
 }
 
 func newTree(ctx context.Context, q db.Querier) tree {
-	return tree{ctx: ctx, q: q, blocks: map[nodeKey][]tlog.Hash{}}
+	return tree{ctx: ctx, q: q, blocks: map[nodeKey][]tlog.Hash{}, roots: map[int64]tlog.Hash{}}
 }
 
 // nodeKey names a node: it is above 2^level leaves, and index such nodes come
@@ -42,6 +43,10 @@ type nodeKey struct {
 func (t tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	hashes := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {
+		if hash, ok := t.roots[index]; ok {
+			hashes[i] = hash
+			continue
+		}
 		level, n := tlog.SplitStoredHashIndex(index)
 		stored := level / nodeStep * nodeStep
 		below := 1 << (level - stored)
@@ -55,6 +60,10 @@ func (t tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 			return nil, fmt.Errorf("%w: below node %d of level %d", errMissing, n, level)
 		}
 		hashes[i] = root(slices.Clone(block[from : from+below]))
+		if len(t.roots) == mostRoots {
+			clear(t.roots)
+		}
+		t.roots[index] = hashes[i]
 	}
 	return hashes, nil
 }
@@ -112,6 +121,10 @@ func hashOf(v []byte) (hash tlog.Hash) {
 // mostBlocks is how much is kept of the tree: what an export of a million events
 // reads, 32 MiB.
 const mostBlocks = 4096
+
+// mostRoots is how many hashes that were made of those of blocks are kept: more than
+// the proofs of 256 neighbours have.
+const mostRoots = 4096
 
 // root is the hash above a power of two of hashes, which it overwrites.
 func root(hashes []tlog.Hash) tlog.Hash {

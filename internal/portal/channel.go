@@ -52,7 +52,7 @@ func TopicOf(k EventKind) Topic {
 		return TopicDelegation
 	case EventClusterAppeared, EventClusterDrifted, EventClusterGone:
 		return TopicDrift
-	case EventTrailStopped, EventTrailResumed, EventTrailVerified:
+	case EventTrailStopped, EventTrailResumed, EventTrailVerified, EventStreamBehind, EventStreamResumed:
 		return TopicTrail
 	}
 	return ""

@@ -74,6 +74,8 @@ const (
 	EventTrailResumed       EventKind = "trail_resumed"
 	EventTrailKey           EventKind = "trail_key_changed"
 	EventTrailTold          EventKind = "trail_told"
+	EventStreamBehind       EventKind = "stream_behind"
+	EventStreamResumed      EventKind = "stream_resumed"
 	EventReplicaStarted     EventKind = "replica_started"
 	EventReplicaStopped     EventKind = "replica_stopped"
 	EventMigrated           EventKind = "schema_migrated"
@@ -171,6 +173,8 @@ var Events = []EventInfo{
 	{EventTrailResumed, "events are put under checkpoints again", ResultDone, true},
 	{EventTrailKey, "checkpoints are signed with another key", ResultDone, true},
 	{EventTrailTold, "what was before the portal, as in the demo, was put on the trail", ResultDone, true},
+	{EventStreamBehind, "events have not reached the SIEM for ten minutes", ResultFailed, true},
+	{EventStreamResumed, "events reach the SIEM again", ResultDone, true},
 	{EventReplicaStarted, "a replica of the portal started, with its version", ResultDone, true},
 	{EventReplicaStopped, "a replica of the portal stopped", ResultDone, true},
 	{EventMigrated, "the database schema was brought up to date", ResultDone, true},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/names"
 	"doksportal/internal/orphans"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
@@ -124,8 +125,8 @@ func orphanLine(o portal.Orphan) []string {
 	if !o.ResolvedAt.IsZero() {
 		resolved = o.ResolvedAt.UTC().Format(time.RFC3339)
 	}
-	return []string{cell(o.TeamName), cell(o.ClusterName), cell(o.ClusterID), o.Resource.Kind, cell(o.Resource.Name), cell(o.Resource.ID),
-		o.LeftAt.UTC().Format(time.RFC3339), strconv.FormatInt(o.RequestNumber, 10), price, string(o.State), cell(o.ResolvedBy.Name), resolved, cell(o.Reason)}
+	return []string{names.Cell(o.TeamName), names.Cell(o.ClusterName), names.Cell(o.ClusterID), o.Resource.Kind, names.Cell(o.Resource.Name), names.Cell(o.Resource.ID),
+		o.LeftAt.UTC().Format(time.RFC3339), strconv.FormatInt(o.RequestNumber, 10), price, string(o.State), names.Cell(o.ResolvedBy.Name), resolved, names.Cell(o.Reason)}
 }
 
 // chooseOrphans asks what became of the orphans that were ticked in the list, or that

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"doksportal/internal/names"
 	"doksportal/internal/portal"
 	"doksportal/internal/quota"
 	"doksportal/internal/store"
@@ -124,7 +125,7 @@ func (s *Server) quotasCSV(c *gin.Context, v viewer) error {
 	w := csv.NewWriter(c.Writer)
 	lines := [][]string{append(head, "nearest_limit", "nearest_percent")}
 	for _, r := range rows {
-		line := []string{cell(r.Team.Name)}
+		line := []string{names.Cell(r.Team.Name)}
 		for _, item := range views.QuotaColumns {
 			limit := ""
 			if n, ok := r.Team.Quota.Limit(item); ok {
@@ -133,19 +134,11 @@ func (s *Server) quotasCSV(c *gin.Context, v viewer) error {
 			line = append(line, strconv.Itoa(r.Use[item]), limit)
 		}
 		if r.Limited {
-			line = append(line, cell(r.Nearest.Title), strconv.Itoa(r.Hundredths))
+			line = append(line, names.Cell(r.Nearest.Title), strconv.Itoa(r.Hundredths))
 		} else {
 			line = append(line, "", "")
 		}
 		lines = append(lines, line)
 	}
 	return w.WriteAll(lines)
-}
-
-// cell is text that no spreadsheet takes for a formula.
-func cell(text string) string {
-	if strings.ContainsAny(text[:min(1, len(text))], "=+-@\t\r") {
-		return "'" + text
-	}
-	return text
 }
