@@ -29,7 +29,11 @@ func (c auditExportCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	count, sum, err := audit.ExportFile(ctx, pool, c.File, audit.Days(c.From, c.To))
+	var signers []audit.Signer
+	if key, err := auditKey(); err == nil { // without it nobody signs how many there are
+		signers = append(signers, key)
+	}
+	count, sum, err := audit.ExportFile(ctx, pool, c.File, audit.Days(c.From, c.To), signers...)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,14 @@ func (c auditVerifyCmd) verifyBundle(w io.Writer, keys []string) error {
 		return errFound
 	}
 	fmt.Fprintf(w, "%d events, with numbers from %d to %d; %d numbers between them are not in the file\n", r.Events, r.First, r.Last, r.Gaps)
-	fmt.Fprintln(w, "ok: each is on the trail that was signed, as it was recorded")
+	if r.Filter != "" {
+		fmt.Fprintf(w, "selected by %s: the trail has others\n", names.Shown(r.Filter))
+	}
+	whole := "they are all that were exported, as the portal has signed"
+	if !r.Signed {
+		whole = "nobody has signed how many were exported, so that some may have been taken out since"
+	}
+	fmt.Fprintf(w, "ok: each is on the trail that was signed, as it was recorded; %s\n", whole)
 	return nil
 }
 

@@ -41,7 +41,7 @@ func (s *Server) showAudit(c *gin.Context, v viewer, code int, form views.AuditF
 	if p.Proof, err = s.proof(c); err != nil {
 		return err
 	}
-	p.Faults, p.Choices = search.faults, search.choices
+	p.Faults, p.Choices, p.Formats = search.faults, search.choices, exportFormats()
 	if len(p.Faults) > 0 {
 		s.render(c, http.StatusUnprocessableEntity, views.Audit(p))
 		return nil

@@ -34,7 +34,10 @@ func (s *Server) observe(c *gin.Context) {
 	c.Set(keyRequestID, id)
 	c.Header("X-Request-Id", id)
 	defer func() {
-		if v := recover(); v != nil {
+		v := recover()
+		if v == http.ErrAbortHandler { //nolint:errorlint // it is panicked with as it is
+			defer panic(v) // for net/http, which ends the connection
+		} else if v != nil {
 			s.Logger.Error("panic", "http_request", id, "value", fmt.Sprint(v), "stack", string(debug.Stack()))
 			s.fail(c, fmt.Errorf("panic: %v", v))
 		}

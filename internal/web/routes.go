@@ -84,6 +84,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 
 	e.GET("/audit", s.welcome(s.audit))
 	e.GET("/audit/checkpoint", s.welcome(s.checkpoint))
+	e.GET("/audit/export", s.welcome(s.exportAudit))
 	e.GET("/audit/events/:event", s.welcome(s.event))
 	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
 	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))

@@ -84,6 +84,7 @@ var access = map[string]string{
 	"GET /inbox/count":                          "L 2 2 2 2 2 2 F",
 	"GET /audit":                                "L F F F F 2 2 F",
 	"GET /audit/checkpoint":                     "L F F F F 2 2 F",
+	"GET /audit/export":                         "L F F F F N N F", // without a format
 	"GET /audit/events/:event":                  "L F F F F N N F",
 	"POST /audit/searches":                      "U F F F F 4 4 F",
 	"POST /audit/searches/:search/delete":       "U F F F F N N F",

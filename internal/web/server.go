@@ -77,6 +77,7 @@ type Server struct {
 	labels  labelCache
 	visits  visitCache
 	streams *shares.Shares // open streams by person
+	exports *shares.Shares // exports of the trail by person
 	ready   readiness
 
 	readings readingCache
@@ -95,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits
 	}
-	s := &Server{Config: cfg, assets: views.Assets{}, icons: icons, streams: shares.New(maxStreams)}
+	s := &Server{Config: cfg, assets: views.Assets{}, icons: icons, streams: shares.New(maxStreams), exports: shares.New(maxExports)}
 	for name, built := range names {
 		s.assets[name] = "/static/" + built
 	}
