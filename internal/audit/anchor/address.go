@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"doksportal/internal/audit/remote"
 )
 
 // kinds are the anchors by the scheme of their address. A place is made without
@@ -39,7 +41,7 @@ func Open(addresses []string, o Options) ([]Anchor, error) {
 			err = fmt.Errorf("this is the same as address %d", first+1)
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("address %d (%s): %w", i+1, shown(address), err))
+			faults = append(faults, fmt.Errorf("address %d (%s): %w", i+1, remote.Shown(address), err))
 			continue
 		}
 		anchors = append(anchors, a)
@@ -78,7 +80,7 @@ func OpenReader(address string, o Options) (Reader, error) {
 	}
 	r, err := openReader(address, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", shown(address), err)
+		return nil, fmt.Errorf("%s: %w", remote.Shown(address), err)
 	}
 	return r, nil
 }
@@ -123,41 +125,6 @@ func errScheme() error {
 		examples = append(examples, kinds[scheme].example)
 	}
 	return errors.New("this is not an anchor; write one like " + strings.Join(examples, ", "))
-}
-
-// shown is as much of an address as may be repeated to whoever typed it: paths of
-// webhooks can be secrets.
-func shown(address string) string {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Scheme == "":
-		return "…"
-	case u.Host != "":
-		return fmt.Sprintf("%.10s://%.100s", u.Scheme, u.Host)
-	case u.Scheme == "file":
-		return fmt.Sprintf("file://%.100s", u.Path)
-	}
-	return fmt.Sprintf("%.10s:…", u.Scheme)
-}
-
-// settings are those of an address after its question mark, each at most once
-// and none but the named ones.
-func settings(u *url.URL, named ...string) (url.Values, error) {
-	values, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return nil, errors.New("what follows the question mark cannot be read; write it like name=value&name=value")
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch {
-		case !slices.Contains(named, name) && len(named) == 0:
-			return nil, errors.New("this kind of address has nothing after a question mark")
-		case !slices.Contains(named, name):
-			return nil, fmt.Errorf("there is no setting %.40q; there are %s", name, strings.Join(named, ", "))
-		case len(values[name]) > 1 || values.Get(name) == "":
-			return nil, fmt.Errorf("%s has one value", name)
-		}
-	}
-	return values, nil
 }
 
 func loopback(host string) bool {

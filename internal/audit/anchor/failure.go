@@ -2,55 +2,22 @@ package anchor
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"os"
-	"strings"
-	"unicode"
 
 	"github.com/minio/minio-go/v7"
+
+	"doksportal/internal/audit/remote"
 )
 
 // explain says why a place did not take a checkpoint, in the rest of a sentence
-// without secrets. Addresses of webhooks, which url.Error repeats, are such.
+// without secrets.
 func explain(ctx context.Context, err error, secrets []string) string {
 	var s3 minio.ErrorResponse
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var timeout net.Error
-	var request *url.Error
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return "this was stopped"
-	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "it did not answer in time"
-	case errors.As(err, &dns):
-		return "its host name could not be found"
-	case errors.As(err, &certificate):
-		return "its certificate is not one that the portal trusts"
-	case errors.As(err, &s3):
-		return clean(fmt.Sprintf("it answered %s: %s", s3.Code, s3.Message), secrets)
-	case errors.As(err, &request):
-		err = request.Err
+	if ctx.Err() == nil && errors.As(err, &s3) {
+		return remote.Clean(fmt.Sprintf("it answered %s: %s", s3.Code, s3.Message), secrets)
 	}
-	return clean(err.Error(), secrets)
-}
-
-// clean makes one short line of what others wrote.
-func clean(text string, secrets []string) string {
-	for _, s := range secrets {
-		text = strings.ReplaceAll(text, s, "…")
-	}
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	return fmt.Sprintf("%.300s", strings.TrimRight(strings.Join(strings.Fields(text), " "), "."))
+	return remote.Explain(ctx, err, secrets)
 }
 
 // secrets are what no error may repeat.

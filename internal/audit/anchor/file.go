@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"doksportal/internal/audit/remote"
 )
 
 // file keeps checkpoints one after the other. It is opened for each, so that it
@@ -32,7 +34,7 @@ type file struct {
 }
 
 func openFile(u *url.URL, o Options) (*file, error) {
-	if _, err := settings(u); err != nil {
+	if _, err := remote.Settings(u); err != nil {
 		return nil, err
 	}
 	if u.Opaque != "" || strings.HasSuffix(u.Path, "/") || filepath.Clean(u.Path) != u.Path {

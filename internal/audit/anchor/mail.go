@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"doksportal/internal/audit/remote"
 )
 
 // mails sends the newest checkpoint to auditors once a day: what people have in
@@ -27,7 +29,7 @@ const mailEvery = 23 * time.Hour
 
 func openMail(u *url.URL, o Options) (place, error) {
 	const most = 50
-	if _, err := settings(u); err != nil {
+	if _, err := remote.Settings(u); err != nil {
 		return nil, err
 	}
 	list, err := url.PathUnescape(u.Opaque)

@@ -17,6 +17,8 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
+
+	"doksportal/internal/audit/remote"
 )
 
 // How long a bucket keeps a checkpoint, in days. Nobody can shorten it later.
@@ -37,7 +39,7 @@ type bucket struct {
 }
 
 func openBucket(u *url.URL, o Options) (*bucket, error) {
-	set, err := settings(u, "endpoint", "region", "days")
+	set, err := remote.Settings(u, "endpoint", "region", "days")
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +66,7 @@ func openBucket(u *url.URL, o Options) (*bucket, error) {
 		Creds:      credentials.NewStaticV4(o.S3Key, o.S3Secret, ""),
 		Secure:     endpoint.Scheme == "https",
 		Region:     set.Get("region"),
-		Transport:  o.transport(),
+		Transport:  remote.Transport(o.Roots),
 		MaxRetries: 3,
 	})
 	if err != nil {
