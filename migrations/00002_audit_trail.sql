@@ -94,6 +94,19 @@ CREATE TABLE anchors (
     fault_at timestamptz
 );
 
+-- How far each SIEM has the events.
+CREATE TABLE audit_streams (
+    name     text PRIMARY KEY,
+    next     bigint NOT NULL DEFAULT 0, -- number of the event that is sent next
+    begun    timestamptz NOT NULL,
+    at       timestamptz,
+    fault    text NOT NULL DEFAULT '',
+    fault_at timestamptz,
+    attempts integer NOT NULL DEFAULT 0, -- that failed since
+    retry_at timestamptz,
+    told     boolean NOT NULL DEFAULT false -- that it is far behind
+);
+
 -- +goose StatementBegin
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -161,5 +174,5 @@ END $$;
 SELECT make_event_partitions();
 
 -- +goose Down
-DROP TABLE anchors, checkpoints, tree_nodes, event_log, event_queue, events;
+DROP TABLE audit_streams, anchors, checkpoints, tree_nodes, event_log, event_queue, events;
 DROP FUNCTION make_event_partitions, event_id_at, stamp_event, refuse_change;

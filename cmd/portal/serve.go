@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/audit/stream"
 	"doksportal/internal/auditors"
 	"doksportal/internal/auth"
 	"doksportal/internal/config"
@@ -106,6 +107,7 @@ func warnOfRole(ctx context.Context, cfg config.Config, pool *pgxpool.Pool, logg
 type parts struct {
 	rules  *rulebook.Service
 	trail  *audit.Trail
+	stream *stream.Stream // nil: there is none
 	pages  *web.Server
 	hub    *events.Hub
 	queue  *jobs.Queue
@@ -135,6 +137,10 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
 	trail, err := newTrail(cfg, pool, notifier, logger)
+	if err != nil {
+		return nil, err
+	}
+	siem, err := newStream(cfg, trail)
 	if err != nil {
 		return nil, err
 	}
@@ -180,14 +186,14 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 					return nil, err
 				}
 				return append(inForce.Groups(), slices.Collect(maps.Values(signIn.RoleGroups()))...), nil
-			}}, Notify: notifier, Trail: trail, Hub: hub,
+			}}, Notify: notifier, Trail: trail, Stream: siem, Hub: hub,
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
 		Templates:   &templates.Service{Pool: pool, Now: time.Now},
 		Auditors:    &auditors.Service{Pool: pool, Now: time.Now},
 		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
-	return &parts{rules: rules, trail: trail, pages: pages, hub: hub, queue: queue, logger: logger}, err
+	return &parts{rules: rules, trail: trail, stream: siem, pages: pages, hub: hub, queue: queue, logger: logger}, err
 }
 
 func newSignIn(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*auth.Auth, error) {

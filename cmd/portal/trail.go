@@ -15,6 +15,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/audit/anchor"
+	"doksportal/internal/audit/stream"
 	"doksportal/internal/config"
 	"doksportal/internal/db"
 	"doksportal/internal/notify"
@@ -52,6 +53,18 @@ func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, l
 	return audit.New(c)
 }
 
+// newStream makes the stream of the trail to a SIEM, nil where none is configured.
+func newStream(cfg config.Config, trail *audit.Trail) (*stream.Stream, error) {
+	if cfg.AuditStream == "" {
+		return nil, nil
+	}
+	target, err := stream.Open(cfg.AuditStream.Reveal(), stream.Options{Now: time.Now, Secret: cfg.AuditStreamSecret.Reveal(), Authorization: cfg.AuditStreamAuthorization.Reveal()})
+	if err != nil {
+		return nil, fmt.Errorf("PORTAL_AUDIT_STREAM: %w", err)
+	}
+	return &stream.Stream{Pool: trail.Pool, Target: target, Logger: trail.Logger, Now: trail.Now, Tell: trail.Tell}, nil
+}
+
 // signers are the keys of the trail, that of now first.
 func signers(cfg config.Config) ([]audit.Signer, error) {
 	var list []audit.Signer
@@ -84,6 +97,9 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var working sync.WaitGroup
 	working.Go(func() { p.trail.Run(work) })
+	if p.stream != nil {
+		working.Go(func() { p.stream.Run(work) })
+	}
 	return func() error {
 		ctx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), shutdownFor)
 		defer cancelWrite()

@@ -27,7 +27,7 @@ const schemaFacts = `
 WITH own AS (
 	SELECT t.oid, c.relname AS root, t.relname::text AS place, CASE WHEN t.relname ~ '^events_[12]\d{3}_(0[1-9]|1[0-2])$' THEN 'events_YYYY_MM' ELSE t.relname::text END AS kind, t.relowner
 	FROM pg_class c CROSS JOIN LATERAL (SELECT c.oid AS relid UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid) i JOIN pg_class t ON t.oid = relid
-	WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('events', 'event_log', 'tree_nodes', 'checkpoints', 'event_queue', 'anchors')),
+	WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('events', 'event_log', 'tree_nodes', 'checkpoints', 'event_queue', 'anchors', 'audit_streams')),
 month AS (
 	SELECT oid, make_timestamp(substr(place, 8, 4)::int, substr(place, 13, 2)::int, 1, 0, 0, 0) AS first FROM own WHERE kind = 'events_YYYY_MM'),
 bound AS (
@@ -72,7 +72,7 @@ SELECT place, kind, replace(what, E'\n', '\n') AS what FROM fact ORDER BY kind, 
 // else read in their place.
 const schemaFaults = `
 SELECT c.oid::regclass::text AS place, 'It has the name of a table of the trail, in another schema: pages may read it instead.' AS what FROM pg_class c
-	WHERE relname IN ('events', 'event_log', 'tree_nodes', 'checkpoints', 'event_queue', 'anchors') AND relnamespace <> 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+	WHERE relname IN ('events', 'event_log', 'tree_nodes', 'checkpoints', 'event_queue', 'anchors', 'audit_streams') AND relnamespace <> 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
 UNION ALL
 SELECT 'role ' || coalesce(r.rolname::text, 'of everybody'), 'It has a setting of its own, ' || c || ': pages may read other tables, or write past triggers.' FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole
 	CROSS JOIN unnest(setconfig) c WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) AND c ~* '^(search_path|session_replication_role|(session|local)_preload_libraries)='

@@ -70,6 +70,10 @@ type Config struct {
 	AuditS3Secret      Secret   `env:"PORTAL_AUDIT_S3_SECRET"`
 	AuditWebhookSecret Secret   `env:"PORTAL_AUDIT_WEBHOOK_SECRET"`
 
+	AuditStream              Secret `env:"PORTAL_AUDIT_STREAM"` // an address, of which the path or the query may be secret
+	AuditStreamSecret        Secret `env:"PORTAL_AUDIT_STREAM_SECRET"`
+	AuditStreamAuthorization Secret `env:"PORTAL_AUDIT_STREAM_AUTHORIZATION"`
+
 	DropletLimit   int           `env:"PORTAL_DROPLET_LIMIT"` // of the account at DigitalOcean; 0: not known
 	TrustedProxies []string      `env:"PORTAL_TRUSTED_PROXIES"`
 	StepUpMaxAge   time.Duration `env:"PORTAL_STEP_UP_MAX_AGE" envDefault:"5m"`

@@ -20,6 +20,8 @@ var privileges = map[string]string{
 	"checkpoints": appendOnly,
 	"event_queue": queue,
 
+	"audit_streams": keepAll,
+
 	// What was asked for, decided and sent is never removed.
 	"requests":          keepAll,
 	"request_revisions": keepAll,

@@ -25,6 +25,7 @@ func expected() map[string]string {
 		"event_log":        "SELECT, INSERT",
 		"tree_nodes":       "SELECT, INSERT",
 		"checkpoints":      "SELECT, INSERT",
+		"audit_streams":    "SELECT, INSERT, UPDATE",
 		"event_queue":      "SELECT, INSERT, DELETE",
 		"installation":     "SELECT",
 		"goose_db_version": "SELECT",

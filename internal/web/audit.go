@@ -134,7 +134,13 @@ func (s *Server) proof(c *gin.Context) (views.Proof, error) {
 	for _, a := range status.Anchors {
 		p.Anchors = append(p.Anchors, views.AnchorRow(a))
 	}
-	return p, nil
+	if s.Stream == nil {
+		return p, nil
+	}
+	siem, err := s.Stream.Status(c.Request.Context())
+	row := views.StreamRow(siem)
+	p.Stream = &row
+	return p, err
 }
 
 // checkpoint is the newest checkpoint, for somebody to keep.

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/audit/stream"
 	"doksportal/internal/auditors"
 	"doksportal/internal/auth"
 	"doksportal/internal/delegation"
@@ -30,7 +31,7 @@ import (
 	"doksportal/views"
 )
 
-// Config is what the pages need. All members but Notice, DropletLimit, Demo, Limits,
+// Config is what the pages need. All members but Stream, Notice, DropletLimit, Demo, Limits,
 // SyncEvery, SettleEvery and TrustedProxies must be set.
 type Config struct {
 	Pool         *pgxpool.Pool
@@ -40,6 +41,7 @@ type Config struct {
 	Teams        *teams.Service
 	Notify       *notify.Service
 	Trail        *audit.Trail
+	Stream       *stream.Stream
 	Delegations  *delegation.Service
 	Templates    *templates.Service
 	Auditors     *auditors.Service

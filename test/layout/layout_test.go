@@ -17,7 +17,7 @@ const module = "doksportal/"
 // arrows are the project's packages that each package may import, tests aside.
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
-	"cmd/portal": "internal/audit internal/audit/anchor internal/auditors internal/auth internal/config internal/db internal/delegation internal/demo internal/doapi internal/doapi/budget internal/doapi/dosim internal/events internal/execute " +
+	"cmd/portal": "internal/audit internal/audit/anchor internal/audit/stream internal/auditors internal/auth internal/config internal/db internal/delegation internal/demo internal/doapi internal/doapi/budget internal/doapi/dosim internal/events internal/execute " +
 		"internal/inventory internal/jobs internal/names internal/notify internal/orphans internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/web static",
 	"cmd/dev":                  "internal/config internal/demo",
 	"internal/portal":          "",
@@ -37,6 +37,7 @@ var arrows = map[string]string{
 	"internal/auditors":        "internal/audit internal/audit/export internal/db internal/names internal/portal internal/store",
 	"internal/audit/anchor":    "internal/audit/remote internal/portal",
 	"internal/audit/remote":    "",
+	"internal/audit/stream":    "internal/audit internal/audit/export internal/audit/remote internal/db internal/portal",
 	"internal/events":          "internal/db internal/portal",
 	"internal/doapi":           "internal/names internal/portal",
 	"internal/doapi/budget":    "internal/db",
@@ -57,7 +58,7 @@ var arrows = map[string]string{
 	"views":                    "internal/portal views/ui",
 	"views/ui":                 "internal/portal",
 	"internal/web/webtest":     "internal/auth/devidp",
-	"internal/web":             "internal/audit internal/audit/export internal/auditors internal/auth internal/db internal/delegation internal/events internal/names internal/notify internal/operation internal/orphans internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store internal/teams internal/templates static views views/ui",
+	"internal/web":             "internal/audit internal/audit/export internal/audit/stream internal/auditors internal/auth internal/db internal/delegation internal/events internal/names internal/notify internal/operation internal/orphans internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store internal/teams internal/templates static views views/ui",
 	"internal/demo/story":      "internal/auth/devidp internal/db internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/notify internal/orphans internal/portal internal/request internal/rulebook internal/store internal/teams",
 	"internal/demo":            "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/demo/story internal/doapi internal/doapi/dosim internal/inventory internal/jobs internal/policy internal/portal internal/store",
 	"migrations":               "",

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -28,6 +29,8 @@ func Explain(ctx context.Context, err error, secrets []string) string {
 		return "its host name could not be found"
 	case errors.As(err, &certificate):
 		return "its certificate is not one that the portal trusts"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ended the connection without an answer"
 	case errors.As(err, &request):
 		err = request.Err
 	}

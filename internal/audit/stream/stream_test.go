@@ -1,0 +1,527 @@
+package stream_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/audit/audittest"
+	"doksportal/internal/audit/stream"
+	"doksportal/internal/db"
+	"doksportal/internal/db/dbtest"
+	"doksportal/internal/portal"
+)
+
+const secret = "whsec_Y2FuYXJ5LW9mLXRoZS1zaWVtLXdlYmhvb2stc2VjcmV0"
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+// siem keeps what it takes, and answers as it is told to.
+type siem struct {
+	t     *testing.T
+	roots *x509.CertPool
+
+	mu      sync.Mutex
+	answer  func(batch []int64) int // nil: 200
+	batches [][]int64               // numbers, also of what it did not take
+	taken   []int64                 // the same of what it took, one after the other
+	ids     []string
+	last    *http.Request
+}
+
+func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	verifier, err := standardwebhooks.NewWebhook(secret)
+	if err == nil {
+		err = verifier.Verify(body, r.Header)
+	}
+	if err != nil {
+		s.t.Error(err)
+	}
+	var batch []int64
+	for line := range strings.Lines(string(body)) {
+		var e struct {
+			Metadata struct{ Sequence *int64 }
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Metadata.Sequence == nil {
+			s.t.Errorf("received %q", line)
+			return
+		}
+		batch = append(batch, *e.Metadata.Sequence)
+	}
+	s.mu.Lock()
+	s.batches, s.ids, s.last = append(s.batches, batch), append(s.ids, r.Header.Get("Webhook-Id")), r
+	answer := s.answer
+	s.mu.Unlock()
+	status := http.StatusOK
+	if answer != nil {
+		status = answer(batch)
+	}
+	if status == http.StatusOK {
+		s.mu.Lock()
+		s.taken = append(s.taken, batch...)
+		s.mu.Unlock()
+	}
+	w.Header().Set("Location", "/elsewhere")
+	w.WriteHeader(status)
+}
+
+func (s *siem) set(answer func([]int64) int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// first are the numbers that it took, each once, in the order in which they came.
+func (s *siem) first() (list []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.taken {
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+type testBundle struct {
+	t       *testing.T
+	pool    *pgxpool.Pool
+	trail   *audit.Trail
+	siem    *siem
+	address string
+	now     time.Time // zero: the clock's
+	told    []portal.EventKind
+}
+
+func setup(t *testing.T) *testBundle {
+	t.Helper()
+	b := &testBundle{t: t, pool: dbtest.New(t), siem: &siem{t: t}}
+	b.trail = audittest.New(t, b.pool)
+	server := httptest.NewTLSServer(b.siem)
+	t.Cleanup(server.Close)
+	b.siem.roots = x509.NewCertPool()
+	b.siem.roots.AddCert(server.Certificate())
+	b.address = server.URL + "/canary?key=canary-key&format=ocsf"
+	return b
+}
+
+func (b *testBundle) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *testBundle) clock() time.Time {
+	if b.now.IsZero() {
+		return time.Now()
+	}
+	return b.now
+}
+
+func (b *testBundle) stream() *stream.Stream {
+	b.t.Helper()
+	target, err := stream.Open(b.address, stream.Options{Now: time.Now, Secret: secret, Authorization: "Splunk canary-token", Roots: b.siem.roots})
+	b.must(err)
+	return &stream.Stream{Pool: b.pool, Target: target, Logger: slog.New(slog.DiscardHandler), Now: b.clock,
+		Tell: func(_ context.Context, _ pgx.Tx, e portal.Event) error { b.told = append(b.told, e.Kind); return nil }}
+}
+
+// fill records events and gives them numbers.
+func (b *testBundle) fill(count int) {
+	b.t.Helper()
+	b.must(db.WithTx(b.t.Context(), b.pool, func(tx pgx.Tx) error {
+		for i := range count {
+			e := portal.Event{At: time.Now(), Kind: portal.EventCommented, Actor: portal.System("test").Person(), Summary: fmt.Sprintf("event %d", i)}
+			if err := audit.Append(b.t.Context(), tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	_, err := b.trail.Checkpoint(b.t.Context())
+	b.must(err)
+}
+
+// step takes one step, which reports whether there may be more.
+func (b *testBundle) step(s *stream.Stream) bool {
+	b.t.Helper()
+	more, err := s.Step(b.t.Context())
+	b.must(err)
+	return more
+}
+
+func (b *testBundle) status(s *stream.Stream) stream.Status {
+	b.t.Helper()
+	status, err := s.Status(b.t.Context())
+	b.must(err)
+	return status
+}
+
+// numbers are those from one on and below another.
+func numbers(from, to int64) (list []int64) {
+	for n := from; n < to; n++ {
+		list = append(list, n)
+	}
+	return list
+}
+
+func (b *testBundle) want(got, want []int64) {
+	b.t.Helper()
+	if !slices.Equal(got, want) {
+		b.t.Errorf("the SIEM has %d, want %d", got, want)
+	}
+}
+
+// A SIEM gets every event once, in order, in batches, and goes on where it was after
+// the portal is started anew.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stream()
+	if b.step(s) {
+		t.Error("there is more than nothing")
+	}
+	b.fill(1200)
+	if status := b.status(s); status.Waiting != 1200 || status.Since.IsZero() || !status.At.IsZero() || status.Behind || status.Target != strings.Split(strings.Replace(b.address, "https://", "webhook ", 1), "/")[0] {
+		t.Errorf("%+v", status)
+	}
+	for b.step(s) {
+	}
+	b.want(b.siem.first(), numbers(0, 1200))
+	if len(b.siem.batches) != 3 || len(b.siem.batches[0]) != 500 || b.siem.ids[1] != "events-500-999" {
+		t.Errorf("%d batches: %q", len(b.siem.batches), b.siem.ids)
+	}
+	if r := b.siem.last; r.URL.String() != "/canary?key=canary-key" || r.Header.Get("Authorization") != "Splunk canary-token" || r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-ndjson") {
+		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+	}
+	if status := b.status(s); status.Waiting != 0 || !status.Since.IsZero() || status.At.IsZero() || status.Fault != "" {
+		t.Errorf("%+v", status)
+	}
+	b.fill(5)
+	b.step(b.stream())
+	b.want(b.siem.taken, numbers(0, 1205))
+}
+
+// Whatever a SIEM does but take a batch, it is told in words, and the same batch comes
+// again, later and later.
+func TestReceiverThatDoesNotTake(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.now = time.Now()
+	b.fill(3)
+	s := b.stream()
+	s.Within(200 * time.Millisecond)
+	slow := make(chan struct{})
+	defer close(slow)
+	for i, test := range []struct {
+		answer func([]int64) int
+		says   string
+		wait   time.Duration
+	}{
+		{func([]int64) int { return http.StatusInternalServerError }, "it answered with status 500", time.Second},
+		{func([]int64) int { return http.StatusBadRequest }, "it answered with status 400", 2 * time.Second},
+		{func([]int64) int { return http.StatusFound }, "it answered with a redirect (302)", 4 * time.Second},
+		{func([]int64) int { <-slow; return http.StatusOK }, "it did not answer in time", 8 * time.Second},
+		{func([]int64) int { panic(http.ErrAbortHandler) }, "it ended the connection without an answer", 16 * time.Second},
+	} {
+		b.siem.set(test.answer)
+		if b.step(s) {
+			t.Errorf("%s: there is more right away", test.says)
+		}
+		status := b.status(s)
+		if !strings.Contains(status.Fault, test.says) || strings.Contains(status.Fault, "canary") || status.Waiting != 3 {
+			t.Errorf("%+v does not say %q", status, test.says)
+		}
+		b.siem.set(nil)
+		b.now = b.now.Add(test.wait - time.Millisecond)
+		if b.step(s); len(b.siem.batches) != i+1 {
+			t.Fatalf("%s: it is sent again before %s", test.says, test.wait)
+		}
+		b.now = b.now.Add(time.Millisecond)
+	}
+	b.step(s)
+	b.want(b.siem.taken, numbers(0, 3))
+	if status := b.status(s); status.Fault != "" || status.Waiting != 0 {
+		t.Errorf("%+v", status)
+	}
+	if slices.ContainsFunc(b.siem.ids, func(id string) bool { return id != "events-0-2" }) {
+		t.Errorf("%q", b.siem.ids)
+	}
+}
+
+// However long a SIEM is away, it is tried once a minute, and one that hangs keeps
+// nobody else waiting.
+func TestReceiverThatIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.now = time.Now()
+	b.fill(1)
+	s := b.stream()
+	b.siem.set(func([]int64) int { return http.StatusServiceUnavailable })
+	for range 20 {
+		b.step(s)
+		b.now = b.now.Add(time.Minute)
+	}
+	if len(b.siem.batches) != 20 {
+		t.Errorf("%d attempts in 20 minutes", len(b.siem.batches))
+	}
+	reached, answer := make(chan struct{}), make(chan struct{})
+	b.siem.set(func([]int64) int { close(reached); <-answer; return http.StatusOK })
+	var stepping sync.WaitGroup
+	stepping.Go(func() { b.step(s) })
+	<-reached
+	b.fill(10) // numbered and signed, too
+	if b.step(b.stream()) {
+		t.Error("two replicas send at once")
+	}
+	close(answer)
+	stepping.Wait()
+	b.siem.set(nil)
+	b.step(s)
+	b.want(b.siem.taken, numbers(0, int64(len(b.siem.taken))))
+}
+
+// Who is far behind is told of once, and once that it is over.
+func TestStreamThatIsBehind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill(1)                                      // long before the stream begins
+	begun := time.Now().Truncate(time.Microsecond) // as the database keeps it
+	b.now = begun.Add(time.Hour)
+	s := b.stream()
+	b.siem.set(func([]int64) int { return http.StatusTooManyRequests })
+	for minutes := range 30 {
+		b.now = begun.Add(time.Hour + time.Duration(minutes)*time.Minute)
+		b.step(s)
+		if status := b.status(s); len(b.told) > 0 != (minutes > 10) || status.Behind != (minutes > 10) {
+			t.Errorf("after %d minutes: told of %v, %+v", minutes, b.told, status)
+		}
+	}
+	b.siem.set(nil)
+	b.now = b.now.Add(time.Minute)
+	b.step(s) // what was late
+	_, err := b.trail.Checkpoint(t.Context())
+	b.must(err)
+	b.fill(1)
+	b.now = time.Now().Add(5 * time.Minute)
+	b.must(func() error {
+		_, err := b.pool.Exec(t.Context(), `UPDATE audit_streams SET begun = $1`, begun)
+		return err
+	}())
+	for b.step(s) {
+	}
+	if !slices.Equal(b.told, []portal.EventKind{portal.EventStreamBehind, portal.EventStreamResumed}) {
+		t.Errorf("told of %v", b.told)
+	}
+	var reason string
+	b.must(b.pool.QueryRow(t.Context(), `SELECT reason FROM events WHERE kind = $1`, portal.EventStreamBehind).Scan(&reason))
+	if reason != "it answered with status 429" {
+		t.Errorf("%q", reason)
+	}
+}
+
+// What was sent when the database went away, before that was noted, is sent again.
+func TestSentAndNotNoted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill(4)
+	owner := dbtest.Owner(t)
+	b.siem.set(func([]int64) int {
+		if _, err := owner.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`); err != nil {
+			t.Error(err)
+		}
+		return http.StatusOK
+	})
+	s := b.stream()
+	if _, err := s.Step(t.Context()); err == nil {
+		t.Fatal("the transaction has survived")
+	}
+	b.siem.set(nil)
+	b.fill(1)
+	b.step(s)
+	b.want(b.siem.taken, append(numbers(0, 4), numbers(0, 5)...))
+}
+
+// With two replicas, a receiver that fails now and then, and events that come all the
+// time, each event comes before those after it.
+func TestOrderOverReplicas(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	count := 0
+	b.siem.set(func([]int64) int {
+		b.siem.mu.Lock()
+		defer b.siem.mu.Unlock()
+		if count++; count%5 == 3 {
+			return http.StatusBadGateway
+		}
+		return http.StatusOK
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var running sync.WaitGroup
+	for range 2 {
+		s := b.stream()
+		running.Go(func() { s.Run(ctx) })
+	}
+	for range 10 {
+		b.fill(150)
+	}
+	for len(b.siem.first()) < 1500 && t.Context().Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+	stop()
+	running.Wait()
+	b.want(b.siem.first(), numbers(0, 1500))
+}
+
+// Details that are large make batches small, and what was archived is left out without
+// stopping anything.
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		for range 12 {
+			e := portal.Event{At: time.Now(), Kind: portal.EventCommented, Actor: portal.System("test").Person(), Summary: "large", Data: map[string]any{"x": strings.Repeat("x", 250_000)}}
+			if err := audit.Append(t.Context(), tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	b.fill(1100)
+	owner := dbtest.Owner(t)
+	b.must(db.WithTx(t.Context(), owner, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `SET LOCAL session_replication_role = replica; DELETE FROM events WHERE id IN (SELECT event_id FROM event_log WHERE number >= 20 AND number < 1050)`)
+		return err
+	}))
+	s := b.stream()
+	for b.step(s) {
+	}
+	b.want(b.siem.taken, append(numbers(0, 20), numbers(1050, 1112)...))
+	if len(b.siem.batches[0]) != 5 {
+		t.Errorf("a batch has %d events of 250 kB", len(b.siem.batches[0]))
+	}
+	if status := b.status(s); status.Waiting != 0 {
+		t.Errorf("%+v", status)
+	}
+}
+
+// Of a syslog server each event is a message, in order.
+func TestSyslog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill(3)
+	listener, messages := serveSyslog(t)
+	b.address = "syslog+tls://" + listener + "?format=jsonl"
+	b.siem.roots = syslogRoots
+	s := b.stream()
+	b.step(s)
+	for i := range 3 {
+		message := <-messages
+		head, text, _ := strings.Cut(message, fmt.Sprintf(` event [event@32473 number="%d"] `, i))
+		var e struct {
+			Number  *int64
+			Summary string
+		}
+		if err := json.Unmarshal([]byte(text), &e); err != nil || e.Number == nil || *e.Number != int64(i) || !strings.HasPrefix(head, "<109>1 20") {
+			t.Errorf("received %q: %v", message, err)
+		}
+	}
+	if status := b.status(s); status.Waiting != 0 || status.Target != "syslog "+listener {
+		t.Errorf("%+v", status)
+	}
+	b.fill(1)
+	b.siem.roots = nil
+	b.step(b.stream())
+	if status := b.status(s); !strings.Contains(status.Fault, "certificate") || status.Waiting != 1 {
+		t.Errorf("%+v", status)
+	}
+}
+
+// Addresses that cannot be are refused in words that have nothing secret.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	for address, says := range map[string]string{
+		"": "write it like", "siem.example": "write it like", "http://siem.example?format=ocsf": "write it like", "https:///canary?format=ocsf": "write it like", "https://siem.example/canary": "format must be jsonl or ocsf",
+		"https://siem.example/canary?format=csv": "format must be", "https://siem.example/canary?format=parquet": "format must be", "https://canary:canary@siem.example?format=ocsf": "password",
+		"syslog+tls://siem.example?format=ocsf&canary=1": "there is no setting", "syslog+tls://siem.example/canary?format=ocsf": "write it like", "syslog+tls://siem.example?format=ocsf&ca=/nowhere": "no such file", "%zz": "write it like",
+	} {
+		_, err := stream.Open(address, stream.Options{Now: time.Now, Secret: secret})
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "canary:") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, secret := range []string{"", "canary", "whsec_Y2FuYXJ5"} {
+		if _, err := stream.Open("https://siem.example?format=ocsf", stream.Options{Secret: secret}); err == nil || !strings.Contains(err.Error(), "PORTAL_AUDIT_STREAM_SECRET") || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%q: %v", secret, err)
+		}
+	}
+	if _, err := stream.Open("syslog+tls://siem.example?format=ocsf", stream.Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
+var syslogRoots = x509.NewCertPool()
+
+// serveSyslog receives messages as RFC 5425 has them.
+func serveSyslog(t *testing.T) (address string, messages chan string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS() // for its certificate
+	t.Cleanup(server.Close)
+	syslogRoots.AddCert(server.Certificate())
+	listener := listen(t, server)
+	messages = make(chan string, 100)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			from := bufio.NewReader(conn)
+			for {
+				var length int
+				if _, err := fmt.Fscanf(from, "%d ", &length); err != nil {
+					break
+				}
+				frame := make([]byte, length)
+				if _, err := io.ReadFull(from, frame); err != nil {
+					t.Error(err)
+				}
+				messages <- string(frame)
+			}
+			_ = conn.Close()
+		}
+	}()
+	return listener.Addr().String(), messages
+}
+
+func listen(t *testing.T, server *httptest.Server) net.Listener {
+	t.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
