@@ -146,7 +146,7 @@ type ocsfHTTP struct {
 type ocsfResource struct {
 	UID  string `json:"uid,omitempty"`
 	Name string `json:"name,omitempty"`
-	Type string `json:"type"`
+	Type string `json:"type,omitempty"`
 }
 
 // ocsfUnmapped is what the schema has no place for.
@@ -181,7 +181,7 @@ func ocsfActorOf(e audit.Entry) ocsfActor {
 
 // ocsfResources are what an event is about.
 func ocsfResources(e audit.Entry) (list []ocsfResource) {
-	if e.Target.Kind != "" {
+	if e.Target != (portal.EventTarget{}) {
 		list = append(list, ocsfResource{UID: e.Target.ID, Name: e.Target.Name, Type: string(e.Target.Kind)})
 	}
 	for _, id := range e.Clusters {
