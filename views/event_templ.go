@@ -61,7 +61,7 @@ func Event(p EventPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = breadcrumbs([]Crumb{{Label: "Audit", Path: "/audit"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = breadcrumbs(eventCrumbs(p.Event)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -234,6 +234,15 @@ func Event(p EventPage) templ.Component {
 		}
 		return nil
 	})
+}
+
+// eventCrumbs lead from an event to the case file of its request, if it has one.
+func eventCrumbs(e portal.Event) []Crumb {
+	list := []Crumb{{Label: "Audit", Path: "/audit"}}
+	if e.RequestNumber != 0 {
+		list = append(list, Crumb{Label: "Case file of request #" + strconv.FormatInt(e.RequestNumber, 10), Path: CaseFilePath(e.RequestNumber)})
+	}
+	return list
 }
 
 // eventFact is something that an event says, and where more of it is.

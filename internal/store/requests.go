@@ -129,6 +129,16 @@ func Revisions(ctx context.Context, q Querier, requestID string) ([]portal.Revis
 	return list, err
 }
 
+// CaseRevisions lists the newest of the plans of a request, whole, oldest first, the
+// last being the one that counts.
+func CaseRevisions(ctx context.Context, q Querier, r portal.Request, limit int) ([]portal.CaseRevision, error) {
+	list, err := db.All(ctx, q, pgx.RowToStructByName[portal.CaseRevision], `
+		SELECT revision AS number, plan, digest, justification, reason, planned_at
+		FROM request_revisions WHERE request_id = @id ORDER BY revision DESC LIMIT @limit`, pgx.StrictNamedArgs{"id": r.ID, "limit": limit - 1})
+	slices.Reverse(list)
+	return append(list, portal.CaseRevision{Number: r.Revision, Plan: r.Plan, Digest: r.Digest, Justification: r.Justification, PlannedAt: r.PlannedAt}), err
+}
+
 // SetTimes says from when on an approved request is carried out, and when it is
 // out of date.
 func SetTimes(ctx context.Context, tx pgx.Tx, id string, startsAt, dueAt time.Time) error {

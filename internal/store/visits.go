@@ -37,6 +37,16 @@ func LastVisit(ctx context.Context, q Querier, id portal.Identity) (time.Time, e
 	return fromNull(at), err
 }
 
+// LastSeen returns when somebody last opened a page, zero when that is not known.
+func LastSeen(ctx context.Context, q Querier, id portal.Identity) (time.Time, error) {
+	at, err := db.One(ctx, q, pgx.RowTo[time.Time], `SELECT seen_at FROM visits WHERE issuer = @issuer AND subject = @subject`,
+		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return at, err
+}
+
 // decided are the states that tell somebody who was away what became of a request.
 var decided = []portal.State{portal.Approved, portal.Stale, portal.Unknown, portal.Succeeded, portal.Failed, portal.Rejected, portal.Withdrawn, portal.Expired}
 

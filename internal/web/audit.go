@@ -50,6 +50,9 @@ func (s *Server) showAudit(c *gin.Context, v viewer, code int, form views.AuditF
 		if err := s.findEvents(c, v, search.filter, &p); err != nil {
 			return err
 		}
+		if p.Timeline, err = s.timeline(ctx, v, search); err != nil {
+			return err
+		}
 	}
 	s.render(c, code, views.Audit(p))
 	return nil

@@ -86,6 +86,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/audit/checkpoint", s.welcome(s.checkpoint))
 	e.GET("/audit/export", s.welcome(s.exportAudit))
 	e.GET("/audit/events/:event", s.welcome(s.event))
+	e.GET("/audit/cases/:number", s.welcome(s.caseFile))
 	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
 	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))
 

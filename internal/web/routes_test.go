@@ -86,6 +86,7 @@ var access = map[string]string{
 	"GET /audit/checkpoint":                     "L F F F F 2 2 F",
 	"GET /audit/export":                         "L F F F F N N F", // without a format
 	"GET /audit/events/:event":                  "L F F F F N N F",
+	"GET /audit/cases/:number":                  "L F F F F 2 2 F",
 	"POST /audit/searches":                      "U F F F F 4 4 F",
 	"POST /audit/searches/:search/delete":       "U F F F F N N F",
 	"GET /admin/teams":                          "L F F F F 2 F F",
@@ -237,6 +238,7 @@ var accessToOthers = map[string][2]string{
 	"GET /requests/:number/revise":              {"L N N 2 F F F F", "L N N N F 2 F F"},
 	"POST /requests/:number/revise":             {"U N N 4 F F F F", "U N N N F 4 F F"},
 	"POST /requests/:number/revise/plan":        {"U N N 2 F F F F", "U N N N F 2 F F"},
+	"GET /audit/cases/:number":                  {"L F F F F 2 2 F", "L F F F F 2 2 F"},
 }
 
 // TestAccessToOthers walks every route of a request as every reader, for
