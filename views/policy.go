@@ -8,7 +8,7 @@ import (
 	"doksportal/views/ui"
 )
 
-// PolicyPage is where admins read and change the policy.
+// PolicyPage is where admins read and change the policy, and auditors read it.
 type PolicyPage struct {
 	Page
 	Form    PolicyForm

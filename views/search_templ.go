@@ -42,13 +42,13 @@ func (p SearchPage) found() []finding {
 	}
 	for _, t := range p.Teams {
 		path := ClusterFilter{Team: t.Name}.path()
-		if p.IsAdmin() {
-			path = "/admin/teams/" + t.Slug
+		if p.CanAudit() {
+			path = teamPagePath(t.Slug)
 		}
 		list = append(list, finding{Path: path, Label: t.Name, Detail: "team", Icon: "users"})
 	}
 	for _, person := range p.People {
-		list = append(list, finding{Path: AuditForm{}.by(person.Issuer, person.Subject), Label: person.Name, Detail: "what they did", Icon: "circle-user-round"})
+		list = append(list, finding{Path: AuditForm{}.by(person.Issuer, person.Subject), Label: person.Name, Detail: "timeline", Icon: "circle-user-round"})
 	}
 	return append(list, p.places()...)
 }

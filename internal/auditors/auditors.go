@@ -33,19 +33,12 @@ const (
 	maxQuery = 2000
 )
 
-func requireAuditor(a portal.Actor) error {
-	if !a.HasRole(portal.RoleAuditor) && !a.HasRole(portal.RoleAdmin) {
-		return portal.E(portal.KindForbidden, "only auditors and admins can do this")
-	}
-	return nil
-}
-
 // SaveSearch keeps a search of the trail, as the part of an address, for all who may
 // read the trail. It returns KindInvalid, at "search_name", for a name that cannot be,
 // KindConflict when there are as many as there can be, and KindForbidden to others
 // than auditors and admins. The same search of the same name is kept once.
 func (s *Service) SaveSearch(ctx context.Context, a portal.Actor, name, query string) error {
-	if err := requireAuditor(a); err != nil {
+	if err := a.RequireAuditor(); err != nil {
 		return err
 	}
 	if strings.TrimSpace(name) == "" {
@@ -81,7 +74,7 @@ func (s *Service) SaveSearch(ctx context.Context, a portal.Actor, name, query st
 // DeleteSearch removes a saved search. Who saved it may, and admins. It returns
 // KindNotFound for one that is gone.
 func (s *Service) DeleteSearch(ctx context.Context, a portal.Actor, id string) error {
-	if err := requireAuditor(a); err != nil {
+	if err := a.RequireAuditor(); err != nil {
 		return err
 	}
 	return s.change(ctx, func(tx pgx.Tx, list []portal.SavedSearch) error {

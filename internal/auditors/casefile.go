@@ -21,7 +21,7 @@ const signInWithin = 24 * time.Hour
 // such request. The caller puts on the trail who reads it.
 func (s *Service) CaseFile(ctx context.Context, a portal.Actor, number int64) (portal.CaseFile, error) {
 	var f portal.CaseFile
-	if err := requireAuditor(a); err != nil {
+	if err := a.RequireAuditor(); err != nil {
 		return f, err
 	}
 	err := pgx.BeginTxFunc(ctx, s.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {

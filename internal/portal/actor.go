@@ -110,6 +110,14 @@ func (a Actor) RequireAdmin() error {
 	return nil
 }
 
+// RequireAuditor returns KindForbidden unless the actor may read all that auditors may.
+func (a Actor) RequireAuditor() error {
+	if a.IsZero() || !a.HasRole(RoleAuditor) && !a.HasRole(RoleAdmin) {
+		return E(KindForbidden, "only auditors and admins of the portal can do this")
+	}
+	return nil
+}
+
 // InGroup reports whether the identity provider lists the actor in the group.
 // Nobody is in the empty group.
 func (a Actor) InGroup(group string) bool {

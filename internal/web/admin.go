@@ -94,6 +94,9 @@ func (s *Server) team(c *gin.Context, v viewer) error {
 	if err != nil {
 		return err
 	}
+	if !v.actor.HasRole(portal.RoleAdmin) {
+		return s.teamFacts(c, v, team)
+	}
 	in := teams.FormOf(team)
 	typed, err := s.typed(c, v)
 	if err != nil {
@@ -157,14 +160,19 @@ func (s *Server) showTeam(c *gin.Context, v viewer, code int, isNew bool, in tea
 
 // quotaHistory reads what a team was granted and asked for.
 func (s *Server) quotaHistory(ctx context.Context, slug string, p *views.TeamPage) error {
-	const few = 20
 	var err error
 	if p.Team, err = store.TeamBySlug(ctx, s.Pool, slug); err != nil {
 		return err
 	}
 	p.Grants = p.Team.GrantsAt(s.Now())
-	p.Raises, err = store.Requests(ctx, s.Pool, store.RequestFilter{TeamIDs: []string{p.Team.ID}, Operation: portal.RaiseQuota, Limit: few})
+	p.Raises, err = s.raises(ctx, p.Team)
 	return err
+}
+
+// raises are the newest requests for a larger quota of a team.
+func (s *Server) raises(ctx context.Context, t portal.Team) ([]portal.Request, error) {
+	const few = 20
+	return store.Requests(ctx, s.Pool, store.RequestFilter{TeamIDs: []string{t.ID}, Operation: portal.RaiseQuota, Limit: few})
 }
 
 // teamPage is the page of a team with its form.

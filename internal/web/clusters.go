@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/auth"
 	"doksportal/internal/db"
 	"doksportal/internal/events"
 	"doksportal/internal/portal"
@@ -28,7 +29,8 @@ func (s *Server) freshness(c *gin.Context) (views.Freshness, error) {
 // to the team that owns it.
 func (s *Server) tabs(c *gin.Context, cluster portal.Cluster, canAsk bool) (views.Tabs, error) {
 	f, err := s.freshness(c)
-	return views.Tabs{Freshness: f, Cluster: cluster, Path: c.Request.URL.Path, CanAsk: canAsk && cluster.GoneAt.IsZero()}, err
+	reader, _ := auth.ActorFrom(c.Request.Context())
+	return views.Tabs{Freshness: f, Cluster: cluster, Path: c.Request.URL.Path, CanAsk: canAsk && cluster.GoneAt.IsZero(), Audits: reader.RequireAuditor() == nil}, err
 }
 
 // clusterPage is what every page shows of a cluster in the inventory.

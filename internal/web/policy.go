@@ -13,7 +13,11 @@ import (
 	"doksportal/views/ui"
 )
 
+// policy is the policy with its versions. Auditors read it, admins change it there.
 func (s *Server) policy(c *gin.Context, v viewer) error {
+	if !v.actor.HasRole(portal.RoleAdmin) {
+		return s.renderPolicy(c, v, http.StatusOK, views.PolicyPage{Page: s.page(c, v, "Policy")})
+	}
 	typed, err := s.typed(c, v)
 	if err != nil {
 		return err
@@ -116,10 +120,12 @@ func (s *Server) policyVersion(c *gin.Context, v viewer) error {
 	}
 	shown := min(len(lines), rulebook.LinesShown)
 	p.Lines, p.Cut = policyLines(lines[:shown]), len(lines)-shown
-	if p.Trial, err = s.tryPolicy(c, v, p.Version.Text, queryForm(c)); err != nil {
-		return err
+	if p.IsAdmin() {
+		if p.Trial, err = s.tryPolicy(c, v, p.Version.Text, queryForm(c)); err != nil {
+			return err
+		}
+		p.Trial.Lines = "#line-"
 	}
-	p.Trial.Lines = "#line-"
 	s.render(c, http.StatusOK, views.PolicyVersion(p))
 	return nil
 }
@@ -149,8 +155,7 @@ func policyNumber(c *gin.Context) (int, error) {
 }
 
 // showPolicy completes the page: what is wrong with the form, what can be said
-// of the text, what it says of the request that was typed, and the versions there
-// are.
+// of the text, and what it says of the request that was typed.
 func (s *Server) showPolicy(c *gin.Context, v viewer, code int, typed portal.Form, p views.PolicyPage, problem error) error {
 	p.Page = s.page(c, v, "Policy")
 	if p.Faults = portal.FieldErrorsOf(problem); problem != nil && len(p.Faults) == 0 {
@@ -174,18 +179,23 @@ func (s *Server) showPolicy(c *gin.Context, v viewer, code int, typed portal.For
 	if p.Words, err = rules.Words(ctx); err != nil {
 		return err
 	}
+	allowStyles(c)
+	return s.renderPolicy(c, v, code, p)
+}
+
+// renderPolicy completes the page by the versions there are.
+func (s *Server) renderPolicy(c *gin.Context, v viewer, code int, p views.PolicyPage) (err error) {
 	if p.Waiting, err = s.waitingPolicy(c, v); err != nil {
 		return err
 	}
 	from, _ := portal.ParseNumber(query(c, "before"), 1, portal.MaxVersion) // anything else is the first page
 	var next int
-	if p.History, next, err = rules.History(ctx, from); err != nil {
+	if p.History, next, err = s.Requests.Rules.History(c.Request.Context(), from); err != nil {
 		return err
 	}
 	if next > 0 {
 		p.Next = "/admin/policy?before=" + strconv.Itoa(next)
 	}
-	allowStyles(c)
 	s.render(c, code, views.Policy(p))
 	return nil
 }

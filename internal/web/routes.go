@@ -86,7 +86,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/audit/checkpoint", s.welcome(s.checkpoint))
 	e.GET("/audit/export", s.welcome(s.exportAudit))
 	e.GET("/audit/events/:event", s.welcome(s.event))
-	e.GET("/audit/cases/:number", s.welcome(s.caseFile))
+	e.GET("/audit/cases/:number", s.auditor(s.caseFile))
 	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
 	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))
 
@@ -112,14 +112,14 @@ func (s *Server) requestRoutes(e *gin.Engine) {
 	e.POST("/requests/:number/revise/plan", formOn("/requests/:number/revise"), part(planPanel), s.welcome(s.planRevision))
 }
 
-// adminRoutes lists the pages that only admins see.
+// adminRoutes lists the pages that only admins see, and a few that auditors may read.
 func (s *Server) adminRoutes(e *gin.Engine) {
-	e.GET("/admin/teams", s.admin(s.teams))
+	e.GET("/admin/teams", s.auditor(s.teams))
 	e.GET("/admin/default-quota", s.admin(s.defaultQuota))
 	e.POST("/admin/default-quota", s.admin(s.setDefaultQuota))
 	e.GET("/admin/teams/new", s.admin(s.newTeam))
 	e.POST("/admin/teams/new", s.admin(s.createTeam))
-	e.GET("/admin/teams/:slug", s.admin(s.team))
+	e.GET("/admin/teams/:slug", s.auditor(s.team))
 	e.POST("/admin/teams/:slug", s.admin(s.updateTeam))
 	e.POST("/admin/teams/:slug/channels", formOn("/admin/teams/:slug"), s.admin(s.addChannel(s.teamChannels)))
 	e.POST("/admin/teams/:slug/channels/:channel/test", formOn("/admin/teams/:slug"), s.admin(s.testChannel(s.teamChannels)))
@@ -144,10 +144,10 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.GET("/admin/changes", s.admin(s.changes))
 	e.POST("/admin/changes/:id/accept", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Accept, "accepted")))
 	e.POST("/admin/changes/:id/drop", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Drop, "dropped")))
-	e.GET("/admin/policy", s.admin(s.policy))
+	e.GET("/admin/policy", s.auditor(s.policy))
 	e.POST("/admin/policy", s.admin(s.proposePolicy))
 	e.POST("/admin/policy/check", formOn("/admin/policy"), part(policyPanel), s.admin(s.checkPolicy))
 	e.POST("/admin/policy/try", formOn("/admin/policy"), part(trialPanel), s.admin(s.checkTrial))
-	e.GET("/admin/policy/:version", s.admin(s.policyVersion))
+	e.GET("/admin/policy/:version", s.auditor(s.policyVersion))
 	e.POST("/admin/policy/:version/decide", formOn("/admin/policy"), s.admin(s.decidePolicy))
 }

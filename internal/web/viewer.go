@@ -144,6 +144,16 @@ func (s *Server) admin(h personal) gin.HandlerFunc {
 	})
 }
 
+// auditor keeps out everybody but auditors and admins.
+func (s *Server) auditor(h personal) gin.HandlerFunc {
+	return s.welcome(func(c *gin.Context, v viewer) error {
+		if err := v.actor.RequireAuditor(); err != nil {
+			return err
+		}
+		return h(c, v)
+	})
+}
+
 func (s *Server) requireSignIn(c *gin.Context) error {
 	if c.Request.Method != http.MethodGet || c.GetHeader("HX-Request") != "" || c.FullPath() == "/events" {
 		return portal.E(portal.KindUnauthorized, "your session has ended; sign in and try again")
