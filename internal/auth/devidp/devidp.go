@@ -41,7 +41,7 @@ type Config struct {
 	RedirectURI  string
 	Accounts     []Account
 	More         []Account // whom the sign-in page folds away
-	Key          []byte    // PEM of NewKey; a new one when nil
+	Key          []byte    // PEM of NewKey; nil: one that lives as long as the process
 }
 
 // Issuer is the issuer. It is safe for concurrent use.
@@ -67,11 +67,15 @@ func NewKey() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), nil
 }
 
+// processKey is the key of all issuers that are given none: making one takes longer
+// than most tests.
+var processKey = sync.OnceValues(NewKey)
+
 // New makes an issuer.
 func New(cfg Config) (*Issuer, error) {
 	if cfg.Key == nil {
 		var err error
-		if cfg.Key, err = NewKey(); err != nil {
+		if cfg.Key, err = processKey(); err != nil {
 			return nil, err
 		}
 	}
