@@ -135,13 +135,5 @@ func doRequest(a portal.Attempt, e portal.CaseEvent) string {
 	return cmp.Or(a.DORequestID, e.DORequestID)
 }
 
-// outcomeText says what came of an attempt.
-func outcomeText(a portal.Attempt) string {
-	if a.Outcome == "" {
-		return "none is recorded"
-	}
-	return string(a.Outcome)
-}
-
 // identity is whom the identity provider calls so.
 func identity(id portal.Identity) string { return id.Subject + " of " + id.Issuer }

@@ -35,6 +35,7 @@ function localTimes() {
       el.title = `${exact.format(at)} (${el.title || el.textContent.trim()})`;
       el.dataset.local = "true";
     }
+    if (el.dataset.show === "record") continue; // it says its zone
     const text = timeText(at, el.dataset.show);
     if (el.textContent !== text) el.textContent = text;
   }
