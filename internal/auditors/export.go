@@ -24,7 +24,7 @@ var exporting = store.Rate{Every: time.Minute, Burst: 30}
 // proves, KindLimited to who exports more than people can, and KindForbidden to others
 // than auditors and admins.
 func (s *Service) Export(ctx context.Context, a portal.Actor, format export.Format, f portal.EventFilter) (*audit.Selection, error) {
-	if err := requireAuditor(a); err != nil {
+	if err := a.RequireAuditor(); err != nil {
 		return nil, err
 	}
 	wait, err := exporting.Admit(ctx, s.Pool, "trail exported "+a.Issuer+" "+a.Subject, 1, s.Now())
