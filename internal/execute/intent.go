@@ -42,7 +42,7 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		op := r.Operation.Operation()
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Executing, At: e.Now(), Actor: actor, Kind: portal.EventIntent,
-			Summary: fmt.Sprintf("About to send %s %s for request #%d", op.Method, op.Path, r.Number),
+			Summary: fmt.Sprintf("About to send %s %s for request #%d", op.Method, op.PathOf(r.TargetID, r.Params.PoolID(), r.Params.NodeID()), r.Number),
 			Data:    map[string]any{"attempt": attempt, "params": r.Params, "digest": r.Digest, "requester": r.Requester, "approvers": approvers(r), "break_glass": r.ActiveBreakGlass(), "revision": r.Revision},
 		})
 	})

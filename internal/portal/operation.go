@@ -1,6 +1,9 @@
 package portal
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // OperationID names an entry of the catalogue.
 type OperationID string
@@ -77,6 +80,11 @@ type Operation struct {
 // Asked reports whether people ask for the operation with a request. What only
 // reads is shown on its page at once.
 func (o Operation) Asked() bool { return o.Risk != RiskRead }
+
+// PathOf is the path with what the operation is about, as far as it is about that.
+func (o Operation) PathOf(clusterID, poolID, nodeID string) string {
+	return strings.NewReplacer("{cluster_id}", clusterID, "{node_pool_id}", poolID, "{node_id}", nodeID).Replace(o.Path)
+}
 
 const (
 	clusters = "/v2/kubernetes/clusters"
