@@ -285,13 +285,15 @@ func TestReceiverThatIsAway(t *testing.T) {
 	if len(b.siem.batches) != 20 {
 		t.Errorf("%d attempts in 20 minutes", len(b.siem.batches))
 	}
-	reached, answer := make(chan struct{}), make(chan struct{})
-	b.siem.set(func([]int64) int { close(reached); <-answer; return http.StatusOK })
+	reached, answer := make(chan struct{}, 2), make(chan struct{})
+	b.siem.set(func([]int64) int { reached <- struct{}{}; <-answer; return http.StatusOK })
 	var stepping sync.WaitGroup
 	stepping.Go(func() { b.step(s) })
 	<-reached
 	b.fill(10) // numbered and signed, too
-	if b.step(b.stream()) {
+	other := b.stream()
+	other.Within(time.Second)
+	if b.step(other) || len(reached) > 0 {
 		t.Error("two replicas send at once")
 	}
 	close(answer)
