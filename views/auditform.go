@@ -2,6 +2,7 @@ package views
 
 import (
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -45,8 +46,8 @@ func (f AuditForm) Path() string {
 // values in turns. An empty value leaves a field out.
 func (f AuditForm) with(pairs ...string) string {
 	fields := f.Fields()
-	for i := 0; i < len(pairs); i += 2 {
-		*fields[pairs[i]] = pairs[i+1]
+	for pair := range slices.Chunk(pairs, 2) {
+		*fields[pair[0]] = pair[1]
 	}
 	return f.Path()
 }

@@ -60,9 +60,10 @@ func searchIndex[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T]
 	if err != nil {
 		return nil, err
 	}
-	from, to := end, end
+	from := end
 	for months, last := 1, false; !last; months *= 2 {
-		to, from = from, from.AddDate(0, -months, 0)
+		to := from
+		from = to.AddDate(0, -months, 0)
 		last = months > 1<<9
 		if last {
 			from = time.Unix(0, 0)
