@@ -53,6 +53,7 @@ func BenchmarkLargeTrail(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer searched.Close()
+		b.Run("Case/"+mode, func(b *testing.B) { benchCase(b, searched, count) })
 		for _, name := range slices.Sorted(maps.Keys(searches)) {
 			b.Run("Search/"+mode+"/"+name, func(b *testing.B) { benchSearch(b, searched, searches[name]) })
 		}
@@ -77,6 +78,29 @@ func benchSearch(b *testing.B, pool *pgxpool.Pool, filter func() portal.EventFil
 			}
 			took = append(took, time.Since(begun))
 			b.ReportMetric(float64(len(list)), "found")
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-median")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
+}
+
+// benchCase reads the events of one request after the other for its case file, and when
+// their actors had signed in.
+func benchCase(b *testing.B, pool *pgxpool.Pool, count int) {
+	const values = 100
+	var took []time.Duration
+	for b.Loop() {
+		for range values {
+			begun := time.Now()
+			list, _, err := audit.OfCase(b.Context(), pool, fmt.Sprintf("00000000-0000-7000-9000-%012d", rand.IntN(count/6)), portal.MostCaseEvents)
+			if err != nil || len(list) == 0 {
+				b.Fatalf("%d events: %v", len(list), err)
+			}
+			if _, err := audit.SignIns(b.Context(), pool, list, 24*time.Hour); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(begun))
 		}
 	}
 	slices.Sort(took)

@@ -167,6 +167,9 @@ func (f CaseFile) Decisions() (list []CaseEvent) {
 func (f CaseFile) Differences() []string {
 	var d differences
 	whole := f.Whole()
+	if digest, err := f.Request.PlanDigest(); err != nil || digest != f.Request.Digest {
+		d = append(d, fmt.Sprintf("What is kept of revision %d is not what its digest is of.", f.Request.Revision))
+	}
 	for _, v := range f.Revisions {
 		e, told := f.Planned(v)
 		what := fmt.Sprintf("revision %d", v.Number)

@@ -9,6 +9,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/portal"
@@ -112,6 +113,13 @@ func TestCaseFile(t *testing.T) {
 	if got := page.Find("[data-testid=bundle]").AttrOr("href", ""); got != "/audit/export?format=bundle&request="+number {
 		t.Errorf("the download is %q", got)
 	}
+	b.must(b.trail.Seal(t.Context()))
+	bundle := b.as("auditor").Get(page.Find("[data-testid=bundle]").AttrOr("href", "")).WantStatus(http.StatusOK)
+	report, err := audit.VerifyBundle(strings.NewReader(bundle.Body), []string{b.trail.Signers[0].Public})
+	b.must(err)
+	if n := b.count(`SELECT count(*) FROM events WHERE request_id = $1`, b.numbered(number).ID); !report.OK() || report.Events != int64(n) {
+		t.Errorf("the download has %d events of %d: %v", report.Events, n, report.Faults)
+	}
 	if !strings.Contains(page.Text("[data-testid=case-events]"), "soon?") {
 		t.Error("comments are not on the timeline")
 	}
@@ -162,15 +170,16 @@ func TestCaseFileHoldsRecordsAgainstTheTrail(t *testing.T) {
 	b.caseFile(number)
 	owner := dbtest.Owner(t)
 	for name, tt := range map[string]struct{ change, back, want string }{
-		"the plan":            {`UPDATE requests SET plan = jsonb_set(plan, '{changes,0,after}', '"nothing"')`, `UPDATE requests SET plan = jsonb_set(plan, '{changes,0,after}', (SELECT data::jsonb #> '{plan,changes,0,after}' FROM events WHERE kind = 'request_submitted'))`, "another plan of revision 1"},
-		"why":                 {`UPDATE requests SET justification = justification || '!'`, `UPDATE requests SET justification = rtrim(justification, '!')`, "another reason of revision 1"},
-		"what was approved":   {`UPDATE reviews SET digest = digest || '0'`, `UPDATE reviews SET digest = left(digest, 64)`, "another digest of what Abe Approver decided on revision 1"},
-		"for whom":            {`UPDATE reviews SET for_issuer = 'i', for_subject = 's', for_name = 'n'`, `UPDATE reviews SET for_issuer = '', for_subject = '', for_name = ''`, "person for whom they stood in"},
-		"who approved":        {`UPDATE reviews SET subject = subject || '!'`, `UPDATE reviews SET subject = rtrim(subject, '!')`, "No event tells of what Abe Approver decided on revision 1."},
-		"that it was sent":    {`UPDATE executions SET attempt = 2`, `UPDATE executions SET attempt = 1`, "No event tells of attempt 2."},
-		"what came of it":     {`UPDATE executions SET outcome = 'refused'`, `UPDATE executions SET outcome = 'accepted'`, "another outcome of the outcome of attempt 1"},
-		"that nobody did":     {`UPDATE reviews SET revision = 7`, `UPDATE reviews SET revision = 1`, "No record says so."},
-		"a break-glass of it": {`INSERT INTO break_glasses (request_id, revision, issuer, subject, name, reason, at) SELECT id, 1, 'i', 's', 'Eve', 'r', now() FROM requests`, `DELETE FROM break_glasses`, "No event tells of the break-glass of revision 1 by Eve."},
+		"the plan":             {`UPDATE requests SET plan = jsonb_set(plan, '{changes,0,after}', '"nothing"')`, `UPDATE requests SET plan = jsonb_set(plan, '{changes,0,after}', (SELECT data::jsonb #> '{plan,changes,0,after}' FROM events WHERE kind = 'request_submitted'))`, "another plan of revision 1"},
+		"what it is done with": {`UPDATE requests SET params = jsonb_set(params, '{create,name}', '"other"')`, `UPDATE requests SET params = jsonb_set(params, '{create,name}', to_jsonb(target_name))`, "not what its digest is of"},
+		"why":                  {`UPDATE requests SET justification = justification || '!'`, `UPDATE requests SET justification = rtrim(justification, '!')`, "another reason of revision 1"},
+		"what was approved":    {`UPDATE reviews SET digest = digest || '0'`, `UPDATE reviews SET digest = left(digest, 64)`, "another digest of what Abe Approver decided on revision 1"},
+		"for whom":             {`UPDATE reviews SET for_issuer = 'i', for_subject = 's', for_name = 'n'`, `UPDATE reviews SET for_issuer = '', for_subject = '', for_name = ''`, "person for whom they stood in"},
+		"who approved":         {`UPDATE reviews SET subject = subject || '!'`, `UPDATE reviews SET subject = rtrim(subject, '!')`, "No event tells of what Abe Approver decided on revision 1."},
+		"that it was sent":     {`UPDATE executions SET attempt = 2`, `UPDATE executions SET attempt = 1`, "No event tells of attempt 2."},
+		"what came of it":      {`UPDATE executions SET outcome = 'refused'`, `UPDATE executions SET outcome = 'accepted'`, "another outcome of the outcome of attempt 1"},
+		"that nobody did":      {`UPDATE reviews SET revision = 7`, `UPDATE reviews SET revision = 1`, "No record says so."},
+		"a break-glass of it":  {`INSERT INTO break_glasses (request_id, revision, issuer, subject, name, reason, at) SELECT id, 1, 'i', 's', 'Eve', 'r', now() FROM requests`, `DELETE FROM break_glasses`, "No event tells of the break-glass of revision 1 by Eve."},
 	} {
 		_, err := owner.Exec(t.Context(), tt.change)
 		b.must(err)
