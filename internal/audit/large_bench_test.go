@@ -201,7 +201,7 @@ var searches = map[string]func() portal.EventFilter{
 // Its indexes are made when the events are there, which is faster.
 func generate(b *testing.B, pool *pgxpool.Pool, count int) {
 	b.Helper()
-	indexes, err := db.All(b.Context(), pool, pgx.RowTo[string], `SELECT pg_get_indexdef(indexrelid) FROM pg_index
+	indexes, err := db.All(b.Context(), pool, pgx.RowTo[string], `SELECT replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') FROM pg_index
 		WHERE indrelid = 'events'::regclass AND NOT indisprimary`)
 	if err != nil {
 		b.Fatal(err)
