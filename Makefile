@@ -28,7 +28,7 @@ dev: need-go static/dist/manifest.json ## the demo, anew in the browser within s
 
 # Go knows what it embeds, so it decides itself whether something has changed.
 build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with its pages and browser assets
-	go build -trimpath -ldflags '-s -w' -o bin/portal ./cmd/portal
+	go build -ldflags '-s -w' -o bin/portal ./cmd/portal
 
 test: check test-tools build ## run every check and every test, browser tests included
 	@# The browser waits more than it works, so it goes beside the others, in two halves.
