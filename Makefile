@@ -5,6 +5,8 @@ SHELL := /bin/sh
 export CGO_ENABLED = 0
 # Under load the slowest package takes half of it.
 TEST_TIMEOUT := 30m
+# What `make check` vets need not be vetted again with each test.
+GOTEST := go test -vet=off -timeout $(TEST_TIMEOUT)
 # The linter has a module of its own, so that its needs are none of the program's.
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
@@ -32,8 +34,8 @@ build: need-go tmp/generated static/dist/manifest.json ## make bin/portal with i
 
 test: check test-tools build ## run every check and every test, browser tests included
 	@# The browser waits more than it works, so it goes beside the others, in two halves.
-	go test -timeout $(TEST_TIMEOUT) -run '$(BROWSER_HALF)' ./test/browser & half=$$!; \
-	go test -timeout $(TEST_TIMEOUT) -skip '$(BROWSER_HALF)' ./test/browser $(NO_BROWSER); others=$$?; \
+	$(GOTEST) -run '$(BROWSER_HALF)' ./test/browser & half=$$!; \
+	$(GOTEST) -skip '$(BROWSER_HALF)' ./test/browser $(NO_BROWSER); others=$$?; \
 	wait $$half && exit $$others
 
 test-fast: test-tools build ## run the tests that take no more than a minute together: no browser, no crowds
@@ -43,8 +45,8 @@ race: build ## run the tests under the race detector, crowds too, all but those 
 	@scripts/test-tools.sh race
 	@# The crowds wait more than they work, so they go beside the others.
 	export CGO_ENABLED=1; \
-	go test -race -timeout $(TEST_TIMEOUT) ./internal/execute & crowds=$$!; \
-	go test -short -race -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -v -e /test/browser -e /internal/execute); others=$$?; \
+	$(GOTEST) -race ./internal/execute & crowds=$$!; \
+	$(GOTEST) -short -race $$(go list ./... | grep -v -e /test/browser -e /internal/execute); others=$$?; \
 	wait $$crowds && exit $$others
 
 check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files
