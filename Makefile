@@ -41,12 +41,12 @@ test: check test-tools build ## run every check and every test, browser tests in
 test-fast: test-tools build ## run the tests that take no more than a minute together: no browser, no crowds
 	go test -short -timeout $(TEST_TIMEOUT) $(NO_BROWSER)
 
-race: build ## run the tests under the race detector, crowds too, all but those of the browser
+race: build ## run the tests under the race detector, crowds too, all but those in test/
 	@scripts/test-tools.sh race
 	@# The crowds wait more than they work, so they go beside the others.
 	export CGO_ENABLED=1; \
 	$(GOTEST) -race ./internal/execute & crowds=$$!; \
-	$(GOTEST) -short -race $$(go list ./... | grep -v -e /test/browser -e /internal/execute); others=$$?; \
+	$(GOTEST) -short -race $$(go list ./... | grep -v -e /test/ -e /internal/execute); others=$$?; \
 	wait $$crowds && exit $$others
 
 check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files
