@@ -425,6 +425,8 @@ CREATE TABLE break_glasses (
     PRIMARY KEY (request_id, revision)
 );
 CREATE INDEX break_glasses_pending ON break_glasses (at) WHERE reviewed_at IS NULL;
+-- Nobody bypasses approvals again before somebody has reviewed that they did.
+CREATE UNIQUE INDEX break_glasses_one_at_a_time ON break_glasses (issuer, subject) WHERE reviewed_at IS NULL;
 
 -- One row a call to DigitalOcean, committed before the call. Only a call that
 -- DigitalOcean certainly did not take ("deferred") may be followed by another.
@@ -521,6 +523,44 @@ CREATE TABLE saved_searches (
     at      timestamptz NOT NULL
 );
 
+-- Events of which auditors should know, by the rules that found them. A day, in UTC, is
+-- reviewed once somebody has signed it off after the last of its events was found.
+CREATE TABLE unusual_events (
+    id         uuid PRIMARY KEY, -- UUIDv7
+    rule       text NOT NULL,
+    event_id   uuid NOT NULL,
+    at         timestamptz NOT NULL, -- of the event
+    found_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    issuer     text NOT NULL,
+    subject    text NOT NULL,
+    actor_name text NOT NULL,
+    address    text NOT NULL,
+    request_id uuid,
+    summary    text NOT NULL,
+    UNIQUE (event_id, rule)
+);
+CREATE INDEX unusual_events_by_time ON unusual_events (at, id);
+CREATE INDEX unusual_events_by_actor ON unusual_events (rule, subject, at);
+CREATE INDEX unusual_events_by_address ON unusual_events (rule, address, at);
+
+CREATE TABLE daily_reviews (
+    id      uuid PRIMARY KEY, -- UUIDv7
+    day     date NOT NULL,
+    issuer  text NOT NULL,
+    subject text NOT NULL,
+    by_name text NOT NULL,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    note    text NOT NULL CHECK (length(note) <= 4000),
+    found   integer NOT NULL -- how many events there were
+);
+CREATE INDEX daily_reviews_by_day ON daily_reviews (day, at);
+
+-- How far the rules have looked through the trail.
+CREATE TABLE unusual_watch (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    next     bigint NOT NULL DEFAULT 0 -- number of the event that is looked at next
+);
+
 -- What people do not want to be told by e-mail. Who has no row is told of all.
 CREATE TABLE mail_choices (
     issuer  text NOT NULL,
@@ -558,4 +598,4 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, orphans, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
-    saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;
+    unusual_watch, daily_reviews, unusual_events, saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

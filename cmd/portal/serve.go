@@ -36,6 +36,7 @@ import (
 	"doksportal/internal/store"
 	"doksportal/internal/teams"
 	"doksportal/internal/templates"
+	"doksportal/internal/unusual"
 	"doksportal/internal/web"
 )
 
@@ -149,6 +150,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Now: time.Now, Logger: logger, Pace: pace,
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
+	watcher := &unusual.Watcher{Pool: pool, Now: time.Now, Tell: tell}
 	var queue *jobs.Queue
 	queue, err = jobs.New(pool, logger, executor.Advance, []jobs.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
@@ -166,6 +168,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		}},
 		{Name: "event partitions", Every: 12 * time.Hour, Run: trail.MakePartitions},
 		{Name: "verify the trail", Every: 24 * time.Hour, For: time.Hour, Run: trail.VerifyAll},
+		{Name: "unusual events", Every: 10 * time.Second, Run: watcher.Run},
 		{Name: "mail", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunMail},
 		{Name: "webhooks", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunHooks},
 		{Name: "budget", Every: time.Hour, Run: calls.Sweep},

@@ -22,6 +22,11 @@ import (
 	"doksportal/internal/portal"
 )
 
+// tell queues that admins and auditors are told of an event of the trail.
+func tell(ctx context.Context, tx pgx.Tx, e portal.Event) error {
+	return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, Actor: e.Actor, Summary: e.Summary, At: e.At})
+}
+
 // newTrail makes the trail, with its keys and the anchors of its checkpoints. Of what
 // becomes of it admins and auditors are told.
 func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, logger *slog.Logger) (*audit.Trail, error) {
@@ -29,9 +34,7 @@ func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, l
 	if err != nil {
 		return nil, err
 	}
-	c := audit.Config{Pool: pool, Signers: signers, Vouched: true, Logger: logger, Now: time.Now, Tell: func(ctx context.Context, tx pgx.Tx, e portal.Event) error {
-		return notify.Queue(ctx, tx, notify.Notification{Kind: e.Kind, Actor: e.Actor, Summary: e.Summary, At: e.At})
-	}}
+	c := audit.Config{Pool: pool, Signers: signers, Vouched: true, Logger: logger, Now: time.Now, Tell: tell}
 	o := anchorOptions(cfg.AuditS3Key, cfg.AuditS3Secret, cfg.AuditWebhookSecret)
 	o.Log = logger
 	if cfg.SMTPURL != "" {

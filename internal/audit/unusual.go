@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,23 +11,20 @@ import (
 	"doksportal/internal/portal"
 )
 
-// UnusualKinds are the kinds of event that an auditor looks into: what somebody
-// did without approvals or was refused, and what did not go as it should.
-var UnusualKinds = []portal.EventKind{portal.EventBreakGlass, portal.EventAccessRefused, portal.EventRefused, portal.EventSignInRefused,
-	portal.EventFailed, portal.EventOutcome}
-
-// Unusual lists of each of these kinds the newest events since a time, up to
-// limit, newest first. Of the outcomes of calls only those count whose answer was
-// lost. OFFSET keeps the planner from walking through all events of that time
-// where there are few of a kind. Only who may see the whole trail may see them.
-func Unusual(ctx context.Context, q db.Querier, since time.Time, limit int) ([]portal.Event, error) {
-	return db.All(ctx, q, readEvent, `
-		SELECT e.id, e.at, e.kind, e.issuer, e.subject, e.actor_name AS name, coalesce(r.number, 0) AS request_number, e.summary
-		FROM unnest(@kinds::text[]) AS of (kind) CROSS JOIN LATERAL (
-			SELECT * FROM (
-				SELECT * FROM events WHERE events.kind = of.kind AND events.at >= @from
-					AND (events.kind <> @outcome OR events.data ->> 'outcome' = @unknown) OFFSET 0
-			) lately ORDER BY at DESC, id DESC LIMIT @limit
-		) e LEFT JOIN requests r ON r.id = e.request_id ORDER BY e.at DESC, e.id DESC`,
-		pgx.StrictNamedArgs{"kinds": UnusualKinds, "from": since, "outcome": portal.EventOutcome, "unknown": portal.OutcomeUnknown, "limit": limit})
+// CountAlike counts, up to a limit, the events by which a rule finds e: those of its
+// kinds and operations of the same person, or the same address, after a time and up to
+// e, which counts itself.
+func CountAlike(ctx context.Context, q db.Querier, rule portal.UnusualRule, e portal.Event, after time.Time, limit int) (int, error) {
+	alike := []string{`e.at > @after AND e.at <= @at`, `e.kind = ANY (@kinds)`}
+	if len(rule.Operations) > 0 {
+		alike = append(alike, `e.operation = ANY (@operations)`)
+	}
+	if rule.FromAddress {
+		alike = append(alike, `e.address = @address AND e.address <> ''`)
+	} else {
+		alike = append(alike, `e.subject = @subject AND e.issuer = @issuer`)
+	}
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT count(*) FROM (SELECT FROM events e WHERE `+strings.Join(alike, " AND ")+` LIMIT @limit) alike`,
+		pgx.NamedArgs{"after": after, "at": e.At, "kinds": rule.Kinds, "operations": rule.Operations, "address": e.Origin.Address,
+			"subject": e.Actor.Subject, "issuer": e.Actor.Issuer, "limit": limit})
 }

@@ -20,7 +20,10 @@ var privileges = map[string]string{
 	"checkpoints": appendOnly,
 	"event_queue": queue,
 
-	"audit_streams": keepAll,
+	"audit_streams":  keepAll,
+	"unusual_events": appendOnly,
+	"daily_reviews":  appendOnly,
+	"unusual_watch":  keepAll,
 
 	// What was asked for, decided and sent is never removed.
 	"requests":          keepAll,

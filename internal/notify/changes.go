@@ -64,6 +64,9 @@ func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n Notificat
 	if portal.TopicOf(n.Kind) == portal.TopicTrail && s.AuditorGroup != "" {
 		groups = append(groups, s.AuditorGroup)
 	}
+	if portal.TopicOf(n.Kind) == portal.TopicUnusual && s.AuditorGroup != "" {
+		groups = []string{s.AuditorGroup}
+	}
 	if n.TeamID == "" {
 		return groups, nil
 	}
@@ -80,6 +83,8 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 		link = s.BaseURL.JoinPath("admin", "changes")
 	case portal.TopicOf(n.Kind) == portal.TopicTrail:
 		link = s.BaseURL.JoinPath("audit")
+	case portal.TopicOf(n.Kind) == portal.TopicUnusual:
+		link = s.BaseURL.JoinPath("audit", "reviews")
 	case n.DelegationID != "":
 		link = s.BaseURL.JoinPath("me")
 	case n.Kind == portal.EventClusterAppeared && n.TeamID == "":

@@ -20,10 +20,11 @@ const (
 	TopicDelegation      Topic = "delegation"
 	TopicDrift           Topic = "drift"
 	TopicTrail           Topic = "audit_trail"
+	TopicUnusual         Topic = "unusual"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicTrail}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicTrail, TopicUnusual}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -54,6 +55,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicDrift
 	case EventTrailStopped, EventTrailResumed, EventTrailVerified, EventStreamBehind, EventStreamResumed:
 		return TopicTrail
+	case EventUnusual:
+		return TopicUnusual
 	}
 	return ""
 }
@@ -87,6 +90,8 @@ func (o Topic) Title() string {
 		return "A cluster appears, changes or disappears past the portal"
 	case TopicTrail:
 		return "The audit trail is stopped, or is not what was signed"
+	case TopicUnusual:
+		return "Something unusual happened"
 	}
 	return "Test"
 }

@@ -66,6 +66,8 @@ const (
 	EventTemplateDeleted    EventKind = "template_deleted"
 	EventSearchSaved        EventKind = "search_saved"
 	EventSearchDeleted      EventKind = "search_deleted"
+	EventUnusual            EventKind = "unusual_found"
+	EventDailyReview        EventKind = "daily_review_signed"
 	EventTrailRead          EventKind = "trail_read"
 	EventTrailExported      EventKind = "trail_exported"
 	EventTrailVerified      EventKind = "trail_verified"
@@ -165,6 +167,8 @@ var Events = []EventInfo{
 	{EventTemplateDeleted, "a template was deleted", ResultDone, false},
 	{EventSearchSaved, "a search of the audit trail was saved for all who may read it", ResultDone, false},
 	{EventSearchDeleted, "a saved search of the audit trail was deleted", ResultDone, false},
+	{EventUnusual, "a rule found an event of which auditors should know", ResultDone, true},
+	{EventDailyReview, "an auditor signed off what was unusual on a day", ResultDone, false},
 	{EventTrailRead, "somebody read or searched the audit trail", ResultDone, true},
 	{EventTrailExported, "somebody exported events", ResultDone, true},
 	{EventTrailVerified, "the portal verified the trail", ResultDone, true},

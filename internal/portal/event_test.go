@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,25 @@ func TestEventsAreDocumented(t *testing.T) {
 		want.WriteString("| `" + string(e.Kind) + "` | " + e.About + " |\n")
 	}
 	if !strings.HasSuffix(table, "|---|---|\n"+want.String()) {
+		t.Errorf("the table of docs/audit.md should be:\n%s", want.String())
+	}
+}
+
+// So is what counts as unusual; the ids of the rules are each there once.
+func TestUnusualRulesAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for i, r := range portal.UnusualRules {
+		if first := slices.IndexFunc(portal.UnusualRules, func(o portal.UnusualRule) bool { return o.ID == r.ID }); first != i {
+			t.Errorf("%s is there twice", r.ID)
+		}
+		want.WriteString("| " + r.Title + " | " + r.About + " |\n")
+	}
+	if !strings.Contains(string(text), "|---|---|\n"+want.String()+"\n") {
 		t.Errorf("the table of docs/audit.md should be:\n%s", want.String())
 	}
 }

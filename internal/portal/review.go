@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -144,10 +145,13 @@ func (r Request) refuseOwn(a Actor) error {
 	case a.IsZero() || a.Issuer == SystemIssuer:
 		return E(KindForbidden, "only people can review requests")
 	case a.Identity == r.Requester.Identity:
-		return E(KindForbidden, "this is your own request; somebody else has to decide")
+		return E(KindForbidden, "this is your own request; somebody else has to decide", ErrOwnRequest)
 	}
 	return nil
 }
+
+// ErrOwnRequest is the cause of refusing somebody to decide on what they asked for.
+var ErrOwnRequest = errors.New("own request")
 
 // GainedBy are the groups whose members gain by the request itself, and so do not
 // decide on it, whatever the policy says.

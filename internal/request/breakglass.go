@@ -3,6 +3,7 @@ package request
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +15,7 @@ import (
 // without cool-off and outside of windows, but not before its requester wants
 // it. Only admins may, and not for what they asked for themselves; quota,
 // protection and a target that has changed stop it all the same. A review is
-// pending from then on. revision and digest are of the plan that a has seen. It returns
+// pending from then on, before which a bypasses no other approvals. revision and digest are of the plan that a has seen. It returns
 // KindInvalid without a reason, KindForbidden or KindConflict when a may not,
 // and KindStepUp when a's sign-in is too old.
 func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, revision int, digest, reason string) error {
@@ -34,6 +35,13 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		}
 		if err := checkText("break_glass_reason", "why this cannot wait for approvals", reason, true); err != nil {
 			return err
+		}
+		unreviewed, err := store.UnreviewedBreakGlass(ctx, tx, a.Identity)
+		if err != nil {
+			return err
+		}
+		if unreviewed != 0 {
+			return portal.E(portal.KindConflict, fmt.Sprintf("nobody has reviewed yet that you bypassed the approvals of #%d; have that reviewed first, or ask another admin", unreviewed))
 		}
 		why, err := s.outdatedNow(ctx, tx, r)
 		if err != nil {

@@ -55,6 +55,12 @@ func SetTimeZone(ctx context.Context, tx pgx.Tx, id portal.Identity, zone string
 	return db.Wrap(err)
 }
 
+// TimeZone is the zone that somebody has chosen, empty for none.
+func TimeZone(ctx context.Context, q Querier, id portal.Identity) (string, error) {
+	return db.One(ctx, q, pgx.RowTo[string], `SELECT coalesce((SELECT time_zone FROM people WHERE issuer = @issuer AND subject = @subject), '')`,
+		pgx.StrictNamedArgs{"issuer": id.Issuer, "subject": id.Subject})
+}
+
 // Tokens are what the identity provider is asked about somebody by.
 type Tokens struct {
 	Tokens        []byte    // sealed; nil when there are none

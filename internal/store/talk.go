@@ -48,8 +48,36 @@ func readComment(row pgx.CollectableRow) (portal.Comment, error) {
 	return r.Comment, err
 }
 
+// UnreviewedBreakGlass is the number of the request for which somebody has bypassed
+// approvals, and which nobody has reviewed yet; 0: there is none.
+func UnreviewedBreakGlass(ctx context.Context, q Querier, by portal.Identity) (int64, error) {
+	return db.One(ctx, q, pgx.RowTo[int64], `SELECT coalesce((
+		SELECT r.number FROM break_glasses g JOIN requests r ON r.id = g.request_id
+		WHERE g.issuer = @issuer AND g.subject = @subject AND g.reviewed_at IS NULL LIMIT 1), 0)`,
+		pgx.StrictNamedArgs{"issuer": by.Issuer, "subject": by.Subject})
+}
+
+// UnreviewedBreakGlasses lists the bypassed approvals that nobody has reviewed, oldest
+// first, up to limit.
+func UnreviewedBreakGlasses(ctx context.Context, q Querier, limit int) ([]portal.UnreviewedBreakGlass, error) {
+	type row struct {
+		portal.UnreviewedBreakGlass
+		portal.Person
+	}
+	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[row], `
+		SELECT r.number, r.operation, r.target_name, g.at, g.reason, g.issuer, g.subject, g.name FROM break_glasses g JOIN requests r ON r.id = g.request_id
+		WHERE g.reviewed_at IS NULL ORDER BY g.at LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+	unreviewed := make([]portal.UnreviewedBreakGlass, len(list))
+	for i, r := range list {
+		unreviewed[i] = r.UnreviewedBreakGlass
+		unreviewed[i].By = r.Person
+	}
+	return unreviewed, err
+}
+
 // InsertBreakGlass keeps that an admin did without the approvals of a request. A
-// second time for the same revision gives an error of KindConflict.
+// second time for the same revision, or before somebody has reviewed that the same
+// person did so elsewhere, gives an error of KindConflict.
 func InsertBreakGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal.BreakGlass) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO break_glasses (request_id, revision, issuer, subject, name, reason, at)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"doksportal/internal/audit"
 	"doksportal/internal/events"
 	"doksportal/internal/operation"
 	"doksportal/internal/portal"
@@ -20,7 +19,6 @@ import (
 // How much a desk shows at once.
 const (
 	fewOnDesk     = 10
-	fewUnusual    = 5 // of each kind
 	unusualFor    = 7 * 24 * time.Hour
 	teamsOnDesk   = 10 // whose quota is shown
 	clusterOnDesk = 20
@@ -135,9 +133,19 @@ func (s *Server) auditorDesk(ctx context.Context, v viewer, p *views.HomePage) e
 	if !v.actor.HasRole(portal.RoleAuditor) {
 		return nil
 	}
-	since := s.Now().Add(-unusualFor)
-	list, err := audit.Unusual(ctx, s.Pool, since, fewUnusual)
-	p.Auditor = &views.AuditorDesk{Since: since, Events: list}
+	now := s.Now()
+	d := &views.AuditorDesk{}
+	var err error
+	if d.Events, err = store.UnusualBetween(ctx, s.Pool, now.Add(-unusualFor), now, fewOnDesk); err != nil {
+		return err
+	}
+	days, err := s.Auditors.ReviewDays(ctx, s.Pool)
+	for i, day := range days {
+		if i > 0 && !day.Done() { // today is not over
+			d.Open++
+		}
+	}
+	p.Auditor = d
 	return err
 }
 

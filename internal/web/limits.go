@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -93,10 +94,14 @@ func (s *Server) recordRefusal(c *gin.Context, refusal error) {
 	if !ok {
 		return
 	}
-	s.record(c, portal.Event{
+	e := portal.Event{
 		Kind: portal.EventAccessRefused, Actor: actor.Person(),
 		Summary: actor.Name + " was refused " + c.Request.Method + " " + pathOf(c) + ": " + message(refusal),
-	})
+	}
+	if errors.Is(refusal, portal.ErrOwnRequest) {
+		e.Data = map[string]any{portal.DetailOwnRequest: true}
+	}
+	s.record(c, e)
 }
 
 // unknownReader is the actor of forms that came without a session: browsers send

@@ -87,6 +87,10 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/audit/export", s.welcome(s.exportAudit))
 	e.GET("/audit/events/:event", s.welcome(s.event))
 	e.GET("/audit/cases/:number", s.auditor(s.caseFile))
+	e.GET(reviewsPage, s.auditor(s.reviews))
+	e.POST(reviewsPage+"/quiet", formOn(reviewsPage), s.auditor(s.signQuietDays))
+	e.GET(reviewsPage+"/:day", s.auditor(s.reviewDay))
+	e.POST(reviewsPage+"/:day", s.auditor(s.signDay))
 	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
 	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))
 

@@ -87,6 +87,10 @@ var access = map[string]string{
 	"GET /audit/export":                         "L F F F F N N F", // without a format
 	"GET /audit/events/:event":                  "L F F F F N N F",
 	"GET /audit/cases/:number":                  "L F F F F 2 2 F",
+	"GET /audit/reviews":                        "L F F F F 2 2 F",
+	"GET /audit/reviews/:day":                   "L F F F F N N F",
+	"POST /audit/reviews/:day":                  "U F F F F N N F",
+	"POST /audit/reviews/quiet":                 "U F F F F F 4 F",
 	"POST /audit/searches":                      "U F F F F 4 4 F",
 	"POST /audit/searches/:search/delete":       "U F F F F N N F",
 	"GET /admin/teams":                          "L F F F F 2 2 F",

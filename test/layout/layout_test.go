@@ -18,7 +18,7 @@ const module = "doksportal/"
 // Whoever adds a package decides here what it may know.
 var arrows = map[string]string{
 	"cmd/portal": "internal/audit internal/audit/anchor internal/audit/stream internal/auditors internal/auth internal/config internal/db internal/delegation internal/demo internal/doapi internal/doapi/budget internal/doapi/dosim internal/events internal/execute " +
-		"internal/inventory internal/jobs internal/names internal/notify internal/orphans internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/web static",
+		"internal/inventory internal/jobs internal/names internal/notify internal/orphans internal/policy internal/portal internal/request internal/rulebook internal/store internal/teams internal/templates internal/unusual internal/web static",
 	"cmd/dev":                  "internal/config internal/demo",
 	"internal/portal":          "",
 	"internal/quota":           "internal/portal",
@@ -49,6 +49,7 @@ var arrows = map[string]string{
 	"internal/teams":           "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/quota internal/store",
 	"internal/templates":       "internal/audit internal/db internal/names internal/operation internal/portal internal/store",
 	"internal/orphans":         "internal/audit internal/db internal/names internal/portal internal/store",
+	"internal/unusual":         "internal/audit internal/db internal/portal internal/store",
 	"internal/delegation":      "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/rulebook internal/store",
 	"internal/notify":          "internal/audit internal/db internal/portal internal/seal internal/store",
 	"internal/request":         "internal/audit internal/db internal/doapi internal/events internal/names internal/notify internal/operation internal/policy internal/portal internal/quota internal/rulebook internal/store",

@@ -1,0 +1,135 @@
+// Package unusual finds events of which auditors should know: it looks through the
+// trail, in the order of its numbers and once, by the rules of portal.UnusualRules, puts
+// what they find on a list that auditors sign off day by day, and tells them.
+package unusual
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"doksportal/internal/audit"
+	"doksportal/internal/db"
+	"doksportal/internal/portal"
+	"doksportal/internal/store"
+)
+
+// How much of the trail is looked through in one transaction.
+const (
+	batchEvents = 500
+	batchBytes  = 4 << 20
+)
+
+// tellFor is how old an event may be of which people are still told, such as one that
+// was put on the trail while the portal did not run.
+const tellFor = 48 * time.Hour
+
+// Watcher looks through the trail. Every replica has one; one of them looks at a time.
+type Watcher struct {
+	Pool *pgxpool.Pool
+	Now  func() time.Time
+	// Tell hears of what auditors should know; nil for nobody.
+	Tell func(ctx context.Context, tx pgx.Tx, e portal.Event) error
+}
+
+// Run looks through what has got numbers since it was last called. A task calls it.
+func (w *Watcher) Run(ctx context.Context) error {
+	for more := true; more; {
+		err := db.WithTx(ctx, w.Pool, func(tx pgx.Tx) (err error) {
+			more, err = w.step(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step looks through the next events, and reports whether there may be more.
+func (w *Watcher) step(ctx context.Context, tx pgx.Tx) (more bool, err error) {
+	from, err := store.LockUnusual(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	events, next, err := audit.Next(ctx, tx, from, batchEvents, batchBytes)
+	if err != nil || next == from {
+		return false, err
+	}
+	for _, e := range events {
+		if err := w.look(ctx, tx, e); err != nil {
+			return false, err
+		}
+	}
+	return true, store.SetUnusualNext(ctx, tx, next)
+}
+
+// look has each rule look at an event.
+func (w *Watcher) look(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
+	for _, rule := range portal.UnusualRules {
+		found, err := finds(ctx, tx, rule, e)
+		if err != nil {
+			return err
+		}
+		if found {
+			if err := w.keep(ctx, tx, rule, e.Event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finds reports whether a rule finds an event.
+func finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entry) (bool, error) {
+	zone, details := time.UTC, map[string]any{}
+	if rule.Night {
+		name, err := store.TimeZone(ctx, tx, e.Actor.Identity)
+		if err != nil {
+			return false, err
+		}
+		if own, ok := portal.Zone(name); ok {
+			zone = own
+		}
+	}
+	if rule.Detail != "" {
+		_ = json.Unmarshal(e.Details, &details) // details that cannot be read have nothing that counts
+	}
+	if !rule.Matches(e.Event, details, zone) {
+		return false, nil
+	}
+	if rule.Again > 0 {
+		if quiet, err := store.FoundSince(ctx, tx, rule, e.Event, e.At.Add(-rule.Again), e.At); quiet || err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case rule.First:
+		n, err := audit.CountAlike(ctx, tx, rule, e.Event, time.Unix(0, 0), 2)
+		return n < 2, err
+	case rule.Count > 1:
+		n, err := audit.CountAlike(ctx, tx, rule, e.Event, e.At.Add(-rule.Within), rule.Count)
+		return n == rule.Count, err
+	}
+	return true, nil
+}
+
+// keep puts what a rule found on the list. People are told of it, which is on the trail,
+// too, unless it is old.
+func (w *Watcher) keep(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, found portal.Event) error {
+	if err := store.InsertUnusual(ctx, tx, rule, found); err != nil || w.Now().Sub(found.At) > tellFor {
+		return err
+	}
+	e := portal.Event{
+		At: w.Now(), Kind: portal.EventUnusual, Actor: portal.System("unusual events").Person(),
+		Target:  portal.EventTarget{Kind: portal.TargetTrail},
+		Summary: rule.Title + ": " + found.Summary, Data: map[string]any{"rule": rule.ID, "event": found.ID},
+	}
+	if err := audit.Append(ctx, tx, e); err != nil || w.Tell == nil {
+		return err
+	}
+	return w.Tell(ctx, tx, e)
+}
