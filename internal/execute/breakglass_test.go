@@ -1,6 +1,8 @@
 package execute_test
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -90,4 +92,30 @@ func TestBreakGlassIsForOneRevision(t *testing.T) {
 	if r.PendingReview(b.admin("ari")) == nil {
 		t.Error("the review is no longer pending")
 	}
+}
+
+// Who has bypassed approvals does not again before somebody has reviewed that they did,
+// also with two clicks at once; another admin may.
+func TestBreakGlassWaitsForItsReview(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	ctx, ada, ari := t.Context(), b.admin("ada"), b.admin("ari")
+	first, second := b.pending(portal.DeleteClusterDangerous), b.pending(portal.DeleteNodePool)
+	results := make(chan error)
+	for _, r := range []portal.Request{first, second} {
+		go func() { results <- b.requests.BreakGlass(ctx, ada, r.Number, 1, r.Digest, "fire") }()
+	}
+	if one, other := <-results, <-results; (one == nil) == (other == nil) || !portal.Is(cmp.Or(one, other), portal.KindConflict) {
+		t.Fatalf("two at once: %v, %v", one, other)
+	}
+	if b.read(first).State == portal.Pending {
+		first, second = second, first
+	}
+	err := b.requests.BreakGlass(ctx, ada, second.Number, 1, second.Digest, "fire")
+	b.wantKind(err, portal.KindConflict, "a second time")
+	if want := fmt.Sprintf("#%d", first.Number); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not say %s", err, want)
+	}
+	b.must(b.requests.ReviewBreakGlass(ctx, ari, first.Number, "it was on fire"))
+	b.must(b.requests.BreakGlass(ctx, ada, second.Number, 1, second.Digest, "fire again"))
 }
