@@ -2,9 +2,7 @@ package audit
 
 import (
 	"context"
-	"maps"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -52,16 +50,6 @@ func conditions(f portal.EventFilter) string {
 	return strings.Join(list, " AND ")
 }
 
-// newest is SQL for what is selected of the newest events that match, newest first.
-// more is what is asked of them besides, with its AND.
-func newest(selected string, f portal.EventFilter, more string) string {
-	var parts []string
-	for _, way := range ways(f) {
-		parts = append(parts, `(SELECT `+selected+` FROM events e WHERE `+way+more+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
-	}
-	return strings.Join(parts, " UNION ALL ")
-}
-
 // ways are the conditions of which an event e that matches fulfils one.
 func ways(f portal.EventFilter) []string {
 	if f.Cluster == "" {
@@ -74,13 +62,18 @@ func ways(f portal.EventFilter) []string {
 	return list
 }
 
-// find runs a query over the newest events that match: sql says what is selected from
-// them; more, with its arguments, is what is asked of them besides. Values are part of its text, since the planner has to know them: it would look
-// for what is rare as for what is common. That, and that only what is asked for is in
-// it, makes every search go by an index.
-func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql func(source string) string, f portal.EventFilter, more string, with pgx.NamedArgs) ([]T, error) {
+// match is an event that a search finds, as far as it is counted.
+type match struct {
+	ID string
+	portal.SampleEvent
+}
+
+// matchColumns are what match has of an event e.
+const matchColumns = `e.id::text, e.at, e.kind, e.outcome AS result, e.operation, e.environment, coalesce(e.team_id::text, '') AS team_id, e.issuer, e.subject, e.actor_name AS name`
+
+// find finds what a filter matches, newest first.
+func find(ctx context.Context, q db.Querier, f portal.EventFilter) ([]match, error) {
 	args := values(f)
-	maps.Copy(args, with)
 	if f.Before != "" {
 		at, err := timeOfEvent(ctx, q, f.Before)
 		if err != nil {
@@ -88,7 +81,24 @@ func find[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql f
 		}
 		args["before_at"] = at
 	}
-	return db.All(ctx, q, read, sql(newest("e.*", f, more)), pgx.QueryExecModeSimpleProtocol, args)
+	if f.Text != "" {
+		return findWords(ctx, q, f, args)
+	}
+	return newest(ctx, q, pgx.RowToStructByName[match], matchColumns, f, "", args)
+}
+
+// newest finds the newest events that match a filter, and fulfil a condition besides,
+// which begins with AND.
+//
+// Values are part of the query's text, since the planner has to know them: it would look
+// for what is rare as for what is common. That, and that only what is asked for is in
+// it, makes every search go by an index.
+func newest[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], columns string, f portal.EventFilter, and string, args pgx.NamedArgs) ([]T, error) {
+	var parts []string
+	for _, way := range ways(f) {
+		parts = append(parts, `(SELECT `+columns+` FROM events e WHERE `+way+and+` ORDER BY e.at DESC, e.id DESC LIMIT @limit)`)
+	}
+	return db.All(ctx, q, read, `SELECT * FROM (`+strings.Join(parts, " UNION ALL ")+`) found ORDER BY at DESC, id DESC LIMIT @limit`, pgx.QueryExecModeSimpleProtocol, args)
 }
 
 // values are those that conditions and newest ask with.
@@ -104,10 +114,48 @@ func values(f portal.EventFilter) pgx.NamedArgs {
 // that no id has, or an event that is not there. Callers make sure that the reader
 // may see the whole trail, or narrow f to what they may see.
 func Search(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, error) {
-	list := func(source string) string {
-		return `SELECT ` + listed + ` FROM (SELECT * FROM (` + source + `) found ORDER BY at DESC, id DESC LIMIT @limit) e ` + listedWith + ` ORDER BY e.at DESC, e.id DESC`
+	found, err := find(ctx, q, f)
+	if err != nil {
+		return nil, err
 	}
-	return search(ctx, q, readEvent, list, f, func(e portal.Event) time.Time { return e.At })
+	return list(ctx, q, found)
+}
+
+// SearchWithSample is Search, with a sample of what it finds on all of its pages.
+func SearchWithSample(ctx context.Context, q db.Querier, f portal.EventFilter) ([]portal.Event, portal.EventSample, error) {
+	all := f
+	all.Before, all.Limit = "", portal.MostSampled+1
+	sampled, err := find(ctx, q, all)
+	if err != nil {
+		return nil, portal.EventSample{}, err
+	}
+	found := sampled[:min(f.Limit, len(sampled))]
+	if f.Before != "" {
+		if found, err = find(ctx, q, f); err != nil {
+			return nil, portal.EventSample{}, err
+		}
+	}
+	events, err := list(ctx, q, found)
+	return events, sampleOf(sampled), err
+}
+
+// sampleOf is what can be counted of the newest events that a search finds.
+func sampleOf(found []match) (s portal.EventSample) {
+	s.More = len(found) > portal.MostSampled
+	for _, m := range found[:min(portal.MostSampled, len(found))] {
+		s.Events = append(s.Events, m.SampleEvent)
+	}
+	return s
+}
+
+// list reads events that were found, in their order.
+func list(ctx context.Context, q db.Querier, found []match) ([]portal.Event, error) {
+	ids := make([]string, len(found))
+	for i, m := range found {
+		ids[i] = m.ID
+	}
+	return db.All(ctx, q, readEvent, `SELECT `+listed+` FROM events e `+listedWith+` WHERE e.id = ANY (@ids::uuid[]) ORDER BY e.at DESC, e.id DESC`,
+		pgx.QueryExecModeSimpleProtocol, pgx.NamedArgs{"ids": ids})
 }
 
 // listed are the columns of an event e that lists show, from what listedWith joins.

@@ -2,11 +2,12 @@ package audit
 
 import (
 	"context"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,48 +15,87 @@ import (
 	"doksportal/internal/portal"
 )
 
-// readFirst is how many of the newest events are read for words before the index of
-// words is asked.
-const readFirst = 5000
+// How many of the newest events are read for words: at first, to tell by them whether
+// the words are common, and if they are, at the most.
+const (
+	readFirst = 500
+	readMost  = 10_000
+)
 
-// search finds what a filter matches, newest first. at is when an event was.
+// findWords is find for a filter with words.
 //
 // Words that many events have are found by reading the newest, and the index of words
-// would find far too many; words that few have are found by that index. Which of the two
-// they are the newest events tell. From the index the newest are taken by time, more
-// of it each turn, since what it finds it finds in no order.
-func search[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql func(source string) string, f portal.EventFilter, at func(T) time.Time) ([]T, error) {
-	if f.Text == "" {
-		return find(ctx, q, read, sql, f, "", nil)
+// would find far too many; words that few have are found by that index.
+func findWords(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs) ([]match, error) {
+	found, last, err := readNewest(ctx, q, f, args, readFirst)
+	if err != nil || len(found) >= f.Limit || last == nil {
+		return found[:min(f.Limit, len(found))], err
 	}
-	found, err := readNewest(ctx, q, read, sql, f)
-	if err != nil || len(found) == f.Limit {
-		return found, err
+	if needed := f.Limit * readFirst / max(1, len(found)); needed <= readMost/2 {
+		older, below := f, maps.Clone(args)
+		older.Before, below["before"], below["before_at"] = last.ID, last.ID, last.At
+		more, last, err := readNewest(ctx, q, older, below, readMost)
+		if found = append(found, more...); err != nil || len(found) >= f.Limit || last == nil {
+			return found[:min(f.Limit, len(found))], err
+		}
 	}
-	return searchIndex(ctx, q, read, sql, f, at)
+	return findIndexed(ctx, q, f, args)
 }
 
-// readNewest looks for words in the newest events that match otherwise.
-func readNewest[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql func(source string) string, f portal.EventFilter) ([]T, error) {
-	has, args := []string{"true"}, pgx.NamedArgs{"limit": readFirst, "most": f.Limit}
-	for i, word := range textWords(f.Text) {
-		name := "word" + strconv.Itoa(i)
-		has = append(has, `strpos(' ' || lower(`+wordsOfEvent+`), @`+name+`) > 0`)
-		args[name] = " " + strings.ToLower(word)
+// readNewest looks for the words of a filter in so many of the newest events that match
+// it otherwise. last is the oldest that it has read, nil when there are no more.
+func readNewest(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs, count int) (found []match, last *match, err error) {
+	type candidate struct {
+		match
+		Words string
 	}
-	others := f
-	others.Text = ""
-	return find(ctx, q, read, func(source string) string {
-		return sql(`SELECT * FROM (SELECT * FROM (` + source + `) each ORDER BY at DESC, id DESC LIMIT @limit) e WHERE ` + strings.Join(has, " AND ") + ` ORDER BY at DESC, id DESC LIMIT @most`)
-	}, others, "", args)
+	args = maps.Clone(args)
+	args["limit"] = count
+	words := textWords(strings.ToLower(f.Text))
+	f.Text = ""
+	read, err := newest(ctx, q, pgx.RowToStructByName[candidate], matchColumns+`, concat_ws(' ', e.summary, e.reason, e.actor_name, e.actor_email, e.target_name, e.target_id) AS words`, f, "", args)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range read {
+		if hasWords(strings.ToLower(c.Words), words) {
+			found = append(found, c.match)
+		}
+	}
+	if len(read) == count {
+		last = &read[count-1].match
+	}
+	return found, last, nil
 }
 
-// searchIndex looks for words by their index, in the newest month, the two before, the
-// four before these, and so on. Months are those in which events were recorded, by which
-// they are apart; what tells of a time before the months that were searched waits for
-// these.
-func searchIndex[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T], sql func(source string) string, f portal.EventFilter, at func(T) time.Time) ([]T, error) {
-	var found []T
+// hasWords reports whether each word begins one of a text.
+func hasWords(text string, words []string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool { return !hasWord(text, word) })
+}
+
+func hasWord(text, word string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			return false
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:at+i])
+		if !inWord(before) {
+			return true
+		}
+		at += i + len(word)
+	}
+}
+
+// inWord reports whether a character is part of words, and does not part them.
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// findIndexed looks for words by their index, in the newest month, the two before, the
+// four before these, and so on, since what the index finds it finds in no order. Months
+// are those in which events were recorded, by which they are apart; what tells of a time
+// before the months that were searched waits for these.
+func findIndexed(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs) ([]match, error) {
+	var found []match
 	end, err := db.One(ctx, q, pgx.RowTo[time.Time], `SELECT clock_timestamp() + interval '1 hour'`)
 	if err != nil {
 		return nil, err
@@ -68,13 +108,14 @@ func searchIndex[T any](ctx context.Context, q db.Querier, read pgx.RowToFunc[T]
 		if last {
 			from = time.Unix(0, 0)
 		}
-		part, err := find(ctx, q, read, sql, f, ` AND e.id >= @first::uuid AND e.id < @last::uuid`, pgx.NamedArgs{"first": firstID(from).String(), "last": firstID(to).String()})
+		args["first"], args["last"] = firstID(from).String(), firstID(to).String()
+		part, err := newest(ctx, q, pgx.RowToStructByName[match], matchColumns, f, ` AND e.id >= @first::uuid AND e.id < @last::uuid`, args)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, part...)
-		slices.SortStableFunc(found, func(a, b T) int { return at(b).Compare(at(a)) })
-		if len(found) >= f.Limit && !at(found[f.Limit-1]).Before(from) {
+		slices.SortStableFunc(found, func(a, b match) int { return b.At.Compare(a.At) })
+		if len(found) >= f.Limit && !found[f.Limit-1].At.Before(from) {
 			break
 		}
 	}
@@ -89,7 +130,7 @@ const mostWords = 10
 
 // textWords are the words of a text.
 func textWords(text string) []string {
-	list := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	list := strings.FieldsFunc(text, func(r rune) bool { return !inWord(r) })
 	return list[:min(mostWords, len(list))]
 }
 

@@ -120,8 +120,11 @@ func (t *Trail) rootOfEvents(ctx context.Context, tx pgx.Tx, hashes tree, signed
 		return tlog.Hash{}, fmt.Errorf("%w: it answers differently each time", ErrTampered)
 	}
 	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
-	rows, err := tx.Query(ctx, `SELECT l.number, l.hash, l.voucher, `+recordColumns+`
-		FROM event_log l LEFT JOIN events e ON e.id = l.event_id WHERE l.number >= @from AND l.number < @to ORDER BY l.number`,
+	// The ids between which they are keep the planner from reading all months.
+	rows, err := tx.Query(ctx, `WITH leaves AS MATERIALIZED (SELECT number, event_id, hash, voucher FROM event_log WHERE number >= @from AND number < @to)
+		SELECT l.number, l.hash, l.voucher, `+recordColumns+` FROM leaves l LEFT JOIN events e ON e.id = l.event_id
+			AND e.id >= (SELECT event_id FROM leaves ORDER BY event_id LIMIT 1) AND e.id <= (SELECT event_id FROM leaves ORDER BY event_id DESC LIMIT 1)
+		ORDER BY l.number`,
 		formats, pgx.StrictNamedArgs{"from": signed.Size, "to": size})
 	if err != nil {
 		return tlog.Hash{}, err

@@ -68,17 +68,14 @@ func (s *Server) findEvents(c *gin.Context, v viewer, f portal.EventFilter, p *v
 		return err
 	}
 	var err error
-	if p.Events, err = audit.Search(ctx, s.Pool, f); err != nil {
+	if p.Events, p.Sample, err = audit.SearchWithSample(ctx, s.Pool, f); err != nil {
 		return err
 	}
 	if len(p.Events) > pageSize {
 		p.Events = p.Events[:pageSize]
 		p.Next = nextEvents(c, p.Events[pageSize-1].ID)
 	}
-	if p.Late, err = s.Trail.Late(ctx, p.Events); err != nil {
-		return err
-	}
-	p.Sample, err = audit.TakeSample(ctx, s.Pool, f)
+	p.Late, err = s.Trail.Late(ctx, p.Events)
 	return err
 }
 
