@@ -193,7 +193,7 @@ func watchHeap(b *testing.B) *atomic.Uint64 {
 }
 
 // unhurried runs what takes longer than other statements may, past the triggers.
-func unhurried(b *testing.B, pool *pgxpool.Pool, sql string) error {
+func unhurried(b testing.TB, pool *pgxpool.Pool, sql string) error {
 	conn, err := pool.Acquire(b.Context())
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func BenchmarkExport(b *testing.B) {
 	if _, err := trail.Checkpoint(b.Context()); err != nil { // of nothing, as a portal that goes on since
 		b.Fatal(err)
 	}
-	generate(b, pool, count)
+	generate(b, pool, count, 729)
 	if _, err := trail.Checkpoint(b.Context()); err != nil {
 		b.Fatal(err)
 	}

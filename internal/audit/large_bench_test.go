@@ -29,7 +29,7 @@ func BenchmarkLargeTrail(b *testing.B) {
 	if _, err := trail.Checkpoint(b.Context()); err != nil { // of nothing, as a portal that goes on since
 		b.Fatal(err)
 	}
-	generate(b, pool, count)
+	generate(b, pool, count, 729)
 	if _, err := trail.Checkpoint(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -194,9 +194,9 @@ var searches = map[string]func() portal.EventFilter{
 	},
 }
 
-// generate fills a trail with events of two years, and the tree that belongs to them.
+// generate fills a trail with events of so many days, and the tree that belongs to them.
 // Its indexes are made when the events are there, which is faster.
-func generate(b *testing.B, pool *pgxpool.Pool, count int) {
+func generate(b testing.TB, pool *pgxpool.Pool, count, days int) {
 	b.Helper()
 	indexes, err := db.All(b.Context(), pool, pgx.RowTo[string], `SELECT replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') FROM pg_index
 		WHERE indrelid = 'events'::regclass AND NOT indisprimary`)
@@ -206,7 +206,7 @@ func generate(b *testing.B, pool *pgxpool.Pool, count int) {
 	steps := slices.Concat(
 		[]string{`DO $$ DECLARE name text; BEGIN
 			FOR name IN SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'events'::regclass AND NOT indisprimary LOOP EXECUTE 'DROP INDEX ' || name; END LOOP; END $$`,
-			partitionsOfThePast, fmt.Sprintf(generated, count)},
+			partitionsOfThePast, fmt.Sprintf(generated, count, days)},
 		indexes)
 	for _, sql := range steps {
 		if err := unhurried(b, pool, sql); err != nil {
@@ -242,7 +242,7 @@ SELECT (rpad(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '
 	'00000000-0000-4000-8000-' || lpad(cluster::text, 12, '0'), 'web-' || cluster || '-' || environment,
 	'Person ' || person || ' did what is called ' || kind || ' to #' || n / 6 || ' (' || operation || ' web-' || cluster || '-' || environment || ')',
 	'it was agreed in OPS-' || n %% 90000, '{"digest":"0123456789abcdef","revision":1}'
-FROM (SELECT n, now() - interval '729 days' + n * (interval '729 days' / %[1]d) AS at,
+FROM (SELECT n, now() - interval '%[2]d days' + n * (interval '%[2]d days' / %[1]d) AS at,
 		(ARRAY['sign_in', 'trail_read', 'request_submitted', 'review_approved', 'execution_intent', 'execution_outcome', 'request_succeeded', 'request_commented', 'access_refused', 'session_ended', 'cluster_drifted', 'team_changed', 'break_glass', 'policy_in_force'])
 			[width_bucket(random(), ARRAY[0, 0.15, 0.2, 0.35, 0.47, 0.61, 0.75, 0.9, 0.95, 0.97, 0.99, 0.999, 0.9999, 0.99995])] AS kind,
 		(ARRAY['update_node_pool', 'get_kubeconfig', 'create_cluster', 'update_cluster', 'upgrade_cluster', 'delete_cluster', 'delete_node_pool', 'delete_cluster_dangerous'])
