@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,9 +48,15 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values []
 	return err
 }
 
-// History reads what is signed of a request: its events up to the checkpoint, in the
-// order of their numbers, but for comments, each with its details as it was hashed.
-type History func(requestID string) ([]portal.Event, error)
+// History reads what is signed of requests: events up to a checkpoint, in the order of
+// their numbers, but for comments, each with its details as it was hashed.
+type History interface {
+	// All are the events of a request since it was submitted; none is missing. Reading
+	// them takes longer the more there is on the trail since then.
+	All(requestID string) ([]portal.Event, error)
+	// Some are events of a request. Others may be missing, if the database says so.
+	Some(requestID string) ([]portal.Event, error)
+}
 
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
 // besides, that its intent, as this process has written it, is a leaf of the tree that
@@ -79,7 +86,7 @@ func (t *Trail) SealIntent(ctx context.Context, intent *Intent, judge func(Histo
 	if err != nil {
 		return err
 	}
-	return judge(func(requestID string) ([]portal.Event, error) { return t.history(ctx, hashes, c, requestID) })
+	return judge(history{ctx, t.Pool, hashes, c})
 }
 
 // isLeaf reports whether a hash is the leaf at a number of the tree that a checkpoint is
@@ -95,16 +102,62 @@ func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, erro
 	return tlog.CheckRecord(proof, c.Size, c.Root, number, hash) == nil, nil
 }
 
-// mostHistory is how many events a request may have for its history to be read.
+// history is what a database says of requests, held against a checkpoint.
+type history struct {
+	ctx        context.Context
+	q          db.Querier
+	hashes     tree
+	checkpoint Checkpoint
+}
+
+// All reads everything since the request was submitted, whatever the database says that
+// it is about: what is not in the order of the numbers, or not as it was hashed, does not
+// lead to the root that was signed.
+func (h history) All(requestID string) ([]portal.Event, error) {
+	id, err := uuid.Parse(requestID)
+	if err != nil {
+		return nil, err
+	}
+	submitted, err := db.One(h.ctx, h.q, pgx.RowTo[*int64], `SELECT min(l.number) FROM events e JOIN event_log l ON l.event_id = e.id
+		WHERE e.request_id = @request AND e.kind = @submitted AND l.number >= 0 AND l.number < @size`,
+		pgx.StrictNamedArgs{"request": id, "submitted": portal.EventSubmitted, "size": h.checkpoint.Size})
+	if err != nil || submitted == nil {
+		return nil, err
+	}
+	edge, err := h.hashes.edge(*submitted)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	var list []portal.Event
+	err = grow(h.ctx, h.q, &edge, h.checkpoint.Size, func(number int64, _ []byte, record [][]byte) error {
+		if !bytes.Equal(record[columnRequestID], id[:]) || string(record[columnKind]) == string(portal.EventCommented) {
+			return nil
+		}
+		e, _, err := openRecord(record)
+		e.Number = number
+		list = append(list, e)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case edge.root() != h.checkpoint.Root:
+		return nil, fmt.Errorf("%w: the events since %d are not those that were signed", ErrTampered, *submitted)
+	case len(list) == 0 || list[0].Kind != portal.EventSubmitted:
+		return nil, fmt.Errorf("%w: it does not say how request %s began", ErrTampered, requestID)
+	}
+	return list, nil
+}
+
+// mostHistory is how many events a request may have for Some to read them.
 const mostHistory = 1000
 
-// history reads what is signed of a request. It returns an error that wraps ErrTampered
-// for an event that is no leaf of the signed tree.
-func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, requestID string) ([]portal.Event, error) {
-	rows, err := t.Pool.Query(ctx, `SELECT l.number, `+recordColumns+` FROM events e JOIN event_log l ON l.event_id = e.id
+// Some reads what the database says of the request.
+func (h history) Some(requestID string) ([]portal.Event, error) {
+	rows, err := h.q.Query(h.ctx, `SELECT l.number, `+recordColumns+` FROM events e JOIN event_log l ON l.event_id = e.id
 		WHERE e.request_id = @request AND e.kind <> @comment AND l.number < @size ORDER BY l.number LIMIT @most`,
 		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...),
-		pgx.StrictNamedArgs{"request": requestID, "comment": portal.EventCommented, "size": c.Size, "most": mostHistory + 1})
+		pgx.StrictNamedArgs{"request": requestID, "comment": portal.EventCommented, "size": h.checkpoint.Size, "most": mostHistory + 1})
 	if err != nil {
 		return nil, db.Wrap(err)
 	}
@@ -126,7 +179,7 @@ func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, requestI
 		return nil, fmt.Errorf("request %s has more than %d events on the trail", requestID, mostHistory)
 	}
 	for i, e := range list {
-		switch kept, err := isLeaf(hashes, c, e.Number, leaves[i]); {
+		switch kept, err := isLeaf(h.hashes, h.checkpoint, e.Number, leaves[i]); {
 		case err != nil:
 			return nil, err
 		case !kept || e.RequestID != requestID || i > 0 && e.Number <= list[i-1].Number:

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"doksportal/internal/db"
 	"doksportal/internal/portal"
 )
 
@@ -119,36 +120,67 @@ func (t *Trail) rootOfEvents(ctx context.Context, tx pgx.Tx, hashes tree, signed
 	if signed.Size > 0 && edge.root() != signed.Root {
 		return tlog.Hash{}, fmt.Errorf("%w: it answers differently each time", ErrTampered)
 	}
+	err = grow(ctx, tx, &edge, size, func(number int64, by []byte, record [][]byte) error {
+		if !t.vouches(by, record) {
+			return fmt.Errorf("%w: no process of the portal has written event %d, %s, as it is", ErrTampered, number, uuidText(record[columnID]))
+		}
+		return nil
+	})
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	return edge.root(), nil
+}
+
+// grow adds to the edge of a tree, up to a size, what its events hash to, and has each
+// looked at, with its voucher. It returns an error that wraps ErrTampered for one that is
+// not there, or not what was hashed.
+func grow(ctx context.Context, q db.Querier, edge *treeEdge, size int64, look func(number int64, by []byte, record [][]byte) error) error {
+	for edge.size < size {
+		if err := growBy(ctx, q, edge, min(size, edge.size+signMost), look); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func growBy(ctx context.Context, q db.Querier, edge *treeEdge, size int64, look func(number int64, by []byte, record [][]byte) error) error {
 	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
 	// The ids between which they are keep the planner from reading all months.
-	rows, err := tx.Query(ctx, `WITH leaves AS MATERIALIZED (SELECT number, event_id, hash, voucher FROM event_log WHERE number >= @from AND number < @to)
+	rows, err := q.Query(ctx, `WITH leaves AS MATERIALIZED (SELECT number, event_id, hash, voucher FROM event_log WHERE number >= @from AND number < @to)
 		SELECT l.number, l.hash, l.voucher, `+recordColumns+` FROM leaves l LEFT JOIN events e ON e.id = l.event_id
 			AND e.id >= (SELECT event_id FROM leaves ORDER BY event_id LIMIT 1) AND e.id <= (SELECT event_id FROM leaves ORDER BY event_id DESC LIMIT 1)
 		ORDER BY l.number`,
-		formats, pgx.StrictNamedArgs{"from": signed.Size, "to": size})
+		formats, pgx.StrictNamedArgs{"from": edge.size, "to": size})
 	if err != nil {
-		return tlog.Hash{}, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		number, leaf, by, record := numberOf(rows.RawValues()[0]), rows.RawValues()[1], rows.RawValues()[2], rows.RawValues()[3:]
 		if number != edge.size || record[columnID] == nil {
-			return tlog.Hash{}, fmt.Errorf("%w: event %d is not there", ErrTampered, edge.size)
+			return fmt.Errorf("%w: event %d is not there", ErrTampered, edge.size)
 		}
 		line, err := appendRecord(nil, record)
+		if err != nil {
+			return err
+		}
 		hash := tlog.RecordHash(line)
-		if err != nil || hash != hashOf(leaf) || !t.vouches(by, record) {
-			return tlog.Hash{}, fmt.Errorf("%w: no process of the portal has written event %d, %s, as it is", ErrTampered, number, uuidText(record[columnID]))
+		if hash != hashOf(leaf) {
+			return fmt.Errorf("%w: event %d, %s, is not what was hashed", ErrTampered, number, uuidText(record[columnID]))
+		}
+		if err := look(number, by, record); err != nil {
+			return err
 		}
 		edge.add(hash, nil)
 	}
 	if err := rows.Err(); err != nil {
-		return tlog.Hash{}, err
+		return db.Wrap(err)
 	}
 	if edge.size != size {
-		return tlog.Hash{}, fmt.Errorf("%w: event %d is not there", ErrTampered, edge.size)
+		return fmt.Errorf("%w: event %d is not there", ErrTampered, edge.size)
 	}
-	return edge.root(), nil
+	return nil
 }
 
 // vouches reports whether a process has written an event as it is.

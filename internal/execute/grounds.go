@@ -117,7 +117,7 @@ func (w signedWords) askedBy(r portal.Request, history audit.History) error {
 	if w.asked.Actor.Issuer != portal.SystemIssuer || lease == "" || !r.Operation.Deletes() {
 		return contradicts("%s has not asked for it", r.Requester.Name)
 	}
-	events, err := history(lease)
+	events, err := history.Some(lease)
 	if err != nil {
 		return err
 	}
