@@ -57,6 +57,7 @@ const (
 	columnKind       = 3
 	columnSubject    = 6
 	columnRequestID  = 16
+	columnTargetID   = 21
 	columnData       = 26
 )
 

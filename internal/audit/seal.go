@@ -48,15 +48,11 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values []
 	return err
 }
 
-// History reads what is signed of requests: events up to a checkpoint, in the order of
-// their numbers, but for comments, each with its details as it was hashed.
-type History interface {
-	// All are the events of a request since it was submitted; none is missing. Reading
-	// them takes longer the more there is on the trail since then.
-	All(requestID string) ([]portal.Event, error)
-	// Some are events of a request. Others may be missing, if the database says so.
-	Some(requestID string) ([]portal.Event, error)
-}
+// History reads what is signed of a request and, where its id is not empty, of a cluster:
+// all of their events since the request was submitted, in the order of their numbers, but
+// for comments, each with its details as it was hashed. Reading them takes longer the more
+// there is on the trail since then.
+type History func(requestID, clusterID string) ([]portal.Event, error)
 
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
 // besides, that its intent, as this process has written it, is a leaf of the tree that
@@ -86,7 +82,9 @@ func (t *Trail) SealIntent(ctx context.Context, intent *Intent, judge func(Histo
 	if err != nil {
 		return err
 	}
-	return judge(history{ctx, t.Pool, hashes, c})
+	return judge(func(requestID, clusterID string) ([]portal.Event, error) {
+		return t.history(ctx, hashes, c, requestID, clusterID)
+	})
 }
 
 // isLeaf reports whether a hash is the leaf at a number of the tree that a checkpoint is
@@ -102,38 +100,31 @@ func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, erro
 	return tlog.CheckRecord(proof, c.Size, c.Root, number, hash) == nil, nil
 }
 
-// history is what a database says of requests, held against a checkpoint.
-type history struct {
-	ctx        context.Context
-	q          db.Querier
-	hashes     tree
-	checkpoint Checkpoint
-}
-
-// All reads everything since the request was submitted, whatever the database says that
+// history reads everything since a request was submitted, whatever the database says that
 // it is about: what is not in the order of the numbers, or not as it was hashed, does not
 // lead to the root that was signed.
-func (h history) All(requestID string) ([]portal.Event, error) {
+func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, requestID, clusterID string) ([]portal.Event, error) {
 	id, err := uuid.Parse(requestID)
 	if err != nil {
 		return nil, err
 	}
-	submitted, err := db.One(h.ctx, h.q, pgx.RowTo[*int64], `SELECT min(l.number) FROM events e JOIN event_log l ON l.event_id = e.id
+	submitted, err := db.One(ctx, t.Pool, pgx.RowTo[*int64], `SELECT min(l.number) FROM events e JOIN event_log l ON l.event_id = e.id
 		WHERE e.request_id = @request AND e.kind = @submitted AND l.number >= 0 AND l.number < @size`,
-		pgx.StrictNamedArgs{"request": id, "submitted": portal.EventSubmitted, "size": h.checkpoint.Size})
+		pgx.StrictNamedArgs{"request": id, "submitted": portal.EventSubmitted, "size": c.Size})
 	if err != nil || submitted == nil {
 		return nil, err
 	}
-	edge, err := h.hashes.edge(*submitted)
+	edge, err := hashes.edge(*submitted)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTampered, err)
 	}
 	var list []portal.Event
-	err = grow(h.ctx, h.q, &edge, h.checkpoint.Size, func(number int64, _ []byte, record [][]byte) error {
-		if !bytes.Equal(record[columnRequestID], id[:]) || string(record[columnKind]) == string(portal.EventCommented) {
+	err = grow(ctx, t.Pool, &edge, c.Size, func(number int64, _ []byte, record [][]byte) error {
+		about := bytes.Equal(record[columnRequestID], id[:]) || clusterID != "" && string(record[columnTargetID]) == clusterID
+		if !about || portal.EventKind(record[columnKind]) == portal.EventCommented {
 			return nil
 		}
-		e, _, err := openRecord(record)
+		e, err := openRecord(record)
 		e.Number = number
 		list = append(list, e)
 		return err
@@ -141,59 +132,19 @@ func (h history) All(requestID string) ([]portal.Event, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case edge.root() != h.checkpoint.Root:
+	case edge.root() != c.Root:
 		return nil, fmt.Errorf("%w: the events since %d are not those that were signed", ErrTampered, *submitted)
-	case len(list) == 0 || list[0].Kind != portal.EventSubmitted:
+	case len(list) == 0 || list[0].Kind != portal.EventSubmitted || list[0].RequestID != requestID:
 		return nil, fmt.Errorf("%w: it does not say how request %s began", ErrTampered, requestID)
 	}
 	return list, nil
 }
 
-// mostHistory is how many events a request may have for Some to read them.
-const mostHistory = 1000
-
-// Some reads what the database says of the request.
-func (h history) Some(requestID string) ([]portal.Event, error) {
-	rows, err := h.q.Query(h.ctx, `SELECT l.number, `+recordColumns+` FROM events e JOIN event_log l ON l.event_id = e.id
-		WHERE e.request_id = @request AND e.kind <> @comment AND l.number < @size ORDER BY l.number LIMIT @most`,
-		append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...),
-		pgx.StrictNamedArgs{"request": requestID, "comment": portal.EventCommented, "size": h.checkpoint.Size, "most": mostHistory + 1})
+// openRecord reads an event from what of it is hashed, as far as history tells it.
+func openRecord(record [][]byte) (portal.Event, error) {
+	line, err := appendRecord(nil, record)
 	if err != nil {
-		return nil, db.Wrap(err)
-	}
-	var list []portal.Event
-	var leaves []tlog.Hash
-	for rows.Next() {
-		e, line, err := openRecord(rows.RawValues()[1:])
-		if err != nil {
-			rows.Close()
-			return nil, err
-		}
-		e.Number = numberOf(rows.RawValues()[0])
-		list, leaves = append(list, e), append(leaves, tlog.RecordHash(line))
-	}
-	switch err := rows.Err(); {
-	case err != nil:
-		return nil, db.Wrap(err)
-	case len(list) > mostHistory:
-		return nil, fmt.Errorf("request %s has more than %d events on the trail", requestID, mostHistory)
-	}
-	for i, e := range list {
-		switch kept, err := isLeaf(h.hashes, h.checkpoint, e.Number, leaves[i]); {
-		case err != nil:
-			return nil, err
-		case !kept || e.RequestID != requestID || i > 0 && e.Number <= list[i-1].Number:
-			return nil, fmt.Errorf("%w: event %d is not what was signed", ErrTampered, e.Number)
-		}
-	}
-	return list, nil
-}
-
-// openRecord reads an event from what of it is hashed, as far as history tells it, and
-// returns that line, too.
-func openRecord(record [][]byte) (e portal.Event, line []byte, err error) {
-	if line, err = appendRecord(nil, record); err != nil {
-		return e, nil, err
+		return portal.Event{}, err
 	}
 	var r struct {
 		ID          string             `json:"id"`
@@ -217,14 +168,14 @@ func openRecord(record [][]byte) (e portal.Event, line []byte, err error) {
 		Data        map[string]any     `json:"data"`
 	}
 	if err := json.Unmarshal(line, &r); err != nil {
-		return e, nil, fmt.Errorf("%w: an event cannot be read: %w", ErrTampered, err)
+		return portal.Event{}, fmt.Errorf("%w: an event cannot be read: %w", ErrTampered, err)
 	}
 	return portal.Event{
 		ID: r.ID, At: r.At, Kind: r.Kind, Result: r.Result, Actor: portal.Person{Identity: portal.Identity{Issuer: r.Issuer, Subject: r.Subject}, Name: r.Name},
 		TeamID: r.TeamID, RequestID: r.RequestID, Revision: r.Revision, Operation: r.Operation, Environment: r.Environment,
 		Target: portal.EventTarget{Kind: r.TargetKind, ID: r.TargetID, Name: r.TargetName}, Clusters: r.Clusters,
 		Summary: r.Summary, Reason: r.Reason, Data: r.Data,
-	}, line, nil
+	}, nil
 }
 
 // Seal returns once everything that is committed is under a checkpoint, and that is

@@ -25,7 +25,9 @@ type said struct {
 	Digest  string
 	For     portal.Person // who named the stand-in who has decided
 	Outcome portal.Outcome
-	Lease   string // id of the request by which a cluster had the lease that has ended
+	Lease   string    // id of the request by which a cluster had the lease that has ended
+	Until   time.Time // of a lease that was extended; zero: for good
+	Params  portal.Params
 }
 
 func wordsOf(events []portal.Event) signedWords {
@@ -86,7 +88,7 @@ func standing(r portal.Request, events []portal.Event, history audit.History, no
 	case w.twice:
 		return contradicts("it was sent before")
 	}
-	if err := w.askedBy(r, history); err != nil {
+	if err := w.askedBy(r, history, now); err != nil {
 		return err
 	}
 	from, err := w.agreed(r)
@@ -108,8 +110,8 @@ func contradicts(why string, args ...any) error {
 }
 
 // askedBy makes sure that the requester has asked for it, or for the lease at whose end
-// the portal asks for it.
-func (w signedWords) askedBy(r portal.Request, history audit.History) error {
+// the portal asks for it: the last one that the cluster was given, which is over.
+func (w signedWords) askedBy(r portal.Request, history audit.History, now time.Time) error {
 	if w.asked.Actor.Identity == r.Requester.Identity {
 		return nil
 	}
@@ -117,19 +119,44 @@ func (w signedWords) askedBy(r portal.Request, history audit.History) error {
 	if w.asked.Actor.Issuer != portal.SystemIssuer || lease == "" || !r.Operation.Deletes() {
 		return contradicts("%s has not asked for it", r.Requester.Name)
 	}
-	events, err := history.Some(lease)
+	events, err := history(lease, r.TargetID)
 	if err != nil {
 		return err
 	}
-	given := false
+	var own []portal.Event
 	for _, e := range events {
-		ended := e.Kind == portal.EventSucceeded || e.Kind == portal.EventLeaseExtended
-		given = given || ended && e.Target.ID == r.TargetID
+		switch {
+		case e.RequestID == lease:
+			own = append(own, e)
+		case e.Kind == portal.EventLeaseExtended:
+			own = nil // what follows would have to be a lease of its own
+		}
 	}
-	if !given || wordsOf(events).asked.Actor.Identity != r.Requester.Identity {
-		return contradicts("%s has not asked for the lease of the cluster", r.Requester.Name)
+	by, end := leaseOf(own, r.TargetID)
+	if by != r.Requester.Identity || end.IsZero() || now.Before(end) {
+		return contradicts("%s has not asked for a lease of the cluster that has ended", r.Requester.Name)
 	}
 	return nil
+}
+
+// leaseOf says of the signed events of a request who has asked by it for a lease of a
+// cluster, and when that ends; zero: it gave none.
+func leaseOf(events []portal.Event, clusterID string) (by portal.Identity, end time.Time) {
+	var sent time.Time
+	for _, e := range events {
+		switch {
+		case e.Kind == portal.EventIntent:
+			sent = e.At
+		case e.Target.ID != clusterID:
+		case e.Kind == portal.EventSucceeded && e.Operation == portal.CreateCluster:
+			if create := detailsOf(wordsOf(events).asked).Params.Create; create != nil {
+				end = create.Lease.End(sent)
+			}
+		case e.Kind == portal.EventLeaseExtended:
+			end = detailsOf(e).Until
+		}
+	}
+	return wordsOf(events).asked.Actor.Identity, end
 }
 
 // agreed makes sure that everybody agreed who is said to have, for whom it is said, and
