@@ -132,8 +132,11 @@ func (c auditVerifyCmd) verifyBundle(w io.Writer, keys []string) error {
 		return errFound
 	}
 	fmt.Fprintf(w, "%d events, with numbers from %d to %d; %d numbers between them are not in the file\n", r.Events, r.First, r.Last, r.Gaps)
-	if r.Filter != "" {
+	switch {
+	case r.Filter != "" && r.Signed:
 		fmt.Fprintf(w, "selected by %s: the trail has others\n", names.Shown(r.Filter))
+	case r.Filter != "":
+		fmt.Fprintf(w, "selected by %s, as it says and nobody has signed\n", names.Shown(r.Filter))
 	}
 	whole := "they are all that were exported, as the portal has signed"
 	if !r.Signed {

@@ -61,7 +61,7 @@ func (v *verifier) checkBond() {
 	for number, sum := range v.bond.sums {
 		switch {
 		case sum == 0:
-		case v.recorded[number] == 0:
+		case v.recorded[number] <= 0:
 			v.fault(int64(number), fmt.Sprintf("event %d", number), "It was removed: the tree has its hash, but the database does not show the event. It answers one query otherwise than another.")
 		default:
 			v.fault(int64(number), fmt.Sprintf("event %d", number), "It was changed: the tree has another hash than that of what is shown. The database answers one query otherwise than another.")

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/url"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -50,7 +51,8 @@ func verifyBundle(r io.Reader, keys *keyring) (BundleReport, error) {
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &head) != nil || head.Format != bundleFormat {
 		return report, errNoBundle
 	}
-	if !bytes.Equal(lines.Bytes(), append(head.encode(), '\n')) {
+	filter, err := url.ParseQuery(head.Filter)
+	if err != nil || filter.Encode() != head.Filter || !bytes.Equal(lines.Bytes(), append(head.encode(), '\n')) {
 		report.fault(-1, "line 1", notWritten)
 	}
 	c, _, err := keys.open(head.Checkpoint)

@@ -48,11 +48,19 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values []
 	return err
 }
 
-// History reads what is signed of a request and, where its id is not empty, of a cluster:
-// all of their events since the request was submitted, in the order of their numbers, but
-// for comments, each with its details as it was hashed. Reading them takes longer the more
-// there is on the trail since then.
-type History func(requestID, clusterID string) ([]portal.Event, error)
+// About is what a history is read of: a request and, where they are not empty, a cluster
+// and delegations, by their ids.
+type About struct {
+	Request     string
+	Cluster     string
+	Delegations []string
+}
+
+// History reads what is signed of something: all events since the request was submitted
+// and the delegations were made, in the order of their numbers, but for comments, each
+// with its details as it was hashed. Reading them takes longer the more there is on the
+// trail since then.
+type History func(About) ([]portal.Event, error)
 
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
 // besides, that its intent, as this process has written it, is a leaf of the tree that
@@ -82,9 +90,7 @@ func (t *Trail) SealIntent(ctx context.Context, intent *Intent, judge func(Histo
 	if err != nil {
 		return err
 	}
-	return judge(func(requestID, clusterID string) ([]portal.Event, error) {
-		return t.history(ctx, hashes, c, requestID, clusterID)
-	})
+	return judge(func(about About) ([]portal.Event, error) { return t.history(ctx, hashes, c, about) })
 }
 
 // isLeaf reports whether a hash is the leaf at a number of the tree that a checkpoint is
@@ -103,39 +109,45 @@ func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, erro
 // history reads everything since a request was submitted, whatever the database says that
 // it is about: what is not in the order of the numbers, or not as it was hashed, does not
 // lead to the root that was signed.
-func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, requestID, clusterID string) ([]portal.Event, error) {
-	id, err := uuid.Parse(requestID)
+func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, about About) ([]portal.Event, error) {
+	request, err := uuid.Parse(about.Request)
 	if err != nil {
 		return nil, err
 	}
-	submitted, err := db.One(ctx, t.Pool, pgx.RowTo[*int64], `SELECT min(l.number) FROM events e JOIN event_log l ON l.event_id = e.id
-		WHERE e.request_id = @request AND e.kind = @submitted AND l.number >= 0 AND l.number < @size`,
-		pgx.StrictNamedArgs{"request": id, "submitted": portal.EventSubmitted, "size": c.Size})
-	if err != nil || submitted == nil {
+	begin, err := db.One(ctx, t.Pool, pgx.RowTo[*int64], `SELECT min(l.number) FROM event_log l WHERE l.number >= 0 AND l.number < @size AND l.event_id IN (
+			SELECT id FROM events WHERE request_id = @request AND kind = @submitted
+			UNION ALL SELECT id FROM events WHERE kind = @delegated AND data ->> 'delegation' = ANY (@delegations))`,
+		pgx.StrictNamedArgs{"request": request, "submitted": portal.EventSubmitted, "delegated": portal.EventDelegated,
+			"delegations": append([]string{}, about.Delegations...), "size": c.Size})
+	if err != nil || begin == nil {
 		return nil, err
 	}
-	edge, err := hashes.edge(*submitted)
+	edge, err := hashes.edge(*begin)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTampered, err)
 	}
 	var list []portal.Event
+	submitted := false
 	err = grow(ctx, t.Pool, &edge, c.Size, func(number int64, _ []byte, record [][]byte) error {
-		about := bytes.Equal(record[columnRequestID], id[:]) || clusterID != "" && string(record[columnTargetID]) == clusterID
-		if !about || portal.EventKind(record[columnKind]) == portal.EventCommented {
+		kind := portal.EventKind(record[columnKind])
+		own := bytes.Equal(record[columnRequestID], request[:]) && kind != portal.EventCommented
+		delegation := len(about.Delegations) > 0 && (kind == portal.EventDelegated || kind == portal.EventDelegationEnded)
+		if !own && !delegation && (about.Cluster == "" || string(record[columnTargetID]) != about.Cluster) {
 			return nil
 		}
 		e, err := openRecord(record)
 		e.Number = number
 		list = append(list, e)
+		submitted = submitted || own && kind == portal.EventSubmitted
 		return err
 	})
 	switch {
 	case err != nil:
 		return nil, err
 	case edge.root() != c.Root:
-		return nil, fmt.Errorf("%w: the events since %d are not those that were signed", ErrTampered, *submitted)
-	case len(list) == 0 || list[0].Kind != portal.EventSubmitted || list[0].RequestID != requestID:
-		return nil, fmt.Errorf("%w: it does not say how request %s began", ErrTampered, requestID)
+		return nil, fmt.Errorf("%w: the events since %d are not those that were signed", ErrTampered, *begin)
+	case !submitted:
+		return nil, fmt.Errorf("%w: it does not say how request %s began", ErrTampered, about.Request)
 	}
 	return list, nil
 }

@@ -170,7 +170,7 @@ type verifier struct {
 	told       []told
 	queued     map[[16]byte]bool
 	differs    map[string]bool // places of which a checkpoint differs
-	recorded   []int64         // when each event was recorded, by its number; 0: not known
+	recorded   []int64         // when each event was recorded, by its number; 0: not known; negative: it was archived, and its id is of then
 	bond       *bond           // of the same numbers
 
 	found sync.Mutex
@@ -234,7 +234,7 @@ func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
 // checkUnsigned looks for events that nothing proves though they have been there for
 // long.
 func (v *verifier) checkUnsigned() {
-	if v.Covered >= int64(len(v.recorded)) || v.recorded[v.Covered] == 0 {
+	if v.Covered >= int64(len(v.recorded)) || v.recorded[v.Covered] <= 0 {
 		return
 	}
 	if since := timeAt(v.recorded[v.Covered]); v.Now.Sub(since) > unsignedFor {
@@ -247,10 +247,10 @@ func (v *verifier) checkUnsigned() {
 func (v *verifier) checkBehind() {
 	for i, a := range v.Anchors {
 		size := v.Anchored[i].Size
-		for size < v.Covered && size < int64(len(v.recorded)) && v.recorded[size] == 0 {
+		for size < v.Covered && size < int64(len(v.recorded)) && v.recorded[size] <= 0 {
 			size++ // archived since
 		}
-		if !a.Live || size >= v.Covered || size >= int64(len(v.recorded)) || v.recorded[size] == 0 {
+		if !a.Live || size >= v.Covered || size >= int64(len(v.recorded)) || v.recorded[size] <= 0 {
 			continue
 		}
 		if since := timeAt(v.recorded[size]); v.Now.Sub(since) > unsignedFor {

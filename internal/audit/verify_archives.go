@@ -79,8 +79,11 @@ func (v *verifier) removed(number int64, id []byte, leaf tlog.Hash) {
 		}
 	}
 	v.found.Unlock()
-	if !archived {
+	switch {
+	case !archived:
 		v.fault(number, eventName(number, id), "It is not there any more: it was removed.")
+	case 0 <= number && number < int64(len(v.recorded)):
+		v.recorded[number] = -max(1, microsOfID(id)) // by the word of the database alone: see checkTimes
 	}
 }
 

@@ -55,6 +55,10 @@ func (v *verifier) checkTimes() {
 	for number, at := range v.recorded {
 		switch {
 		case at == 0:
+		case at < 0 && latest+at > lateAfter.Microseconds():
+			v.fault(int64(number), fmt.Sprintf("event %d", number), "It is not there any more. It is said to be one that was archived, of %s, but an event with a smaller number was recorded %s after that: it was removed.",
+				timeAt(-at).Format("January 2006"), time.Duration(latest+at)*time.Microsecond)
+		case at < 0:
 		case v.ahead(number):
 			v.fault(int64(number), fmt.Sprintf("event %d", number), "It says it was recorded at %s, long after those that have larger numbers: it was put in, or a clock was wrong.", timeText(at))
 		case latest-at > lateAfter.Microseconds():
@@ -72,7 +76,7 @@ func (v *verifier) ahead(number int) bool {
 	before, after := 0, 0
 	for _, at := range v.recorded[number+1 : min(number+1+next, len(v.recorded))] {
 		switch {
-		case at == 0:
+		case at <= 0:
 		case v.recorded[number]-at > lateAfter.Microseconds():
 			before++
 		default:

@@ -8,19 +8,26 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"doksportal/internal/audit"
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/store"
 )
 
-// delegates has somebody stand in for a delegator for a time from now on,
-// whatever the use case would say.
+// delegates has somebody stand in for a delegator for a time from now on, which is on the
+// trail, whatever the use case would say.
 func (b *bundle) delegates(delegator, standIn portal.Actor, length time.Duration) portal.Delegation {
 	b.t.Helper()
 	d := portal.Delegation{ID: uuid.Must(uuid.NewV7()).String(), Delegator: delegator.Person(), StandIn: standIn.Person(),
 		StartsAt: b.clock.Now(), Until: b.clock.Now().Add(length)}
-	b.must(db.WithTx(context.Background(), b.pool, func(tx pgx.Tx) error { return store.InsertDelegation(context.Background(), tx, d) }))
+	b.must(db.WithTx(context.Background(), b.pool, func(tx pgx.Tx) error {
+		if err := store.InsertDelegation(context.Background(), tx, d); err != nil {
+			return err
+		}
+		return audit.Append(context.Background(), tx, portal.Event{At: b.clock.Now(), Kind: portal.EventDelegated, Actor: d.Delegator, Summary: "named",
+			Data: map[string]any{"delegation": d.ID, "stand_in": d.StandIn, "until": d.Until}})
+	}))
 	return d
 }
 

@@ -159,11 +159,7 @@ func (e unsealedError) Unwrap() error { return e.error }
 // call that it announces is made, and that the request may be sent by what is signed.
 func (e *Executor) seal(ctx context.Context, intent *audit.Intent, r portal.Request) error {
 	err := e.Trail.SealIntent(ctx, intent, func(history audit.History) error {
-		events, err := history(r.ID, "")
-		if err != nil {
-			return err
-		}
-		return standing(r, events, history, e.Now())
+		return standing(r, history, e.Now())
 	})
 	if err != nil {
 		e.Logger.Error("the audit trail does not vouch for what is about to be sent, so nothing is sent", "request", r.Number, "error", err)

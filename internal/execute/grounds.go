@@ -22,12 +22,14 @@ type signedWords struct {
 
 // said is what the details of an event say of the plan and of who stands in.
 type said struct {
-	Digest  string
-	For     portal.Person // who named the stand-in who has decided
-	Outcome portal.Outcome
-	Lease   string    // id of the request by which a cluster had the lease that has ended
-	Until   time.Time // of a lease that was extended; zero: for good
-	Params  portal.Params
+	Digest     string
+	For        portal.Person // who named the stand-in who has decided
+	Outcome    portal.Outcome
+	Delegation string        // by which they stood in, or which was made or ended
+	StandIn    portal.Person `json:"stand_in"` // whom it named
+	Lease      string        // id of the request by which a cluster had the lease that has ended
+	Until      time.Time     // of a lease that was extended, zero for good, or of a delegation
+	Params     portal.Params
 }
 
 func wordsOf(events []portal.Event) signedWords {
@@ -76,8 +78,12 @@ func detailsOf(e portal.Event) said {
 // as it is, by whom it is said to be, those agreed on whose word it runs, nobody has
 // taken that back, and it was not sent before. What the tables say of it is not enough:
 // whoever can write to them would have it run on words that were never given, or no
-// longer stand. history reads the signed events of other requests.
-func standing(r portal.Request, events []portal.Event, history audit.History, now time.Time) error {
+// longer stand.
+func standing(r portal.Request, history audit.History, now time.Time) error {
+	events, err := history(audit.About{Request: r.ID})
+	if err != nil {
+		return err
+	}
 	w := wordsOf(events)
 	asked := detailsOf(w.asked)
 	switch {
@@ -93,6 +99,9 @@ func standing(r portal.Request, events []portal.Event, history audit.History, no
 	}
 	from, err := w.agreed(r)
 	if err != nil {
+		return err
+	}
+	if err := w.stoodIn(r, history); err != nil {
 		return err
 	}
 	when := r
@@ -119,7 +128,7 @@ func (w signedWords) askedBy(r portal.Request, history audit.History, now time.T
 	if w.asked.Actor.Issuer != portal.SystemIssuer || lease == "" || !r.Operation.Deletes() {
 		return contradicts("%s has not asked for it", r.Requester.Name)
 	}
-	events, err := history(lease, r.TargetID)
+	events, err := history(audit.About{Request: lease, Cluster: r.TargetID})
 	if err != nil {
 		return err
 	}
@@ -185,4 +194,45 @@ func (w signedWords) agreed(r portal.Request) (time.Time, error) {
 		}
 	}
 	return from, nil
+}
+
+// stoodIn makes sure that those for whom somebody has approved had named them, and that
+// nobody had ended that.
+func (w signedWords) stoodIn(r portal.Request, history audit.History) error {
+	var by []portal.Event
+	about := audit.About{Request: r.ID}
+	for _, e := range w.approvals {
+		if d := detailsOf(e); !d.For.IsZero() {
+			by, about.Delegations = append(by, e), append(about.Delegations, d.Delegation)
+		}
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	events, err := history(about)
+	if err != nil {
+		return err
+	}
+	for _, approval := range by {
+		if !named(events, approval) {
+			return contradicts("%s had not named %s to stand in", detailsOf(approval).For.Name, approval.Actor.Name)
+		}
+	}
+	return nil
+}
+
+// named reports whether signed events say that somebody could approve for another when
+// they did.
+func named(events []portal.Event, approval portal.Event) bool {
+	a, stands := detailsOf(approval), false
+	for _, e := range events {
+		switch d := detailsOf(e); {
+		case e.Number > approval.Number || d.Delegation != a.Delegation:
+		case e.Kind == portal.EventDelegated:
+			stands = e.Actor.Identity == a.For.Identity && d.StandIn.Identity == approval.Actor.Identity && !approval.At.After(d.Until)
+		case e.Kind == portal.EventDelegationEnded:
+			stands = false
+		}
+	}
+	return stands
 }

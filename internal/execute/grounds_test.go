@@ -151,6 +151,7 @@ func TestNobodyDecidesOnARewrittenPlan(t *testing.T) {
 	t.Parallel()
 	for name, rewrite := range map[string]string{
 		"the requester": `UPDATE requests SET subject = 'ann2'`,
+		"their name":    `UPDATE requests SET requester_name = 'Petra Platform, CTO'`,
 		"the losses":    `UPDATE requests SET plan = jsonb_set(plan, '{losses}', '[]')`,
 		"the reason":    `UPDATE requests SET justification = 'a harmless rename'`,
 	} {
@@ -263,6 +264,45 @@ func TestAnotherLeaseDeletesNothing(t *testing.T) {
 			}
 			b.step(b.read(b.deletions()[0]))
 			b.wantCalls("delete_cluster", 0)
+		})
+	}
+}
+
+// A stand-in whom nobody has named, or who no longer stood in, has approved nothing.
+func TestMadeUpStandInApprovesNothing(t *testing.T) {
+	t.Parallel()
+	for name, standIn := range map[string]func(*bundle, portal.Actor){
+		"never named": func(b *bundle, mia portal.Actor) {
+			b.rewrites(`INSERT INTO delegations (id, issuer, subject, name, stand_in_issuer, stand_in_subject, stand_in_name, starts_at, until, reason)
+				VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6, $7, $8, '')`, b.approver.Issuer, b.approver.Subject, b.approver.Name,
+				mia.Issuer, mia.Subject, mia.Name, b.clock.Now(), b.clock.Now().Add(week))
+		},
+		"ended": func(b *bundle, mia portal.Actor) {
+			d := b.delegates(b.approver, mia, week)
+			b.must(db.WithTx(b.t.Context(), b.pool, func(tx pgx.Tx) error {
+				return audit.Append(b.t.Context(), tx, portal.Event{At: b.clock.Now(), Kind: portal.EventDelegationEnded, Actor: d.Delegator, Summary: "ended", Data: map[string]any{"delegation": d.ID}})
+			}))
+		},
+		"for another": func(b *bundle, mia portal.Actor) {
+			d := b.delegates(b.person("bea", "pay-approvers"), mia, week)
+			b.rewrites(`UPDATE delegations SET issuer = $1, subject = $2, name = $3 WHERE id = $4`, b.approver.Issuer, b.approver.Subject, b.approver.Name, d.ID)
+		},
+		"for longer": func(b *bundle, mia portal.Actor) {
+			d := b.delegates(b.approver, mia, time.Minute)
+			b.rewrites(`UPDATE delegations SET until = until + interval '1 day' WHERE id = $1`, d.ID)
+			b.clock.advance(2 * time.Minute)
+			b.must(b.syncer.Sync(b.t.Context()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := richSetup(t)
+			mia := b.person("mia", "pay")
+			standIn(b, mia)
+			r := b.pending(portal.DeleteNode)
+			b.must(b.decide(mia, r, portal.ReviewApprove))
+			b.step(r)
+			b.wantCalls("delete_node", 0)
 		})
 	}
 }

@@ -18,11 +18,12 @@ func (r Request) PlanDigest() (string, error) {
 		Judged        any
 		TeamID        string
 		Requester     Identity
+		RequesterName string
 		TargetIDs     []string
 		TargetName    string
 		Justification string
 	}
-	d := decided{r.Operation, r.Params, r.Plan, r.Judged, r.Team.ID, r.Requester.Identity, r.TargetIDs, r.TargetName, r.Justification}
+	d := decided{r.Operation, r.Params, r.Plan, r.Judged, r.Team.ID, r.Requester.Identity, r.Requester.Name, r.TargetIDs, r.TargetName, r.Justification}
 	if r.Operation == CreateCluster {
 		d.TargetIDs = nil // the id is DigitalOcean's answer
 	}
