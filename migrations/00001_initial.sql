@@ -558,7 +558,8 @@ CREATE INDEX daily_reviews_by_day ON daily_reviews (day, at);
 -- How far the rules have looked through the trail.
 CREATE TABLE unusual_watch (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    next     bigint NOT NULL DEFAULT 0 -- number of the event that is looked at next
+    next     bigint NOT NULL, -- number of the event that is looked at next
+    mark     bytea NOT NULL -- by which the portal vouches for that
 );
 
 -- What people do not want to be told by e-mail. Who has no row is told of all.

@@ -98,6 +98,7 @@ CREATE TABLE anchors (
 CREATE TABLE audit_streams (
     name     text PRIMARY KEY,
     next     bigint NOT NULL DEFAULT 0, -- number of the event that is sent next
+    mark     bytea NOT NULL, -- by which the portal vouches for that
     begun    timestamptz NOT NULL,
     at       timestamptz,
     fault    text NOT NULL DEFAULT '',

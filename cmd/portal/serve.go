@@ -150,7 +150,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Now: time.Now, Logger: logger, Pace: pace,
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
-	watcher := &unusual.Watcher{Pool: pool, Now: time.Now, Tell: tell}
+	watcher := &unusual.Watcher{Pool: pool, Trail: trail, Now: time.Now, Tell: tell}
 	var queue *jobs.Queue
 	queue, err = jobs.New(pool, logger, executor.Advance, []jobs.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},

@@ -11,19 +11,29 @@ import (
 	"doksportal/internal/portal"
 )
 
-// LockUnusual returns the number of the event that the rules look at next, and keeps
-// others from looking, and from signing days off, until tx ends.
-func LockUnusual(ctx context.Context, tx pgx.Tx) (next int64, err error) {
-	if _, err := tx.Exec(ctx, `INSERT INTO unusual_watch DEFAULT VALUES ON CONFLICT DO NOTHING`); err != nil {
-		return 0, db.Wrap(err)
-	}
-	return db.One(ctx, tx, pgx.RowTo[int64], `SELECT next FROM unusual_watch FOR UPDATE`)
+// UnusualWatch is how far the rules have looked through the trail.
+type UnusualWatch struct {
+	Next int64  // number of the event that they look at next
+	Mark []byte // by which the portal vouches for that; nil: they have not looked yet
 }
 
-// SetUnusualNext keeps the number of the event that the rules look at next. Callers
-// have locked it.
-func SetUnusualNext(ctx context.Context, tx pgx.Tx, next int64) error {
-	_, err := tx.Exec(ctx, `UPDATE unusual_watch SET next = @next`, pgx.StrictNamedArgs{"next": next})
+// LockUnusual returns how far the rules have looked, and keeps others from looking, and
+// from signing days off, until tx ends.
+func LockUnusual(ctx context.Context, tx pgx.Tx) (UnusualWatch, error) {
+	if _, err := tx.Exec(ctx, `LOCK TABLE unusual_watch IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		return UnusualWatch{}, db.Wrap(err)
+	}
+	list, err := db.All(ctx, tx, pgx.RowToStructByName[UnusualWatch], `SELECT next, mark FROM unusual_watch`)
+	if err != nil || len(list) == 0 {
+		return UnusualWatch{}, err
+	}
+	return list[0], nil
+}
+
+// SetUnusualWatch keeps how far the rules have looked. Callers have locked it.
+func SetUnusualWatch(ctx context.Context, tx pgx.Tx, w UnusualWatch) error {
+	_, err := tx.Exec(ctx, `INSERT INTO unusual_watch (next, mark) VALUES (@next, @mark) ON CONFLICT (only_row) DO UPDATE SET next = @next, mark = @mark`,
+		pgx.StrictNamedArgs{"next": w.Next, "mark": w.Mark})
 	return db.Wrap(err)
 }
 
@@ -38,17 +48,18 @@ func FoundSince(ctx context.Context, q Querier, rule portal.UnusualRule, e porta
 		pgx.NamedArgs{"rule": rule.ID, "from": from, "to": to, "subject": e.Actor.Subject, "issuer": e.Actor.Issuer, "address": e.Origin.Address})
 }
 
-// InsertUnusual keeps that a rule has found an event, once.
-func InsertUnusual(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e portal.Event) error {
+// InsertUnusual keeps that a rule has found an event. It reports false when that is kept
+// already.
+func InsertUnusual(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e portal.Event) (bool, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO unusual_events (id, rule, event_id, at, issuer, subject, actor_name, address, request_id, summary)
+	tag, err := tx.Exec(ctx, `INSERT INTO unusual_events (id, rule, event_id, at, issuer, subject, actor_name, address, request_id, summary)
 		VALUES (@id, @rule, @event, @at, @issuer, @subject, @name, @address, nullif(@request, '')::uuid, @summary) ON CONFLICT (event_id, rule) DO NOTHING`,
 		pgx.StrictNamedArgs{"id": id, "rule": rule.ID, "event": e.ID, "at": e.At, "issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "name": e.Actor.Name,
 			"address": e.Origin.Address, "request": e.RequestID, "summary": e.Summary})
-	return db.Wrap(err)
+	return tag.RowsAffected() > 0, db.Wrap(err)
 }
 
 // UnusualBetween lists what the rules found of a time, newest first, up to limit.
@@ -77,7 +88,7 @@ func UnusualBy(ctx context.Context, q Querier, id portal.Identity, from, to time
 }
 
 // ReviewDays are the days from one to another, both included, midnights in UTC, newest
-// first.
+// first. A review of which no event tells is none.
 func ReviewDays(ctx context.Context, q Querier, from, to time.Time) ([]portal.ReviewDay, error) {
 	type row struct {
 		portal.ReviewDay
@@ -91,10 +102,13 @@ func ReviewDays(ctx context.Context, q Querier, from, to time.Time) ([]portal.Re
 		SELECT day.day, r.id AS review_id, r.at AS review_at, coalesce(r.note, '') AS note, coalesce(r.by_name, '') AS by_name,
 			coalesce(r.issuer, '') AS issuer, coalesce(r.subject, '') AS subject, coalesce(r.found, 0) AS found_then, u.found, u.open
 		FROM generate_series(@from::timestamp, @to::timestamp, interval '1 day') AS day (day)
-			LEFT JOIN LATERAL (SELECT * FROM daily_reviews d WHERE d.day = day.day::date ORDER BY d.at DESC LIMIT 1) r ON true
+			LEFT JOIN LATERAL (SELECT * FROM daily_reviews d WHERE d.day = day.day::date AND EXISTS (SELECT FROM events e
+					WHERE e.kind = @signed AND e.at > d.at - interval '10 minutes' AND e.at < d.at + interval '10 minutes' AND e.subject = d.subject AND e.issuer = d.issuer
+						AND e.data::jsonb -> 'days' ? to_char(d.day, 'YYYY-MM-DD'))
+				ORDER BY d.at DESC LIMIT 1) r ON true
 			CROSS JOIN LATERAL (SELECT count(*) AS found, count(*) FILTER (WHERE r.at IS NULL OR u.found_at > r.at) AS open FROM unusual_events u
 				WHERE u.at >= day.day AT TIME ZONE 'UTC' AND u.at < (day.day + interval '1 day') AT TIME ZONE 'UTC') u
-		ORDER BY day.day DESC`, pgx.StrictNamedArgs{"from": from.UTC(), "to": to.UTC()})
+		ORDER BY day.day DESC`, pgx.StrictNamedArgs{"from": from.UTC(), "to": to.UTC(), "signed": portal.EventDailyReview})
 	days := make([]portal.ReviewDay, len(list))
 	for i, r := range list {
 		days[i] = r.ReviewDay

@@ -29,8 +29,9 @@ const tellFor = 48 * time.Hour
 
 // Watcher looks through the trail. Every replica has one; one of them looks at a time.
 type Watcher struct {
-	Pool *pgxpool.Pool
-	Now  func() time.Time
+	Pool  *pgxpool.Pool
+	Trail *audit.Trail
+	Now   func() time.Time
 	// Tell hears of what auditors should know; nil for nobody.
 	Tell func(ctx context.Context, tx pgx.Tx, e portal.Event) error
 }
@@ -51,12 +52,21 @@ func (w *Watcher) Run(ctx context.Context) error {
 
 // step looks through the next events, and reports whether there may be more.
 func (w *Watcher) step(ctx context.Context, tx pgx.Tx) (more bool, err error) {
-	from, err := store.LockUnusual(ctx, tx)
+	at, err := store.LockUnusual(ctx, tx)
 	if err != nil {
 		return false, err
 	}
-	events, next, err := audit.Next(ctx, tx, from, batchEvents, batchBytes)
-	if err != nil || next == from {
+	marked := w.Trail.Marks(reader, at.Next, at.Mark)
+	if !marked && at.Mark != nil {
+		if err := w.say(ctx, tx, "How far the rules for unusual events have looked was changed in the database, so they look at all events again", nil); err != nil {
+			return false, err
+		}
+	}
+	if !marked {
+		at.Next = 0 // what was found before is not found again
+	}
+	events, next, err := w.Trail.Next(ctx, tx, at.Next, batchEvents, batchBytes)
+	if err != nil || marked && next == at.Next {
 		return false, err
 	}
 	for _, e := range events {
@@ -64,8 +74,11 @@ func (w *Watcher) step(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 			return false, err
 		}
 	}
-	return true, store.SetUnusualNext(ctx, tx, next)
+	return next > at.Next, store.SetUnusualWatch(ctx, tx, store.UnusualWatch{Next: next, Mark: w.Trail.Mark(reader, next)})
 }
+
+// reader is what the rules are called as a reader of the trail.
+const reader = "unusual events"
 
 // look has each rule look at an event.
 func (w *Watcher) look(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
@@ -120,14 +133,16 @@ func finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entr
 // keep puts what a rule found on the list. People are told of it, which is on the trail,
 // too, unless it is old.
 func (w *Watcher) keep(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, found portal.Event) error {
-	if err := store.InsertUnusual(ctx, tx, rule, found); err != nil || w.Now().Sub(found.At) > tellFor {
+	fresh, err := store.InsertUnusual(ctx, tx, rule, found)
+	if err != nil || !fresh || w.Now().Sub(found.At) > tellFor {
 		return err
 	}
-	e := portal.Event{
-		At: w.Now(), Kind: portal.EventUnusual, Actor: portal.System("unusual events").Person(),
-		Target:  portal.EventTarget{Kind: portal.TargetTrail},
-		Summary: rule.Title + ": " + found.Summary, Data: map[string]any{"rule": rule.ID, "event": found.ID},
-	}
+	return w.say(ctx, tx, rule.Title+": "+found.Summary, map[string]any{"rule": rule.ID, "event": found.ID})
+}
+
+// say puts on the trail what auditors should know, and tells them.
+func (w *Watcher) say(ctx context.Context, tx pgx.Tx, summary string, data map[string]any) error {
+	e := portal.Event{At: w.Now(), Kind: portal.EventUnusual, Actor: portal.System(reader).Person(), Target: portal.EventTarget{Kind: portal.TargetTrail}, Summary: summary, Data: data}
 	if err := audit.Append(ctx, tx, e); err != nil || w.Tell == nil {
 		return err
 	}

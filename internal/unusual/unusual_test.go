@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func (b *testBundle) record(list ...portal.Event) {
 }
 
 func (b *testBundle) watcher() *unusual.Watcher {
-	return &unusual.Watcher{Pool: b.pool, Now: func() time.Time { return b.now }, Tell: func(_ context.Context, _ pgx.Tx, e portal.Event) error {
+	return &unusual.Watcher{Pool: b.pool, Trail: b.trail, Now: func() time.Time { return b.now }, Tell: func(_ context.Context, _ pgx.Tx, e portal.Event) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.told = append(b.told, e.Summary)
@@ -232,5 +233,45 @@ func TestOldIsNotTold(t *testing.T) {
 	}
 	if !slices.Equal(b.told, []string{"Break-glass: new"}) {
 		t.Errorf("told %q", b.told)
+	}
+}
+
+// Whoever moves the position of the rules in the database hides nothing from them.
+func TestMovedPositionHidesNothing(t *testing.T) {
+	for name, sql := range map[string]string{
+		"beyond the end": `UPDATE unusual_watch SET next = 1000000`,
+		"over one":       `UPDATE unusual_watch SET next = next + 1`,
+		"another mark":   `UPDATE unusual_watch SET mark = '\x00'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.record(after(0, portal.Event{Kind: portal.EventBreakGlass, Actor: by("eve"), Summary: "before"}))
+			b.must(b.watcher().Run(t.Context()))
+			_, err := b.pool.Exec(t.Context(), sql)
+			b.must(err)
+			b.record(after(0, portal.Event{Kind: portal.EventBreakGlass, Actor: by("eve"), Summary: "hidden"}))
+			b.must(b.watcher().Run(t.Context()))
+			if got := b.found(); !slices.Equal(got, []string{"break_glass: before", "break_glass: hidden"}) {
+				t.Errorf("found %q", got)
+			}
+			if len(b.told) != 3 || !strings.Contains(b.told[1], "was changed in the database") {
+				t.Errorf("told %q", b.told)
+			}
+		})
+	}
+}
+
+// What nobody has vouched for, and so is under no checkpoint, is not looked at.
+func TestOnlySignedEventsAreLookedAt(t *testing.T) {
+	b := setup(t)
+	b.record(after(0, portal.Event{Kind: portal.EventBreakGlass, Actor: by("eve"), Summary: "signed"}))
+	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		return audit.Append(t.Context(), tx, after(0, portal.Event{Kind: portal.EventBreakGlass, Actor: by("eve"), Summary: "not yet"}))
+	}))
+	_, err := b.trail.Sequence(t.Context())
+	b.must(err)
+	b.must(b.watcher().Run(t.Context()))
+	if got := b.found(); !slices.Equal(got, []string{"break_glass: signed"}) {
+		t.Errorf("found %q", got)
 	}
 }

@@ -18,7 +18,7 @@ func TestStreamOnThePage(t *testing.T) {
 	}
 	target, err := stream.Open("https://127.0.0.1:1/canary?format=ocsf&key=canary", stream.Options{Now: time.Now, Secret: "whsec_Y2FuYXJ5LW9mLXRoZS1zaWVtLXdlYmhvb2stc2VjcmV0"})
 	b.must(err)
-	b.pages.Stream = &stream.Stream{Pool: b.pool, Target: target, Logger: slog.New(slog.DiscardHandler), Now: time.Now}
+	b.pages.Stream = &stream.Stream{Pool: b.pool, Trail: b.trail, Target: target, Logger: slog.New(slog.DiscardHandler), Now: time.Now}
 	b.record(3, 0)
 	if _, err := b.pages.Stream.Step(t.Context()); err != nil {
 		t.Fatal(err)

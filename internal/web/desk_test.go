@@ -106,7 +106,7 @@ func (b *bundle) lookForUnusual() {
 	b.t.Helper()
 	_, err := b.trail.Checkpoint(b.t.Context())
 	b.must(err)
-	b.must((&unusual.Watcher{Pool: b.pool, Now: time.Now}).Run(b.t.Context()))
+	b.must((&unusual.Watcher{Pool: b.pool, Trail: b.trail, Now: time.Now}).Run(b.t.Context()))
 }
 
 // What can be upgraded says so.

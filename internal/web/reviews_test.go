@@ -136,3 +136,20 @@ func TestReviewsAreKept(t *testing.T) {
 		}
 	}
 }
+
+// A sign-off of which no event tells is none.
+func TestMadeUpReviewIsNone(t *testing.T) {
+	b := setup(t)
+	b.append(portal.Event{Kind: portal.EventBreakGlass, At: daysAgo(2), Actor: portal.Person{Identity: portal.Identity{Issuer: "i", Subject: "s"}, Name: "Eve"}, Summary: "bypassed"})
+	b.lookForUnusual()
+	b.exec(`INSERT INTO daily_reviews (id, day, issuer, subject, by_name, at, note, found) SELECT gen_random_uuid(), day, 'i', 'auditor', 'Audrey', '2100-01-01', 'all fine', 1
+		FROM generate_series(current_date - 2, current_date + 300, interval '1 day') day`)
+	page := b.as("auditor").Get("/audit/reviews")
+	if got := page.Text("[data-day='" + daysAgo(2).Format(time.DateOnly) + "']"); !strings.Contains(got, "open") || strings.Contains(got, "Audrey") {
+		t.Errorf("the day is %q", got)
+	}
+	b.as("auditor").Post(dayPath(daysAgo(2)), url.Values{"seen": {"1"}, "note": {"Looked at."}}).WantStatus(http.StatusOK)
+	if got := b.as("auditor").Get("/audit/reviews").Text("[data-day='" + daysAgo(2).Format(time.DateOnly) + "']"); !strings.Contains(got, "Looked at.") {
+		t.Errorf("the day is %q", got)
+	}
+}

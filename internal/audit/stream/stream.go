@@ -37,6 +37,7 @@ const BehindAfter = 10 * time.Minute
 // one of them sends at a time.
 type Stream struct {
 	Pool   *pgxpool.Pool
+	Trail  *audit.Trail
 	Target *Target
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -67,6 +68,7 @@ func (s *Stream) Run(ctx context.Context) {
 // position is how far a stream is.
 type position struct {
 	Next     int64     // number of the event that is sent next
+	Mark     []byte    // by which the portal vouches for that
 	Begun    time.Time // when the stream did
 	Attempts int       // that failed since something was taken
 	RetryAt  *time.Time
@@ -84,7 +86,11 @@ func (s *Stream) Step(ctx context.Context) (more bool, err error) {
 		if p, mine, err = s.claim(ctx, tx); err != nil || !mine || (p.RetryAt != nil && s.Now().Before(*p.RetryAt)) {
 			return err
 		}
-		events, next, err := audit.Next(ctx, tx, p.Next, batchEvents, batchBytes)
+		if !s.Trail.Marks(s.Target.String(), p.Next, p.Mark) {
+			more = true
+			return s.beginAgain(ctx, tx)
+		}
+		events, next, err := s.Trail.Next(ctx, tx, p.Next, batchEvents, batchBytes)
 		if err != nil || next == p.Next {
 			return err
 		}
@@ -120,17 +126,33 @@ func (s *Stream) claim(ctx context.Context, tx pgx.Tx) (p position, mine bool, e
 	if err != nil || !mine {
 		return p, mine, err
 	}
-	list, err := db.All(ctx, tx, pgx.RowToStructByName[position], `SELECT next, begun, attempts, retry_at, told FROM audit_streams WHERE name = @name`,
-		pgx.StrictNamedArgs{"name": s.Target.String()})
+	list, err := db.All(ctx, tx, pgx.RowToStructByName[position], `SELECT next, mark, begun, attempts, told,
+			CASE WHEN retry_at <= @latest THEN retry_at END AS retry_at FROM audit_streams WHERE name = @name`,
+		pgx.StrictNamedArgs{"name": s.Target.String(), "latest": s.Now().Add(longestWait)})
 	if err != nil {
 		return p, false, err
 	}
 	if len(list) > 0 {
 		return list[0], true, nil
 	}
-	p.Begun = s.Now()
-	_, err = tx.Exec(ctx, `INSERT INTO audit_streams (name, begun) VALUES (@name, @now)`, pgx.StrictNamedArgs{"name": s.Target.String(), "now": p.Begun})
+	p.Begun, p.Mark = s.Now(), s.Trail.Mark(s.Target.String(), 0)
+	_, err = tx.Exec(ctx, `INSERT INTO audit_streams (name, mark, begun) VALUES (@name, @mark, @now)`,
+		pgx.StrictNamedArgs{"name": s.Target.String(), "mark": p.Mark, "now": p.Begun})
 	return p, true, db.Wrap(err)
+}
+
+// beginAgain has all events sent again, when somebody else than the portal has changed
+// how far the stream is: rather twice than never.
+func (s *Stream) beginAgain(ctx context.Context, tx pgx.Tx) error {
+	if err := s.moved(ctx, tx, 0); err != nil {
+		return err
+	}
+	e := portal.Event{At: s.Now(), Kind: portal.EventStreamBehind, Actor: portal.System("stream").Person(), Target: portal.EventTarget{Kind: portal.TargetTrail},
+		Summary: "How far the SIEM has the events was changed in the database, so all are sent again: " + s.Target.String()}
+	if err := audit.Append(ctx, tx, e); err != nil || s.Tell == nil {
+		return err
+	}
+	return s.Tell(ctx, tx, e)
 }
 
 // send has the receiver take events.
@@ -152,15 +174,17 @@ func (s *Stream) send(ctx context.Context, events []audit.Entry) error {
 
 // moved notes that all before a number was taken.
 func (s *Stream) moved(ctx context.Context, tx pgx.Tx, next int64) error {
-	_, err := tx.Exec(ctx, `UPDATE audit_streams SET next = @next, at = @now, fault = '', attempts = 0, retry_at = NULL WHERE name = @name`,
-		pgx.StrictNamedArgs{"name": s.Target.String(), "next": next, "now": s.Now()})
+	_, err := tx.Exec(ctx, `UPDATE audit_streams SET next = @next, mark = @mark, at = @now, fault = '', attempts = 0, retry_at = NULL WHERE name = @name`,
+		pgx.StrictNamedArgs{"name": s.Target.String(), "next": next, "mark": s.Trail.Mark(s.Target.String(), next), "now": s.Now()})
 	return db.Wrap(err)
 }
 
+// longestWait is after how long at the most a batch that was not taken is sent again.
+const longestWait = time.Minute
+
 // failed notes that the receiver did not take a batch, and when to try again.
 func (s *Stream) failed(ctx context.Context, tx pgx.Tx, p position, why error) error {
-	const longest = time.Minute
-	wait := min(longest, time.Second<<min(p.Attempts, 6))
+	wait := min(longestWait, time.Second<<min(p.Attempts, 6))
 	_, err := tx.Exec(ctx, `UPDATE audit_streams SET fault = @fault, fault_at = @now, attempts = attempts + 1, retry_at = @retry WHERE name = @name`,
 		pgx.StrictNamedArgs{"name": s.Target.String(), "fault": why.Error(), "now": s.Now(), "retry": s.Now().Add(wait)})
 	return db.Wrap(err)

@@ -313,3 +313,49 @@ func TestOpen(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever moves the position of a stream in the database keeps nothing from the SIEM.
+func TestMovedPositionKeepsNothingBack(t *testing.T) {
+	for name, sql := range map[string]string{
+		"beyond the end":     `UPDATE audit_streams SET next = 4611686018427387904`,
+		"over what waits":    `UPDATE audit_streams SET next = next + 2`,
+		"not before a while": `UPDATE audit_streams SET retry_at = now() + interval '100 years'`,
+		"not before the end": `UPDATE audit_streams SET retry_at = 'infinity'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.fill(3)
+			s := b.stream()
+			for b.step(s) {
+			}
+			_, err := b.pool.Exec(t.Context(), sql)
+			b.must(err)
+			b.fill(2)
+			for b.step(s) {
+			}
+			b.must(b.trail.Seal(t.Context())) // of what was told
+			for b.step(s) {
+			}
+			if got := b.siem.first(); len(got) < 5 || got[4] != 4 {
+				t.Errorf("the SIEM has %v", got)
+			}
+		})
+	}
+}
+
+// What is under no checkpoint yet, since nobody has vouched for it, is not sent.
+func TestOnlySignedEventsAreSent(t *testing.T) {
+	b := setup(t)
+	b.fill(1)
+	b.must(db.WithTx(t.Context(), b.pool, func(tx pgx.Tx) error {
+		return audit.Append(t.Context(), tx, portal.Event{At: time.Now(), Kind: portal.EventCommented, Actor: portal.System("test").Person(), Summary: "not yet"})
+	}))
+	_, err := b.trail.Sequence(t.Context())
+	b.must(err)
+	s := b.stream()
+	for b.step(s) {
+	}
+	if got := b.siem.first(); !slices.Equal(got, []int64{0}) {
+		t.Errorf("the SIEM has %v", got)
+	}
+}
