@@ -151,21 +151,26 @@ func (w signedWords) askedBy(r portal.Request, history audit.History, now time.T
 // leaseOf says of the signed events of a request who has asked by it for a lease of a
 // cluster, and when that ends; zero: it gave none.
 func leaseOf(events []portal.Event, clusterID string) (by portal.Identity, end time.Time) {
+	w := wordsOf(events)
 	var sent time.Time
+	made := "" // the cluster that DigitalOcean has answered with
 	for _, e := range events {
-		switch {
+		switch d := detailsOf(e); {
 		case e.Kind == portal.EventIntent:
 			sent = e.At
-		case e.Target.ID != clusterID:
-		case e.Kind == portal.EventSucceeded && e.Operation == portal.CreateCluster:
-			if create := detailsOf(wordsOf(events).asked).Params.Create; create != nil {
+		case e.Kind == portal.EventOutcome && d.Outcome == portal.OutcomeAccepted:
+			made = e.Target.ID
+		case e.Kind == portal.EventOutcome && d.Outcome == portal.OutcomeUnknown:
+			made = clusterID // its answer was lost; what was found is in what follows
+		case e.Kind == portal.EventSucceeded && e.Operation == portal.CreateCluster && e.Target.ID == clusterID && made == clusterID:
+			if create := detailsOf(w.asked).Params.Create; create != nil {
 				end = create.Lease.End(sent)
 			}
-		case e.Kind == portal.EventLeaseExtended:
-			end = detailsOf(e).Until
+		case e.Kind == portal.EventLeaseExtended && e.Target.ID == clusterID && w.asked.Target.ID == clusterID:
+			end = d.Until
 		}
 	}
-	return wordsOf(events).asked.Actor.Identity, end
+	return w.asked.Actor.Identity, end
 }
 
 // agreed makes sure that everybody agreed who is said to have, for whom it is said, and

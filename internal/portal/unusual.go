@@ -49,8 +49,8 @@ var UnusualRules = []UnusualRule{
 		Kinds: []EventKind{EventForeignOrigin}, FromAddress: true, Again: time.Hour},
 	{ID: "first_access", Title: "First kubeconfig or credentials", About: "Somebody was handed a kubeconfig or credentials for the first time.",
 		Kinds: []EventKind{EventSucceeded}, Operations: accesses, First: true},
-	{ID: "night", Title: "Production at night", About: "Somebody asked for, approved or bypassed something in production outside of 06:00 to 22:00 on Monday to Friday, in their time zone, or UTC where they have chosen none.",
-		Kinds: []EventKind{EventSubmitted, EventApprovedBy, EventBreakGlass}, Environment: Production, Night: true, Again: 8 * time.Hour},
+	{ID: "night", Title: "Production at night", About: "Somebody asked for, approved or bypassed something in production outside of 06:00 to 22:00 on Monday to Friday, in their time zone; in UTC, too, where they have chosen none, or another within a week.",
+		Kinds: []EventKind{EventSubmitted, EventApprovedBy, EventBreakGlass}, Environment: Production, Night: true, Again: time.Hour},
 	{ID: "deletions", Title: "Many deletions", About: "Somebody asked for three deletions of clusters or node pools within an hour.",
 		Kinds: []EventKind{EventSubmitted}, Operations: deletions, Count: 3, Within: time.Hour, Again: time.Hour},
 	{ID: "policy_loosened", Title: "Policy loosened", About: "A version of the policy came into force that asks for less than the one before.",
@@ -82,8 +82,8 @@ func UnusualRuleNamed(id string) (UnusualRule, bool) {
 }
 
 // Matches reports whether an event is one that counts, but for who caused it how many
-// before. details are the event's; zone is the actor's.
-func (r UnusualRule) Matches(e Event, details map[string]any, zone *time.Location) bool {
+// before. details are the event's; zones are those by which it may be night.
+func (r UnusualRule) Matches(e Event, details map[string]any, zones ...*time.Location) bool {
 	if !slices.Contains(r.Kinds, e.Kind) ||
 		r.Result != "" && e.Result != r.Result ||
 		len(r.Operations) > 0 && !slices.Contains(r.Operations, e.Operation) ||
@@ -91,7 +91,7 @@ func (r UnusualRule) Matches(e Event, details map[string]any, zone *time.Locatio
 		r.FromAddress && e.Origin.Address == "" {
 		return false
 	}
-	return (r.Detail == "" || holds(details[r.Detail])) && (!r.Night || night(e.At.In(zone)))
+	return (r.Detail == "" || holds(details[r.Detail])) && (!r.Night || slices.ContainsFunc(zones, func(zone *time.Location) bool { return night(e.At.In(zone)) }))
 }
 
 // holds reports whether a detail of an event says anything.

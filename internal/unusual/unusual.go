@@ -6,6 +6,7 @@ package unusual
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -98,20 +99,18 @@ func (w *Watcher) look(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
 
 // finds reports whether a rule finds an event.
 func finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entry) (bool, error) {
-	zone, details := time.UTC, map[string]any{}
-	if rule.Night {
-		name, err := store.TimeZone(ctx, tx, e.Actor.Identity)
-		if err != nil {
+	details := map[string]any{}
+	var zones []*time.Location
+	if rule.Night && slices.Contains(rule.Kinds, e.Kind) {
+		var err error
+		if zones, err = zonesOf(ctx, tx, e.Event); err != nil {
 			return false, err
-		}
-		if own, ok := portal.Zone(name); ok {
-			zone = own
 		}
 	}
 	if rule.Detail != "" {
 		_ = json.Unmarshal(e.Details, &details) // details that cannot be read have nothing that counts
 	}
-	if !rule.Matches(e.Event, details, zone) {
+	if !rule.Matches(e.Event, details, zones...) {
 		return false, nil
 	}
 	if rule.Again > 0 {
@@ -128,6 +127,25 @@ func finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entr
 		return n == rule.Count, err
 	}
 	return true, nil
+}
+
+// zonesOf are the time zones by which it may have been night for who caused an event:
+// their own, and UTC when they have chosen none, or have chosen of late.
+func zonesOf(ctx context.Context, tx pgx.Tx, e portal.Event) ([]*time.Location, error) {
+	name, err := store.TimeZone(ctx, tx, e.Actor.Identity)
+	if err != nil {
+		return nil, err
+	}
+	own, ok := portal.Zone(name)
+	if !ok {
+		return []*time.Location{time.UTC}, nil
+	}
+	const settled = 7 * 24 * time.Hour
+	chose := portal.UnusualRule{Kinds: []portal.EventKind{portal.EventPreference}}
+	if n, err := audit.CountAlike(ctx, tx, chose, e, e.At.Add(-settled), 1); n == 0 || err != nil {
+		return []*time.Location{own}, err
+	}
+	return []*time.Location{own, time.UTC}, nil
 }
 
 // keep puts what a rule found on the list. People are told of it, which is on the trail,

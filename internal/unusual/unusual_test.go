@@ -185,6 +185,14 @@ func TestNightIsThatOfThePerson(t *testing.T) {
 	if got := b.found(); !slices.Equal(got, []string{"night: at 22:00 in Tokyo"}) {
 		t.Errorf("found %q", got)
 	}
+	b.record(
+		after(20*time.Hour, portal.Event{Kind: portal.EventPreference, Actor: eve, Summary: "chose Tokyo"}),
+		after(36*time.Hour-time.Second, portal.Event{Kind: portal.EventSubmitted, Environment: portal.Production, Actor: eve, Summary: "at midnight UTC"}),
+	)
+	b.must(b.watcher().Run(t.Context()))
+	if got := b.found(); len(got) != 2 || got[1] != "night: at midnight UTC" {
+		t.Errorf("by who has just chosen a zone: %q", got)
+	}
 }
 
 // However often, by however many replicas, and wherever they end, each event is found
