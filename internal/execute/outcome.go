@@ -38,7 +38,7 @@ func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt 
 		}
 		return request.Move(ctx, tx, r, e.outcomeStep(r, attempt, outcome, callErr))
 	})
-	return e.after(outcome, callErr), err
+	return e.after(attempt, outcome, callErr), err
 }
 
 // classify sorts the answer to a call by what it says about its effect. What
@@ -79,18 +79,22 @@ func tokenRefused(err error) bool {
 	return errors.As(err, &answer) && answer.Status == http.StatusUnauthorized
 }
 
-func (e *Executor) after(o portal.Outcome, err error) time.Duration {
+// after is when to take the next step after an attempt with a number. What is deferred
+// again and again is tried less and less often: each try is two events on the trail.
+func (e *Executor) after(number int, o portal.Outcome, err error) time.Duration {
 	switch o {
 	case portal.OutcomeAccepted:
 		return e.Pace.Settle
 	case portal.OutcomeUnknown:
 		return e.Pace.Wait
 	case portal.OutcomeDeferred:
+		const mostDoubled = 4
+		wait := e.Pace.Wait << min(max(0, number-1), mostDoubled)
 		var answer *doapi.Error
 		if errors.As(err, &answer) {
-			return max(e.Pace.Wait, answer.RetryAfter)
+			return max(wait, answer.RetryAfter)
 		}
-		return e.Pace.Wait
+		return wait
 	}
 	return done
 }
