@@ -1387,7 +1387,7 @@ func auditorDesk(d AuditorDesk) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if d.Open > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 100, "<p data-testid=\"days-to-sign\"><a class=\"anchor\" href=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 100, "<p class=\"px-4 pt-3\" data-testid=\"days-to-sign\"><a class=\"anchor\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

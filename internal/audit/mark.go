@@ -23,7 +23,7 @@ func (t *Trail) Marks(reader string, next int64, by []byte) bool {
 
 func mark(key []byte, reader string, next int64) []byte {
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "reader of the trail\n%d\n%s", next, reader)
+	mac.Write(fmt.Appendf(nil, "reader of the trail\n%d\n%s", next, reader))
 	return mac.Sum(nil)
 }
 

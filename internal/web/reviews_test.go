@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -131,7 +132,7 @@ func TestReviewsAreKept(t *testing.T) {
 	b := setup(t)
 	for _, sql := range []string{"UPDATE unusual_events SET summary = ''", "DELETE FROM unusual_events", "UPDATE daily_reviews SET note = ''", "DELETE FROM daily_reviews", "TRUNCATE daily_reviews", "DELETE FROM unusual_watch"} {
 		_, err := b.pool.Exec(t.Context(), sql)
-		if pgErr, ok := err.(*pgconn.PgError); !ok || pgErr.Code != "42501" {
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Code != "42501" {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
