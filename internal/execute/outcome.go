@@ -137,6 +137,9 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 		step.Reason = "DigitalOcean refused it: " + doapi.UserMessage(err)
 	}
 	step.Data["message"] = callMessage(err)
+	if answer, ok := errors.AsType[*doapi.Error](err); ok && answer.RequestID != "" {
+		step.Data["do_request_id"] = answer.RequestID
+	}
 	return step
 }
 

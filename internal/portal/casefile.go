@@ -179,14 +179,17 @@ func (f CaseFile) Differences() []string {
 	for _, v := range f.Request.Reviews {
 		e, told := f.Reviewed(v)
 		d.check(fmt.Sprintf("what %s decided on revision %d", v.Reviewer.Name, v.Revision), whole, told, e,
-			difference{"digest", e.Digest == v.Digest}, difference{"person for whom they stood in", e.For == v.For.Identity})
+			difference{"digest", e.Digest == v.Digest}, difference{"person for whom they stood in", e.For == v.For.Identity},
+			difference{"name", e.says(e.Actor.Name, v.Reviewer.Name)}, difference{"comment", e.says(e.Reason, v.Comment)}, difference{"time", e.isOf(v.CreatedAt)})
 	}
 	for _, g := range f.Request.BreakGlasses {
 		e, told := f.BrokeGlass(g)
-		d.check(fmt.Sprintf("the break-glass of revision %d by %s", g.Revision, g.By.Name), whole, told, e)
+		d.check(fmt.Sprintf("the break-glass of revision %d by %s", g.Revision, g.By.Name), whole, told, e,
+			difference{"name", e.says(e.Actor.Name, g.By.Name)}, difference{"reason", e.says(e.Reason, g.Reason)}, difference{"time", e.isOf(g.At)})
 		if !g.Reviewer.IsZero() {
 			e, told = f.BreakGlassReviewed(g)
-			d.check(fmt.Sprintf("the review of the break-glass of revision %d by %s", g.Revision, g.Reviewer.Name), whole, told, e)
+			d.check(fmt.Sprintf("the review of the break-glass of revision %d by %s", g.Revision, g.Reviewer.Name), whole, told, e,
+				difference{"name", e.says(e.Actor.Name, g.Reviewer.Name)}, difference{"comment", e.says(e.Reason, g.Comment)}, difference{"time", e.isOf(g.ReviewedAt)})
 		}
 	}
 	for _, a := range f.Request.Attempts {
@@ -194,11 +197,31 @@ func (f CaseFile) Differences() []string {
 		d.check(fmt.Sprintf("attempt %d", a.Number), whole, told, e)
 		if a.Outcome != "" {
 			e, told = f.Came(a)
-			d.check(fmt.Sprintf("the outcome of attempt %d", a.Number), whole, told, e, difference{"outcome", e.Outcome == a.Outcome})
+			d.check(fmt.Sprintf("the outcome of attempt %d", a.Number), whole, told, e, difference{"outcome", e.Outcome == a.Outcome},
+				difference{"request id of DigitalOcean's", e.DORequestID == a.DORequestID})
 		}
+	}
+	if end, ends := endKinds[f.Request.State]; ends {
+		_, told := f.find(func(e CaseEvent) bool { return slices.Contains(end, e.Kind) })
+		d.check("that it is "+string(f.Request.State), whole, told, CaseEvent{})
 	}
 	return append(d, f.unkept()...)
 }
+
+// endKinds are the kinds of the events that tell of an end.
+var endKinds = map[State][]EventKind{
+	Succeeded: {EventSucceeded}, Failed: {EventFailed, EventOutcome}, Rejected: {EventRejectedBy, EventStopped}, Withdrawn: {EventWithdrawn}, Expired: {EventExpired},
+	Stale: {EventStale, EventChangesRequested},
+}
+
+// says reports whether a text of an event is that of a record. Events have no line
+// breaks; what they write out or have cut is not compared.
+func (e CaseEvent) says(told, kept string) bool {
+	return strings.Join(strings.Fields(kept), " ") == strings.Join(strings.Fields(told), " ") || strings.Contains(told, `\u`) || strings.Contains(told, "… (cut; ")
+}
+
+// isOf reports whether an event is of the time of a record.
+func (e CaseEvent) isOf(at time.Time) bool { return e.At.Sub(at).Abs() < time.Second }
 
 // unkept are the decisions and attempts that the trail tells of and no record has.
 func (f CaseFile) unkept() differences {
