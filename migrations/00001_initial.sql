@@ -562,6 +562,23 @@ CREATE TABLE unusual_watch (
     mark     bytea NOT NULL -- by which the portal vouches for that
 );
 
+-- What auditors and admins said of changes of clusters that no request explains, by the
+-- events that tell of them. Of what was said of a change the newest counts.
+CREATE TABLE reconciliations (
+    id         uuid PRIMARY KEY, -- UUIDv7
+    event_id   uuid NOT NULL,
+    number     integer NOT NULL CHECK (number > 0), -- of what was said of the change
+    resolved   boolean NOT NULL, -- false: it is open again
+    request_id uuid REFERENCES requests (id), -- that explains it after all; NULL: none
+    reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 4000),
+    issuer     text NOT NULL,
+    subject    text NOT NULL,
+    by_name    text NOT NULL,
+    own_team   boolean NOT NULL, -- who said so was a member of the cluster's team
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT reconciliations_in_order UNIQUE (event_id, number)
+);
+
 -- What people do not want to be told by e-mail. Who has no row is told of all.
 CREATE TABLE mail_choices (
     issuer  text NOT NULL,
@@ -597,6 +614,6 @@ CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
-DROP TABLE deliveries, mail_choices, templates, channels, notifications, orphans, executions, break_glasses, comments, reviews,
+DROP TABLE deliveries, mail_choices, templates, channels, notifications, reconciliations, orphans, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     unusual_watch, daily_reviews, unusual_events, saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

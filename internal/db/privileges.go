@@ -25,6 +25,8 @@ var privileges = map[string]string{
 	"daily_reviews":  appendOnly,
 	"unusual_watch":  keepAll,
 
+	"reconciliations": appendOnly,
+
 	// What was asked for, decided and sent is never removed.
 	"requests":          keepAll,
 	"request_revisions": keepAll,

@@ -48,7 +48,7 @@ func expected() map[string]string {
 		river_job river_leader river_queue river_notification`) {
 		list[table] = "SELECT, INSERT, UPDATE, DELETE"
 	}
-	for _, table := range strings.Fields(`unusual_events daily_reviews`) {
+	for _, table := range strings.Fields(`unusual_events daily_reviews reconciliations`) {
 		list[table] = "SELECT, INSERT"
 	}
 	for _, table := range strings.Fields(`requests request_revisions reviews comments break_glasses executions unusual_watch`) {

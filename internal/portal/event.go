@@ -68,6 +68,7 @@ const (
 	EventSearchDeleted      EventKind = "search_deleted"
 	EventUnusual            EventKind = "unusual_found"
 	EventDailyReview        EventKind = "daily_review_signed"
+	EventReconciled         EventKind = "change_reconciled"
 	EventTrailRead          EventKind = "trail_read"
 	EventTrailExported      EventKind = "trail_exported"
 	EventTrailVerified      EventKind = "trail_verified"
@@ -169,6 +170,7 @@ var Events = []EventInfo{
 	{EventSearchDeleted, "a saved search of the audit trail was deleted", ResultDone, false},
 	{EventUnusual, "a rule found an event of which auditors should know", ResultDone, true},
 	{EventDailyReview, "an auditor signed off what was unusual on a day", ResultDone, false},
+	{EventReconciled, "somebody said why no request explains a change of a cluster, or opened that again", ResultDone, false},
 	{EventTrailRead, "somebody read or searched the audit trail", ResultDone, true},
 	{EventTrailExported, "somebody exported events", ResultDone, true},
 	{EventTrailVerified, "the portal verified the trail", ResultDone, true},

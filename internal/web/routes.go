@@ -91,6 +91,10 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.POST(reviewsPage+"/quiet", formOn(reviewsPage), s.auditor(s.signQuietDays))
 	e.GET(reviewsPage+"/:day", s.auditor(s.reviewDay))
 	e.POST(reviewsPage+"/:day", s.auditor(s.signDay))
+	e.GET(reconciliationPage, s.auditor(s.reconciliation))
+	e.GET(reconciliationPage+".csv", s.auditor(s.reconciliationCSV))
+	e.GET(reconciliationPage+"/resolve", s.auditor(s.chooseChanges))
+	e.POST(reconciliationPage+"/resolve", s.auditor(s.reconcile))
 	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
 	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))
 

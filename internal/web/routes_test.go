@@ -91,6 +91,10 @@ var access = map[string]string{
 	"GET /audit/reviews/:day":                   "L F F F F N N F",
 	"POST /audit/reviews/:day":                  "U F F F F N N F",
 	"POST /audit/reviews/quiet":                 "U F F F F F 4 F",
+	"GET /audit/reconciliation":                 "L F F F F 2 2 F",
+	"GET /audit/reconciliation.csv":             "L F F F F 2 2 F",
+	"GET /audit/reconciliation/resolve":         "L F F F F 4 4 F", // nothing is chosen
+	"POST /audit/reconciliation/resolve":        "U F F F F 4 4 F",
 	"POST /audit/searches":                      "U F F F F 4 4 F",
 	"POST /audit/searches/:search/delete":       "U F F F F N N F",
 	"GET /admin/teams":                          "L F F F F 2 2 F",

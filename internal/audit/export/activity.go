@@ -23,7 +23,7 @@ var activities = []struct {
 		portal.EventReplanned, portal.EventRefused, portal.EventApprovedBy, portal.EventRejectedBy, portal.EventChangesRequested, portal.EventWithdrawn, portal.EventStopped,
 		portal.EventExpired, portal.EventStale, portal.EventBreakGlass, portal.EventBreakGlassReviewed, portal.EventSucceeded, portal.EventFailed,
 		portal.EventTeamChanged, portal.EventDefaultQuota, portal.EventQuotaRaised, portal.EventGrantEnded, portal.EventLeaseExtended, portal.EventLeaseEnded,
-		portal.EventClusterAssigned, portal.EventOrphanResolved, portal.EventProtected, portal.EventUnprotected, portal.EventOwnershipRule, portal.EventClusterDrifted,
+		portal.EventClusterAssigned, portal.EventOrphanResolved, portal.EventReconciled, portal.EventProtected, portal.EventUnprotected, portal.EventOwnershipRule, portal.EventClusterDrifted,
 		portal.EventPolicyInForce, portal.EventChannelChanged, portal.EventPreference, portal.EventGroupLabelled, portal.EventTemplateRenamed,
 		portal.EventTrailKey, portal.EventMigrated,
 	}},
