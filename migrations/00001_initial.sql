@@ -579,6 +579,33 @@ CREATE TABLE reconciliations (
     CONSTRAINT reconciliations_in_order UNIQUE (event_id, number)
 );
 
+-- Reviews of who may do what, signed by auditors. The digest is of the text of the
+-- snapshot, so that is json and not jsonb, which would change it.
+CREATE TABLE access_reviews (
+    id       uuid PRIMARY KEY, -- UUIDv7
+    number   integer NOT NULL CHECK (number > 0),
+    issuer   text NOT NULL,
+    subject  text NOT NULL,
+    by_name  text NOT NULL,
+    admin    boolean NOT NULL, -- who signed it was an admin, too
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    note     text NOT NULL CHECK (length(note) BETWEEN 1 AND 4000),
+    marks    jsonb NOT NULL, -- who should lose access, and why
+    snapshot json NOT NULL,
+    digest   text NOT NULL CHECK (length(digest) = 64), -- its SHA-256, in hexadecimal
+    people   integer NOT NULL,
+    changes  integer NOT NULL, -- since the review before
+    CONSTRAINT access_reviews_in_order UNIQUE (number)
+);
+
+-- Who may do what as pages have shown it to those who may sign it.
+CREATE TABLE access_readings (
+    digest   text PRIMARY KEY, -- of who may do what
+    snapshot json NOT NULL,
+    read_at  timestamptz NOT NULL
+);
+CREATE INDEX access_readings_old ON access_readings (read_at);
+
 -- What people do not want to be told by e-mail. Who has no row is told of all.
 CREATE TABLE mail_choices (
     issuer  text NOT NULL,
@@ -614,6 +641,6 @@ CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
-DROP TABLE deliveries, mail_choices, templates, channels, notifications, reconciliations, orphans, executions, break_glasses, comments, reviews,
+DROP TABLE deliveries, mail_choices, templates, channels, notifications, access_readings, access_reviews, reconciliations, orphans, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     unusual_watch, daily_reviews, unusual_events, saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

@@ -151,6 +151,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		StepUpWithin: cfg.StepUpMaxAge}
 	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
 	watcher := &unusual.Watcher{Pool: pool, Trail: trail, Now: time.Now, Tell: tell}
+	reviewers := &auditors.Service{Pool: pool, Now: time.Now, People: signIn, Rules: rules, Secrets: cfg.SecretNames(), StepUpWithin: cfg.StepUpMaxAge, Tell: tell}
 	var queue *jobs.Queue
 	queue, err = jobs.New(pool, logger, executor.Advance, []jobs.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
@@ -169,6 +170,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "event partitions", Every: 12 * time.Hour, Run: trail.MakePartitions},
 		{Name: "verify the trail", Every: 24 * time.Hour, For: time.Hour, Run: trail.VerifyAll},
 		{Name: "unusual events", Every: 10 * time.Second, Run: watcher.Run},
+		{Name: "access review", Every: time.Hour, Run: reviewers.KeepAccess},
 		{Name: "mail", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunMail},
 		{Name: "webhooks", Every: 2 * time.Second, Queue: jobs.Deliveries, Run: notifier.RunHooks},
 		{Name: "budget", Every: time.Hour, Run: calls.Sweep},
@@ -192,7 +194,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 			}}, Notify: notifier, Trail: trail, Stream: siem, Hub: hub,
 		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
 		Templates:   &templates.Service{Pool: pool, Now: time.Now},
-		Auditors:    &auditors.Service{Pool: pool, Now: time.Now},
+		Auditors:    reviewers,
 		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})

@@ -18,13 +18,22 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/names"
 	"doksportal/internal/portal"
+	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
 )
 
-// Service has the use cases of auditors.
+// Service has the use cases of auditors. All members but Secrets, StepUpWithin and Tell
+// must be set.
 type Service struct {
-	Pool *pgxpool.Pool
-	Now  func() time.Time
+	Pool   *pgxpool.Pool
+	Now    func() time.Time
+	People People
+	Rules  *rulebook.Service
+
+	Secrets      []string      // names of the portal's settings that hold secrets
+	StepUpWithin time.Duration // how old the sign-in of who signs a review of access may be; zero: portal.FreshFor
+	// Tell hears that a review of access is due; nil for nobody.
+	Tell func(ctx context.Context, tx pgx.Tx, e portal.Event) error
 }
 
 // maxName and maxQuery bound a saved search, in characters.

@@ -47,7 +47,7 @@ func (a *Auth) old(groupsAt time.Time) bool { return a.Now().Sub(groupsAt) >= As
 
 func (a *Auth) person(ctx context.Context, id portal.Identity) (person, error) {
 	p, err := store.PersonByIdentity(ctx, a.Pool, id, a.Now())
-	if err == nil && !a.vouched(p.Person) {
+	if err == nil && !a.Proven(p.Person) {
 		a.Logger.Warn("what the database has of a person is not what the provider said; nothing is believed", "subject", id.Subject)
 		return person{actor: portal.Actor{Identity: id, Name: p.Name, TimeZone: p.TimeZone}, askable: p.Askable, forged: true}, nil
 	}
@@ -85,9 +85,9 @@ func saidOf(p store.Person) said {
 	return said{p.Name, p.Email, p.Groups, p.GroupsAt.UTC().Truncate(time.Microsecond)}
 }
 
-// vouched reports whether the provider has said what the database has of a person, or
+// Proven reports whether the provider has said what the database has of a person, or
 // nothing is left of that.
-func (a *Auth) vouched(p store.Person) bool {
+func (a *Auth) Proven(p store.Person) bool {
 	if len(p.Groups) == 0 && p.GroupsAt.Unix() == 0 {
 		return true // forgotten
 	}

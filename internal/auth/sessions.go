@@ -49,6 +49,22 @@ func (a *Auth) Sessions(r *http.Request) ([]portal.Session, error) {
 		"issuer": id.Issuer, "subject": id.Subject, "hash": hashOf(token)}))
 }
 
+// LiveSessions counts the sessions of each person that have not ended. Callers make sure
+// that the reader may know.
+func (a *Auth) LiveSessions(ctx context.Context, q db.Querier) (map[portal.Identity]int, error) {
+	type row struct {
+		portal.Identity
+		Sessions int
+	}
+	list, err := db.All(ctx, q, pgx.RowToStructByName[row], `SELECT s.issuer, s.subject, count(*)::int AS sessions FROM sessions s WHERE `+anyLasting+` GROUP BY s.issuer, s.subject`,
+		a.args(pgx.StrictNamedArgs{}))
+	count := make(map[portal.Identity]int, len(list))
+	for _, r := range list {
+		count[r.Identity] = r.Sessions
+	}
+	return count, err
+}
+
 // SessionFilter narrows a list of everybody's sessions.
 type SessionFilter struct {
 	Name   string // part of their owner's name; empty: anybody's

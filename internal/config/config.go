@@ -142,6 +142,19 @@ func secretVariables() []string {
 	return names
 }
 
+// SecretNames are the names of the settings that hold secrets and are set.
+func (c Config) SecretNames() []string {
+	var names []string
+	v := reflect.ValueOf(c)
+	for field := range fields() {
+		if field.Type == reflect.TypeFor[Secret]() && v.FieldByIndex(field.Index).String() != "" {
+			names = append(names, variable(field))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func fields() func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
 		t := reflect.TypeFor[Config]()

@@ -26,6 +26,7 @@ var privileges = map[string]string{
 	"unusual_watch":  keepAll,
 
 	"reconciliations": appendOnly,
+	"access_reviews":  appendOnly,
 
 	// What was asked for, decided and sent is never removed.
 	"requests":          keepAll,

@@ -44,11 +44,11 @@ func expected() map[string]string {
 	}
 	for _, table := range strings.Fields(`teams ownership_rules admin_changes policies people group_labels sessions rate_limits refusals do_budgets
 		clusters node_pools inventory_state reservations quota_grants leases delegations
-		notifications channels mail_choices deliveries anchors templates visits team_usage default_quota orphans saved_searches
+		notifications channels mail_choices deliveries anchors templates visits team_usage default_quota orphans saved_searches access_readings
 		river_job river_leader river_queue river_notification`) {
 		list[table] = "SELECT, INSERT, UPDATE, DELETE"
 	}
-	for _, table := range strings.Fields(`unusual_events daily_reviews reconciliations`) {
+	for _, table := range strings.Fields(`unusual_events daily_reviews reconciliations access_reviews`) {
 		list[table] = "SELECT, INSERT"
 	}
 	for _, table := range strings.Fields(`requests request_revisions reviews comments break_glasses executions unusual_watch`) {

@@ -61,7 +61,7 @@ func (s *Service) groupsToTell(ctx context.Context, q store.Querier, n Notificat
 	if portal.TopicOf(n.Kind) == portal.TopicDrift && n.TeamID != "" {
 		groups = nil // it is for the team to know
 	}
-	if portal.TopicOf(n.Kind) == portal.TopicTrail && s.AuditorGroup != "" {
+	if topic := portal.TopicOf(n.Kind); (topic == portal.TopicTrail || topic == portal.TopicAccessReview) && s.AuditorGroup != "" {
 		groups = append(groups, s.AuditorGroup)
 	}
 	if portal.TopicOf(n.Kind) == portal.TopicUnusual && s.AuditorGroup != "" {
@@ -85,6 +85,8 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 		link = s.BaseURL.JoinPath("audit")
 	case portal.TopicOf(n.Kind) == portal.TopicUnusual:
 		link = s.BaseURL.JoinPath("audit", "reviews")
+	case portal.TopicOf(n.Kind) == portal.TopicAccessReview:
+		link = s.BaseURL.JoinPath("audit", "access")
 	case n.DelegationID != "":
 		link = s.BaseURL.JoinPath("me")
 	case n.Kind == portal.EventClusterAppeared && n.TeamID == "":

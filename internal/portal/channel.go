@@ -21,10 +21,11 @@ const (
 	TopicDrift           Topic = "drift"
 	TopicTrail           Topic = "audit_trail"
 	TopicUnusual         Topic = "unusual"
+	TopicAccessReview    Topic = "access_review"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicTrail, TopicUnusual}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicTrail, TopicUnusual, TopicAccessReview}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -57,6 +58,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicTrail
 	case EventUnusual:
 		return TopicUnusual
+	case EventAccessDue:
+		return TopicAccessReview
 	}
 	return ""
 }
@@ -92,6 +95,8 @@ func (o Topic) Title() string {
 		return "The audit trail is stopped, or is not what was signed"
 	case TopicUnusual:
 		return "Something unusual happened"
+	case TopicAccessReview:
+		return "A review of access is due"
 	}
 	return "Test"
 }

@@ -69,6 +69,8 @@ const (
 	EventUnusual            EventKind = "unusual_found"
 	EventDailyReview        EventKind = "daily_review_signed"
 	EventReconciled         EventKind = "change_reconciled"
+	EventAccessReviewed     EventKind = "access_reviewed"
+	EventAccessDue          EventKind = "access_review_due"
 	EventTrailRead          EventKind = "trail_read"
 	EventTrailExported      EventKind = "trail_exported"
 	EventTrailVerified      EventKind = "trail_verified"
@@ -171,6 +173,8 @@ var Events = []EventInfo{
 	{EventUnusual, "a rule found an event of which auditors should know", ResultDone, true},
 	{EventDailyReview, "an auditor signed off what was unusual on a day", ResultDone, false},
 	{EventReconciled, "somebody said why no request explains a change of a cluster, or opened that again", ResultDone, false},
+	{EventAccessReviewed, "an auditor signed a review of who may do what", ResultDone, false},
+	{EventAccessDue, "the half-yearly review of access is due", ResultDone, true},
 	{EventTrailRead, "somebody read or searched the audit trail", ResultDone, true},
 	{EventTrailExported, "somebody exported events", ResultDone, true},
 	{EventTrailVerified, "the portal verified the trail", ResultDone, true},

@@ -169,7 +169,7 @@ func (b *bundle) serve() {
 		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Trail: b.trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: b.pool, Rules: b.requests.Rules, Now: time.Now},
 		Templates:   &templates.Service{Pool: b.pool, Now: time.Now},
-		Auditors:    &auditors.Service{Pool: b.pool, Now: time.Now},
+		Auditors:    &auditors.Service{Pool: b.pool, Now: time.Now, People: signIn, Rules: b.requests.Rules, Secrets: []string{"PORTAL_DO_TOKEN"}},
 		Orphans:     &orphans.Service{Pool: b.pool, Now: time.Now},
 		BaseURL:     base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})

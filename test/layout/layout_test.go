@@ -34,7 +34,7 @@ var arrows = map[string]string{
 	"internal/audit":           "internal/audit/anchor internal/db internal/names internal/portal internal/store",
 	"internal/audit/audittest": "internal/audit",
 	"internal/audit/export":    "internal/audit internal/names internal/portal",
-	"internal/auditors":        "internal/audit internal/audit/export internal/db internal/names internal/portal internal/store",
+	"internal/auditors":        "internal/audit internal/audit/export internal/db internal/names internal/portal internal/rulebook internal/store",
 	"internal/audit/anchor":    "internal/audit/remote internal/portal",
 	"internal/audit/remote":    "",
 	"internal/audit/stream":    "internal/audit internal/audit/export internal/audit/remote internal/db internal/portal",

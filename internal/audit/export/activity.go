@@ -16,7 +16,7 @@ var activities = []struct {
 }{
 	{ocsfCode{1, "Create"}, []portal.EventKind{
 		portal.EventSubmitted, portal.EventCommented, portal.EventTeamCreated, portal.EventPolicyProposed, portal.EventChangeProposed, portal.EventDelegated,
-		portal.EventTemplateSaved, portal.EventSearchSaved, portal.EventClusterAppeared, portal.EventDailyReview,
+		portal.EventTemplateSaved, portal.EventSearchSaved, portal.EventClusterAppeared, portal.EventDailyReview, portal.EventAccessReviewed,
 	}},
 	{ocsfCode{2, "Read"}, []portal.EventKind{portal.EventTrailRead, portal.EventTrailExported, portal.EventTrailVerified}},
 	{ocsfCode{3, "Update"}, []portal.EventKind{
@@ -35,7 +35,7 @@ var activities = []struct {
 		portal.EventSignIn, portal.EventSignInRefused, portal.EventSignOut, portal.EventAccessRefused, portal.EventForeignOrigin, portal.EventReminded,
 		portal.EventExpiring, portal.EventIntent, portal.EventOutcome, portal.EventGrantEnding, portal.EventLeaseEnding, portal.EventChannelTested,
 		portal.EventNotificationFailed, portal.EventTrailStopped, portal.EventTrailResumed, portal.EventTrailTold, portal.EventStreamBehind, portal.EventStreamResumed,
-		portal.EventReplicaStarted, portal.EventReplicaStopped, portal.EventUnusual,
+		portal.EventReplicaStarted, portal.EventReplicaStopped, portal.EventUnusual, portal.EventAccessDue,
 	}},
 }
 
