@@ -720,7 +720,7 @@ func navGroups(p Page) []navGroup {
 	teams, policy := navItem{Path: "/admin/teams", Label: "Teams", Icon: "users"}, navItem{Path: "/admin/policy", Label: "Policy", Icon: "scale"}
 	if p.CanAudit() {
 		compliance := []navItem{{Path: "/audit", Label: "Audit", Icon: "scroll-text"}, {Path: reviewsPath, Label: "Daily reviews", Icon: "clipboard-check"},
-			{Path: reconciliationPath, Label: "Reconciliation", Icon: "list-checks"}}
+			{Path: reconciliationPath, Label: "Reconciliation", Icon: "list-checks"}, {Path: accessPath, Label: "Access review", Icon: "user-round-search"}}
 		if !p.IsAdmin() {
 			compliance = append(compliance, policy, teams)
 		}

@@ -15,7 +15,7 @@ import (
 // formFields are the fields that forms have besides those of operations and of quotas.
 var formFields = []string{
 	"action", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "change", "change_state", "cluster", "comment", "decision", "delegation_reason", "digest",
-	"environment", "group", "justification", "key", "kind", "label", "last_day", "mail", "member_group", "note", "orphan", "orphan_reason", "orphan_shown", "orphan_state", "pattern", "protected", "query", "quota_of", "reconcile_reason", "reconcile_request", "replace_template", "revision", "search_name", "seen",
+	"environment", "group", "justification", "key", "kind", "label", "last_day", "mail", "mark", "mark_reason", "mark_shown", "member_group", "note", "orphan", "orphan_reason", "orphan_shown", "orphan_state", "pattern", "protected", "query", "quota_of", "reconcile_reason", "reconcile_request", "replace_template", "review_after", "revision", "search_name", "seen",
 	"slug", "stand_in", "start_at", "stop_reason", "submit_key", "target", "template", "template_name", "text", "time_zone", "topics", "zone",
 }
 

@@ -139,6 +139,10 @@ func (s *Server) auditorDesk(ctx context.Context, v viewer, p *views.HomePage) e
 	if d.Events, err = store.UnusualBetween(ctx, s.Pool, now.Add(-unusualFor), now, fewOnDesk); err != nil {
 		return err
 	}
+	if d.AccessDue, err = s.Auditors.AccessDue(ctx, s.Pool); err != nil {
+		return err
+	}
+	d.AccessOverdue = !now.Before(d.AccessDue)
 	days, err := s.Auditors.ReviewDays(ctx, s.Pool)
 	for i, day := range days {
 		if i > 0 && !day.Done() { // today is not over

@@ -95,6 +95,13 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET(reconciliationPage+".csv", s.auditor(s.reconciliationCSV))
 	e.GET(reconciliationPage+"/resolve", s.auditor(s.chooseChanges))
 	e.POST(reconciliationPage+"/resolve", s.auditor(s.reconcile))
+	e.GET(accessPage, s.auditor(s.accessToday))
+	e.GET(accessPage+".csv", s.auditor(s.accessCSV))
+	e.GET(accessPage+"/sign", s.auditor(s.chooseSignature))
+	e.POST(accessPage+"/sign", s.auditor(s.signAccess))
+	e.GET(accessPage+"/reviews/:review", s.auditor(s.accessReview))
+	e.GET(accessPage+"/reviews/:review/csv", s.auditor(s.accessReviewCSV))
+	e.GET(accessPage+"/reviews/:review/snapshot", s.auditor(s.accessReviewSnapshot))
 	e.POST("/audit/searches", formOn("/audit"), s.welcome(s.saveSearch))
 	e.POST("/audit/searches/:search/delete", formOn("/audit"), s.welcome(s.deleteSearch))
 
