@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/audit"
+	"doksportal/internal/auth"
 	"doksportal/internal/demo/story"
 	"doksportal/internal/doapi"
 	"doksportal/internal/doapi/dosim"
@@ -47,8 +49,13 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	signIn, err := d.signIn(pool)
+	if err != nil {
+		return err
+	}
 	simulator, err := story.Tell(ctx, story.Config{
-		Pool: pool, Trail: &later{trail: trail}, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
+		Describe: signIn.Describe,
+		Pool:     pool, Trail: &later{trail: trail}, Issuer: d.Config.OIDCIssuer, Accounts: Accounts, Until: time.Now(),
 		Roles: portal.RoleGroups{portal.RoleAdmin: d.Config.AdminGroup, portal.RolePlatformApprover: d.Config.ApproverGroup, portal.RoleAuditor: d.Config.AuditorGroup},
 		Begin: func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
 			return Begin(ctx, pool, sim, do, now)
@@ -67,6 +74,15 @@ func (d *Demo) tellStory(ctx context.Context, dir string) error {
 		return err
 	}
 	return os.Remove(filepath.Join(dir, tellingFile))
+}
+
+// signIn is the portal's, by which what the identity provider says of people is sealed.
+func (d *Demo) signIn(pool *pgxpool.Pool) (*auth.Auth, error) {
+	base, err := url.Parse(d.Config.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return auth.New(auth.Config{BaseURL: base, Issuer: d.Config.OIDCIssuer, ClientID: d.Config.OIDCClientID, ClientSecret: d.Config.OIDCClientSecret.Reveal(), Pool: pool, Now: time.Now})
 }
 
 // later puts nothing under a checkpoint while the story is told, whose calls go to

@@ -61,7 +61,7 @@ var arrows = map[string]string{
 	"internal/web/webtest":     "internal/auth/devidp",
 	"internal/web":             "internal/audit internal/audit/export internal/audit/stream internal/auditors internal/auth internal/db internal/delegation internal/events internal/names internal/notify internal/operation internal/orphans internal/portal internal/quota internal/request internal/rulebook internal/shares internal/store internal/teams internal/templates static views views/ui",
 	"internal/demo/story":      "internal/auth/devidp internal/db internal/doapi internal/doapi/dosim internal/execute internal/inventory internal/notify internal/orphans internal/portal internal/request internal/rulebook internal/store internal/teams",
-	"internal/demo":            "internal/audit internal/auth/devidp internal/config internal/db internal/db/pgembed internal/demo/story internal/doapi internal/doapi/dosim internal/inventory internal/jobs internal/policy internal/portal internal/store",
+	"internal/demo":            "internal/audit internal/auth internal/auth/devidp internal/config internal/db internal/db/pgembed internal/demo/story internal/doapi internal/doapi/dosim internal/inventory internal/jobs internal/policy internal/portal internal/store",
 	"migrations":               "",
 	"static":                   "",
 	"test/browser":             "",

@@ -117,7 +117,7 @@ func (t *teller) introduce() error {
 func (t *teller) signIn() error {
 	return db.WithTx(t.ctx, t.Pool, func(tx pgx.Tx) error {
 		for _, p := range t.everybody {
-			err := store.SetPerson(t.ctx, tx, store.Person{Identity: t.identity(p.Username), Name: p.Name, Email: p.Email(),
+			err := t.Describe(t.ctx, tx, store.Person{Identity: t.identity(p.Username), Name: p.Name, Email: p.Email(),
 				Groups: p.Groups, GroupsAt: t.clock.Now()})
 			if err != nil {
 				return err

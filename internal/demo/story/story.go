@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/auth/devidp"
@@ -26,6 +27,7 @@ import (
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
+	"doksportal/internal/store"
 	"doksportal/internal/teams"
 )
 
@@ -41,6 +43,9 @@ type Config struct {
 	Until    time.Time // when the story ends
 	Trail    execute.Sealer
 
+	// Describe writes down what the identity provider says of a person, sealed as by a
+	// sign-in.
+	Describe func(ctx context.Context, tx pgx.Tx, p store.Person) error
 	// Begin makes what there is before the story, at the time that its clock shows.
 	Begin func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error
 }

@@ -55,7 +55,8 @@ func tell(t *testing.T, until time.Time) *told {
 	t.Cleanup(pool.Close)
 	d := &told{t: t, pool: pool, until: until}
 	d.simulator, err = story.Tell(t.Context(), story.Config{
-		Pool: pool, Trail: audittest.New(t, pool), Issuer: "https://idp.example", Accounts: demo.Accounts, Until: until,
+		Describe: func(ctx context.Context, tx pgx.Tx, p store.Person) error { return store.SetPerson(ctx, tx, p) },
+		Pool:     pool, Trail: audittest.New(t, pool), Issuer: "https://idp.example", Accounts: demo.Accounts, Until: until,
 		Roles: portal.RoleGroups{portal.RoleAdmin: "portal-admins", portal.RolePlatformApprover: "platform-approvers", portal.RoleAuditor: "auditors"},
 		Begin: func(ctx context.Context, sim *dosim.Sim, do *doapi.Client, now func() time.Time) error {
 			return demo.Begin(ctx, pool, sim, do, now)
