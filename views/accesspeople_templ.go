@@ -18,17 +18,17 @@ import (
 
 // AccessPeople is a page of the people of a snapshot.
 type AccessPeople struct {
-	Path    string // of the page that it is on
-	Name    string // that people are searched by
-	People  []portal.AccessPerson
-	Found   int // people in all
-	Number  int // of the page, from 1 on
-	Last    int // number of the last page
-	CanMark bool
-	Seen    string                       // digest of who may do what, as it is shown
-	Marked  map[string]bool              // keys of people who are ticked
-	Others  []string                     // keys of those of them that are not shown
-	Before  map[string]portal.AccessMark // by keys: marks of the review before
+	Path      string // of the page that it is on
+	Name      string // that people are searched by
+	People    []portal.AccessPerson
+	Found     int // people in all
+	Number    int // of the page, from 1 on
+	Last      int // number of the last page
+	CanMark   bool
+	Seen      string                       // digest of who may do what, as it is shown
+	Marked    map[string]bool              // keys of people who are ticked
+	Elsewhere []string                     // keys of those of them that are not shown
+	Before    map[string]portal.AccessMark // by keys: marks of the review before
 }
 
 // peopleForm lists people, to be searched, paged through and ticked: all by one form,
@@ -90,7 +90,7 @@ func peopleForm(p AccessPeople) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		for _, key := range p.Others {
+		for _, key := range p.Elsewhere {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<input type=\"hidden\" name=\"mark\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -270,15 +270,15 @@ func peopleForm(p AccessPeople) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if len(p.Others) > 0 {
+			if len(p.Elsewhere) > 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<span data-testid=\"others\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var13 string
-				templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(count(len(p.Others), "person who is ticked is", "people who are ticked are") + " on other pages.")
+				templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(count(len(p.Elsewhere), "person who is ticked is", "people who are ticked are") + " on other pages.")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/accesspeople.templ`, Line: 71, Col: 131}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/accesspeople.templ`, Line: 71, Col: 134}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 				if templ_7745c5c3_Err != nil {

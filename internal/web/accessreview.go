@@ -133,8 +133,8 @@ func tick(p *views.AccessPeople, keys []string) {
 	p.CanMark, p.Marked = true, map[string]bool{}
 	for _, key := range keys {
 		shown := slices.ContainsFunc(p.People, func(a portal.AccessPerson) bool { return a.Key() == key })
-		if !p.Marked[key] && !shown && len(p.Others) < portal.MostAccessMarks {
-			p.Others = append(p.Others, key)
+		if !p.Marked[key] && !shown && len(p.Elsewhere) < portal.MostAccessMarks {
+			p.Elsewhere = append(p.Elsewhere, key)
 		}
 		p.Marked[key] = true
 	}
