@@ -61,7 +61,7 @@ func TestAccessOfEverybody(t *testing.T) {
 	b.as("member")
 	p := b.as("auditor").Get("/audit/access").WantStatus(http.StatusOK)
 	got := person(p, eve)
-	for _, want := range []string{"Eve <script>alert(1)</script>", "eve@x.example", "admin by admins", "member of team pay by pay", "approver of team pay by pay-approvers", "stands in for Abe until", "1 notification channel", "no session"} {
+	for _, want := range []string{"Eve <script>alert(1)</script>", "eve@x.example", "admin via admins", "member of team pay via pay", "approver of team pay via pay-approvers", "stands in for Abe until", "1 notification channel", "no session"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("of Eve the page says %q, want %q", got, want)
 		}
@@ -69,7 +69,7 @@ func TestAccessOfEverybody(t *testing.T) {
 	if strings.Contains(got, "unrelated") || strings.Contains(got, "Old") {
 		t.Errorf("what gives nothing is shown: %q", got)
 	}
-	if got := person(p, forged); !strings.Contains(got, "other groups than the identity provider gave") || strings.Contains(got, "admin by") {
+	if got := person(p, forged); !strings.Contains(got, "other groups than the identity provider gave") || strings.Contains(got, "admin via") {
 		t.Errorf("of who made up their groups the page says %q", got)
 	}
 	if got := p.Text("[data-testid=people]"); !strings.Contains(got, "Mia Member") || !strings.Contains(got, "1 session, tokens of the identity provider") {
@@ -104,7 +104,7 @@ func TestAccessReview(t *testing.T) {
 		t.Error("who was ticked is not")
 	}
 	sign := auditor.Get(signAccessPath + "?" + url.Values{"mark": {eve}, "seen": {p.Value("seen")}}.Encode()).WantStatus(http.StatusOK)
-	if got := sign.Text("[data-mark='" + eve + "']"); !strings.Contains(got, "admin by admins") {
+	if got := sign.Text("[data-mark='" + eve + "']"); !strings.Contains(got, "admin via admins") {
 		t.Errorf("of who is ticked the form says %q", got)
 	}
 	bad := auditor.Post(signAccessPath, signing(sign)).WantStatus(http.StatusUnprocessableEntity)
@@ -124,19 +124,19 @@ func TestAccessReview(t *testing.T) {
 	b.describe("new", "Nora New", "pay")
 	p = auditor.Get("/audit/access")
 	changes := p.Text("[data-testid=access-changes]")
-	for _, want := range []string{"Eve lost member of team pay", "Joe gained auditor by auditors", "Nora New is newgained member of team pay"} {
+	for _, want := range []string{"Eve lost member of team pay", "Joe gained auditor via auditors", "Nora New is newgained member of team pay"} {
 		if !strings.Contains(changes, want) {
 			t.Errorf("the changes are %q, want %q", changes, want)
 		}
 	}
-	if got := p.Text("[data-testid=left]"); !strings.Contains(got, "still has access EveLeft in May.admin by admins") {
+	if got := p.Text("[data-testid=left]"); !strings.Contains(got, "still has access EveLeft in May.admin via admins") {
 		t.Errorf("of who should have lost access the page says %q", got)
 	}
 	b.describe("eve", "Eve")
 	if got := auditor.Get("/audit/access").Text("[data-testid=left]"); !strings.Contains(got, "lost it Eve") {
 		t.Errorf("of who has lost access the page says %q", got)
 	}
-	if got := person(auditor.Get("/audit/access"), joe); !strings.Contains(got, "auditor by auditors") {
+	if got := person(auditor.Get("/audit/access"), joe); !strings.Contains(got, "auditor via auditors") {
 		t.Errorf("of Joe the page says %q", got)
 	}
 
@@ -145,7 +145,7 @@ func TestAccessReview(t *testing.T) {
 	if got := first.Text("main"); !strings.Contains(got, "Left in May.") || !strings.Contains(person(first, eve), "member of team pay") {
 		t.Errorf("the first review has %q", got)
 	}
-	if got := b.as("admin").Get("/audit/access/reviews/2").Text("[data-testid=access-changes]"); !strings.Contains(got, "Eve lost admin by admins") {
+	if got := b.as("admin").Get("/audit/access/reviews/2").Text("[data-testid=access-changes]"); !strings.Contains(got, "Eve lost admin via admins") {
 		t.Errorf("the second review has %q", got)
 	}
 	if got := auditor.Get("/audit/access").Text("[data-testid=history]"); !strings.Contains(got, "Review 2") || !strings.Contains(got, "Review 1") {
@@ -175,7 +175,7 @@ func TestAccessThatChangesMeanwhile(t *testing.T) {
 	sign := auditor.Get(signAccessPath + "?mark=" + eve)
 	b.describe("eve", "Eve", "admins")
 	p := auditor.Post(signAccessPath, signing(sign, "mark_reason", "typed")).WantStatus(http.StatusConflict)
-	if got := p.Text("[data-testid=since]"); !strings.Contains(got, "Eve gained admin by adminslost member of team pay by pay") {
+	if got := p.Text("[data-testid=since]"); !strings.Contains(got, "Eve gained admin via adminslost member of team pay via pay") {
 		t.Errorf("the form says %q", got)
 	}
 	if p.Value("note") != "I went through all of them." || strings.TrimSpace(p.Find("textarea[name=mark_reason]").Text()) != "typed" || p.Find("[name=mark][checked]").Length() != 1 {
