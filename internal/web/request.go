@@ -121,7 +121,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 			p.CanReview, p.WhyNot = false, message(err)
 		}
 	}
-	if err := r.CheckIntact(); err != nil && !r.State.Final() && r.Attempts == nil {
+	if err := r.CheckIntact(); err != nil && (r.State == portal.Pending || r.State == portal.Approved) {
 		p.CanReview, p.CanBreakGlass, p.WhyNot, problem = false, false, message(err), cmp.Or(problem, err)
 	}
 	p.CanCopy = r.Params.Create != nil && r.State.Final() && len(v.memberTeams()) > 0

@@ -147,3 +147,34 @@ func TestWhatDiffersBetweenRevisions(t *testing.T) {
 		t.Errorf("what stays the same is told: %q", got)
 	}
 }
+
+// Nobody is shown one thing and agrees to another: of a request that is not what was
+// planned the page has no form, and says why.
+func TestRewrittenRequestHasNoForm(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	for _, account := range []string{"approver", "admin"} {
+		page := b.as(account).Get("/requests/" + number)
+		if page.Find("input[name=digest]").Length() == 0 {
+			t.Fatalf("%s cannot decide at all", account)
+		}
+	}
+	var plan, operation, target, why, who string
+	b.must(b.pool.QueryRow(t.Context(), `SELECT plan::text, operation, target_name, justification, requester_name FROM requests`).Scan(&plan, &operation, &target, &why, &who))
+	for name, change := range map[string]string{
+		"the plan":      `UPDATE requests SET plan = jsonb_set(plan, '{summary}', '"Rename pool a to b"')`,
+		"the operation": `UPDATE requests SET operation = 'update_node_pool'`,
+		"the target":    `UPDATE requests SET target_name = 'harmless'`,
+		"why":           `UPDATE requests SET justification = 'harmless'`,
+		"who asks":      `UPDATE requests SET requester_name = 'Petra Platform, CTO'`,
+	} {
+		b.exec(change)
+		for _, account := range []string{"approver", "admin"} {
+			page := b.as(account).Get("/requests/" + number)
+			if page.Find("input[name=digest]").Length() != 0 || !strings.Contains(page.Text("main"), "no longer what was planned") {
+				t.Errorf("%s: %s is asked to decide: %s", name, account, page.Text("main"))
+			}
+		}
+		b.exec(`UPDATE requests SET plan = $1, operation = $2, target_name = $3, justification = $4, requester_name = $5`, plan, operation, target, why, who)
+	}
+}
