@@ -108,6 +108,9 @@ func TestReconciliation(t *testing.T) {
 	if got := statuses(p); got != "open open open open explained" {
 		t.Errorf("opened again: %s", got)
 	}
+	if got := p.Text("[data-testid=totals]"); !strings.HasSuffix(got, "of which 4 are open.") {
+		t.Errorf("opened again: the totals are %q", got)
+	}
 	auditor.Post(reconcilePath, reconciling(p, []string{drifted}, "reconcile_reason", "last word")).WantStatus(http.StatusOK)
 	said := auditor.Get("/audit/reconciliation").Text("[data-change='" + drifted + "'] [data-testid=entry]")
 	if last, opened, first := strings.Index(said, "last word"), strings.Index(said, "another cluster"), strings.Index(said, "first word"); last < 0 || opened < last || first < opened {
