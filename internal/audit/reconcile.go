@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func changeArgs(from, to time.Time) pgx.NamedArgs {
 	return args
 }
 
-func driftArg(i int) string { return string(rune('a'+i)) + "_kind" }
+func driftArg(i int) string { return "kind" + strconv.Itoa(i) }
 
 // Changes lists the changes of clusters that have a status, newest first, without what
 // was said of them. Each kind of event is read by itself and its values are part of the
