@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -27,24 +28,25 @@ const (
 // Words that many events have are found by reading the newest, and the index of words
 // would find far too many; words that few have are found by that index.
 func findWords(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs) ([]match, error) {
-	found, last, err := readNewest(ctx, q, f, args, readFirst)
+	found, last, common, err := readNewest(ctx, q, f, args, readFirst)
 	if err != nil || len(found) >= f.Limit || last == nil {
 		return found[:min(f.Limit, len(found))], err
 	}
 	if needed := f.Limit * readFirst / max(1, len(found)); needed <= readMost/2 {
 		older, below := f, maps.Clone(args)
 		older.Before, below["before"], below["before_at"] = last.ID, last.ID, last.At
-		more, last, err := readNewest(ctx, q, older, below, readMost)
+		more, last, _, err := readNewest(ctx, q, older, below, readMost)
 		if found = append(found, more...); err != nil || len(found) >= f.Limit || last == nil {
 			return found[:min(f.Limit, len(found))], err
 		}
 	}
-	return findIndexed(ctx, q, f, args)
+	return findIndexed(ctx, q, f, common, args)
 }
 
 // readNewest looks for the words of a filter in so many of the newest events that match
-// it otherwise. last is the oldest that it has read, nil when there are no more.
-func readNewest(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs, count int) (found []match, last *match, err error) {
+// it otherwise. last is the oldest that it has read, nil when there are no more; common
+// are the words that many of them have.
+func readNewest(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs, count int) (found []match, last *match, common []string, err error) {
 	type candidate struct {
 		match
 		Words string
@@ -55,24 +57,35 @@ func readNewest(ctx context.Context, q db.Querier, f portal.EventFilter, args pg
 	f.Text = ""
 	read, err := newest(ctx, q, pgx.RowToStructByName[candidate], matchColumns+`, concat_ws(' ', e.summary, e.reason, e.actor_name, e.actor_email, e.target_name, e.target_id) AS words`, f, "", args)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
+	having := make([]int, len(words)) // how many of the events have each word
 	for _, c := range read {
-		if hasWords(strings.ToLower(c.Words), words) {
+		all := true
+		for i, text := 0, strings.ToLower(c.Words); i < len(words); i++ {
+			if hasWord(text, words[i]) {
+				having[i]++
+			} else {
+				all = false
+			}
+		}
+		if all {
 			found = append(found, c.match)
 		}
 	}
 	if len(read) == count {
 		last = &read[count-1].match
 	}
-	return found, last, nil
+	const few = 50 // of so many events one has a word that is common
+	for i, word := range words {
+		if having[i] > len(read)/few {
+			common = append(common, word)
+		}
+	}
+	return found, last, common, nil
 }
 
-// hasWords reports whether each word begins one of a text.
-func hasWords(text string, words []string) bool {
-	return !slices.ContainsFunc(words, func(word string) bool { return !hasWord(text, word) })
-}
-
+// hasWord reports whether a word begins one of a text.
 func hasWord(text, word string) bool {
 	for at := 0; ; {
 		i := strings.Index(text[at:], word)
@@ -94,8 +107,21 @@ func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 // four before these, and so on, since what the index finds it finds in no order. Months
 // are those in which events were recorded, by which they are apart; what tells of a time
 // before the months that were searched waits for these.
-func findIndexed(ctx context.Context, q db.Querier, f portal.EventFilter, args pgx.NamedArgs) ([]match, error) {
+//
+// Where some of the words are common and others are not, the index is asked for the others
+// alone: it would collect all events that have a word that begins like a common one.
+func findIndexed(ctx context.Context, q db.Querier, f portal.EventFilter, common []string, args pgx.NamedArgs) ([]match, error) {
 	var found []match
+	and := ` AND e.id >= @first::uuid AND e.id < @last::uuid`
+	rare := slices.DeleteFunc(textWords(f.Text), func(word string) bool { return slices.Contains(common, strings.ToLower(word)) })
+	if len(rare) > 0 {
+		args["text"] = textQuery(strings.Join(rare, " "))
+		for i, word := range common {
+			name := "common" + strconv.Itoa(i)
+			and += ` AND strpos(' ' || lower(` + wordsOfEvent + `), @` + name + `) > 0`
+			args[name] = " " + word
+		}
+	}
 	end, err := db.One(ctx, q, pgx.RowTo[time.Time], `SELECT clock_timestamp() + interval '1 hour'`)
 	if err != nil {
 		return nil, err
@@ -109,7 +135,7 @@ func findIndexed(ctx context.Context, q db.Querier, f portal.EventFilter, args p
 			from = time.Unix(0, 0)
 		}
 		args["first"], args["last"] = firstID(from).String(), firstID(to).String()
-		part, err := newest(ctx, q, pgx.RowToStructByName[match], matchColumns, f, ` AND e.id >= @first::uuid AND e.id < @last::uuid`, args)
+		part, err := newest(ctx, q, pgx.RowToStructByName[match], matchColumns, f, and, args)
 		if err != nil {
 			return nil, err
 		}

@@ -134,6 +134,13 @@ func (s *Server) proof(c *gin.Context) (views.Proof, error) {
 	for _, a := range status.Anchors {
 		p.Anchors = append(p.Anchors, views.AnchorRow(a))
 	}
+	verified, err := audit.Search(c.Request.Context(), s.Pool, portal.EventFilter{Kind: portal.EventTrailVerified, Limit: 1})
+	if err != nil {
+		return p, err
+	}
+	if len(verified) > 0 {
+		p.Verified = &verified[0]
+	}
 	if s.Stream == nil {
 		return p, nil
 	}

@@ -345,11 +345,14 @@ func TestChangedDuringStepUp(t *testing.T) {
 	approver := b.old("approver")
 	review := url.Values{"decision": {"approve"}, "digest": {approver.Get("/requests/" + number).Value("digest")}, "revision": {"1"}, "comment": {"kept"}}
 	asked = approver.Post("/requests/"+number+"/review", review)
-	_, err := b.pool.Exec(t.Context(), "UPDATE requests SET digest = 'another' WHERE number = $1", number)
+	planned := b.numbered(number)
+	planned.Justification = "planned for something else"
+	another, err := planned.PlanDigest()
 	b.must(err)
+	b.exec("UPDATE requests SET justification = $1, digest = $2 WHERE number = $3", planned.Justification, another, number)
 	back = approver.SignInAgain(asked, "approver")
 	p = approver.Post("/requests/"+number+"/review", fieldsOf(back, back.Find(`form[action$="/review"]`), "decision", "approve")).WantStatus(http.StatusConflict)
-	if p.Value("comment") != "kept" || p.Value("digest") != "another" || b.count("SELECT count(*) FROM reviews") != 0 {
+	if p.Value("comment") != "kept" || p.Value("digest") != another || b.count("SELECT count(*) FROM reviews") != 0 {
 		t.Errorf("%s", p.Text("main"))
 	}
 }
