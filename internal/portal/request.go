@@ -37,7 +37,7 @@ type Request struct {
 	UpdatedAt     time.Time
 	Revision      int             // 1, and one more each time it is planned again
 	PlannedAt     time.Time       // when this revision was
-	PlanKey       string          // of the form that planned it again, as SubmitKey is of the first
+	PlanKey       string          // of the form that planned it again, with what was typed into it
 	DueAt         time.Time       // while pending: when it expires; while approved: when it is out of date
 	RemindedAt    time.Time       // when somebody last reminded those who can decide; zero: nobody has
 	StartsAt      time.Time       // while approved: it is not carried out before; zero: nobody has said yet

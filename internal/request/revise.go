@@ -82,7 +82,15 @@ var meanwhile = portal.E(portal.KindConflict, "you have planned this again in th
 // isRepeat reports whether a click that was made on an earlier revision has had
 // its effect already.
 func isRepeat(r portal.Request, revision int, form portal.Form) bool {
-	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == form.Get("submit_key"))
+	return r.Revision > revision && (form == nil || r.PlanKey != "" && r.PlanKey == planKey(form))
+}
+
+// planKey tells a form, as it was typed, from all others; empty: it has no key.
+func planKey(form portal.Form) string {
+	if key := form.Get("submit_key"); key != "" {
+		return key + " " + form.Hash()
+	}
+	return ""
 }
 
 // revisionInput is what a request asks for, for its requester to ask for it again.
@@ -144,7 +152,7 @@ func (s *Service) replace(ctx context.Context, tx pgx.Tx, before portal.Request,
 		return before, err
 	}
 	after.Revision++
-	after.PlanKey = d.Form.Get("submit_key")
+	after.PlanKey = planKey(d.Form)
 	if err := store.Release(ctx, tx, before.ID); err != nil {
 		return before, err
 	}

@@ -178,3 +178,25 @@ func TestRewrittenRequestHasNoForm(t *testing.T) {
 		b.exec(`UPDATE requests SET plan = $1, operation = $2, target_name = $3, justification = $4, requester_name = $5`, plan, operation, target, why, who)
 	}
 }
+
+// The form for a new revision, sent twice, is one; sent again with something else in it,
+// after going back, it says that the plan has changed, and loses nothing.
+func TestRevisionIsSentOnce(t *testing.T) {
+	b := setup(t)
+	number := b.pending()
+	member, path := b.as("member"), "/requests/"+number+"/revise"
+	form := formOf(member.Get(path), "justification", "the first", "action", "submit")
+	for range 2 {
+		if p := member.Post(path, form); p.URL.Path != "/requests/"+number {
+			t.Fatalf("%d %s", p.Status, p.Text("main"))
+		}
+	}
+	form.Set("justification", "the second")
+	p := member.Post(path, form).WantStatus(http.StatusConflict)
+	if !strings.Contains(p.Text("main"), "planned this again in the meantime") || p.Value("justification") != "the second" {
+		t.Errorf("%s", p.Text("main"))
+	}
+	if n := b.count("SELECT revision FROM requests WHERE number = $1", number); n != 2 {
+		t.Errorf("revision %d", n)
+	}
+}
