@@ -116,6 +116,11 @@ func TestBreakGlassWaitsForItsReview(t *testing.T) {
 	if want := fmt.Sprintf("#%d", first.Number); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v does not say %s", err, want)
 	}
+	const madeUp = `UPDATE break_glasses SET reviewer_issuer = issuer, reviewer_subject = $1, reviewer_name = 'ari', comment = 'fine', reviewed_at = `
+	b.exec(madeUp+`at`, ari.Subject)
+	b.wantKind(b.requests.BreakGlass(ctx, ada, second.Number, 1, second.Digest, "fire"), portal.KindConflict, "with a review of which no event tells")
+	b.exec(madeUp+`NULL`, "")
+	b.exec(`UPDATE break_glasses SET reviewer_issuer = '', reviewer_name = ''`)
 	b.must(b.requests.ReviewBreakGlass(ctx, ari, first.Number, "it was on fire"))
 	b.must(b.requests.BreakGlass(ctx, ada, second.Number, 1, second.Digest, "fire again"))
 }

@@ -36,7 +36,7 @@ func (s *Service) BreakGlass(ctx context.Context, a portal.Actor, number int64, 
 		if err := checkText("break_glass_reason", "why this cannot wait for approvals", reason, true); err != nil {
 			return err
 		}
-		unreviewed, err := store.UnreviewedBreakGlass(ctx, tx, a.Identity)
+		unreviewed, err := store.UnreviewedBreakGlass(ctx, tx, a.Identity, s.Now())
 		if err != nil {
 			return err
 		}

@@ -48,31 +48,39 @@ func readComment(row pgx.CollectableRow) (portal.Comment, error) {
 	return r.Comment, err
 }
 
+// unreviewed is SQL that is true of a break-glass g that nobody has reviewed. A review of
+// which no event tells is none; those of old ones may have been archived.
+const unreviewed = `(g.reviewed_at IS NULL OR g.at > @since::timestamptz AND NOT EXISTS (SELECT FROM events e WHERE e.request_id = g.request_id
+	AND e.kind = @reviewed AND e.data ->> 'revision' = g.revision::text AND e.subject = g.reviewer_subject AND e.issuer = g.reviewer_issuer))`
+
+// reviewsKept is for how long, at the least, the events of reviews are in the database.
+const reviewsKept = 300 * 24 * time.Hour
+
 // UnreviewedBreakGlass is the number of the request for which somebody has bypassed
 // approvals, and which nobody has reviewed yet; 0: there is none.
-func UnreviewedBreakGlass(ctx context.Context, q Querier, by portal.Identity) (int64, error) {
+func UnreviewedBreakGlass(ctx context.Context, q Querier, by portal.Identity, now time.Time) (int64, error) {
 	return db.One(ctx, q, pgx.RowTo[int64], `SELECT coalesce((
 		SELECT r.number FROM break_glasses g JOIN requests r ON r.id = g.request_id
-		WHERE g.issuer = @issuer AND g.subject = @subject AND g.reviewed_at IS NULL LIMIT 1), 0)`,
-		pgx.StrictNamedArgs{"issuer": by.Issuer, "subject": by.Subject})
+		WHERE g.issuer = @issuer AND g.subject = @subject AND `+unreviewed+` LIMIT 1), 0)`,
+		pgx.StrictNamedArgs{"issuer": by.Issuer, "subject": by.Subject, "reviewed": portal.EventBreakGlassReviewed, "since": now.Add(-reviewsKept)})
 }
 
 // UnreviewedBreakGlasses lists the bypassed approvals that nobody has reviewed, oldest
 // first, up to limit.
-func UnreviewedBreakGlasses(ctx context.Context, q Querier, limit int) ([]portal.UnreviewedBreakGlass, error) {
+func UnreviewedBreakGlasses(ctx context.Context, q Querier, now time.Time, limit int) ([]portal.UnreviewedBreakGlass, error) {
 	type row struct {
 		portal.UnreviewedBreakGlass
 		portal.Person
 	}
 	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[row], `
 		SELECT r.number, r.operation, r.target_name, g.at, g.reason, g.issuer, g.subject, g.name FROM break_glasses g JOIN requests r ON r.id = g.request_id
-		WHERE g.reviewed_at IS NULL ORDER BY g.at LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
-	unreviewed := make([]portal.UnreviewedBreakGlass, len(list))
+		WHERE `+unreviewed+` ORDER BY g.at LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit, "reviewed": portal.EventBreakGlassReviewed, "since": now.Add(-reviewsKept)})
+	pending := make([]portal.UnreviewedBreakGlass, len(list))
 	for i, r := range list {
-		unreviewed[i] = r.UnreviewedBreakGlass
-		unreviewed[i].By = r.Person
+		pending[i] = r.UnreviewedBreakGlass
+		pending[i].By = r.Person
 	}
-	return unreviewed, err
+	return pending, err
 }
 
 // InsertBreakGlass keeps that an admin did without the approvals of a request. A

@@ -24,7 +24,7 @@ func (s *Server) reviews(c *gin.Context, v viewer) error {
 	ctx := c.Request.Context()
 	p := views.ReviewsPage{Page: s.page(c, v, "Daily reviews"), Now: s.Now()}
 	var err error
-	if p.BreakGlasses, err = store.UnreviewedBreakGlasses(ctx, s.Pool, mostUnreviewed); err != nil {
+	if p.BreakGlasses, err = store.UnreviewedBreakGlasses(ctx, s.Pool, s.Now(), mostUnreviewed); err != nil {
 		return err
 	}
 	if p.Days, err = s.Auditors.ReviewDays(ctx, s.Pool); err != nil {
