@@ -435,14 +435,19 @@ CREATE TABLE executions (
     attempt       integer NOT NULL,
     intent_at     timestamptz NOT NULL,
     outcome       text NOT NULL DEFAULT ''
-        CHECK (outcome IN ('', 'accepted', 'refused', 'unknown', 'deferred')),
+        CHECK (outcome IN ('', 'accepted', 'refused', 'unknown', 'deferred', 'absent')),
     outcome_at    timestamptz,
     message       text NOT NULL DEFAULT '',
     do_request_id text NOT NULL DEFAULT '',
     leaves        jsonb NOT NULL DEFAULT '[]', -- what it leaves behind of a cluster, as seen right before the call
+    looks         integer NOT NULL DEFAULT 0, -- complete ones for its effect that found nothing, after its answer was lost
+    first_look_at timestamptz,
+    last_look_at  timestamptz,
     PRIMARY KEY (request_id, attempt)
 );
-CREATE UNIQUE INDEX executions_one_call ON executions (request_id) WHERE outcome <> 'deferred';
+CREATE UNIQUE INDEX executions_one_call ON executions (request_id) WHERE outcome NOT IN ('deferred', 'absent');
+-- ... and it is sent once more at most after its answer was lost.
+CREATE UNIQUE INDEX executions_once_more ON executions (request_id) WHERE outcome = 'absent';
 
 -- Load balancers, volumes and volume snapshots that the deletion of a cluster left
 -- behind, as they were then. One is open until somebody says what became of it.

@@ -129,7 +129,7 @@ func lastAttempt(r portal.Request) portal.Attempt {
 		return portal.Attempt{}
 	}
 	last := r.Attempts[len(r.Attempts)-1]
-	if last.Outcome == portal.OutcomeDeferred {
+	if last.Outcome == portal.OutcomeDeferred || last.Outcome == portal.OutcomeAbsent {
 		return portal.Attempt{}
 	}
 	return last

@@ -184,7 +184,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	requests.Jobs = queue
 	hub := events.NewHub(pool, logger)
 	pages, err := web.New(web.Config{
-		Pool: pool, Auth: signIn, Requests: requests, Collector: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge,
+		Pool: pool, Auth: signIn, Requests: requests, Executor: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge,
 			OtherGroups: func(ctx context.Context) ([]string, error) {
 				inForce, err := rules.InForce(ctx, pool)
 				if err != nil {

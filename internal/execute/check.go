@@ -16,6 +16,7 @@ import (
 // for now (wait), or because the portal itself fails (err).
 type blocker struct {
 	stale, wait string
+	moved       bool // the request is no longer where it was
 	err         error
 }
 
@@ -41,6 +42,9 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 		return seen, o
 	}
 	if seen.requester, o = e.checkPeople(ctx, r); o.blocks() {
+		return seen, o
+	}
+	if o = e.showsUp(ctx, r); o.blocks() {
 		return seen, o
 	}
 	if seen.clusters, o = e.lookAt(ctx, r); o.blocks() || len(seen.clusters) == 0 {

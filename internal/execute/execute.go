@@ -173,6 +173,8 @@ func (e *Executor) stop(ctx context.Context, r portal.Request, o blocker) (time.
 	switch {
 	case o.err != nil:
 		return 0, o.err
+	case o.moved:
+		return 0, nil
 	case o.stale != "":
 		return done, e.makeStale(ctx, r, o.stale)
 	}

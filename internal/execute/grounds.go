@@ -17,7 +17,8 @@ type signedWords struct {
 	glass     *portal.Event  // that it was to run without approvals
 	ended     *portal.Event  // after which it does not run
 	sent      bool           // an intent has no answer, or one after which nothing may be sent again
-	twice     bool           // there is an intent after that
+	sends     int            // intents whose call may have been taken
+	twice     bool           // there is an intent after that, or more than one after it was lost
 }
 
 // said is what the details of an event say of the plan and of who stands in.
@@ -43,8 +44,10 @@ func wordsOf(events []portal.Event) signedWords {
 		case portal.EventBreakGlass:
 			w.glass = &e
 		case portal.EventIntent:
-			w.twice = w.twice || w.sent
-			w.sent = true
+			w.twice = w.twice || w.sent || w.sends > 1
+			w.sent, w.sends = true, w.sends+1
+		case portal.EventResent:
+			w.sent = false
 		case portal.EventOutcome:
 			w.answered(e)
 		case portal.EventRejectedBy, portal.EventChangesRequested, portal.EventStopped, portal.EventWithdrawn, portal.EventExpired, portal.EventStale,
@@ -59,7 +62,9 @@ func wordsOf(events []portal.Event) signedWords {
 func (w *signedWords) answered(e portal.Event) {
 	switch detailsOf(e).Outcome {
 	case portal.OutcomeDeferred:
-		w.sent = false
+		w.sent, w.sends = false, w.sends-1
+	case portal.OutcomeUnknown:
+		w.sent = true
 	case portal.OutcomeRefused:
 		w.sent, w.ended = false, &e
 	}

@@ -120,29 +120,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	case e.graceOver(r):
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost, and there is no sign that it took effect. It was not sent again; request it again if it is still needed.")
 	}
-	return e.Pace.Settle, nil
-}
-
-func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.Duration, error) {
-	everything, err := e.DO.ListClusters(ctx)
-	if err != nil {
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean is not responding: "+doapi.UserMessage(err))
-	}
-	ours := slices.DeleteFunc(everything, func(c doapi.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) })
-	switch {
-	case len(ours) == 1:
-		return e.Pace.Settle, e.found(ctx, r, &ours[0], observation{})
-	case len(ours) > 1:
-		return e.Pace.Grace, e.explain(ctx, r, fmt.Sprintf(
-			"DigitalOcean has %d clusters with the tag %s. The portal leaves them alone; an operator has to look into it.", len(ours), r.RequestTag()))
-	case e.graceOver(r):
-		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. It was not sent again; request it again if it is still needed.")
-	}
-	return e.Pace.Settle, nil
-}
-
-func (e *Executor) graceOver(r portal.Request) bool {
-	return e.Now().Sub(r.UpdatedAt) > e.Pace.Grace
+	return e.Pace.Settle, e.foundNothing(ctx, r)
 }
 
 // found records that a call whose answer was lost did have its effect. created

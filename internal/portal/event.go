@@ -30,6 +30,8 @@ const (
 	EventStale              EventKind = "request_stale"
 	EventIntent             EventKind = "execution_intent"
 	EventOutcome            EventKind = "execution_outcome"
+	EventResent             EventKind = "request_resent"
+	EventClusterChosen      EventKind = "cluster_chosen"
 	EventSucceeded          EventKind = "request_succeeded"
 	EventFailed             EventKind = "request_failed"
 	EventTeamCreated        EventKind = "team_created"
@@ -134,6 +136,8 @@ var Events = []EventInfo{
 	{EventBreakGlassReviewed, "a break-glass was reviewed", ResultDone, false},
 	{EventIntent, "a call to DigitalOcean is about to be made, on whose word", ResultDone, false},
 	{EventOutcome, "what came of the call", ResultDone, true},
+	{EventResent, "somebody had a request sent once more, whose call was lost and had no effect", ResultDone, false},
+	{EventClusterChosen, "an admin said which of several clusters with its tag a request has made", ResultDone, false},
 	{EventSucceeded, "a request took effect; for kubeconfigs and credentials: to whom they were handed and for how long", ResultDone, true},
 	{EventFailed, "a request failed", ResultFailed, true},
 	{EventTeamCreated, "a team was created", ResultDone, false},

@@ -57,6 +57,7 @@ const (
 	OutcomeRefused  Outcome = "refused"
 	OutcomeUnknown  Outcome = "unknown"
 	OutcomeDeferred Outcome = "deferred" // certainly not taken, to be sent later
+	OutcomeAbsent   Outcome = "absent"   // unknown at first; no effect was found, and somebody had it sent once more
 )
 
 // Attempt is a call to DigitalOcean: its intent, committed before it was made,
@@ -69,6 +70,11 @@ type Attempt struct {
 	Message     string
 	DORequestID string
 	Leaves      []Resource // what the call leaves behind of a cluster, as seen right before it
+
+	// After its answer was lost: complete looks for its effect that found nothing.
+	Looks       int
+	FirstLookAt time.Time
+	LastLookAt  time.Time
 }
 
 // RequestTag is the tag that a create carries, by which its cluster is found

@@ -24,9 +24,9 @@ const (
 // entry is final.
 var transitions = map[State][]State{
 	Pending:   {Approved, Rejected, Withdrawn, Expired, Stale},
-	Approved:  {Executing, Rejected, Withdrawn, Stale, Succeeded}, // Succeeded: what the portal itself carries out
+	Approved:  {Executing, Rejected, Withdrawn, Stale, Succeeded, Unknown}, // Succeeded: what the portal itself carries out; Unknown: what is about to be sent once more shows up
 	Executing: {Settling, Failed, Unknown, Approved},
-	Unknown:   {Settling, Failed},
+	Unknown:   {Settling, Failed, Approved}, // Approved: somebody has it sent once more
 	Settling:  {Succeeded, Failed},
 	Stale:     {Pending, Approved, Withdrawn, Expired},
 }
@@ -60,7 +60,7 @@ func (s State) Sentence() string {
 	case Settling:
 		return "DigitalOcean has accepted it; waiting until it is done."
 	case Unknown:
-		return "DigitalOcean's answer was lost. The portal is checking whether it took effect and will not send it again."
+		return "DigitalOcean's answer was lost. The portal is checking whether it took effect and sends nothing again by itself."
 	case Succeeded:
 		return "Done."
 	case Failed:

@@ -129,6 +129,17 @@ func ClustersByID(ctx context.Context, q Querier, ids []string) ([]portal.Cluste
 	return clusters, addPools(ctx, q, clusters)
 }
 
+// ClustersWithTag are the clusters that carry a tag at DigitalOcean, as far as the
+// inventory has them.
+func ClustersWithTag(ctx context.Context, q Querier, tag string) ([]portal.Cluster, error) {
+	clusters, err := db.All(ctx, q, readCluster, `SELECT `+clusterColumns+clusterTables+`
+		WHERE @tag = ANY(c.tags) AND c.gone_at IS NULL ORDER BY c.created_at, c.id`, pgx.StrictNamedArgs{"tag": tag})
+	if err != nil {
+		return nil, err
+	}
+	return clusters, addPools(ctx, q, clusters)
+}
+
 // ClusterNameTaken reports whether a cluster that exists, or one that is being
 // asked for by another request than the given one, has the name. DigitalOcean
 // allows a name once an account.

@@ -354,7 +354,7 @@ func CarriedOut(ctx context.Context, q Querier, clusterIDs, ids []string, since 
 			AND EXISTS (SELECT FROM executions e WHERE e.request_id = r.id AND e.outcome <> ALL(@not_taken))
 		ORDER BY number`,
 		pgx.StrictNamedArgs{"harmless": harmless, "ids": notNil(ids), "targets": notNil(clusterIDs), "under_way": underWay, "ended": ended, "since": since,
-			"not_taken": []portal.Outcome{portal.OutcomeRefused, portal.OutcomeDeferred}})
+			"not_taken": []portal.Outcome{portal.OutcomeRefused, portal.OutcomeDeferred, portal.OutcomeAbsent}})
 }
 
 func expectOne(affected int64, err error) error {

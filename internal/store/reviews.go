@@ -104,18 +104,46 @@ func FinishAttempt(ctx context.Context, tx pgx.Tx, requestID string, a portal.At
 	return expectOne(tag.RowsAffected(), err)
 }
 
+// CountLook counts a complete look for the effect of a lost call that found nothing.
+func CountLook(ctx context.Context, tx pgx.Tx, requestID string, attempt int, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE executions SET looks = looks + 1, first_look_at = coalesce(first_look_at, @now), last_look_at = @now
+		WHERE request_id = @request AND attempt = @attempt AND outcome = @unknown`,
+		pgx.StrictNamedArgs{"request": requestID, "attempt": attempt, "now": now, "unknown": portal.OutcomeUnknown})
+	return db.Wrap(err)
+}
+
+// GiveUpAttempt says of a lost call that it had no effect, so that it may be made once
+// more. It returns KindConflict when that has been said of one of the request's already.
+func GiveUpAttempt(ctx context.Context, tx pgx.Tx, requestID string, attempt int) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE executions SET outcome = @absent WHERE request_id = @request AND attempt = @attempt AND outcome = @unknown`,
+		pgx.StrictNamedArgs{"request": requestID, "attempt": attempt, "absent": portal.OutcomeAbsent, "unknown": portal.OutcomeUnknown})
+	return expectOne(tag.RowsAffected(), err)
+}
+
+// ReviveAttempt takes back that a lost call had no effect.
+func ReviveAttempt(ctx context.Context, tx pgx.Tx, requestID string) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE executions SET outcome = @unknown, looks = 0, first_look_at = NULL, last_look_at = NULL
+		WHERE request_id = @request AND outcome = @absent`,
+		pgx.StrictNamedArgs{"request": requestID, "absent": portal.OutcomeAbsent, "unknown": portal.OutcomeUnknown})
+	return expectOne(tag.RowsAffected(), err)
+}
+
 func attempts(ctx context.Context, q Querier, requestID string) ([]portal.Attempt, error) {
 	return db.All(ctx, q, readAttempt, `
-		SELECT attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id, leaves
+		SELECT attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id, leaves,
+			looks, first_look_at AS first_look, last_look_at AS last_look
 		FROM executions WHERE request_id = @id ORDER BY attempt`, pgx.StrictNamedArgs{"id": requestID})
 }
 
 func readAttempt(row pgx.CollectableRow) (portal.Attempt, error) {
 	type attempt struct {
 		portal.Attempt
-		Ended *time.Time
+		Ended, FirstLook, LastLook *time.Time
 	}
 	r, err := pgx.RowToStructByNameLax[attempt](row)
-	r.OutcomeAt = fromNull(r.Ended)
+	r.OutcomeAt, r.FirstLookAt, r.LastLookAt = fromNull(r.Ended), fromNull(r.FirstLook), fromNull(r.LastLook)
 	return r.Attempt, err
 }

@@ -20,8 +20,8 @@ func UsualTime(ctx context.Context, q Querier, op portal.OperationID) (time.Dura
 	seconds, err := db.One(ctx, q, pgx.RowTo[float64], `
 		SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM took)), 0)::float8 FROM (
 			SELECT r.updated_at - e.intent_at AS took
-			FROM requests r JOIN executions e ON e.request_id = r.id AND e.outcome <> @deferred
+			FROM requests r JOIN executions e ON e.request_id = r.id AND e.outcome = @accepted
 			WHERE r.operation = @operation AND r.state IN `+literals(portal.Succeeded)+` ORDER BY r.number DESC LIMIT @most) newest`,
-		pgx.StrictNamedArgs{"operation": op, "deferred": portal.OutcomeDeferred, "most": usualOf})
+		pgx.StrictNamedArgs{"operation": op, "accepted": portal.OutcomeAccepted, "most": usualOf})
 	return time.Duration(seconds * float64(time.Second)), err
 }

@@ -75,7 +75,7 @@ func (s *Server) collect(c *gin.Context, v viewer) error {
 // handOut fetches a secret and streams it to its reader. Nothing on the way may
 // keep it.
 func (s *Server) handOut(c *gin.Context, v viewer, r portal.Request) error {
-	secret, err := s.Collector.Collect(c.Request.Context(), v.actor, r.Number)
+	secret, err := s.Executor.Collect(c.Request.Context(), v.actor, r.Number)
 	if err != nil {
 		return err
 	}

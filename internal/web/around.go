@@ -38,6 +38,11 @@ func (s *Server) aroundRequest(ctx context.Context, v viewer, p *views.RequestPa
 			return err
 		}
 	}
+	if _, lost := p.Request.LostAttempt(); lost && p.Request.Operation == portal.CreateCluster {
+		if p.Tagged, err = store.ClustersWithTag(ctx, s.Pool, p.Request.RequestTag()); err != nil {
+			return err
+		}
+	}
 	return s.neighbours(ctx, v, p)
 }
 

@@ -53,6 +53,10 @@ func (s *Server) requestActions() map[string]requestAction {
 		"stop": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
 			return r.Stop(ctx, a, n, f.Typed("stop_reason"))
 		},
+		"resend": func(ctx context.Context, a portal.Actor, n int64, _ portal.Form) error { return r.Resend(ctx, a, n) },
+		"choose": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
+			return s.Executor.Choose(ctx, a, n, f.Get("cluster"))
+		},
 		"remind": func(ctx context.Context, a portal.Actor, n int64, _ portal.Form) error { return r.Remind(ctx, a, n) },
 		"comment": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
 			return r.Comment(ctx, a, n, f.Get("key"), f.Typed("text"))
@@ -154,6 +158,7 @@ func (s *Server) mayDo(p *views.RequestPage, a portal.Actor, mandates []portal.M
 	p.CanCollect, p.CanStop = r.CanCollect(a), r.StopRefusal(a) == nil
 	p.CanBreakGlass, p.CanReviewBreakGlass = r.BreakGlassRefusal(a) == nil, r.BreakGlassReviewRefusal(a) == nil
 	p.CanRemind = r.RemindRefusal(s.Now()) == nil && refusal != nil
+	p.CanResend, p.CanChoose = r.ResendRefusal(a) == nil, r.ChooseRefusal(a) == nil
 	p.Early = r.State == portal.Approved && s.Now().Before(r.StartsAt)
 }
 

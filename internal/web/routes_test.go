@@ -74,6 +74,8 @@ var access = map[string]string{
 	"POST /requests/:number/remind":              "U 2 4 N 4 4 4 F", // once in a while
 	"POST /requests/:number/break-glass":         "U F F N F 4 F F",
 	"POST /requests/:number/break-glass-review":  "U F 4 N 4 4 F F",
+	"POST /requests/:number/resend":              "U 4 F N F 4 F F",
+	"POST /requests/:number/choose":              "U F F N F 4 F F",
 	"POST /requests/:number/replan":              "U 4 F N F F F F",
 	"GET /requests/:number/revise":               "L 2 F N F F F F",
 	"POST /requests/:number/revise":              "U 4 F N F F F F",
@@ -143,7 +145,7 @@ var access = map[string]string{
 // On the pages of a cluster where its team's members ask for something, all
 // readers fare alike.
 func init() {
-	for _, action := range []string{"review", "withdraw", "stop", "comment", "remind", "break-glass", "break-glass-review", "collect", "replan"} {
+	for _, action := range []string{"review", "withdraw", "stop", "comment", "remind", "break-glass", "break-glass-review", "resend", "choose", "collect", "replan"} {
 		access["GET /requests/:number/"+action] = access["GET /requests/:number"]
 		accessToOthers["GET /requests/:number/"+action] = accessToOthers["GET /requests/:number"]
 	}
@@ -249,6 +251,8 @@ var accessToOthers = map[string][2]string{
 	"POST /requests/:number/remind":             {"U N N 2 4 4 4 F", "U N N N 2 4 4 F"},
 	"POST /requests/:number/break-glass":        {"U N N F F 4 F F", "U N N N F F F F"},
 	"POST /requests/:number/break-glass-review": {"U N N F 4 4 F F", "U N N N 4 F F F"},
+	"POST /requests/:number/resend":             {"U N N 4 F 4 F F", "U N N N F 4 F F"},
+	"POST /requests/:number/choose":             {"U N N F F 4 F F", "U N N N F 4 F F"},
 	"POST /requests/:number/replan":             {"U N N 4 F F F F", "U N N N F 4 F F"},
 	"GET /requests/:number/revise":              {"L N N 2 F F F F", "L N N N F 2 F F"},
 	"POST /requests/:number/revise":             {"U N N 4 F F F F", "U N N N F 4 F F"},

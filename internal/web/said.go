@@ -94,6 +94,10 @@ func saidOfAct(action string, number int64, f portal.Form) ui.ToastProps {
 		return ui.ToastProps{Text: "You withdrew " + name + ".", Next: "/requests", Label: "All requests"}
 	case "stop":
 		return ui.ToastProps{Text: "You stopped " + name + "."}
+	case "resend":
+		return ui.ToastProps{Text: "You had " + name + " sent once more."}
+	case "choose":
+		return ui.ToastProps{Text: "You chose the cluster of " + name + "."}
 	case "remind":
 		return ui.ToastProps{Text: "Those who can decide on " + name + " are reminded."}
 	case "break-glass":

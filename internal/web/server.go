@@ -37,7 +37,7 @@ type Config struct {
 	Pool         *pgxpool.Pool
 	Auth         *auth.Auth
 	Requests     *request.Service
-	Collector    Collector
+	Executor     Executor
 	Teams        *teams.Service
 	Notify       *notify.Service
 	Trail        *audit.Trail
@@ -63,10 +63,12 @@ type Config struct {
 	Now            func() time.Time
 }
 
-// Collector hands out what approved requests for secrets ask for, to their
-// requesters. Its errors are those of execute.Executor.
-type Collector interface {
+// Executor does what people have a part in while a request is carried out: it hands out
+// what requests for secrets ask for, and takes their word on which cluster a request has
+// made. Its errors are those of execute.Executor.
+type Executor interface {
 	Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error)
+	Choose(ctx context.Context, a portal.Actor, number int64, clusterID string) error
 }
 
 // Server answers browsers.

@@ -166,7 +166,7 @@ func (b *bundle) serve() {
 	b.t.Cleanup(func() { stop(); <-stopped })
 	b.requests.People, b.requests.Rules.People = signIn, signIn
 	b.pages, err = web.New(web.Config{
-		Pool: b.pool, Auth: signIn, Requests: b.requests, Collector: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Trail: b.trail, Hub: hub,
+		Pool: b.pool, Auth: signIn, Requests: b.requests, Executor: b.executor, Limits: noLimits, Teams: &teams.Service{Pool: b.pool, People: signIn, Now: time.Now, OtherGroups: func(context.Context) ([]string, error) { return []string{"admins", "platform", "auditors"}, nil }}, Notify: b.notify, Trail: b.trail, Hub: hub,
 		Delegations: &delegation.Service{Pool: b.pool, Rules: b.requests.Rules, Now: time.Now},
 		Templates:   &templates.Service{Pool: b.pool, Now: time.Now},
 		Auditors:    &auditors.Service{Pool: b.pool, Now: time.Now, People: signIn, Rules: b.requests.Rules, Secrets: []string{"PORTAL_DO_TOKEN"}},
