@@ -225,6 +225,33 @@ CREATE TABLE inventory_state (
 );
 INSERT INTO inventory_state DEFAULT VALUES;
 
+-- The same operation on many clusters, in waves. Its members are requests.
+CREATE TABLE campaigns (
+    id              uuid PRIMARY KEY,
+    number          bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    submit_key      text NOT NULL,
+    operation       text NOT NULL,
+    summary         text NOT NULL,
+    justification   text NOT NULL,
+    issuer          text NOT NULL,
+    subject         text NOT NULL,
+    requester_name  text NOT NULL,
+    gate            text NOT NULL CHECK (gate IN ('person', 'healthy')),
+    healthy_seconds integer NOT NULL,
+    most_failures   integer NOT NULL,
+    waves           integer NOT NULL,
+    until           timestamptz NOT NULL,
+    state           text NOT NULL CHECK (state IN ('running', 'waiting', 'stopped', 'ended')),
+    reason          text NOT NULL DEFAULT '',
+    wave            integer NOT NULL DEFAULT 0, -- that has begun last
+    excused         integer NOT NULL DEFAULT 0, -- failures that somebody has seen and gone on after
+    healthy_since   timestamptz,
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    UNIQUE (issuer, subject, submit_key)
+);
+CREATE INDEX campaigns_going ON campaigns (number) WHERE state <> 'ended';
+
 -- A request's row is its newest revision. One that changes clusters of several
 -- teams belongs to none of them. due_at says when waiting ends: for a decision
 -- while it is pending, to be carried out while it is approved.
@@ -261,6 +288,9 @@ CREATE TABLE requests (
     starts_at       timestamptz,
     warned_at       timestamptz,
     reminded_at     timestamptz, -- when somebody last reminded those who can decide
+    campaign_id     uuid REFERENCES campaigns (id),
+    campaign_wave   integer NOT NULL DEFAULT 0, -- in which its campaign lets it begin
+    released_at     timestamptz, -- when its campaign let it begin
     UNIQUE (issuer, subject, submit_key)
 );
 CREATE INDEX requests_by_team ON requests (team_id, number DESC);
@@ -269,6 +299,7 @@ CREATE INDEX requests_of_no_team ON requests (issuer, subject, updated_at) WHERE
 CREATE INDEX requests_by_requester ON requests (issuer, subject, number DESC);
 CREATE INDEX requests_by_name ON requests (lower(target_name) text_pattern_ops, number DESC);
 CREATE INDEX requests_by_target ON requests USING gin (target_ids);
+CREATE INDEX requests_by_campaign ON requests (campaign_id, number) WHERE campaign_id IS NOT NULL;
 CREATE INDEX requests_pending ON requests (number DESC) WHERE state = 'pending';
 CREATE INDEX requests_to_approve ON requests USING gin (approver_groups) WHERE state = 'pending';
 CREATE INDEX requests_succeeded ON requests (operation, number DESC) WHERE state = 'succeeded';
@@ -647,5 +678,5 @@ CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
 DROP TABLE deliveries, mail_choices, templates, channels, notifications, access_readings, access_reviews, reconciliations, orphans, executions, break_glasses, comments, reviews,
-    delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
+    delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, campaigns, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     unusual_watch, daily_reviews, unusual_events, saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

@@ -58,6 +58,9 @@ const Requests Feed = "requests"
 // Request is the feed of one request.
 func Request(id string) Feed { return Feed("request:" + id) }
 
+// Campaign is followed by the page of a campaign.
+func Campaign(id string) Feed { return Feed("campaign:" + id) }
+
 // Sessions is the feed of a person's sessions having been ended.
 func Sessions(id portal.Identity) Feed {
 	sum := sha256.Sum256([]byte(id.Issuer + "\x00" + id.Subject))

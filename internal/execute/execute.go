@@ -87,6 +87,9 @@ func (e *Executor) Step(ctx context.Context, requestID string) (time.Duration, e
 		if r.Operation.Risk() == portal.RiskSecret {
 			return done, nil // its requester collects it, see Collect
 		}
+		if !r.Released() {
+			return done, nil // its campaign starts it
+		}
 		if early, why := e.tooEarly(r); early > 0 {
 			return min(early, e.Pace.Wait), e.explain(ctx, r, why) // it may be stopped or planned again meanwhile
 		}

@@ -14,6 +14,7 @@ import (
 type signedWords struct {
 	asked     portal.Event   // that it was asked for, or planned again
 	approvals []portal.Event // since then
+	released  *portal.Event  // since then: that its campaign let it begin
 	glass     *portal.Event  // that it was to run without approvals
 	ended     *portal.Event  // after which it does not run
 	sent      bool           // an intent has no answer, or one after which nothing may be sent again
@@ -38,11 +39,15 @@ func wordsOf(events []portal.Event) signedWords {
 	for _, e := range events {
 		switch e.Kind {
 		case portal.EventSubmitted, portal.EventReplanned:
-			w.asked, w.approvals, w.glass, w.ended = e, nil, nil, nil
+			w.asked, w.approvals, w.released, w.glass, w.ended = e, nil, nil, nil, nil
 		case portal.EventApprovedBy:
 			w.approvals = append(w.approvals, e)
 		case portal.EventBreakGlass:
 			w.glass = &e
+		case portal.EventReleased:
+			w.released = &e
+		case portal.EventHeld:
+			w.released = nil
 		case portal.EventIntent:
 			w.twice = w.twice || w.sent || w.sends > 1
 			w.sent, w.sends = true, w.sends+1
@@ -98,6 +103,8 @@ func standing(r portal.Request, history audit.History, now time.Time) error {
 		return contradicts("it has ended: %s", w.ended.Summary)
 	case w.twice:
 		return contradicts("it was sent before")
+	case r.Params.Campaign != nil && w.released == nil:
+		return contradicts("its campaign has not let it begin")
 	}
 	if err := w.askedBy(r, history, now); err != nil {
 		return err
@@ -110,6 +117,10 @@ func standing(r portal.Request, history audit.History, now time.Time) error {
 		return err
 	}
 	when := r
+	when.ReleasedAt = time.Time{}
+	if w.released != nil {
+		when.ReleasedAt = w.released.At
+	}
 	if err := request.Schedule(&when, from, w.glass != nil); err != nil {
 		return err
 	}

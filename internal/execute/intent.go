@@ -59,7 +59,7 @@ func unmoved(ctx context.Context, tx pgx.Tx, r portal.Request) error {
 	if err != nil {
 		return err
 	}
-	if now.State != r.State || now.Revision != r.Revision || now.Digest != r.Digest {
+	if now.State != r.State || now.Revision != r.Revision || now.Digest != r.Digest || !now.ReleasedAt.Equal(r.ReleasedAt) {
 		return portal.E(portal.KindConflict, "this request has changed in the meantime")
 	}
 	return nil

@@ -30,6 +30,14 @@ const (
 	EventStale              EventKind = "request_stale"
 	EventIntent             EventKind = "execution_intent"
 	EventOutcome            EventKind = "execution_outcome"
+	EventCampaignSubmitted  EventKind = "campaign_submitted"
+	EventCampaignDecided    EventKind = "campaign_decided"
+	EventWaveStarted        EventKind = "wave_started"
+	EventReleased           EventKind = "request_released"
+	EventHeld               EventKind = "request_held"
+	EventCampaignStopped    EventKind = "campaign_stopped"
+	EventCampaignResumed    EventKind = "campaign_resumed"
+	EventCampaignEnded      EventKind = "campaign_ended"
 	EventResent             EventKind = "request_resent"
 	EventClusterChosen      EventKind = "cluster_chosen"
 	EventSucceeded          EventKind = "request_succeeded"
@@ -136,6 +144,14 @@ var Events = []EventInfo{
 	{EventBreakGlassReviewed, "a break-glass was reviewed", ResultDone, false},
 	{EventIntent, "a call to DigitalOcean is about to be made, on whose word", ResultDone, false},
 	{EventOutcome, "what came of the call", ResultDone, true},
+	{EventCampaignSubmitted, "a campaign was submitted, with the digest over all of its requests", ResultDone, false},
+	{EventCampaignDecided, "somebody decided on those requests of a campaign that they may decide on", ResultDone, false},
+	{EventWaveStarted, "a wave of a campaign began: by itself, or because somebody said that it goes on", ResultDone, false},
+	{EventReleased, "a request was let begin by its campaign", ResultDone, false},
+	{EventHeld, "a request that had not begun was held, because its campaign stopped", ResultDone, true},
+	{EventCampaignStopped, "a campaign stopped, by itself or by somebody", ResultDone, true},
+	{EventCampaignResumed, "somebody resumed a campaign that had stopped", ResultDone, false},
+	{EventCampaignEnded, "a campaign ended", ResultDone, true},
 	{EventResent, "somebody had a request sent once more, whose call was lost and had no effect", ResultDone, false},
 	{EventClusterChosen, "an admin said which of several clusters with its tag a request has made", ResultDone, false},
 	{EventSucceeded, "a request took effect; for kubeconfigs and credentials: to whom they were handed and for how long", ResultDone, true},
@@ -209,14 +225,15 @@ type TargetKind string
 
 // What events are about.
 const (
-	TargetCluster TargetKind = "cluster"
-	TargetTeam    TargetKind = "team"
-	TargetPolicy  TargetKind = "policy"
-	TargetChannel TargetKind = "channel"
-	TargetPerson  TargetKind = "person"
-	TargetGroup   TargetKind = "group"
-	TargetTrail   TargetKind = "trail"
-	TargetReplica TargetKind = "replica"
+	TargetCluster  TargetKind = "cluster"
+	TargetTeam     TargetKind = "team"
+	TargetPolicy   TargetKind = "policy"
+	TargetChannel  TargetKind = "channel"
+	TargetPerson   TargetKind = "person"
+	TargetGroup    TargetKind = "group"
+	TargetTrail    TargetKind = "trail"
+	TargetReplica  TargetKind = "replica"
+	TargetCampaign TargetKind = "campaign"
 )
 
 // EventTarget is what an event is about, as it was named then.

@@ -22,6 +22,8 @@ type Params struct {
 	Raise      *RaiseParams      `json:"raise,omitempty"`
 	Extend     *ExtendParams     `json:"extend,omitempty"`
 
+	Campaign *CampaignMember `json:"campaign,omitempty"` // that the request is part of; nil: it stands by itself
+
 	NotBefore *time.Time `json:"not_before,omitempty"` // the requester wants it later; nil: as soon as possible
 
 	Target []Fact `json:"target,omitempty"` // the target as approvers saw it

@@ -41,6 +41,7 @@ type Request struct {
 	DueAt         time.Time       // while pending: when it expires; while approved: when it is out of date
 	RemindedAt    time.Time       // when somebody last reminded those who can decide; zero: nobody has
 	StartsAt      time.Time       // while approved: it is not carried out before; zero: nobody has said yet
+	ReleasedAt    time.Time       // of a campaign's member: when it was allowed to begin; zero: it is not
 	Judged        json.RawMessage // what the policy judged it by; nil for requests of earlier versions
 	Reviews       []Review        // of all revisions
 	BreakGlasses  []BreakGlass

@@ -31,6 +31,30 @@ func MinorOf(version string) string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
+// PatchOf is the newest version that DigitalOcean offers of the minor version of a
+// cluster, empty when it has that.
+func (o Options) PatchOf(version string) string {
+	newest := version
+	for _, c := range o.Versions {
+		if SameMinor(c.Slug, version) && CompareVersions(c.Slug, newest) > 0 {
+			newest = c.Slug
+		}
+	}
+	if newest == version {
+		return ""
+	}
+	return newest
+}
+
+// NextOf is the version that DigitalOcean takes a cluster to next: the newest patch of
+// its minor version first, from there the next minor's. Empty when there is none.
+func (o Options) NextOf(version string) string {
+	if patch := o.PatchOf(version); patch != "" {
+		return patch
+	}
+	return o.UpgradeTo(version)
+}
+
 // UpgradeTo is the newest version that DigitalOcean offers for new clusters and
 // that a cluster can reach in one step: of its own minor version or the next.
 // Empty when there is none. What an upgrade really may go to DigitalOcean says

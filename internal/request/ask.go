@@ -36,8 +36,9 @@ type SubmitInput struct {
 	Team   string            // short name
 	Wanted map[string]string // by the fields of limits
 
-	revises portal.Request // that is planned again; zero for a new one
-	ended   portal.Lease   // for whose end the portal asks; zero: a person asks
+	campaign *portal.CampaignMember // that the request is part of; nil: it stands by itself
+	revises  portal.Request         // that is planned again; zero for a new one
+	ended    portal.Lease           // for whose end the portal asks; zero: a person asks
 }
 
 // Plan says what an operation would do, from what has been typed so far. When
@@ -196,7 +197,7 @@ func (s *Service) insert(ctx context.Context, tx pgx.Tx, a portal.Actor, d *port
 	if err != nil {
 		return r, err
 	}
-	if !d.Ended {
+	if !d.Ended && r.Params.Campaign == nil {
 		if err := s.checkRate(ctx, tx, a, d.Form); err != nil {
 			return r, err
 		}
@@ -259,9 +260,9 @@ func planData(r portal.Request) map[string]any {
 }
 
 // start has an approved request carried out. What hands out a secret waits for
-// its requester instead.
+// its requester instead, and a member of a campaign until that releases it.
 func (s *Service) start(ctx context.Context, tx pgx.Tx, r portal.Request) error {
-	if r.State != portal.Approved || r.Operation.Risk() == portal.RiskSecret {
+	if r.State != portal.Approved || r.Operation.Risk() == portal.RiskSecret || !r.Released() {
 		return nil
 	}
 	return s.Jobs.Enqueue(ctx, tx, r.ID)

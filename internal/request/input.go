@@ -31,6 +31,9 @@ func costInput(c portal.CostEffect) policy.Cost {
 
 func blastInput(d *portal.Draft) policy.Blast {
 	in := policy.Blast{Clusters: len(d.TargetIDs), Nodes: d.Plan.Nodes, OpenRequests: len(d.Plan.Related)}
+	if c := d.Params.Campaign; c != nil {
+		in.Clusters = c.Of
+	}
 	for _, r := range d.Plan.Destroys {
 		switch r.Kind {
 		case portal.LoadBalancer:

@@ -42,6 +42,14 @@ func (s *Service) prepare(ctx context.Context, a portal.Actor, ask SubmitInput, 
 	if d.Longest, err = s.longestAccess(ctx, &d, a); err != nil {
 		return d, err
 	}
+	if d.Params.Campaign = ask.campaign; d.Params.Campaign == nil {
+		d.Params.Campaign = ask.revises.Params.Campaign
+	}
+	if ask.campaign != nil && ask.Operation == portal.UpgradeCluster { // nobody asks DigitalOcean about each of many clusters
+		if v := d.Offer.NextOf(d.Cluster.Version); v != "" {
+			d.Upgrades = append(d.Upgrades, portal.Choice{Slug: v})
+		}
+	}
 	d.ETag = operation.ETag(&d)
 	if ask.Form == nil {
 		if err := s.findDefaults(ctx, &d); err != nil {
@@ -87,8 +95,10 @@ func (s *Service) findTarget(ctx context.Context, a portal.Actor, ask SubmitInpu
 			return err
 		}
 	}
-	if err := s.look(ctx, d, live); err != nil {
-		return err
+	if ask.campaign == nil {
+		if err := s.look(ctx, d, live); err != nil {
+			return err
+		}
 	}
 	return findPool(ask, d)
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -105,15 +106,25 @@ func Record(ctx context.Context, tx pgx.Tx, r portal.Request, s Step) error {
 	if err := audit.Append(ctx, tx, e); err != nil {
 		return err
 	}
-	if err := notify.Queue(ctx, tx, notify.Notification{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At}); err != nil {
+	if r.Params.Campaign == nil || !slices.Contains(toldByCampaigns, s.Kind) {
+		err = notify.Queue(ctx, tx, notify.Notification{Kind: s.Kind, RequestID: r.ID, Actor: s.Actor, Summary: s.Summary, At: s.At})
+	}
+	if err != nil {
 		return err
 	}
 	feeds := []events.Feed{events.Request(r.ID), events.Requests}
+	if c := r.Params.Campaign; c != nil {
+		feeds = append(feeds, events.Campaign(c.ID))
+	}
 	for _, id := range r.TargetIDs {
 		feeds = append(feeds, events.Cluster(id))
 	}
 	return events.Publish(ctx, tx, feeds...)
 }
+
+// toldByCampaigns are the kinds of which a campaign tells people, once for all of its
+// members.
+var toldByCampaigns = []portal.EventKind{portal.EventSubmitted, portal.EventApprovedBy, portal.EventRejectedBy, portal.EventExpiring, portal.EventExpired, portal.EventSucceeded}
 
 // environmentOf is that of the cluster that a request is about, as it was judged by.
 func environmentOf(r portal.Request) (portal.Environment, error) {

@@ -19,7 +19,8 @@ const listColumns = shownColumns + `, r.listed`
 
 const shownColumns = `r.id, r.number, r.operation, r.target_id, r.target_ids, r.target_name,
 	r.justification, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
-	r.created_at, r.updated_at, r.revision, r.planned_at, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded,
+	r.created_at, r.updated_at, r.revision, r.planned_at, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded, r.released_at AS released,
+	coalesce(r.campaign_id::text, '') AS campaign_id, r.campaign_wave,
 	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
 	coalesce(t.member_group, '') AS member_group, coalesce(t.approver_group, '') AS approver_group,
 	coalesce(t.quota, '{}') AS quota,
@@ -32,7 +33,9 @@ type requestRow struct {
 	portal.Request
 	Listed                                                 portal.Plan
 	Issuer, Subject, RequesterName                         string
-	Starts, Reminded                                       *time.Time
+	Starts, Reminded, Released                             *time.Time
+	CampaignID                                             string
+	CampaignWave                                           int
 	TeamID, TeamSlug, TeamName, MemberGroup, ApproverGroup string
 	Quota                                                  portal.Quota
 	TeamVersion                                            int
@@ -54,7 +57,10 @@ func readListed(row pgx.CollectableRow) (portal.Request, error) {
 func (got requestRow) request() portal.Request {
 	r := got.Request
 	r.Requester, r.StartsAt = person(got.Issuer, got.Subject, got.RequesterName), fromNull(got.Starts)
-	r.RemindedAt = fromNull(got.Reminded)
+	r.RemindedAt, r.ReleasedAt = fromNull(got.Reminded), fromNull(got.Released)
+	if r.Params.Campaign == nil && got.CampaignID != "" { // a list leaves out the parameters
+		r.Params.Campaign = &portal.CampaignMember{ID: got.CampaignID, Wave: got.CampaignWave}
+	}
 	r.Team = portal.Team{ID: got.TeamID, Slug: got.TeamSlug, Name: got.TeamName, MemberGroup: got.MemberGroup, ApproverGroup: got.ApproverGroup,
 		Quota: got.Quota, Version: got.TeamVersion, UpdatedAt: got.TeamUpdatedAt}
 	if len(r.TargetIDs) == 0 && r.TargetID != "" {
@@ -67,20 +73,24 @@ func (got requestRow) request() portal.Request {
 // of the same cluster, or a second request with the same key, gives an error
 // of KindConflict.
 func InsertRequest(ctx context.Context, tx pgx.Tx, r portal.Request) (int64, error) {
+	var member portal.CampaignMember
+	if r.Params.Campaign != nil {
+		member = *r.Params.Campaign
+	}
 	number, err := db.One(ctx, tx, pgx.RowTo[int64], `
 		INSERT INTO requests (id, submit_key, team_id, operation, target_id, target_name, params, justification, plan, digest,
 			state, reason, issuer, subject, requester_name, created_at, updated_at, target_ids,
-			revision, planned_at, due_at, starts_at, judged, approver_groups, form_hash)
+			revision, planned_at, due_at, starts_at, judged, approver_groups, form_hash, campaign_id, campaign_wave)
 		VALUES (@id, @submit_key, @team, @operation, @target, @target_name, @params, @justification, @plan, @digest,
 			@state, @reason, @issuer, @subject, @requester, @created, @created, @targets,
-			@revision, @planned, @due, @starts, @judged, @approvers, @form_hash)
+			@revision, @planned, @due, @starts, @judged, @approvers, @form_hash, nullif(@campaign, '')::uuid, @wave)
 		RETURNING number`,
 		pgx.StrictNamedArgs{"id": r.ID, "submit_key": r.SubmitKey, "team": db.OrNull(r.Team.ID), "operation": r.Operation,
 			"target": r.TargetID, "target_name": r.TargetName, "params": r.Params, "justification": r.Justification,
 			"plan": r.Plan, "digest": r.Digest, "state": r.State, "reason": r.Reason,
 			"issuer": r.Requester.Issuer, "subject": r.Requester.Subject, "requester": r.Requester.Name,
 			"created": r.CreatedAt, "targets": notNil(r.TargetIDs), "revision": r.Revision, "planned": r.PlannedAt, "due": r.DueAt,
-			"starts": db.OrNull(r.StartsAt), "judged": r.Judged, "approvers": notNil(r.Plan.Verdict.Groups()), "form_hash": r.FormHash})
+			"starts": db.OrNull(r.StartsAt), "judged": r.Judged, "approvers": notNil(r.Plan.Verdict.Groups()), "form_hash": r.FormHash, "campaign": member.ID, "wave": member.Wave})
 	return number, onlyDeletion(err)
 }
 
@@ -107,7 +117,7 @@ func Revise(ctx context.Context, tx pgx.Tx, before, after portal.Request) error 
 		UPDATE requests SET operation = @operation, target_id = @target, target_ids = @targets, target_name = @target_name,
 			params = @params, justification = @justification, plan = @plan, digest = @digest, state = @state, reason = '',
 			revision = @revision + 1, planned_at = @planned, reminded_at = NULL, updated_at = @planned, due_at = @due, starts_at = @starts,
-			warned_at = NULL, judged = @judged, approver_groups = @approvers, plan_key = @plan_key
+			warned_at = NULL, released_at = NULL, judged = @judged, approver_groups = @approvers, plan_key = @plan_key
 		WHERE id = @id AND revision = @revision`,
 		pgx.StrictNamedArgs{"id": before.ID, "revision": before.Revision, "operation": after.Operation, "target": after.TargetID,
 			"targets": notNil(after.TargetIDs), "target_name": after.TargetName, "params": after.Params, "justification": after.Justification,
@@ -186,8 +196,9 @@ func oneRequest(ctx context.Context, q Querier, where string, args pgx.StrictNam
 	if r.BreakGlasses, err = breakGlasses(ctx, q, r.ID); err != nil {
 		return r, err
 	}
-	r.Attempts, err = attempts(ctx, q, r.ID)
-	return r, err
+	one := []portal.Request{r}
+	err = addAttempts(ctx, q, one)
+	return one[0], err
 }
 
 // RequestFilter narrows a list of requests. Empty members match all.
@@ -288,7 +299,8 @@ func UnfinishedAfter(ctx context.Context, q Querier, number int64, now time.Time
 	}
 	list, err := db.All(ctx, q, pgx.RowToStructByName[row], `
 		SELECT id::text, number FROM requests
-		WHERE (state = ANY(@under_way) OR state = @approved AND starts_at <= @now AND operation <> ALL(@secrets))
+		WHERE (state = ANY(@under_way) OR state = @approved AND starts_at <= @now AND operation <> ALL(@secrets)
+				AND (campaign_id IS NULL OR released_at IS NOT NULL))
 			AND number > @after ORDER BY number LIMIT @limit`,
 		pgx.StrictNamedArgs{"under_way": underWay, "approved": portal.Approved, "now": now, "secrets": secrets, "after": number, "limit": limit})
 	for _, r := range list {

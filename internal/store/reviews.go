@@ -131,19 +131,25 @@ func ReviveAttempt(ctx context.Context, tx pgx.Tx, requestID string) error {
 	return expectOne(tag.RowsAffected(), err)
 }
 
-func attempts(ctx context.Context, q Querier, requestID string) ([]portal.Attempt, error) {
-	return db.All(ctx, q, readAttempt, `
-		SELECT attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id, leaves,
-			looks, first_look_at AS first_look, last_look_at AS last_look
-		FROM executions WHERE request_id = @id ORDER BY attempt`, pgx.StrictNamedArgs{"id": requestID})
-}
-
-func readAttempt(row pgx.CollectableRow) (portal.Attempt, error) {
+// addAttempts reads the attempts of all requests of a list at once.
+func addAttempts(ctx context.Context, q Querier, list []portal.Request) error {
+	at, ids := make(map[string]int, len(list)), make([]string, len(list))
+	for i, r := range list {
+		at[r.ID], ids[i] = i, r.ID
+	}
 	type attempt struct {
 		portal.Attempt
+		RequestID                  string
 		Ended, FirstLook, LastLook *time.Time
 	}
-	r, err := pgx.RowToStructByNameLax[attempt](row)
-	r.OutcomeAt, r.FirstLookAt, r.LastLookAt = fromNull(r.Ended), fromNull(r.FirstLook), fromNull(r.LastLook)
-	return r.Attempt, err
+	found, err := db.All(ctx, q, pgx.RowToStructByNameLax[attempt], `
+		SELECT request_id::text, attempt AS number, intent_at, outcome, outcome_at AS ended, message, do_request_id, leaves,
+			looks, first_look_at AS first_look, last_look_at AS last_look
+		FROM executions WHERE request_id = ANY(@ids::uuid[]) ORDER BY attempt`, pgx.StrictNamedArgs{"ids": ids})
+	for _, a := range found {
+		a.OutcomeAt, a.FirstLookAt, a.LastLookAt = fromNull(a.Ended), fromNull(a.FirstLook), fromNull(a.LastLook)
+		r := &list[at[a.RequestID]]
+		r.Attempts = append(r.Attempts, a.Attempt)
+	}
+	return err
 }

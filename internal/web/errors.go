@@ -35,7 +35,7 @@ func status(err error) int { return answers[portal.KindOf(err)].status }
 func message(err error) string {
 	var e *portal.Error
 	if errors.As(err, &e) && e.Kind != portal.KindUnknown {
-		return sentence(e.Message)
+		return portal.Sentence(e.Message)
 	}
 	return "The portal could not do this because of a fault of its own."
 }

@@ -3,8 +3,6 @@ package web
 import (
 	"bytes"
 	"net/http"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
@@ -66,17 +64,4 @@ func cookie(r *http.Request, name string) string {
 		return c.Value
 	}
 	return ""
-}
-
-// sentence turns an error's message into a sentence.
-func sentence(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	if size == 0 {
-		return s
-	}
-	s = string(unicode.ToUpper(first)) + s[size:]
-	if last, _ := utf8.DecodeLastRuneInString(s); !unicode.IsPunct(last) {
-		s += "."
-	}
-	return s
 }
