@@ -156,6 +156,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	queue, err = jobs.New(pool, logger, executor.Advance, []jobs.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
+		{Name: "campaigns", Every: 5 * time.Second, Run: requests.AdvanceCampaigns},
 		{Name: "quota grants", Every: time.Minute, Run: requests.EndGrants},
 		{Name: "leases", Every: time.Minute, Run: requests.EndLeases},
 		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},

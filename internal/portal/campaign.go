@@ -76,6 +76,8 @@ type CampaignMember struct {
 	Wave  int       `json:"wave"`  // from 1
 	Of    int       `json:"of"`    // members of the campaign
 	Until time.Time `json:"until"` // it does not begin later
+
+	Number int64 `json:"-"` // of the campaign, for people
 }
 
 // Released reports whether r may begin as far as its campaign, if it is part of one, is
@@ -199,9 +201,9 @@ func (c Campaign) Next(members []Request, healthy bool, now time.Time) CampaignS
 		return StepNone
 	case !healthy:
 		return StepSick
-	case c.HealthySince.IsZero():
+	case c.HealthySince.IsZero() && c.HealthyFor > 0:
 		return StepHealthy
-	case now.Sub(c.HealthySince) >= c.HealthyFor:
+	case c.HealthyFor == 0 || now.Sub(c.HealthySince) >= c.HealthyFor:
 		return StepRelease
 	}
 	return StepNone

@@ -41,6 +41,17 @@ type MemberDraft struct {
 	Problem string // why it cannot be part of it
 }
 
+// Possible are the ids of the chosen clusters that can be part of the campaign.
+func (d CampaignDraft) Possible() []string {
+	var ids []string
+	for _, m := range d.Members {
+		if m.Problem == "" {
+			ids = append(ids, m.Draft.Cluster.ID)
+		}
+	}
+	return ids
+}
+
 // PlanCampaign says what a campaign would do, from what has been typed so far. It goes
 // by the inventory: what has changed since is found right before each call. a chooses
 // from the clusters of teams that a is a member of; KindForbidden says that there is no

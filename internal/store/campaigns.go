@@ -57,13 +57,9 @@ func CampaignByNumber(ctx context.Context, q Querier, number int64) (portal.Camp
 	return c, named(err, noCampaign)
 }
 
-// CampaignOf returns the campaign that a request is part of, or an error of KindNotFound.
-func CampaignOf(ctx context.Context, q Querier, r portal.Request) (portal.Campaign, error) {
-	id := ""
-	if r.Params.Campaign != nil {
-		id = r.Params.Campaign.ID
-	}
-	c, err := db.One(ctx, q, readCampaign, campaignColumns+`WHERE c.id = nullif(@id, '')::uuid`, pgx.StrictNamedArgs{"id": id})
+// CampaignByID is CampaignByNumber for the UUID.
+func CampaignByID(ctx context.Context, q Querier, id string) (portal.Campaign, error) {
+	c, err := db.One(ctx, q, readCampaign, campaignColumns+`WHERE c.id = @id`, pgx.StrictNamedArgs{"id": id})
 	return c, named(err, noCampaign)
 }
 

@@ -16,7 +16,13 @@ import (
 var toDecide = `r.state IN ` + literals(portal.Pending) + ` AND NOT (r.issuer = @issuer AND r.subject = @subject)
 	AND r.approver_groups && (@groups::text[] || ARRAY(SELECT unnest(p.groups) ` + standsIn + `))
 	AND ` + undecidedBy(`@issuer`, `@subject`) + `
-	AND (r.approver_groups && @groups::text[] OR ` + asStandIn + `) AND NOT (` + gains + `)`
+	AND (r.approver_groups && @groups::text[] OR ` + asStandIn + `) AND NOT (` + gains + `)
+	AND NOT EXISTS (` + sooner + `)`
+
+// sooner finds what stands for a member of a campaign, which is decided on as a whole:
+// the first of the same team that waits for the person.
+var sooner = `SELECT FROM requests o WHERE o.campaign_id = r.campaign_id AND o.team_id = r.team_id AND o.number < r.number AND o.state IN ` + literals(portal.Pending) + `
+	AND NOT EXISTS (SELECT FROM reviews v WHERE v.request_id = o.id AND v.revision = o.revision AND v.issuer = @issuer AND v.subject = @subject)`
 
 // gains finds the requests by which a person gains themselves, or somebody for whom
 // they stand in: on those they do not decide, see portal.Request.GainedBy.

@@ -20,7 +20,7 @@ const listColumns = shownColumns + `, r.listed`
 const shownColumns = `r.id, r.number, r.operation, r.target_id, r.target_ids, r.target_name,
 	r.justification, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
 	r.created_at, r.updated_at, r.revision, r.planned_at, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded, r.released_at AS released,
-	coalesce(r.campaign_id::text, '') AS campaign_id, r.campaign_wave,
+	coalesce(r.campaign_id::text, '') AS campaign_id, r.campaign_wave, coalesce((SELECT k.number FROM campaigns k WHERE k.id = r.campaign_id), 0) AS campaign_number,
 	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
 	coalesce(t.member_group, '') AS member_group, coalesce(t.approver_group, '') AS approver_group,
 	coalesce(t.quota, '{}') AS quota,
@@ -36,6 +36,7 @@ type requestRow struct {
 	Starts, Reminded, Released                             *time.Time
 	CampaignID                                             string
 	CampaignWave                                           int
+	CampaignNumber                                         int64
 	TeamID, TeamSlug, TeamName, MemberGroup, ApproverGroup string
 	Quota                                                  portal.Quota
 	TeamVersion                                            int
@@ -60,6 +61,9 @@ func (got requestRow) request() portal.Request {
 	r.RemindedAt, r.ReleasedAt = fromNull(got.Reminded), fromNull(got.Released)
 	if r.Params.Campaign == nil && got.CampaignID != "" { // a list leaves out the parameters
 		r.Params.Campaign = &portal.CampaignMember{ID: got.CampaignID, Wave: got.CampaignWave}
+	}
+	if r.Params.Campaign != nil {
+		r.Params.Campaign.Number = got.CampaignNumber
 	}
 	r.Team = portal.Team{ID: got.TeamID, Slug: got.TeamSlug, Name: got.TeamName, MemberGroup: got.MemberGroup, ApproverGroup: got.ApproverGroup,
 		Quota: got.Quota, Version: got.TeamVersion, UpdatedAt: got.TeamUpdatedAt}

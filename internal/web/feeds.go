@@ -61,6 +61,8 @@ func (s *Server) checkFeed(c *gin.Context, v viewer, feed events.Feed) error {
 	switch kind + ":" {
 	case string(events.Request("")):
 		_, err = s.Requests.VisibleRequestID(c.Request.Context(), v.actor, id)
+	case string(events.Campaign("")):
+		err = s.checkCampaignFeed(c, v, id)
 	case string(events.Cluster("")):
 		_, _, err = s.Requests.VisibleCluster(c.Request.Context(), v.actor, id)
 	case string(events.Team("")):
@@ -69,6 +71,17 @@ func (s *Server) checkFeed(c *gin.Context, v viewer, feed events.Feed) error {
 		}
 	default:
 		err = portal.E(portal.KindNotFound, "there is nothing to follow")
+	}
+	return err
+}
+
+func (s *Server) checkCampaignFeed(c *gin.Context, v viewer, id string) error {
+	if !portal.IsUUID(id) {
+		return portal.Hidden("there is no such campaign")
+	}
+	camp, err := store.CampaignByID(c.Request.Context(), s.Pool, id)
+	if err == nil {
+		_, _, _, err = s.Requests.VisibleCampaign(c.Request.Context(), v.actor, camp.Number)
 	}
 	return err
 }

@@ -14,9 +14,9 @@ import (
 
 // formFields are the fields that forms have besides those of operations and of quotas.
 var formFields = []string{
-	"action", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "change", "change_state", "cluster", "comment", "decision", "delegation_reason", "digest",
-	"environment", "group", "justification", "key", "kind", "label", "last_day", "mail", "mark", "mark_reason", "mark_shown", "member_group", "note", "orphan", "orphan_reason", "orphan_shown", "orphan_state", "pattern", "protected", "query", "quota_of", "reconcile_reason", "reconcile_request", "replace_template", "review_after", "revision", "search_name", "seen",
-	"slug", "stand_in", "start_at", "stop_reason", "submit_key", "target", "template", "template_name", "text", "time_zone", "topics", "zone",
+	"action", "add_tags", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "change", "change_state", "cluster", "comment", "days", "decision", "delegation_reason", "digest",
+	"environment", "gate", "group", "healthy_minutes", "justification", "key", "kind", "label", "last_day", "mail", "mark", "mark_reason", "mark_shown", "member_group", "most_failures", "note", "orphan", "orphan_reason", "orphan_shown", "orphan_state", "pattern", "per_wave", "protected", "query", "quota_of", "reconcile_reason", "reconcile_request", "remove_tags", "replace_template", "resume_reason", "review_after", "revision", "search_name", "seen",
+	"slug", "stand_in", "start_at", "stop_reason", "submit_key", "target", "template", "template_name", "text", "time_zone", "topics", "wave", "zone",
 }
 
 // KnownField reports whether any form has a field of this name. What no form

@@ -73,6 +73,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 
 	e.GET("/requests", s.welcome(s.requests))
 	s.requestRoutes(e)
+	s.campaignRoutes(e)
 
 	e.GET("/inbox", s.welcome(s.inbox))
 	e.GET("/inbox/count", part(nil), s.welcome(s.inboxCount))
@@ -125,6 +126,17 @@ func (s *Server) requestRoutes(e *gin.Engine) {
 	e.GET("/requests/:number/revise", s.welcome(s.openRevision))
 	e.POST("/requests/:number/revise", s.welcome(s.revise))
 	e.POST("/requests/:number/revise/plan", formOn("/requests/:number/revise"), part(planPanel), s.welcome(s.planRevision))
+}
+
+// campaignRoutes lists the pages of campaigns.
+func (s *Server) campaignRoutes(e *gin.Engine) {
+	e.GET("/campaigns", s.welcome(s.campaigns))
+	e.GET("/campaigns/new", s.welcome(s.openCampaign))
+	e.POST("/campaigns/new", s.welcome(s.submitCampaign))
+	e.GET("/campaigns/:number", s.welcome(s.campaign))
+	for action, do := range s.campaignActions() {
+		e.POST("/campaigns/:number/"+action, formOn("/campaigns/:number"), s.welcome(s.onCampaign(do)))
+	}
 }
 
 // adminRoutes lists the pages that only admins see, and a few that auditors may read.
