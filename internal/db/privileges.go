@@ -29,6 +29,7 @@ var privileges = map[string]string{
 	"access_reviews":  appendOnly,
 
 	// What was asked for, decided and sent is never removed.
+	"campaigns":         keepAll,
 	"requests":          keepAll,
 	"request_revisions": keepAll,
 	"reviews":           keepAll,

@@ -26,11 +26,13 @@ func expected() map[string]string {
 		"tree_nodes":       "SELECT, INSERT",
 		"checkpoints":      "SELECT, INSERT",
 		"audit_streams":    "SELECT, INSERT, UPDATE",
+		"campaigns":        "SELECT, INSERT, UPDATE",
 		"event_queue":      "SELECT, INSERT, DELETE",
 		"installation":     "SELECT",
 		"goose_db_version": "SELECT",
 		"river_migration":  "SELECT",
 
+		"campaigns_number_seq":      "USAGE",
 		"goose_db_version_id_seq":   "USAGE",
 		"requests_number_seq":       "USAGE",
 		"river_job_id_seq":          "USAGE",

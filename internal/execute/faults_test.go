@@ -133,6 +133,7 @@ func TestServerErrorsAreNoRefusals(t *testing.T) {
 				b.sim.Inject(dosim.Fault{Operation: string(op), Kind: dosim.FaultStatus, Status: status, ID: "x", Message: "no"})
 				r = b.step(r)
 				b.want(r, portal.Unknown)
+				r = b.step(r) // the first look
 				b.clock.advance(9 * time.Minute)
 				r = b.step(r)
 				b.want(r, portal.Unknown) // it may still come to be seen

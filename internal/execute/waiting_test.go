@@ -86,6 +86,7 @@ func TestWaitsForWhatIsUnknown(t *testing.T) {
 	if want := fmt.Sprintf("Waiting for request #%d, which is changing the cluster now.", first.Number); second.Reason != want {
 		t.Errorf("reason %q, want %q", second.Reason, want)
 	}
+	first = b.step(first)
 	b.clock.advance(11 * time.Minute)
 	b.want(b.step(first), portal.Failed)
 	b.clock.advance(time.Second)

@@ -16,7 +16,7 @@ var activities = []struct {
 }{
 	{ocsfCode{1, "Create"}, []portal.EventKind{
 		portal.EventSubmitted, portal.EventCommented, portal.EventTeamCreated, portal.EventPolicyProposed, portal.EventChangeProposed, portal.EventDelegated,
-		portal.EventTemplateSaved, portal.EventSearchSaved, portal.EventClusterAppeared, portal.EventDailyReview, portal.EventAccessReviewed,
+		portal.EventTemplateSaved, portal.EventSearchSaved, portal.EventClusterAppeared, portal.EventDailyReview, portal.EventAccessReviewed, portal.EventCampaignSubmitted,
 	}},
 	{ocsfCode{2, "Read"}, []portal.EventKind{portal.EventTrailRead, portal.EventTrailExported, portal.EventTrailVerified}},
 	{ocsfCode{3, "Update"}, []portal.EventKind{
@@ -25,7 +25,8 @@ var activities = []struct {
 		portal.EventTeamChanged, portal.EventDefaultQuota, portal.EventQuotaRaised, portal.EventGrantEnded, portal.EventLeaseExtended, portal.EventLeaseEnded,
 		portal.EventClusterAssigned, portal.EventOrphanResolved, portal.EventReconciled, portal.EventProtected, portal.EventUnprotected, portal.EventOwnershipRule, portal.EventClusterDrifted,
 		portal.EventPolicyInForce, portal.EventChannelChanged, portal.EventPreference, portal.EventGroupLabelled, portal.EventTemplateRenamed,
-		portal.EventTrailKey, portal.EventMigrated,
+		portal.EventTrailKey, portal.EventMigrated, portal.EventResent, portal.EventClusterChosen, portal.EventCampaignDecided, portal.EventWaveStarted,
+		portal.EventReleased, portal.EventHeld, portal.EventCampaignStopped, portal.EventCampaignResumed, portal.EventCampaignEnded,
 	}},
 	{ocsfCode{4, "Delete"}, []portal.EventKind{
 		portal.EventPolicyDropped, portal.EventChangeDropped, portal.EventDelegationEnded, portal.EventTemplateDeleted, portal.EventSearchDeleted,
