@@ -302,6 +302,7 @@ CREATE INDEX requests_by_target ON requests USING gin (target_ids);
 CREATE INDEX requests_by_campaign ON requests (campaign_id, number) WHERE campaign_id IS NOT NULL;
 CREATE INDEX requests_pending ON requests (number DESC) WHERE state = 'pending';
 CREATE INDEX requests_to_approve ON requests USING gin (approver_groups) WHERE state = 'pending';
+CREATE INDEX requests_approved ON requests (number) WHERE state = 'approved';
 CREATE INDEX requests_succeeded ON requests (operation, number DESC) WHERE state = 'succeeded';
 CREATE INDEX requests_due ON requests (due_at) WHERE state IN ('pending', 'approved', 'stale');
 -- At most one deletion of a cluster is under way, in whichever way.
@@ -479,6 +480,24 @@ CREATE TABLE executions (
 CREATE UNIQUE INDEX executions_one_call ON executions (request_id) WHERE outcome NOT IN ('deferred', 'absent');
 -- ... and it is sent once more at most after its answer was lost.
 CREATE UNIQUE INDEX executions_once_more ON executions (request_id) WHERE outcome = 'absent';
+
+-- Why nothing is sent to DigitalOcean at the moment, one row for all replicas: because
+-- an admin says so, or because it refuses the portal's token. Who commits an intent
+-- locks the table against that. Who moves next_try_at on may send one request, to see
+-- whether the token is accepted again.
+CREATE TABLE execution_pauses (
+    kind        text PRIMARY KEY CHECK (kind IN ('admin', 'token')),
+    since       timestamptz NOT NULL,
+    issuer      text NOT NULL,
+    subject     text NOT NULL,
+    by_name     text NOT NULL,
+    reason      text NOT NULL, -- the admin's, or DigitalOcean's words
+    status      integer NOT NULL DEFAULT 0, -- that DigitalOcean answered with
+    operation   text NOT NULL DEFAULT '', -- that was refused; empty: reading
+    tries       integer NOT NULL DEFAULT 0, -- in vain, since then
+    next_try_at timestamptz,
+    CONSTRAINT execution_pauses_tried CHECK ((kind = 'token') = (next_try_at IS NOT NULL))
+);
 
 -- Load balancers, volumes and volume snapshots that the deletion of a cluster left
 -- behind, as they were then. One is open until somebody says what became of it.
@@ -677,6 +696,6 @@ CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
 -- +goose Down
-DROP TABLE deliveries, mail_choices, templates, channels, notifications, access_readings, access_reviews, reconciliations, orphans, executions, break_glasses, comments, reviews,
+DROP TABLE deliveries, mail_choices, templates, channels, notifications, access_readings, access_reviews, reconciliations, orphans, execution_pauses, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, campaigns, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     unusual_watch, daily_reviews, unusual_events, saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

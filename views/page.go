@@ -23,8 +23,9 @@ type Page struct {
 	Returned string        // said of a form that has come back after a fresh sign-in
 	Nonce    string        // of the content security policy
 	Assets   Assets
-	Live     []string // topics whose changes make the page refresh itself
-	Inbox    int      // how much waits for the reader
+	Live     []string       // topics whose changes make the page refresh itself
+	Inbox    int            // how much waits for the reader
+	Pauses   []portal.Pause // why nothing is sent to DigitalOcean
 }
 
 // Assets maps the names of built files to their URLs.

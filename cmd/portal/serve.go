@@ -31,6 +31,7 @@ import (
 	"doksportal/internal/jobs"
 	"doksportal/internal/notify"
 	"doksportal/internal/orphans"
+	"doksportal/internal/pauses"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
@@ -147,9 +148,10 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
-	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Now: time.Now, Logger: logger, Pace: pace,
+	pausing := &pauses.Service{Pool: pool, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
+	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Pauses: pausing, Now: time.Now, Logger: logger, Pace: pace,
 		StepUpWithin: cfg.StepUpMaxAge}
-	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now}
+	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now, Pauses: pausing}
 	watcher := &unusual.Watcher{Pool: pool, Trail: trail, Now: time.Now, Tell: tell}
 	reviewers := &auditors.Service{Pool: pool, Now: time.Now, People: signIn, Rules: rules, Secrets: cfg.SecretNames(), StepUpWithin: cfg.StepUpMaxAge, Tell: tell}
 	var queue *jobs.Queue
@@ -182,7 +184,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	if err != nil {
 		return nil, err
 	}
-	requests.Jobs = queue
+	requests.Jobs, pausing.Jobs = queue, queue
 	hub := events.NewHub(pool, logger)
 	pages, err := web.New(web.Config{
 		Pool: pool, Auth: signIn, Requests: requests, Executor: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge,
@@ -197,6 +199,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		Templates:   &templates.Service{Pool: pool, Now: time.Now},
 		Auditors:    reviewers,
 		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
+		Pauses:      pausing,
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, trail: trail, stream: siem, pages: pages, hub: hub, queue: queue, logger: logger}, err

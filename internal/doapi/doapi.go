@@ -96,6 +96,10 @@ func New(baseURL, token string, settings ...func(*Client)) (*Client, error) {
 	return c, nil
 }
 
+// OneToken reports whether kubeconfigs and credentials are asked for with the same token
+// as everything else, so that a refusal there says something of that.
+func (c *Client) OneToken() bool { return c.access.token() == c.main.token() }
+
 // unfit reports whether a token cannot have r, which would end up in a header.
 func unfit(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 

@@ -17,6 +17,7 @@ import (
 type blocker struct {
 	stale, wait string
 	moved       bool // the request is no longer where it was
+	next        time.Duration // after which the next step is taken where it waits; zero: as usual
 	err         error
 }
 
@@ -28,6 +29,7 @@ type preflight struct {
 	requester portal.Actor
 	clusters  []doapi.Cluster
 	leaves    []portal.Resource // what deleting the cluster leaves behind
+	try       time.Time         // of the portal's token that this is, see pauses.Service.Claim; zero: none
 }
 
 // check judges a request again right before it is carried out, and returns what
@@ -37,8 +39,11 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 	if seen.at.After(r.DueAt) {
 		return seen, blocker{stale: request.TooLate}
 	}
-	o := e.foresee(ctx, r)
+	due, o := e.paused(ctx, r)
 	if o.blocks() {
+		return seen, o
+	}
+	if o = e.foresee(ctx, r); o.blocks() {
 		return seen, o
 	}
 	if seen.requester, o = e.checkPeople(ctx, r); o.blocks() {
@@ -47,13 +52,21 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 	if o = e.showsUp(ctx, r); o.blocks() {
 		return seen, o
 	}
-	if seen.clusters, o = e.lookAt(ctx, r); o.blocks() || len(seen.clusters) == 0 {
+	if due {
+		if seen.try, o = e.claim(ctx, r); o.blocks() {
+			return seen, o
+		}
+	}
+	if seen.clusters, o = e.lookAt(ctx, r, seen.try); o.blocks() || len(seen.clusters) == 0 {
+		return seen, o
+	}
+	if o = e.answered(ctx, seen); o.blocks() {
 		return seen, o
 	}
 	if o = e.checkTarget(r, seen.clusters); o.blocks() {
 		return seen, o
 	}
-	seen.leaves, o = e.checkResources(ctx, r)
+	seen.leaves, o = e.checkResources(ctx, r, seen.try)
 	return seen, o
 }
 
@@ -232,13 +245,13 @@ func (e *Executor) checkAge(p portal.Person, asOf time.Time) blocker {
 }
 
 // lookAt reads the clusters of a request from DigitalOcean.
-func (e *Executor) lookAt(ctx context.Context, r portal.Request) ([]doapi.Cluster, blocker) {
+func (e *Executor) lookAt(ctx context.Context, r portal.Request, try time.Time) ([]doapi.Cluster, blocker) {
 	if r.Operation.Own() {
 		return nil, blocker{}
 	}
 	found, err := request.ReadClusters(ctx, e.DO, r.TargetIDs)
 	if err != nil {
-		return nil, blocker{wait: waitingFor(err)}
+		return nil, e.unanswered(ctx, try, err)
 	}
 	live := make([]doapi.Cluster, len(r.TargetIDs))
 	for i, id := range r.TargetIDs {
@@ -274,13 +287,13 @@ func (e *Executor) checkTarget(r portal.Request, live []doapi.Cluster) blocker {
 // checkResources compares the resources that belong to a cluster with those that its
 // deletion was approved with, and returns what the deletion leaves behind. Nobody can
 // ask DigitalOcean for that once the cluster is gone.
-func (e *Executor) checkResources(ctx context.Context, r portal.Request) ([]portal.Resource, blocker) {
+func (e *Executor) checkResources(ctx context.Context, r portal.Request, try time.Time) ([]portal.Resource, blocker) {
 	if r.Params.Delete == nil {
 		return nil, blocker{}
 	}
 	now, err := e.DO.ListAssociatedResources(ctx, r.TargetID)
 	if err != nil {
-		return nil, blocker{wait: waitingFor(err)}
+		return nil, e.unanswered(ctx, try, err)
 	}
 	return operation.LeftBehind(*r.Params.Delete, now.Portal()), blocker{stale: operation.ResourceDrift(r.Operation, *r.Params.Delete, now.Portal())}
 }

@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -48,13 +49,13 @@ func (e *Executor) Collect(ctx context.Context, a portal.Actor, number int64) (p
 		secret, callErr = e.fetch(ctx, r)
 	}
 	if callErr != nil {
-		_, err := e.commitOutcome(ctx, r, attempt, answer{}, callErr)
+		_, err := e.commitOutcome(ctx, r, attempt, look.try, answer{}, callErr)
 		if err != nil {
 			return portal.Secret{}, err
 		}
 		return portal.Secret{}, collectError(callErr)
 	}
-	if err := e.handOver(ctx, r, attempt, a.Person()); err != nil {
+	if err := e.handOver(ctx, r, attempt, look.try, a.Person()); err != nil {
 		return portal.Secret{}, err // only what is on the trail is handed out
 	}
 	return secret, nil
@@ -113,7 +114,7 @@ func collectError(err error) error {
 }
 
 // handOver records that a secret was handed to its requester.
-func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, requester portal.Person) error {
+func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, try time.Time, requester portal.Person) error {
 	return db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		if _, err := e.lock(ctx, tx, r); err != nil {
 			return err
@@ -125,9 +126,13 @@ func (e *Executor) handOver(ctx context.Context, r portal.Request, attempt int, 
 			return err
 		}
 		r.State = portal.Settling
-		return request.Move(ctx, tx, r, request.Step{
+		err := request.Move(ctx, tx, r, request.Step{
 			Next: portal.Succeeded, At: e.Now(), Actor: requester, Kind: portal.EventSucceeded,
 			Summary: fmt.Sprintf("%s collected what #%d requested, valid for %s", requester.Name, r.Number, portal.DurationText(r.Params.Access.Lifetime())),
 		})
+		if err != nil {
+			return err
+		}
+		return e.noteToken(ctx, tx, r, try, nil)
 	})
 }

@@ -112,7 +112,7 @@ func TestCollectFails(t *testing.T) {
 	}
 	b.want(b.read(r), portal.Approved)
 	b.sim.Heal()
-	b.sim.Inject(dosim.Fault{Operation: "get_kubeconfig", Kind: dosim.FaultStatus, Status: 403, ID: "forbidden", Message: "you do not have access for the attempted action"})
+	b.sim.Inject(dosim.Fault{Operation: "get_kubeconfig", Kind: dosim.FaultStatus, Status: 422, ID: "unprocessable_entity", Message: "you do not have access for the attempted action"})
 	if _, err := b.collect(b.member, r); !portal.Is(err, portal.KindConflict) {
 		t.Errorf("refused: %v", err)
 	}

@@ -194,6 +194,7 @@ func TestCollectWithATokenThatIsRefused(t *testing.T) {
 		t.Errorf("collected: %v", err)
 	}
 	b.want(b.read(r), portal.Approved)
+	b.clock.advance(30 * time.Second)
 	if _, err := b.collect(b.member, r); err != nil {
 		t.Errorf("tried again: %v", err)
 	}

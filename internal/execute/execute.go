@@ -4,6 +4,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/doapi"
+	"doksportal/internal/pauses"
 	"doksportal/internal/portal"
 	"doksportal/internal/rulebook"
 	"doksportal/internal/store"
@@ -38,6 +40,7 @@ type Executor struct {
 	DO     *doapi.Client
 	People portal.People
 	Rules  *rulebook.Service
+	Pauses *pauses.Service
 	Now    func() time.Time
 	Trail  Sealer
 	Logger *slog.Logger
@@ -148,7 +151,7 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 	if err == nil {
 		a, err = e.send(call, r, look.clusters)
 	}
-	return e.commitOutcome(ctx, r, attempt, a, err)
+	return e.commitOutcome(ctx, r, attempt, look.try, a, err)
 }
 
 // unsealedError says that nothing was sent, because the intent to is under no
@@ -181,5 +184,5 @@ func (e *Executor) stop(ctx context.Context, r portal.Request, o blocker) (time.
 	case o.stale != "":
 		return done, e.makeStale(ctx, r, o.stale)
 	}
-	return e.Pace.Wait, e.explain(ctx, r, o.wait)
+	return cmp.Or(o.next, e.Pace.Wait), e.explain(ctx, r, o.wait)
 }

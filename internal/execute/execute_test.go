@@ -150,6 +150,7 @@ func TestWhatWasCertainlyNotTakenIsSentLater(t *testing.T) {
 			b.sim.Inject(dosim.Fault{Operation: "create_cluster", Kind: dosim.FaultStatus, Status: status, ID: "no", Message: "not now"})
 			r = b.step(r)
 			b.want(r, portal.Approved)
+			b.clock.advance(30 * time.Second)
 			b.want(b.step(r), portal.Settling)
 			b.wantCalls("create_cluster", 2)
 			b.wantUsage(3)

@@ -59,7 +59,9 @@ func TestSpoiledAnswers(t *testing.T) {
 // own.
 func TestSentLater(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{http.StatusTooManyRequests, http.StatusUnauthorized} {
+	waits := map[int]string{http.StatusTooManyRequests: "Waiting for DigitalOcean: not now", http.StatusUnauthorized: "Waiting until DigitalOcean accepts the portal's token again",
+		http.StatusForbidden: "Waiting until DigitalOcean accepts the portal's token again"}
+	for status, wait := range waits {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			forEach(t, func(t *testing.T, op portal.OperationID, c operationCase) {
@@ -68,7 +70,7 @@ func TestSentLater(t *testing.T) {
 				b.sim.Inject(dosim.Fault{Operation: string(op), Kind: dosim.FaultStatus, Status: status, ID: "no", Message: "not now"})
 				r = b.step(r)
 				b.want(r, portal.Approved)
-				if !strings.HasPrefix(r.Reason, "Waiting for DigitalOcean: not now") {
+				if !strings.HasPrefix(r.Reason, wait) {
 					t.Errorf("reason %q", r.Reason)
 				}
 				r = b.finish(r)

@@ -22,8 +22,9 @@ func (b *bundle) wantInbox(a portal.Actor, decide, review, act int) {
 		b.must(err)
 		lists[i] = len(requests)
 	}
-	n, err := store.InboxCount(b.t.Context(), b.pool, a, b.clock.Now(), 10)
+	around, err := store.ReadAround(b.t.Context(), b.pool, a, b.clock.Now(), 10)
 	b.must(err)
+	n := around.Waiting
 	if lists[0] != decide || lists[1] != review || lists[2] != act || n != decide+review+act {
 		b.t.Errorf("for %s wait %v, counted %d; want %d to decide, %d to review, %d to act on", a.Name, lists, n, decide, review, act)
 	}

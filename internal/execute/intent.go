@@ -36,6 +36,9 @@ func (e *Executor) commitIntent(ctx context.Context, r portal.Request, actor por
 		if o = e.recheck(ctx, tx, r, team, seen); o.blocks() {
 			return nil
 		}
+		if o = e.stillPaused(ctx, tx, r, seen.try); o.blocks() {
+			return nil
+		}
 		if err := store.InsertAttempt(ctx, tx, r.ID, portal.Attempt{Number: attempt, IntentAt: e.Now(), Leaves: seen.leaves}); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +17,9 @@ import (
 )
 
 // commitOutcome writes down what came of the call. It does so even when the
-// process is being stopped: what DigitalOcean answered is worth seconds.
-func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt int, a answer, callErr error) (time.Duration, error) {
+// process is being stopped: what DigitalOcean answered is worth seconds. try is that of
+// the portal's token that the call was, if it was one.
+func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt int, try time.Time, a answer, callErr error) (time.Duration, error) {
 	const writeFor = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
 	defer cancel()
@@ -36,7 +36,10 @@ func (e *Executor) commitOutcome(ctx context.Context, r portal.Request, attempt 
 				return err
 			}
 		}
-		return request.Move(ctx, tx, r, e.outcomeStep(r, attempt, outcome, callErr))
+		if err := request.Move(ctx, tx, r, e.outcomeStep(r, attempt, outcome, callErr)); err != nil {
+			return err
+		}
+		return e.noteToken(ctx, tx, r, try, callErr)
 	})
 	return e.after(attempt, outcome, callErr), err
 }
@@ -70,13 +73,6 @@ func callMessage(err error) string {
 		return "the intent could not be put under a checkpoint of the audit trail"
 	}
 	return doapi.UserMessage(err)
-}
-
-// tokenRefused reports whether DigitalOcean no longer takes the portal's
-// token, which is no fault of the request.
-func tokenRefused(err error) bool {
-	var answer *doapi.Error
-	return errors.As(err, &answer) && answer.Status == http.StatusUnauthorized
 }
 
 // after is when to take the next step after an attempt with a number. What is deferred
@@ -127,6 +123,9 @@ func (e *Executor) outcomeStep(r portal.Request, attempt int, o portal.Outcome, 
 		step.Result = portal.ResultRefused
 		step.Next, step.Summary = portal.Approved, fmt.Sprintf("DigitalOcean did not accept request #%d; it will be sent later: %s", r.Number, doapi.UserMessage(err))
 		step.Reason = "Waiting for DigitalOcean: " + doapi.UserMessage(err)
+		if tokenRefused(err) {
+			step.Reason = refusedToken(err).Waiting()
+		}
 		if unsealed(err) {
 			step.Summary = fmt.Sprintf("Nothing was sent for request #%d; it will be sent later: %s", r.Number, callMessage(err))
 			step.Reason = "Waiting for the audit trail: " + callMessage(err) + "."

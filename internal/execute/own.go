@@ -33,6 +33,9 @@ func (e *Executor) carryOutOwn(ctx context.Context, r portal.Request) (time.Dura
 		if o = recheck(ctx, tx, r, team, seen); o.blocks() {
 			return nil
 		}
+		if o = e.stillPaused(ctx, tx, r, seen.try); o.blocks() {
+			return nil
+		}
 		if err := apply(ctx, tx, r, team); err != nil {
 			return err
 		}

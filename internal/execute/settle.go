@@ -98,7 +98,7 @@ func (e *Executor) recover(ctx context.Context, r portal.Request) (time.Duration
 	if age := e.Now().Sub(last.IntentAt); age < 2*callFor {
 		return 2*callFor - age, nil
 	}
-	return e.commitOutcome(ctx, r, last.Number, answer{}, context.DeadlineExceeded)
+	return e.commitOutcome(ctx, r, last.Number, time.Time{}, answer{}, context.DeadlineExceeded)
 }
 
 // reconcile finds out by looking whether a call had an effect.

@@ -23,6 +23,7 @@ import (
 	"doksportal/internal/doapi/dosim"
 	"doksportal/internal/execute"
 	"doksportal/internal/inventory"
+	"doksportal/internal/pauses"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -82,8 +83,8 @@ func setup(t testing.TB) *bundle {
 	rules := &rulebook.Service{PlatformApprovers: "platform"}
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: noJobs{}, Rules: rules, People: people, Now: b.clock.Now}
 	b.executor = &execute.Executor{Pool: b.pool, DO: client, People: people, Rules: rules, Trail: audittest.New(t, b.pool), Now: b.clock.Now,
-		Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
-	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: b.clock.Now}
+		Pauses: &pauses.Service{Pool: b.pool, Now: b.clock.Now}, Logger: slog.New(slog.DiscardHandler), Pace: execute.DefaultPace}
+	b.syncer = &inventory.Syncer{Pool: b.pool, DO: client, Now: b.clock.Now, Pauses: b.executor.Pauses}
 	b.cluster = b.sim.Add(dosim.Seed{Name: "web", Region: "fra1", Size: "s-2vcpu-4gb", Count: 2})
 	b.member, b.approver = b.person("ann", "pay"), b.person("bob", "pay-approvers")
 	b.must(b.syncer.Sync(context.Background()))

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"doksportal/internal/db"
 	"doksportal/internal/doapi"
 	"doksportal/internal/events"
+	"doksportal/internal/pauses"
 	"doksportal/internal/portal"
 	"doksportal/internal/store"
 )
@@ -35,11 +37,12 @@ type Reader interface {
 // DigitalOcean's releases.
 const optionsFor = 5 * time.Minute
 
-// Syncer brings the inventory up to date. All members must be set.
+// Syncer brings the inventory up to date. All members but Pauses must be set.
 type Syncer struct {
-	Pool *pgxpool.Pool
-	DO   Reader
-	Now  func() time.Time
+	Pool   *pgxpool.Pool
+	DO     Reader
+	Now    func() time.Time
+	Pauses *pauses.Service // hears whether DigitalOcean accepts the portal's token; nil: nobody does
 }
 
 // Sync reads everything from DigitalOcean. When something cannot be read the
@@ -52,12 +55,26 @@ func (s *Syncer) Sync(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(err, db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		news, err := store.SetInventoryFailure(ctx, tx, s.Now(), why(err))
-		if err != nil || !news {
-			return err
+		news, failed := store.SetInventoryFailure(ctx, tx, s.Now(), why(err))
+		if failed != nil {
+			return failed
 		}
-		return events.Publish(ctx, tx, events.Readings)
+		if news {
+			if failed := events.Publish(ctx, tx, events.Readings); failed != nil {
+				return failed
+			}
+		}
+		return s.refused(ctx, tx, err)
 	}))
+}
+
+// refused pauses execution where DigitalOcean does not know the portal's token any more.
+func (s *Syncer) refused(ctx context.Context, tx pgx.Tx, err error) error {
+	var e *doapi.Error
+	if s.Pauses == nil || !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+		return nil
+	}
+	return s.Pauses.Refused(ctx, tx, pauses.Refusal{By: self, Status: e.Status, Message: e.Message, DORequestID: e.RequestID})
 }
 
 // why says in plain words what came between DigitalOcean and the inventory.
@@ -190,7 +207,10 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, r reading) error {
 	if err := store.SetInventoryComplete(ctx, tx, r.asOf); err != nil {
 		return err
 	}
-	return events.Publish(ctx, tx, feeds...)
+	if err := events.Publish(ctx, tx, feeds...); err != nil || s.Pauses == nil {
+		return err
+	}
+	return s.Pauses.ReadWith(ctx, tx, self, r.asOf)
 }
 
 // changed are the clusters of which a reading says something else than is known, or

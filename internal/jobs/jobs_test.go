@@ -125,3 +125,37 @@ func TestReplicasShareATask(t *testing.T) {
 		t.Errorf("three runs within %s, of a task that runs every %s", third.Sub(first), every)
 	}
 }
+
+// What waits to be sent goes on at once when it is woken; what was sent keeps its time.
+func TestWakeWaiting(t *testing.T) {
+	t.Parallel()
+	pool, steps := dbtest.New(t), make(chan string, 10)
+	q := start(t, pool, func(_ context.Context, id string) (time.Duration, bool) {
+		steps <- id
+		return time.Hour, true
+	})
+	sent, waiting := newRequest(t, pool), newRequest(t, pool)
+	for _, id := range []string{sent, waiting} {
+		must(t, db.WithTx(t.Context(), pool, func(tx pgx.Tx) error { return q.Enqueue(t.Context(), tx, id) }))
+		await(t, steps, "no step is taken")
+	}
+	_, err := pool.Exec(t.Context(), `UPDATE requests SET state = 'settling' WHERE id = $1`, sent)
+	must(t, err)
+	asleep(t, pool, 2)
+	must(t, db.WithTx(t.Context(), pool, func(tx pgx.Tx) error { return q.WakeWaiting(t.Context(), tx) }))
+	if got := await(t, steps, "it was not woken"); got != waiting {
+		t.Error("what was sent was woken")
+	}
+	asleep(t, pool, 2)
+	if len(steps) > 0 {
+		t.Error("a step too many")
+	}
+}
+
+// asleep waits until so many jobs wait for their time.
+func asleep(t *testing.T, pool *pgxpool.Pool, n int) {
+	t.Helper()
+	for got := -1; got != n; time.Sleep(10 * time.Millisecond) {
+		must(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE kind = 'request' AND state = 'scheduled' AND scheduled_at > now()`).Scan(&got))
+	}
+}

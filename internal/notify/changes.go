@@ -81,6 +81,8 @@ func (s *Service) changeMessage(ctx context.Context, d claimed, n Notification) 
 	switch {
 	case n.Kind == portal.EventChangeProposed:
 		link = s.BaseURL.JoinPath("admin", "changes")
+	case portal.TopicOf(n.Kind) == portal.TopicPause:
+		link = s.BaseURL.JoinPath("admin", "queue")
 	case portal.TopicOf(n.Kind) == portal.TopicTrail:
 		link = s.BaseURL.JoinPath("audit")
 	case portal.TopicOf(n.Kind) == portal.TopicUnusual:

@@ -19,13 +19,14 @@ const (
 	TopicLease           Topic = "lease"
 	TopicDelegation      Topic = "delegation"
 	TopicDrift           Topic = "drift"
+	TopicPause           Topic = "execution_pause"
 	TopicTrail           Topic = "audit_trail"
 	TopicUnusual         Topic = "unusual"
 	TopicAccessReview    Topic = "access_review"
 )
 
 // Topics lists the topics in the order in which a request may meet them.
-var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicTrail, TopicUnusual, TopicAccessReview}
+var Topics = []Topic{TopicReviewRequested, TopicDecided, TopicExpiring, TopicStale, TopicExecuted, TopicFailed, TopicBreakGlass, TopicAdminChange, TopicGrant, TopicLease, TopicDelegation, TopicDrift, TopicPause, TopicTrail, TopicUnusual, TopicAccessReview}
 
 // TopicOf returns the topic of an event, empty when nobody is told of it.
 func TopicOf(k EventKind) Topic {
@@ -54,6 +55,8 @@ func TopicOf(k EventKind) Topic {
 		return TopicDelegation
 	case EventClusterAppeared, EventClusterDrifted, EventClusterGone:
 		return TopicDrift
+	case EventPaused, EventResumed:
+		return TopicPause
 	case EventTrailStopped, EventTrailResumed, EventTrailVerified, EventStreamBehind, EventStreamResumed:
 		return TopicTrail
 	case EventUnusual:
@@ -91,6 +94,8 @@ func (o Topic) Title() string {
 		return "An approver has a stand-in, or no longer has"
 	case TopicDrift:
 		return "A cluster appears, changes or disappears past the portal"
+	case TopicPause:
+		return "Execution is paused, or goes on again"
 	case TopicTrail:
 		return "The audit trail is stopped, or is not what was signed"
 	case TopicUnusual:

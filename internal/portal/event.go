@@ -40,6 +40,8 @@ const (
 	EventCampaignEnded      EventKind = "campaign_ended"
 	EventResent             EventKind = "request_resent"
 	EventClusterChosen      EventKind = "cluster_chosen"
+	EventPaused             EventKind = "execution_paused"
+	EventResumed            EventKind = "execution_resumed"
 	EventSucceeded          EventKind = "request_succeeded"
 	EventFailed             EventKind = "request_failed"
 	EventTeamCreated        EventKind = "team_created"
@@ -154,6 +156,8 @@ var Events = []EventInfo{
 	{EventCampaignEnded, "a campaign ended", ResultDone, true},
 	{EventResent, "somebody had a request sent once more, whose call was lost and had no effect", ResultDone, false},
 	{EventClusterChosen, "an admin said which of several clusters with its tag a request has made", ResultDone, false},
+	{EventPaused, "nothing is sent to DigitalOcean any more: it refuses the portal's token, or an admin says so", ResultDone, true},
+	{EventResumed, "what waits is sent again: DigitalOcean accepts the portal's token, or an admin says so", ResultDone, true},
 	{EventSucceeded, "a request took effect; for kubeconfigs and credentials: to whom they were handed and for how long", ResultDone, true},
 	{EventFailed, "a request failed", ResultFailed, true},
 	{EventTeamCreated, "a team was created", ResultDone, false},

@@ -101,15 +101,13 @@ func inboxOf(a portal.Actor, now time.Time, limit int) pgx.NamedArgs {
 		"dangerous": dangerous, "destructive": destructive}
 }
 
-// InboxCount is how many requests wait for a, counted to a limit.
-func InboxCount(ctx context.Context, q Querier, a portal.Actor, now time.Time, limit int) (int, error) {
-	return db.One(ctx, q, pgx.RowTo[int], `
-		SELECT count(*) FROM (
-			SELECT FROM requests r WHERE `+toDecide+`
-			UNION ALL SELECT FROM requests r WHERE `+toReview+`
-			UNION ALL SELECT FROM requests r WHERE `+toAct+`
-		LIMIT @limit) waiting`, inboxOf(a, now, limit))
-}
+// inboxCount is how many requests wait for a person, counted to a limit.
+var inboxCount = `
+	SELECT count(*) FROM (
+		SELECT FROM requests r WHERE ` + toDecide + `
+		UNION ALL SELECT FROM requests r WHERE ` + toReview + `
+		UNION ALL SELECT FROM requests r WHERE ` + toAct + `
+	LIMIT @limit) waiting`
 
 // OpenRequest is a row of OpenOn.
 type OpenRequest struct {

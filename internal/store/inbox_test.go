@@ -18,8 +18,8 @@ func BenchmarkInbox(b *testing.B) {
 	manyRequests(b, pool)
 	a := portal.Actor{Identity: portal.Identity{Issuer: "i", Subject: "approver"}, Groups: []string{"team-10", "team-10-approvers"}}
 	for b.Loop() {
-		if n, err := store.InboxCount(b.Context(), pool, a, time.Now(), 100); err != nil || n != 10 {
-			b.Fatal(n, err)
+		if got, err := store.ReadAround(b.Context(), pool, a, time.Now(), 100); err != nil || got.Waiting != 10 {
+			b.Fatal(got, err)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func TestCaseFileOfDecisions(t *testing.T) {
 		t.Errorf("before the review: %s", got)
 	}
 	b.send("platform", urgent, "break-glass-review", "break_glass_comment", "it did")
-	b.sim.Inject(dosim.Fault{Operation: "create_cluster", Kind: dosim.FaultStatus, Status: http.StatusForbidden, ID: "forbidden", Message: "no such size"})
+	b.sim.Inject(dosim.Fault{Operation: "create_cluster", Kind: dosim.FaultStatus, Status: http.StatusUnprocessableEntity, ID: "unprocessable_entity", Message: "no such size"})
 	if got := b.step(urgent); got != portal.Failed {
 		t.Fatalf("it is %s", got)
 	}

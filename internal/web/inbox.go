@@ -49,6 +49,6 @@ func (s *Server) inbox(c *gin.Context, v viewer) error {
 }
 
 func (s *Server) inboxCount(c *gin.Context, v viewer) error {
-	s.render(c, http.StatusOK, views.InboxCount(v.inbox))
+	s.render(c, http.StatusOK, views.InboxNews(v.inbox, pausesOf(c), v.actor))
 	return nil
 }

@@ -40,6 +40,7 @@ func (s *Server) bare(c *gin.Context, title string) views.Page {
 		Title: title, Path: c.Request.URL.RequestURI(), Actor: actor, SignedIn: signedIn,
 		Theme: theme(c.Request), Notice: s.Notice, Nonce: c.GetString(keyNonce), Assets: s.assets,
 		Said: s.said(c), Returned: c.GetString(keyReturned), Narrow: cookie(c.Request, "nav") == "narrow",
+		Pauses: pausesOf(c),
 	}
 }
 

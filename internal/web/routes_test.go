@@ -143,6 +143,9 @@ var access = map[string]string{
 	"POST /admin/delegations/:id/end":            "U F F F F N F F",
 	"POST /admin/teams/:slug/channels":           "U F F F F 4 F F",
 	"GET /admin/notifications":                   "L F F F F 2 F F",
+	"GET /admin/queue":                           "L F F F F 2 2 F",
+	"POST /admin/queue/pause":                    "U F F F F 4 F F",
+	"POST /admin/queue/resume":                   "U F F F F 4 F F", // nobody has paused
 	"GET /admin/policy":                          "L F F F F 2 2 F",
 	"POST /admin/policy":                         "U F F F F 4 F F",
 	"POST /admin/policy/check":                   "U F F F F 2 F F",

@@ -22,6 +22,7 @@ import (
 	"doksportal/internal/events"
 	"doksportal/internal/notify"
 	"doksportal/internal/orphans"
+	"doksportal/internal/pauses"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/shares"
@@ -46,6 +47,7 @@ type Config struct {
 	Templates    *templates.Service
 	Auditors     *auditors.Service
 	Orphans      *orphans.Service
+	Pauses       *pauses.Service
 	Hub          *events.Hub
 	BaseURL      *url.URL
 	AdminGroup   string // whose members people without access should ask

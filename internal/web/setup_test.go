@@ -33,6 +33,7 @@ import (
 	"doksportal/internal/inventory"
 	"doksportal/internal/notify"
 	"doksportal/internal/orphans"
+	"doksportal/internal/pauses"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -126,7 +127,7 @@ func (b *bundle) seed(doURL string) {
 	b.must(b.syncer.Sync(context.Background()))
 	b.requests = &request.Service{Pool: b.pool, DO: client, Jobs: jobs{}, Rules: &rulebook.Service{PlatformApprovers: "platform", Pool: b.pool, Now: time.Now}, Now: time.Now}
 	b.trail = audittest.Run(b.t, b.pool)
-	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Trail: b.trail, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pace: execute.DefaultPace}
+	b.executor = &execute.Executor{Pool: b.pool, DO: client, Rules: b.requests.Rules, Trail: b.trail, Pauses: &pauses.Service{Pool: b.pool, Now: time.Now}, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pace: execute.DefaultPace}
 	for slug, cluster := range map[string]string{"pay": b.ledger, "find": b.index} {
 		team := portal.Team{ID: uuid.NewString(), Slug: slug, Name: slug, MemberGroup: slug, ApproverGroup: slug + "-approvers",
 			Quota: portal.QuotaOf(12, map[string]int{"s-2vcpu-4gb": 10})}
@@ -171,6 +172,7 @@ func (b *bundle) serve() {
 		Templates:   &templates.Service{Pool: b.pool, Now: time.Now},
 		Auditors:    &auditors.Service{Pool: b.pool, Now: time.Now, People: signIn, Rules: b.requests.Rules, Secrets: []string{"PORTAL_DO_TOKEN"}},
 		Orphans:     &orphans.Service{Pool: b.pool, Now: time.Now},
+		Pauses:      b.executor.Pauses,
 		BaseURL:     base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)

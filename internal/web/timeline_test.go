@@ -90,7 +90,7 @@ func TestAuditorsRead(t *testing.T) {
 			t.Errorf("%s shows what somebody wrote as HTML", path)
 		}
 		if page.Find("nav[aria-label=Main] a[href='/admin/teams']").Length() != 1 || page.Find("nav[aria-label=Main] a[href='/admin/policy']").Length() != 1 ||
-			page.Find("nav[aria-label=Main] a[href^='/admin/']").Length() != 2 {
+			page.Find("nav[aria-label=Main] a[href='/admin/queue']").Length() != 1 || page.Find("nav[aria-label=Main] a[href^='/admin/']").Length() != 3 {
 			t.Errorf("%s: the navigation has %s", path, page.Text("nav[aria-label=Main]"))
 		}
 	}

@@ -24,7 +24,7 @@ type viewer struct {
 	actor portal.Actor
 	teams []portal.Team // that the reader may see by a group of their own or by a role
 	named bool          // the policy asks for approvals of a group of theirs, by its name
-	inbox int           // how much waits for them; only known for pages
+	inbox int           // how much waits for them; only known for pages that are opened
 }
 
 // belongs reports whether the viewer has anything to do with the portal.
@@ -100,16 +100,47 @@ func (s *Server) signedIn(h personal) gin.HandlerFunc {
 			}
 			c.Request = c.Request.WithContext(views.WithGroupLabels(c.Request.Context(), labels))
 		}
-		if c.Request.Method == http.MethodGet && c.FullPath() != "/events" {
-			if err := s.noteVisit(c, actor); err != nil {
-				return err
-			}
-			if v.inbox, err = store.InboxCount(c.Request.Context(), s.Pool, actor, s.Now(), views.InboxMost+1); err != nil {
-				return err
-			}
+		if err := s.readAround(c, &v); err != nil {
+			return err
 		}
 		return h(c, v)
 	})
+}
+
+// readAround reads what every page shows beside what it is about: how much waits for its
+// reader, and why nothing is sent to DigitalOcean.
+func (s *Server) readAround(c *gin.Context, v *viewer) error {
+	ctx := c.Request.Context()
+	if c.FullPath() == "/events" {
+		return nil
+	}
+	if c.Request.Method != http.MethodGet {
+		if !v.belongs() {
+			return nil
+		}
+		pauses, err := store.Pauses(ctx, s.Pool)
+		c.Set(keyPauses, pauses)
+		return err
+	}
+	if err := s.noteVisit(c, v.actor); err != nil {
+		return err
+	}
+	around, err := store.ReadAround(ctx, s.Pool, v.actor, s.Now(), views.InboxMost+1)
+	v.inbox = around.Waiting
+	if v.belongs() {
+		c.Set(keyPauses, around.Pauses)
+	}
+	return err
+}
+
+// keyPauses is under which a request has why nothing is sent to DigitalOcean, also for
+// the page of an error.
+const keyPauses = "pauses"
+
+// pausesOf are why nothing is sent to DigitalOcean, where that is known.
+func pausesOf(c *gin.Context) []portal.Pause {
+	pauses, _ := c.Value(keyPauses).([]portal.Pause)
+	return pauses
 }
 
 // withGroups has events say which groups of the actor gave anything then.

@@ -24,6 +24,7 @@ import (
 	"doksportal/internal/inventory"
 	"doksportal/internal/notify"
 	"doksportal/internal/orphans"
+	"doksportal/internal/pauses"
 	"doksportal/internal/portal"
 	"doksportal/internal/request"
 	"doksportal/internal/rulebook"
@@ -144,7 +145,7 @@ func (t *teller) serve() {
 	t.rules = &rulebook.Service{PlatformApprovers: t.Roles[portal.RolePlatformApprover], Pool: t.Pool, People: who, Now: now}
 	t.requests = &request.Service{Pool: t.Pool, DO: t.do, Jobs: jobs{t}, Rules: t.rules, People: who, Now: now}
 	t.executor = &execute.Executor{Pool: t.Pool, DO: t.do, People: who, Rules: t.rules, Trail: t.Trail, Now: now,
-		Logger: slog.New(slog.DiscardHandler), Pace: pace}
+		Pauses: &pauses.Service{Pool: t.Pool, Now: now}, Logger: slog.New(slog.DiscardHandler), Pace: pace}
 	t.syncer = &inventory.Syncer{Pool: t.Pool, DO: t.do, Now: now}
 	t.teams = &teams.Service{Pool: t.Pool, People: who, Now: now}
 	t.orphans = &orphans.Service{Pool: t.Pool, Now: now}
