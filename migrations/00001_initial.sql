@@ -275,6 +275,7 @@ CREATE TABLE requests (
     state           text NOT NULL,
     reason          text NOT NULL DEFAULT '',
     result          text NOT NULL DEFAULT '',
+    progress        jsonb, -- how far DigitalOcean is, while the effect is awaited
     revision        integer NOT NULL DEFAULT 1,
     form_hash       text NOT NULL DEFAULT '', -- of what was typed into the form that made it
     plan_key        text NOT NULL DEFAULT '', -- of the form that the revision was made with

@@ -213,7 +213,7 @@ func Home(p HomePage) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if len(p.Mine) > 0 {
-						templ_7745c5c3_Err = requestTableNaming(p.Mine, p.Approvers).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = requestTableOf(p.Mine, p.Approvers, true).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -54,6 +54,21 @@ func steps(p RequestPage) []ui.Step {
 	return append(list, end)
 }
 
+// usually says how long an operation usually takes.
+func usually(usual time.Duration) string {
+	if usual == 0 {
+		return "how long it usually takes is not known yet."
+	}
+	return "it usually takes " + roughly(usual) + "."
+}
+
+// muchLonger reports whether something takes so much longer than usual that its reader
+// should know.
+func muchLonger(elapsed, usual time.Duration) bool {
+	const least = 2 * time.Minute // by which a short one may be late
+	return usual > 0 && elapsed > 2*usual && elapsed > usual+least
+}
+
 // reached is the state of a step that was reached at a time, or is under way.
 func reached(at time.Time, now bool) ui.StepState {
 	switch {

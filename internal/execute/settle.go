@@ -195,9 +195,21 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 			next = done
 			return e.failIn(ctx, tx, r, "DigitalOcean accepted it and began, but has not finished"+stateOf(s)+".")
 		}
-		return nil
+		return noteProgress(ctx, tx, r, operation.Progress(r, s.live))
 	})
 	return next, err
+}
+
+// noteProgress keeps how far DigitalOcean is, and tells the request's page of it, when
+// that is something new.
+func noteProgress(ctx context.Context, tx pgx.Tx, r portal.Request, now portal.Progress) error {
+	if now == r.Progress {
+		return nil
+	}
+	if err := store.SetProgress(ctx, tx, r, now); err != nil {
+		return err
+	}
+	return events.Publish(ctx, tx, events.Request(r.ID))
 }
 
 func stateOf(s observation) string {

@@ -30,8 +30,9 @@ type Request struct {
 	Plan          Plan
 	Digest        string
 	State         State
-	Reason        string // why it is in its state, in plain words or DigitalOcean's own
-	Result        string // id of what DigitalOcean made for it: a pool, a run of clusterlint
+	Reason        string   // why it is in its state, in plain words or DigitalOcean's own
+	Result        string   // id of what DigitalOcean made for it: a pool, a run of clusterlint
+	Progress      Progress // while its effect is awaited
 	Requester     Person
 	CreatedAt     time.Time
 	UpdatedAt     time.Time

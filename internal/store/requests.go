@@ -18,7 +18,7 @@ const requestColumns = shownColumns + `, r.submit_key, r.params, r.plan, r.plan_
 const listColumns = shownColumns + `, r.listed`
 
 const shownColumns = `r.id, r.number, r.operation, r.target_id, r.target_ids, r.target_name,
-	r.justification, r.digest, r.state, r.reason, r.result, r.issuer, r.subject, r.requester_name,
+	r.justification, r.digest, r.state, r.reason, r.result, coalesce(r.progress, '{}') AS progress, r.issuer, r.subject, r.requester_name,
 	r.created_at, r.updated_at, r.revision, r.planned_at, r.due_at, r.starts_at AS starts, r.reminded_at AS reminded, r.released_at AS released,
 	coalesce(r.campaign_id::text, '') AS campaign_id, r.campaign_wave, coalesce((SELECT k.number FROM campaigns k WHERE k.id = r.campaign_id), 0) AS campaign_number,
 	coalesce(r.team_id::text, '') AS team_id, coalesce(t.slug, '') AS team_slug, coalesce(t.name, '') AS team_name,
@@ -321,7 +321,7 @@ func SetState(ctx context.Context, tx pgx.Tx, r portal.Request, next portal.Stat
 		return portal.E(portal.KindConflict, "a request that is "+string(r.State)+" cannot become "+string(next))
 	}
 	tag, err := tx.Exec(ctx, `
-		UPDATE requests SET state = @next, reason = @reason, updated_at = @now
+		UPDATE requests SET state = @next, reason = @reason, progress = NULL, updated_at = @now
 		WHERE id = @id AND state = @state AND revision = @revision`,
 		pgx.StrictNamedArgs{"id": r.ID, "state": r.State, "revision": r.Revision, "next": next, "reason": reason, "now": now})
 	return expectOne(tag.RowsAffected(), err)
@@ -331,6 +331,13 @@ func SetState(ctx context.Context, tx pgx.Tx, r portal.Request, next portal.Stat
 func SetReason(ctx context.Context, tx pgx.Tx, r portal.Request, reason string) error {
 	tag, err := tx.Exec(ctx, `UPDATE requests SET reason = @reason WHERE id = @id AND state = @state AND revision = @revision`,
 		pgx.StrictNamedArgs{"id": r.ID, "state": r.State, "revision": r.Revision, "reason": reason})
+	return expectOne(tag.RowsAffected(), err)
+}
+
+// SetProgress says how far DigitalOcean is with a request that it is carrying out.
+func SetProgress(ctx context.Context, tx pgx.Tx, r portal.Request, p portal.Progress) error {
+	tag, err := tx.Exec(ctx, `UPDATE requests SET progress = @progress WHERE id = @id AND state = @state AND revision = @revision`,
+		pgx.StrictNamedArgs{"id": r.ID, "state": r.State, "revision": r.Revision, "progress": p})
 	return expectOne(tag.RowsAffected(), err)
 }
 

@@ -106,7 +106,7 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 	if err != nil {
 		return err
 	}
-	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed, Revision: r.Revision, Digest: r.Digest}
+	p := views.RequestPage{Page: s.page(c, v, "Request #"+strconv.FormatInt(n, 10)), Request: r, Typed: typed, Revision: r.Revision, Digest: r.Digest, Now: s.Now()}
 	if digest := typed.Get("digest"); c.Request.Method == http.MethodGet && digest != "" {
 		p.Revision, p.Digest = revision(typed), digest // what was typed before a fresh sign-in was typed about that
 	}
