@@ -304,7 +304,9 @@ CREATE INDEX requests_by_campaign ON requests (campaign_id, number) WHERE campai
 CREATE INDEX requests_pending ON requests (number DESC) WHERE state = 'pending';
 CREATE INDEX requests_to_approve ON requests USING gin (approver_groups) WHERE state = 'pending';
 CREATE INDEX requests_approved ON requests (number) WHERE state = 'approved';
-CREATE INDEX requests_succeeded ON requests (operation, number DESC) WHERE state = 'succeeded';
+CREATE INDEX requests_under_way ON requests (number) WHERE state IN ('executing', 'settling', 'unknown');
+CREATE INDEX requests_failed ON requests (updated_at DESC, number DESC) WHERE state = 'failed';
+CREATE INDEX requests_succeeded ON requests (operation, updated_at DESC) WHERE state = 'succeeded';
 CREATE INDEX requests_due ON requests (due_at) WHERE state IN ('pending', 'approved', 'stale');
 -- At most one deletion of a cluster is under way, in whichever way.
 CREATE UNIQUE INDEX requests_one_deletion ON requests (target_id)

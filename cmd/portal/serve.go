@@ -200,6 +200,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		Auditors:    reviewers,
 		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
 		Pauses:      pausing,
+		Queue:       queue,
 		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
 	})
 	return &parts{rules: rules, trail: trail, stream: siem, pages: pages, hub: hub, queue: queue, logger: logger}, err

@@ -50,6 +50,8 @@ func (e *enqueued) Enqueue(_ context.Context, _ pgx.Tx, id string) error {
 	return nil
 }
 
+func (e *enqueued) Wake(context.Context, pgx.Tx, string) error { return nil }
+
 func newCrowd(t *testing.T, seed uint64) *crowd {
 	c := &crowd{bundle: richSetup(t), rng: rand.New(rand.NewPCG(seed, 11)), jobs: &enqueued{times: map[string]int{}}}
 	for i := range c.replicas {

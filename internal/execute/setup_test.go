@@ -46,6 +46,7 @@ func (c *clock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.n
 type noJobs struct{}
 
 func (noJobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
+func (noJobs) Wake(context.Context, pgx.Tx, string) error    { return nil }
 
 // bundle is a portal without pages, before a simulated DigitalOcean.
 type bundle struct {

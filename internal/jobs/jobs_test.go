@@ -159,3 +159,35 @@ func asleep(t *testing.T, pool *pgxpool.Pool, n int) {
 		must(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE kind = 'request' AND state = 'scheduled' AND scheduled_at > now()`).Scan(&got))
 	}
 }
+
+// It is known when the next step of a request is taken, and it can be had at once; also
+// of one that has lost its job.
+func TestWakeOne(t *testing.T) {
+	t.Parallel()
+	pool, steps := dbtest.New(t), make(chan string, 10)
+	q := start(t, pool, func(_ context.Context, id string) (time.Duration, bool) {
+		steps <- id
+		return time.Hour, true
+	})
+	one, other, lost := newRequest(t, pool), newRequest(t, pool), newRequest(t, pool)
+	for _, id := range []string{one, other} {
+		must(t, db.WithTx(t.Context(), pool, func(tx pgx.Tx) error { return q.Enqueue(t.Context(), tx, id) }))
+		await(t, steps, "no step is taken")
+	}
+	asleep(t, pool, 2)
+	next, err := q.NextSteps(t.Context(), []string{one, lost})
+	must(t, err)
+	if wait := time.Until(next[one].At); len(next) != 1 || next[one].Now || wait < 30*time.Minute || wait > time.Hour {
+		t.Errorf("the next step is in %s: %+v", wait, next)
+	}
+	for _, id := range []string{one, lost} {
+		must(t, db.WithTx(t.Context(), pool, func(tx pgx.Tx) error { return q.Wake(t.Context(), tx, id) }))
+		if got := await(t, steps, "it was not woken"); got != id {
+			t.Errorf("%s was woken, not %s", got, id)
+		}
+	}
+	asleep(t, pool, 3)
+	if len(steps) > 0 {
+		t.Error("a step too many")
+	}
+}

@@ -40,6 +40,7 @@ const (
 	EventCampaignEnded      EventKind = "campaign_ended"
 	EventResent             EventKind = "request_resent"
 	EventClusterChosen      EventKind = "cluster_chosen"
+	EventHastened           EventKind = "request_hastened"
 	EventPaused             EventKind = "execution_paused"
 	EventResumed            EventKind = "execution_resumed"
 	EventSucceeded          EventKind = "request_succeeded"
@@ -156,6 +157,7 @@ var Events = []EventInfo{
 	{EventCampaignEnded, "a campaign ended", ResultDone, true},
 	{EventResent, "somebody had a request sent once more, whose call was lost and had no effect", ResultDone, false},
 	{EventClusterChosen, "an admin said which of several clusters with its tag a request has made", ResultDone, false},
+	{EventHastened, "an admin had the next step of a request taken at once", ResultDone, false},
 	{EventPaused, "nothing is sent to DigitalOcean any more: it refuses the portal's token, or an admin says so", ResultDone, true},
 	{EventResumed, "what waits is sent again: DigitalOcean accepts the portal's token, or an admin says so", ResultDone, true},
 	{EventSucceeded, "a request took effect; for kubeconfigs and credentials: to whom they were handed and for how long", ResultDone, true},

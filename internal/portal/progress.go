@@ -1,6 +1,9 @@
 package portal
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Progress is how far DigitalOcean is with what a request asked for, as it was seen last.
 // Its zero value says that nothing is known.
@@ -28,4 +31,10 @@ func (p Progress) Short() string {
 		return p.Phase
 	}
 	return p.Phase + ", " + p.Count()
+}
+
+// NextStep is when the portal next does something for a request.
+type NextStep struct {
+	At  time.Time
+	Now bool // it is being taken
 }

@@ -94,6 +94,18 @@ func (r Request) CanCollect(a Actor) bool {
 	return r.Operation.Risk() == RiskSecret && r.State == Approved && a.Identity == r.Requester.Identity
 }
 
+// CarriesOn reports whether the portal takes steps for r by itself: it waits to be sent,
+// or is under way.
+func (r Request) CarriesOn() bool {
+	switch r.State {
+	case Approved:
+		return r.Operation.Risk() != RiskSecret
+	case Executing, Settling, Unknown:
+		return true
+	}
+	return false
+}
+
 // CanRevise reports whether a may have r planned again, the same or changed.
 func (r Request) CanRevise(a Actor) bool {
 	return a.Identity == r.Requester.Identity && (r.State == Pending || r.State == Stale)

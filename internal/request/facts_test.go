@@ -28,6 +28,7 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type noJobs struct{}
 
 func (noJobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
+func (noJobs) Wake(context.Context, pgx.Tx, string) error    { return nil }
 
 // copies is one cluster twice: as DigitalOcean answers, and as the inventory
 // has it.

@@ -28,9 +28,11 @@ import (
 	"doksportal/internal/store"
 )
 
-// Enqueuer starts the execution of a request when tx commits.
+// Enqueuer starts the execution of a request when tx commits, or has its next step taken
+// then.
 type Enqueuer interface {
 	Enqueue(ctx context.Context, tx pgx.Tx, requestID string) error
+	Wake(ctx context.Context, tx pgx.Tx, requestID string) error
 }
 
 // Reader reads clusters from DigitalOcean, for plans that must not rest on a

@@ -173,6 +173,7 @@ func (s *Server) adminRoutes(e *gin.Engine) {
 	e.POST("/admin/changes/:id/drop", formOn("/admin/changes"), s.admin(s.decideChange(s.Teams.Drop, "dropped")))
 	e.GET("/admin/queue", s.auditor(s.queue))
 	e.POST("/admin/queue/pause", formOn("/admin/queue"), s.admin(s.pauseExecution))
+	e.POST("/admin/queue/:number/step", formOn("/admin/queue"), s.admin(s.takeStep))
 	e.POST("/admin/queue/resume", formOn("/admin/queue"), s.admin(s.resumeExecution))
 	e.GET("/admin/policy", s.auditor(s.policy))
 	e.POST("/admin/policy", s.admin(s.proposePolicy))

@@ -145,6 +145,7 @@ var access = map[string]string{
 	"GET /admin/notifications":                   "L F F F F 2 F F",
 	"GET /admin/queue":                           "L F F F F 2 2 F",
 	"POST /admin/queue/pause":                    "U F F F F 4 F F",
+	"POST /admin/queue/:number/step":             "U F F F F 4 F F", // it waits for approval
 	"POST /admin/queue/resume":                   "U F F F F 4 F F", // nobody has paused
 	"GET /admin/policy":                          "L F F F F 2 2 F",
 	"POST /admin/policy":                         "U F F F F 4 F F",
@@ -270,6 +271,7 @@ var accessToOthers = map[string][2]string{
 	"POST /requests/:number/revise":             {"U N N 4 F F F F", "U N N N F 4 F F"},
 	"POST /requests/:number/revise/plan":        {"U N N 2 F F F F", "U N N N F 2 F F"},
 	"GET /audit/cases/:number":                  {"L F F F F 2 2 F", "L F F F F 2 2 F"},
+	"POST /admin/queue/:number/step":            {"U F F F F 4 F F", "U F F F F 4 F F"},
 }
 
 // TestAccessToOthers walks every route of a request as every reader, for

@@ -48,6 +48,7 @@ type Config struct {
 	Auditors     *auditors.Service
 	Orphans      *orphans.Service
 	Pauses       *pauses.Service
+	Queue        Queue
 	Hub          *events.Hub
 	BaseURL      *url.URL
 	AdminGroup   string // whose members people without access should ask
@@ -71,6 +72,12 @@ type Config struct {
 type Executor interface {
 	Collect(ctx context.Context, a portal.Actor, number int64) (portal.Secret, error)
 	Choose(ctx context.Context, a portal.Actor, number int64, clusterID string) error
+}
+
+// Queue says when the portal next does something for requests, by their ids. One for
+// which nothing is planned is not in the answer.
+type Queue interface {
+	NextSteps(ctx context.Context, requestIDs []string) (map[string]portal.NextStep, error)
 }
 
 // Server answers browsers.

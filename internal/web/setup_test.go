@@ -62,7 +62,9 @@ var accounts = []devidp.Account{
 // jobs notes what is enqueued; no test of the pages carries it out.
 type jobs struct{}
 
-func (jobs) Enqueue(context.Context, pgx.Tx, string) error { return nil }
+func (jobs) Enqueue(context.Context, pgx.Tx, string) error                           { return nil }
+func (jobs) NextSteps(context.Context, []string) (map[string]portal.NextStep, error) { return nil, nil }
+func (jobs) Wake(context.Context, pgx.Tx, string) error                              { return nil }
 
 // log is what the portal logs.
 type log struct {
@@ -173,6 +175,7 @@ func (b *bundle) serve() {
 		Auditors:    &auditors.Service{Pool: b.pool, Now: time.Now, People: signIn, Rules: b.requests.Rules, Secrets: []string{"PORTAL_DO_TOKEN"}},
 		Orphans:     &orphans.Service{Pool: b.pool, Now: time.Now},
 		Pauses:      b.executor.Pauses,
+		Queue:       jobs{},
 		BaseURL:     base, AdminGroup: "admins", Groups: "groups", Logger: logger, Now: time.Now,
 	})
 	b.must(err)

@@ -55,7 +55,7 @@ var arrows = map[string]string{
 	"internal/pauses":          "internal/audit internal/db internal/events internal/names internal/notify internal/portal internal/store",
 	"internal/request":         "internal/audit internal/db internal/doapi internal/events internal/names internal/notify internal/operation internal/policy internal/portal internal/quota internal/rulebook internal/store",
 	"internal/execute":         "internal/audit internal/db internal/doapi internal/events internal/operation internal/pauses internal/portal internal/quota internal/request internal/rulebook internal/store",
-	"internal/jobs":            "internal/db internal/shares internal/store",
+	"internal/jobs":            "internal/db internal/portal internal/shares internal/store",
 	"internal/inventory":       "internal/audit internal/db internal/doapi internal/events internal/notify internal/operation internal/pauses internal/portal internal/store",
 	"views":                    "internal/portal views/ui",
 	"views/ui":                 "internal/portal",

@@ -34,7 +34,7 @@ var activities = []struct {
 	}},
 	{otherActivity, []portal.EventKind{
 		portal.EventSignIn, portal.EventSignInRefused, portal.EventSignOut, portal.EventAccessRefused, portal.EventForeignOrigin, portal.EventReminded,
-		portal.EventExpiring, portal.EventIntent, portal.EventOutcome, portal.EventPaused, portal.EventResumed, portal.EventGrantEnding, portal.EventLeaseEnding, portal.EventChannelTested,
+		portal.EventExpiring, portal.EventIntent, portal.EventOutcome, portal.EventHastened, portal.EventPaused, portal.EventResumed, portal.EventGrantEnding, portal.EventLeaseEnding, portal.EventChannelTested,
 		portal.EventNotificationFailed, portal.EventTrailStopped, portal.EventTrailResumed, portal.EventTrailTold, portal.EventStreamBehind, portal.EventStreamResumed,
 		portal.EventReplicaStarted, portal.EventReplicaStopped, portal.EventUnusual, portal.EventAccessDue,
 	}},

@@ -138,11 +138,17 @@ func (j jobs) Enqueue(_ context.Context, _ pgx.Tx, requestID string) error {
 	return nil
 }
 
+// Wake leaves a request to its time: steps are not due by the clock of the queue.
+func (j jobs) Wake(context.Context, pgx.Tx, string) error { return nil }
+
 // nobody has no request carried out.
 type nobody struct{}
 
 // Enqueue leaves it at that.
 func (nobody) Enqueue(context.Context, pgx.Tx, string) error { return nil }
+
+// Wake leaves it at that.
+func (nobody) Wake(context.Context, pgx.Tx, string) error { return nil }
 
 // step takes a request one step on, and plans the next one.
 func (t *teller) step(id string) error {
