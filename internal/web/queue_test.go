@@ -98,7 +98,13 @@ func TestEverybodySeesThatTheTokenIsRefused(t *testing.T) {
 	if b.syncer.Sync(t.Context()) == nil {
 		t.Fatal("it was read")
 	}
-	for _, account := range []string{"member", "admin"} {
+	for _, account := range []string{"member", "admin", "auditor"} {
+		if account == "auditor" { // nothing has waited for the try
+			b.exec(`UPDATE execution_pauses SET next_try_at = now()`)
+			if text := b.as(account).Get("/audit").Text("[data-pause=token]"); !strings.Contains(text, "The next request that waits tries it.") {
+				t.Errorf("%s: %q", account, text)
+			}
+		}
 		if text := b.as(account).Get("/requests").Text("[data-pause=token]"); !strings.Contains(text, "DigitalOcean refuses the portal's token") || !strings.Contains(text, "(401: Unable to authenticate you)") {
 			t.Errorf("%s: %q", account, text)
 		}

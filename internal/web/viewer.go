@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -115,11 +116,8 @@ func (s *Server) readAround(c *gin.Context, v *viewer) error {
 		return nil
 	}
 	if c.Request.Method != http.MethodGet {
-		if !v.belongs() {
-			return nil
-		}
 		pauses, err := store.Pauses(ctx, s.Pool)
-		c.Set(keyPauses, pauses)
+		s.keepPauses(c, *v, pauses)
 		return err
 	}
 	if err := s.noteVisit(c, v.actor); err != nil {
@@ -127,10 +125,22 @@ func (s *Server) readAround(c *gin.Context, v *viewer) error {
 	}
 	around, err := store.ReadAround(ctx, s.Pool, v.actor, s.Now(), views.InboxMost+1)
 	v.inbox = around.Waiting
-	if v.belongs() {
-		c.Set(keyPauses, around.Pauses)
-	}
+	s.keepPauses(c, *v, around.Pauses)
 	return err
+}
+
+// keepPauses has the page say why nothing is sent to DigitalOcean, to who has to do with
+// that. A try that is due is made by the next request that comes, whenever that is.
+func (s *Server) keepPauses(c *gin.Context, v viewer, pauses []portal.Pause) {
+	if !v.belongs() {
+		return
+	}
+	for i := range pauses {
+		if !pauses[i].NextTryAt.After(s.Now()) {
+			pauses[i].NextTryAt = time.Time{}
+		}
+	}
+	c.Set(keyPauses, pauses)
 }
 
 // keyPauses is under which a request has why nothing is sent to DigitalOcean, also for
