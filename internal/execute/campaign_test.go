@@ -178,3 +178,109 @@ func (b *bundle) approveCampaign(c portal.Campaign, by portal.Actor) {
 	_, members := b.members(c)
 	b.must(b.requests.ReviewCampaign(b.t.Context(), b.signedIn(by), request.CampaignReview{Number: c.Number, Decision: portal.ReviewApprove, Digest: portal.MembersDigest(members)}))
 }
+
+// Forty clusters of development are more than the built-in policy lets anybody change by
+// themselves: approved once, they are upgraded, a wave after the other; the campaign
+// stops by itself at a failure, is resumed, and finishes. Four replicas take part.
+func TestCampaignOfForty(t *testing.T) {
+	t.Parallel()
+	long(t)
+	b := setup(t)
+	c := b.campaign(campaignForm(b.fleet(40, 0, 0), "per_wave", "10", "healthy_minutes", "0"))
+	c = b.turn(c, time.Minute)
+	if _, members := b.members(c); portal.Tally(members, 0).Pending != 40 || len(begun(members)) != 0 {
+		t.Fatal("it began without an approval")
+	}
+	if err := b.requests.ReviewCampaign(t.Context(), b.signedIn(b.member), request.CampaignReview{Number: c.Number, Decision: portal.ReviewApprove, Digest: "x"}); !portal.Is(err, portal.KindConflict) {
+		t.Errorf("a decision on another plan: %v", err)
+	}
+	_, members := b.members(c)
+	if err := b.requests.ReviewCampaign(t.Context(), b.signedIn(b.member), request.CampaignReview{Number: c.Number, Decision: portal.ReviewApprove, Digest: portal.MembersDigest(members)}); !portal.Is(err, portal.KindForbidden) {
+		t.Errorf("its requester approves it: %v", err)
+	}
+	b.approveCampaign(c, b.approver)
+	for i := range 100 {
+		if i == 12 {
+			b.sim.Inject(dosim.Fault{Operation: "upgrade_cluster", Kind: dosim.FaultStatus, Status: 422, ID: "unprocessable_entity", Message: "invalid upgrade path"})
+		}
+		for _, err := range inParallel(4, func(int) error { return b.requests.AdvanceCampaigns(t.Context()) }) {
+			b.must(err)
+		}
+		if c = b.turn(c, time.Minute); c.State == portal.CampaignStopped {
+			b.must(b.requests.ResumeCampaign(t.Context(), b.signedIn(b.approver), c.Number, "its owner has seen to it"))
+		}
+		if c.State == portal.CampaignEnded {
+			break
+		}
+	}
+	_, members = b.members(c)
+	if tally := portal.Tally(members, 0); c.State != portal.CampaignEnded || tally.Succeeded != 39 || tally.Failed != 1 {
+		t.Errorf("the campaign is %s: %s", c.State, c.Reason)
+	}
+	b.wantCalls("upgrade_cluster", 40)
+	var kinds string
+	b.must(b.pool.QueryRow(t.Context(), `SELECT string_agg(kind, ' ' ORDER BY kind) FROM events WHERE target_kind = 'campaign'`).Scan(&kinds))
+	if want := "campaign_decided campaign_ended campaign_resumed campaign_stopped campaign_submitted wave_started wave_started wave_started wave_started"; kinds != want {
+		t.Errorf("the trail says %q, want %q", kinds, want)
+	}
+}
+
+// What a campaign has not let begin is not sent, whatever the tables say, and what it
+// holds again is not either.
+func TestHeldMembersSendNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.campaign(campaignForm(b.fleet(2, 0, 0), "per_wave", "1"))
+	_, members := b.members(c)
+	_, err := b.pool.Exec(t.Context(), `UPDATE requests SET released_at = $1`, b.clock.Now())
+	b.must(err)
+	for _, m := range members {
+		b.step(m)
+	}
+	b.wantCalls("upgrade_cluster", 0)
+
+	b = setup(t)
+	c = b.campaign(campaignForm(b.fleet(2, 0, 0), "per_wave", "1"))
+	b.must(b.requests.AdvanceCampaigns(t.Context()))
+	b.must(b.requests.StopCampaign(t.Context(), b.member, c.Number, "wait"))
+	_, members = b.members(c)
+	for _, m := range members {
+		b.step(m)
+	}
+	b.wantCalls("upgrade_cluster", 0)
+	b.must(b.requests.ResumeCampaign(t.Context(), b.signedIn(b.member), c.Number, "go on"))
+	b.turn(c, time.Second)
+	b.wantCalls("upgrade_cluster", 1)
+}
+
+// A plan that has changed since it was shown starts nothing, and nobody starts one for
+// clusters of others.
+func TestCampaignIsWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ids := b.fleet(2, 0, 0)
+	f := campaignForm(ids)
+	d, err := b.requests.PlanCampaign(t.Context(), b.member, f)
+	b.must(err)
+	f.Set("seen", d.Seen)
+	f["cluster"] = ids[:1]
+	if _, _, err := b.requests.SubmitCampaign(t.Context(), b.member, f); !portal.Is(err, portal.KindConflict) {
+		t.Errorf("another choice of clusters: %v", err)
+	}
+	f["cluster"] = append(ids, b.sim.Add(dosim.Seed{Name: "theirs", Region: "fra1", Size: "s-2vcpu-4gb", Count: 1}))
+	b.must(b.syncer.Sync(t.Context()))
+	if _, d, err := b.requests.SubmitCampaign(t.Context(), b.member, f); !portal.Is(err, portal.KindInvalid) || d.Errors[0].Field != "cluster" {
+		t.Errorf("a cluster of nobody's: %v", err)
+	}
+	for field, typed := range map[string][]string{"per_wave": {"0", "201", "2147483648", "-1", "x"}, "days": {"0", "8"}, "healthy_minutes": {"1441"},
+		"most_failures": {"9223372036854775808"}, "gate": {"luck"}, "operation": {"delete_cluster"}, "justification": {"", "a\u202eb"}} {
+		for _, value := range typed {
+			f := campaignForm(ids, field, value)
+			d, err := b.requests.PlanCampaign(t.Context(), b.member, f)
+			b.must(err)
+			if len(d.Errors) == 0 || d.Errors[0].Field != field {
+				t.Errorf("%s %q: %+v", field, value, d.Errors)
+			}
+		}
+	}
+}

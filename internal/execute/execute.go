@@ -138,8 +138,9 @@ func (e *Executor) carryOut(ctx context.Context, r portal.Request) (time.Duratio
 		return e.stop(ctx, r, o)
 	}
 	// The time to send is bounded from before the intent is committed, so that
-	// a worker that was paused in between sends nothing afterwards.
-	call, cancel := context.WithTimeout(ctx, callFor)
+	// a worker that was paused in between sends nothing afterwards. A process that
+	// is being stopped lets the call end: what it would leave behind is unknown.
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callFor)
 	defer cancel()
 	attempt, intent, o := e.commitIntent(ctx, r, self, look)
 	if o.blocks() {

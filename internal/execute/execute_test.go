@@ -106,11 +106,10 @@ func TestAWorkerThatIsLostInTheCall(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	r := b.create("new", 1)
-	ctx, kill := context.WithCancel(context.Background())
 	b.sim.Inject(dosim.Fault{Operation: "create_cluster", Kind: dosim.FaultLost, Delay: time.Minute})
 	ended := make(chan error, 1)
 	go func() {
-		_, err := b.executor.Step(ctx, r.ID)
+		_, err := b.executor.Step(context.Background(), r.ID)
 		ended <- err
 	}()
 	for b.sim.CallCount("create_cluster") == 0 {
@@ -119,12 +118,32 @@ func TestAWorkerThatIsLostInTheCall(t *testing.T) {
 	b.want(b.step(r), portal.Executing) // too early to take over
 	b.clock.advance(2 * time.Minute)
 	b.want(b.step(r), portal.Unknown)
-	kill()
+	b.server.CloseClientConnections()
 	if err := <-ended; !portal.Is(err, portal.KindConflict) {
 		t.Errorf("the lost worker's outcome was taken: %v", err)
 	}
 	b.want(b.read(r), portal.Unknown)
 	b.wantCalls("create_cluster", 1)
+}
+
+// A process that is being stopped lets a call end, and writes down what came of it.
+func TestStoppedDuringACall(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.create("new", 1)
+	ctx, stop := context.WithCancel(context.Background())
+	b.sim.Inject(dosim.Fault{Operation: "create_cluster", Delay: 200 * time.Millisecond})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := b.executor.Step(ctx, r.ID)
+		ended <- err
+	}()
+	for b.sim.CallCount("create_cluster") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	b.must(<-ended)
+	b.want(b.read(r), portal.Settling)
 }
 
 func TestRefusedInDigitalOceansWords(t *testing.T) {

@@ -209,11 +209,10 @@ func TestKilledInTheCall(t *testing.T) {
 			t.Parallel()
 			b := richSetup(t)
 			r := b.approved(cases[op])
-			ctx, kill := context.WithCancel(context.Background())
 			b.sim.Inject(dosim.Fault{Operation: string(op), Kind: dosim.FaultLost, Delay: time.Minute})
 			ended := make(chan error, 1)
 			go func() {
-				_, err := b.executor.Step(ctx, r.ID)
+				_, err := b.executor.Step(context.Background(), r.ID)
 				ended <- err
 			}()
 			for b.sim.CallCount(string(op)) == 0 {
@@ -225,7 +224,7 @@ func TestKilledInTheCall(t *testing.T) {
 			}
 			b.clock.advance(2 * time.Minute)
 			b.want(b.step(r), portal.Unknown)
-			kill()
+			b.server.CloseClientConnections()
 			<-ended
 			b.want(b.finish(r), portal.Succeeded)
 			b.wantCalls(string(op), 1)

@@ -56,6 +56,7 @@ type bundle struct {
 	people   *auth.Auth
 	clock    *clock
 	sim      *dosim.Sim
+	server   *httptest.Server // in front of sim
 	do       *doapi.Client
 	requests *request.Service
 	executor *execute.Executor
@@ -70,9 +71,9 @@ func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{t: t, pool: dbtest.New(t), issuer: "https://idp.example", clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	b.sim = dosim.New(dosim.Config{Token: token, Now: b.clock.Now})
-	server := httptest.NewServer(b.sim)
-	t.Cleanup(server.Close)
-	client, err := doapi.New(server.URL, token)
+	b.server = httptest.NewServer(b.sim)
+	t.Cleanup(b.server.Close)
+	client, err := doapi.New(b.server.URL, token)
 	b.must(err)
 	b.do = client
 	people, err := auth.New(auth.Config{
