@@ -16,7 +16,7 @@ import (
 // for now (wait), or because the portal itself fails (err).
 type blocker struct {
 	stale, wait string
-	moved       bool // the request is no longer where it was
+	moved       bool          // the request is no longer where it was
 	next        time.Duration // after which the next step is taken where it waits; zero: as usual
 	err         error
 }
