@@ -49,13 +49,13 @@ func (e *Executor) check(ctx context.Context, r portal.Request) (preflight, bloc
 	if seen.requester, o = e.checkPeople(ctx, r); o.blocks() {
 		return seen, o
 	}
-	if o = e.showsUp(ctx, r); o.blocks() {
-		return seen, o
-	}
 	if due {
 		if seen.try, o = e.claim(ctx, r); o.blocks() {
 			return seen, o
 		}
+	}
+	if o = e.showsUp(ctx, r); o.blocks() {
+		return seen, o
 	}
 	if seen.clusters, o = e.lookAt(ctx, r, seen.try); o.blocks() || len(seen.clusters) == 0 {
 		return seen, o

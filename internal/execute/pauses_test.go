@@ -421,3 +421,28 @@ func TestIntentWaitsForThePause(t *testing.T) {
 	b.want(b.read(r), portal.Approved)
 	b.wantCalls("create_cluster", 0)
 }
+
+// A request that its campaign has not let begin is none to try the token with: others do.
+// Nor can its next step be had before that.
+func TestHeldRequestsDoNotTryTheToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.roomy()
+	b.refuses(string(portal.UpgradeCluster), http.StatusForbidden)
+	c := b.turn(b.campaign(campaignForm(b.fleet(2, 0, 0), "per_wave", "1")), 0)
+	_, members := b.members(c)
+	first, held := members[0], members[1]
+	if first.Params.Campaign.Wave > 1 {
+		first, held = held, first
+	}
+	b.want(first, portal.Approved)
+	b.wantTold(1, 0)
+	b.must(b.requests.Withdraw(t.Context(), b.member, first.Number))
+	held = b.read(held)
+	b.want(held, portal.Approved)
+	b.wantKind(b.requests.Hasten(t.Context(), b.admin("ada"), held.Number), portal.KindConflict, "the next step of what is held")
+	other := b.create("new", 1)
+	b.clock.advance(30 * time.Second)
+	b.want(b.step(other), portal.Settling)
+	b.wantTold(1, 1)
+}

@@ -20,6 +20,9 @@ func (s *Service) Hasten(ctx context.Context, a portal.Actor, number int64) erro
 		if !r.CarriesOn() {
 			return portal.E(portal.KindConflict, "this request is "+string(r.State)+", and the portal takes no step for it")
 		}
+		if r.State == portal.Approved && !r.Released() {
+			return portal.E(portal.KindConflict, "the campaign that this request is part of has not let it begin")
+		}
 		if r.State == portal.Approved && s.Now().Before(r.StartsAt) {
 			return portal.E(portal.KindConflict, "it is not yet time for this request; it runs from "+r.StartsAt.UTC().Format("2 January 2006 15:04 MST")+" on")
 		}

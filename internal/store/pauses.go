@@ -79,7 +79,8 @@ func ClaimTry(ctx context.Context, q Querier, op portal.OperationID, now time.Ti
 	list, err := db.All(ctx, q, pgx.RowTo[time.Time], `
 		UPDATE execution_pauses SET next_try_at = @now::timestamptz + `+after(`tries`)+`
 		WHERE kind = @token AND next_try_at <= @now AND (status <> @forbidden OR operation = @operation OR NOT EXISTS (
-			SELECT FROM requests r WHERE r.state IN `+literals(portal.Approved)+` AND r.operation = execution_pauses.operation AND r.starts_at <= @now))
+			SELECT FROM requests r WHERE r.state IN `+literals(portal.Approved)+` AND r.operation = execution_pauses.operation AND r.starts_at <= @now
+				AND (r.campaign_id IS NULL OR r.released_at IS NOT NULL)))
 		RETURNING next_try_at`,
 		pgx.StrictNamedArgs{"token": portal.PauseToken, "forbidden": http.StatusForbidden, "operation": op, "now": now, "first": FirstTry, "longest": LongestTry})
 	if err != nil || len(list) == 0 {

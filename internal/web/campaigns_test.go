@@ -102,6 +102,9 @@ func TestCampaignPages(t *testing.T) {
 	if got := b.as("member").Get(path).Text("[data-testid=continue]"); got != "Begin wave 2: 1 cluster" {
 		t.Fatalf("the page offers %q: %s", got, b.as("member").Get(path).Text("main"))
 	}
+	if got := b.as("admin").Get("/admin/queue").Text("[data-testid=waiting]"); !strings.Contains(got, "Wave 2 of its campaign") || !strings.Contains(got, "with its wave") || strings.Contains(got, "Step now") {
+		t.Errorf("the queue says %q", got)
+	}
 	b.fillIn("member", path, "/continue")
 	b.as("member").Post(path+"/continue", map[string][]string{"wave": {"2"}}).WantStatus(http.StatusConflict)
 	b.fillIn("member", path, "/end")
