@@ -10,6 +10,8 @@ GOTEST := go test -vet=off -timeout $(TEST_TIMEOUT)
 # The linter has a module of its own, so that its needs are none of the program's.
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 NO_BROWSER = $$(go list ./... | grep -v /test/browser)
+# Tests that go from page to page alone: nothing races in them.
+ALONE := ^(TestAccess|TestAccessToOthers|TestAccessOfManyPeople|TestTextStaysText|TestStrangeBytes|TestOpenPageHearsOfReadings|TestSearchesGoByAnIndex)$$
 # Half of the tests of the browser, by the time that they take.
 BROWSER_HALF := ^(TestEveryPage|TestMainPagesKeepTheirLayout|TestFirstView|TestOperations|TestLifeOfADangerousDelete)$$
 
@@ -46,7 +48,7 @@ race: build ## run the tests under the race detector, crowds too, all but those 
 	@# The crowds wait more than they work, so they go beside the others.
 	export CGO_ENABLED=1; \
 	$(GOTEST) -race ./internal/execute & crowds=$$!; \
-	$(GOTEST) -short -race $$(go list ./... | grep -v -e /test/ -e /internal/execute); others=$$?; \
+	$(GOTEST) -short -race -skip '$(ALONE)' $$(go list ./... | grep -v -e /test/ -e /internal/execute); others=$$?; \
 	wait $$crowds && exit $$others
 
 check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of generated files

@@ -116,15 +116,11 @@ func TestCampaign(t *testing.T) {
 	c = b.turn(c, 4*time.Minute)
 	for range 3 {
 		c = b.turn(c, time.Minute)
-		if c.Wave > 1 && c.HealthySince.IsZero() && b.clock.Now().Sub(c.UpdatedAt) > time.Minute {
-			t.Fatal("a wave began before the clusters were healthy for five minutes")
-		}
 	}
 	if c.Wave != 1 {
-		t.Fatalf("wave %d has begun too early", c.Wave)
+		t.Fatalf("wave %d began before all clusters had been healthy for five minutes", c.Wave)
 	}
 
-	_, members = b.members(c)
 	b.sim.Inject(dosim.Fault{Operation: "upgrade_cluster", Kind: dosim.FaultStatus, Status: 422, ID: "unprocessable_entity", Message: "invalid upgrade path"})
 	for range 20 {
 		if c = b.turn(c, time.Minute); c.State == portal.CampaignStopped {

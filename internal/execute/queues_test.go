@@ -28,7 +28,6 @@ func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(release) })
 	var err error
 	b.executor.DO, err = doapi.New(server.URL, token)
 	b.must(err)
@@ -59,6 +58,7 @@ func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 	b.must(queue.Requeue(t.Context(), b.clock.Now().Add(time.Second)))
 	b.must(queue.Start(t.Context()))
 	t.Cleanup(func() { _ = queue.Stop(context.Background()) })
+	t.Cleanup(func() { close(release) }) // a queue that is stopped lets calls end
 	failure := time.After(time.Minute)
 	await := func(c chan struct{}, what string) {
 		t.Helper()

@@ -157,7 +157,7 @@ func (s *Service) planMembers(ctx context.Context, a portal.Actor, d *CampaignDr
 		if err := s.planMember(ctx, a, d, m, change); err != nil {
 			return err
 		}
-		fmt.Fprintf(sum, "%d %s %s %v %s\n", m.Wave, m.Draft.Cluster.ID, m.Draft.ETag, m.Draft.Plan.Changes, m.Problem)
+		_, _ = fmt.Fprintf(sum, "%d %s %s %v %s\n", m.Wave, m.Draft.Cluster.ID, m.Draft.ETag, m.Draft.Plan.Changes, m.Problem)
 	}
 	d.Seen = hex.EncodeToString(sum.Sum(nil))
 	if broken := slices.IndexFunc(d.Members, func(m MemberDraft) bool { return m.Problem != "" }); broken >= 0 && len(d.Errors) == 0 {
