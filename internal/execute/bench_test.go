@@ -2,6 +2,7 @@ package execute_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -23,10 +24,20 @@ import (
 // BenchmarkStart measures, on a system that is idle, how long it takes from the
 // last approval until DigitalOcean is called: the target is looked at live and
 // the intent committed in between. It compares that with a bare job of the same
-// queue, from the transaction that adds it until it runs. It reports the medians
-// and how many times as long the portal takes.
+// queue, from the transaction that adds it until it runs. It reports the medians,
+// the longest, and how many times as long the portal takes; also while twenty calls of
+// four other people hang at DigitalOcean.
 func BenchmarkStart(b *testing.B) {
-	p := newStarter(b)
+	b.Run("idle", func(b *testing.B) { measureStart(b, newStarter(b)) })
+	b.Run("while20CallsHang", func(b *testing.B) {
+		p := newStarter(b)
+		p.hang(20)
+		measureStart(b, p)
+	})
+}
+
+func measureStart(b *testing.B, p *starter) {
+	b.Helper()
 	bare := newBare(b)
 	var reviewed, least []time.Duration
 	for b.Loop() {
@@ -41,6 +52,7 @@ func BenchmarkStart(b *testing.B) {
 	full, floor := median(reviewed), median(least)
 	b.ReportMetric(milliseconds(full), "review-to-call-ms")
 	b.ReportMetric(milliseconds(floor), "bare-job-ms")
+	b.ReportMetric(milliseconds(reviewed[len(reviewed)-1]), "longest-ms")
 	b.ReportMetric(float64(full)/float64(floor), "of-bare")
 }
 
@@ -57,15 +69,21 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // starter is a portal with a queue, and notes when it calls.
 type starter struct {
 	*bundle
-	called chan time.Time
+	called  chan time.Time
+	hung    chan struct{} // a call for each create
+	release chan struct{} // creates hang until it is closed
 }
 
 func newStarter(b *testing.B) *starter {
 	b.Helper()
-	p := &starter{bundle: setup(b), called: make(chan time.Time, 1)}
+	p := &starter{bundle: setup(b), called: make(chan time.Time, 1), hung: make(chan struct{}, 100), release: make(chan struct{})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodDelete {
 			p.called <- time.Now()
+		}
+		if r.Method == http.MethodPost {
+			p.hung <- struct{}{}
+			<-p.release
 		}
 		p.sim.ServeHTTP(w, r)
 	}))
@@ -78,8 +96,24 @@ func newStarter(b *testing.B) *starter {
 	p.must(err)
 	p.must(queue.Start(b.Context()))
 	b.Cleanup(func() { p.must(queue.Stop(context.Background())) })
+	b.Cleanup(func() { close(p.release) })
 	p.requests.Jobs = queue
 	return p
+}
+
+// hang has so many creates of several people wait for DigitalOcean.
+func (p *starter) hang(calls int) {
+	p.t.Helper()
+	const each = 5
+	_, err := p.pool.Exec(p.t.Context(), `UPDATE teams SET quota = '{}'`)
+	p.must(err)
+	for i := range calls {
+		_, err := p.requests.Submit(p.t.Context(), p.person(fmt.Sprintf("other-%d", i/each), "pay"), createAsk(fmt.Sprintf("hangs-%d", i), 1))
+		p.must(err)
+	}
+	for range calls {
+		<-p.hung
+	}
 }
 
 // replaceCluster gives the team another cluster than the last.
@@ -154,4 +188,37 @@ func (p *bare) busy() (busy bool) {
 	p.t.Helper()
 	p.must(p.pool.QueryRow(p.t.Context(), `SELECT EXISTS (SELECT FROM river_job WHERE state <> 'completed')`).Scan(&busy))
 	return busy
+}
+
+// BenchmarkCampaign plans, submits, approves and carries out a campaign over 200
+// clusters, in waves of 50. It reports the time of each, and the calls to DigitalOcean for
+// each cluster.
+func BenchmarkCampaign(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		p := setup(b)
+		f := campaignForm(p.fleet(200, 0, 0), "per_wave", "50", "healthy_minutes", "0")
+		b.StartTimer()
+		began := time.Now()
+		c := p.campaign(f)
+		submitted := time.Now()
+		p.approveCampaign(c, p.approver)
+		approved := time.Now()
+		for range 100 {
+			if c = p.turn(c, time.Minute); c.State == portal.CampaignEnded {
+				break
+			}
+		}
+		if c.State != portal.CampaignEnded {
+			b.Fatalf("the campaign is %s: %s", c.State, c.Reason)
+		}
+		b.ReportMetric(submitted.Sub(began).Seconds(), "plan-and-submit-s")
+		b.ReportMetric(approved.Sub(submitted).Seconds(), "approve-s")
+		b.ReportMetric(time.Since(approved).Seconds(), "carry-out-s")
+		calls := 0
+		for _, op := range []string{"list_clusters", "get_cluster", "upgrade_cluster"} {
+			calls += p.sim.CallCount(op)
+		}
+		b.ReportMetric(float64(calls)/200, "calls/cluster")
+	}
 }

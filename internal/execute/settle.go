@@ -169,6 +169,10 @@ func poolFor(r portal.Request, live []portal.Cluster) (portal.Pool, bool) {
 	return portal.Pool{}, false
 }
 
+// campaignSlack is how many times as rarely members of campaigns are looked at: a wave
+// of them would take DigitalOcean's whole limit otherwise.
+const campaignSlack = 3
+
 // settle looks whether the effect that DigitalOcean promised is complete.
 func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration, error) {
 	s, err := e.observe(doapi.Background(ctx), r)
@@ -176,6 +180,9 @@ func (e *Executor) settle(ctx context.Context, r portal.Request) (time.Duration,
 		return e.Pace.Wait, e.explain(ctx, r, waitingFor(err))
 	}
 	next := e.Pace.Settle
+	if r.Params.Campaign != nil {
+		next *= campaignSlack
+	}
 	err = db.WithTx(ctx, e.Pool, func(tx pgx.Tx) error {
 		if err := e.recordCluster(ctx, tx, r, s); err != nil {
 			return err

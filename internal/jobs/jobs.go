@@ -40,10 +40,11 @@ const (
 
 // A replica takes on requestsAtOnce steps of requests at the same time, and no
 // more than ownMost of one person, so that theirs, when DigitalOcean hangs, do
-// not keep others' waiting.
+// not keep others' waiting. A step that waits for DigitalOcean holds nothing but
+// its place.
 const (
-	requestsAtOnce = 10
-	ownMost        = requestsAtOnce / 2
+	requestsAtOnce = 40
+	ownMost        = 5
 )
 
 // Job times. A job that its worker left is taken over after rescueAfter.
