@@ -208,7 +208,7 @@ func chooseCluster(p RequestPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "\" class=\"flex flex-col gap-2\" hx-morph-skip data-testid=\"tagged\"><fieldset class=\"flex flex-col gap-2\"><legend class=\"font-medium\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "\" class=\"flex flex-col gap-2\" id=\"form-choose\" hx-morph-skip data-testid=\"tagged\"><fieldset class=\"flex flex-col gap-2\"><legend class=\"font-medium\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
