@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -169,15 +170,13 @@ func (w signedWords) askedBy(r portal.Request, history audit.History, now time.T
 func leaseOf(events []portal.Event, clusterID string) (by portal.Identity, end time.Time) {
 	w := wordsOf(events)
 	var sent time.Time
-	made := "" // the cluster that DigitalOcean has answered with
+	made := "" // the cluster that DigitalOcean has answered with, or that was found by the request's tag; not what the request says since
 	for _, e := range events {
 		switch d := detailsOf(e); {
 		case e.Kind == portal.EventIntent:
 			sent = e.At
-		case e.Kind == portal.EventOutcome && d.Outcome == portal.OutcomeAccepted:
-			made = e.Target.ID
-		case e.Kind == portal.EventOutcome && d.Outcome == portal.OutcomeUnknown:
-			made = clusterID // its answer was lost; what was found is in what follows
+		case e.Kind == portal.EventOutcome && (d.Outcome == portal.OutcomeAccepted || d.Outcome == portal.OutcomeFound), e.Kind == portal.EventClusterChosen:
+			made = cmp.Or(made, e.Target.ID)
 		case e.Kind == portal.EventSucceeded && e.Operation == portal.CreateCluster && e.Target.ID == clusterID && made == clusterID:
 			if create := detailsOf(w.asked).Params.Create; create != nil {
 				end = create.Lease.End(sent)

@@ -52,6 +52,9 @@ func (e *Executor) observe(ctx context.Context, r portal.Request) (observation, 
 	if len(s.gone) > 0 && !r.Operation.Deletes() {
 		s.effect, s.why = operation.Failed, "The cluster has been deleted in the meantime."
 	}
+	if r.Operation == portal.CreateCluster && slices.ContainsFunc(s.live, func(c portal.Cluster) bool { return !slices.Contains(c.Tags, r.RequestTag()) }) {
+		s.effect, s.why = operation.Failed, "The cluster does not carry the tag "+r.RequestTag()+", so it is not the one that this request made."
+	}
 	believed := r.State == portal.Settling || slices.ContainsFunc(s.live, func(c portal.Cluster) bool { return operation.Differs(r, c) })
 	for _, c := range s.live {
 		switch now := operation.EffectOf(r, c, believed); {
@@ -141,7 +144,7 @@ func (e *Executor) found(ctx context.Context, r portal.Request, created *doapi.C
 		return request.Move(ctx, tx, r, request.Step{
 			Next: portal.Settling, At: e.Now(), Actor: self, Kind: portal.EventOutcome,
 			Summary: fmt.Sprintf("Request #%d did take effect at DigitalOcean, as a later check showed", r.Number),
-			Data:    map[string]any{"outcome": "found"},
+			Data:    map[string]any{"outcome": portal.OutcomeFound},
 		})
 	})
 }

@@ -59,6 +59,14 @@ func (s *Sim) Resize(id string, count int) {
 	})
 }
 
+// Tag gives a cluster another tag.
+func (s *Sim) Tag(id, tag string) {
+	s.behind(id, func(w *world, c *cluster) {
+		c.Tags = append(c.Tags, tag)
+		c.touch(w.now())
+	})
+}
+
 // SetState makes a cluster show a state and a message, whatever it is doing,
 // until SetState is called with an empty state.
 func (s *Sim) SetState(id, state, message string) {
