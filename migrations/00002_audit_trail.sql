@@ -3,7 +3,8 @@
 -- and the partitions by id are months. An event is written in the transaction of
 -- what it tells of, and waits in event_queue until the sequencer has given it a
 -- number in event_log, the leaves of a Merkle tree. What is hashed is described
--- in docs/audit.md; the checks let nothing in of which only a part would be.
+-- in docs/audit.md, all but the voucher; the checks let nothing in of which only
+-- a part would be.
 CREATE TABLE events (
     id           uuid NOT NULL PRIMARY KEY,
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -32,6 +33,7 @@ CREATE TABLE events (
     summary      text NOT NULL,
     reason       text NOT NULL DEFAULT '',
     data         json NOT NULL DEFAULT '{}' CHECK (strpos(data::text, E'\n') = 0), -- not jsonb, which would change what was hashed
+    voucher      bytea CHECK (octet_length(voucher) <= 64), -- by which the process that wrote the event vouches for it
     -- what is written is shorter; what is longer would be a line of a bundle that nobody can read
     CONSTRAINT events_are_bounded CHECK (octet_length(data::text) <= 1048576 AND length(summary) <= 2100 AND length(reason) <= 4100
         AND length(concat(kind, issuer, subject, actor_name, actor_email, session, address, user_agent, http_request, operation, environment, target_kind, target_id, target_name)) <= 16384
@@ -54,19 +56,20 @@ CREATE INDEX events_by_clusters ON events USING gin (clusters) WHERE clusters <>
 CREATE INDEX events_by_words ON events USING gin (to_tsvector('simple', translate(summary || ' ' || reason || ' ' || actor_name || ' ' || actor_email || ' ' || target_name || ' ' || target_id,
     '-./@:_#+=()[]{}<>"'',;!?|\&*%$^~“”‘’…–—→', repeat(' ', 50))));
 
--- What waits for a number.
+-- What waits for a number, in the order in which it was written: what was written
+-- under a lock comes after what the lock was held for before. The role that serves
+-- puts nothing in and takes nothing out but by queue_event and number_events.
 CREATE TABLE event_queue (
-    event_id  uuid PRIMARY KEY,
-    queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    voucher   bytea -- by which the process that wrote the event vouches for it
+    place     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id  uuid NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- The leaves of the tree: hash is SHA-256 of a zero byte and the event.
 CREATE TABLE event_log (
     number   bigint PRIMARY KEY CHECK (number >= 0),
     event_id uuid NOT NULL UNIQUE,
-    hash     bytea NOT NULL CHECK (length(hash) = 32),
-    voucher  bytea -- of the event, from the queue
+    hash     bytea NOT NULL CHECK (length(hash) = 32)
 );
 
 -- Hashes of complete subtrees of 2^level leaves, of every eighth level, so that
@@ -133,6 +136,35 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER events_are_stamped BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION stamp_event();
+
+-- Every event waits for its number from the statement on that writes it, whoever
+-- writes it.
+-- +goose StatementBegin
+CREATE FUNCTION queue_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO event_queue (event_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_are_queued AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION queue_event();
+
+-- number_events gives events the next numbers, as many of those named as are the
+-- first that wait, in their order, and returns how many have left the queue. Nothing
+-- can be kept back by who calls it. What has a number already, since the owner has
+-- put it into the queue again, gets no other.
+-- +goose StatementBegin
+CREATE FUNCTION number_events(ids uuid[], hashes bytea[]) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH named AS (SELECT * FROM unnest(ids, hashes) WITH ORDINALITY AS n (event_id, hash, i)),
+    waiting AS (SELECT place, event_id, row_number() OVER (ORDER BY place) AS i FROM (SELECT * FROM event_queue ORDER BY place LIMIT cardinality(ids)) q),
+    first AS (SELECT w.place, n.event_id, n.hash, bool_and(w.event_id = n.event_id) OVER (ORDER BY w.place) AS named FROM waiting w JOIN named n USING (i)),
+    taken AS (DELETE FROM event_queue q USING first f WHERE q.place = f.place AND f.named RETURNING f.place, f.event_id, f.hash),
+    numbered AS (INSERT INTO event_log (number, event_id, hash)
+        SELECT (SELECT coalesce(max(number) + 1, 0) FROM event_log) + row_number() OVER (ORDER BY place) - 1, event_id, hash
+        FROM taken WHERE NOT EXISTS (SELECT FROM event_log l WHERE l.event_id = taken.event_id))
+    SELECT count(*) FROM taken
+$$;
+-- +goose StatementEnd
+
 CREATE TRIGGER event_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER tree_nodes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tree_nodes
@@ -176,4 +208,4 @@ SELECT make_event_partitions();
 
 -- +goose Down
 DROP TABLE audit_streams, anchors, checkpoints, tree_nodes, event_log, event_queue, events;
-DROP FUNCTION make_event_partitions, event_id_at, stamp_event, refuse_change;
+DROP FUNCTION make_event_partitions, event_id_at, number_events, queue_event, stamp_event, refuse_change;

@@ -186,7 +186,7 @@ func (t *Trail) Status(ctx context.Context) (Status, error) {
 	}
 	r, err := db.One(ctx, t.Pool, pgx.RowToStructByName[row], `
 		SELECT (SELECT coalesce(max(number) + 1, 0) FROM event_log) AS events,
-			(SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1) AS waiting, c.note, c.size AS covered, c.at AS signed_at
+			(SELECT queued_at FROM event_queue ORDER BY place LIMIT 1) AS waiting, c.note, c.size AS covered, c.at AS signed_at
 		FROM (SELECT) one LEFT JOIN (SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1) c ON true`)
 	if err != nil {
 		return Status{}, err

@@ -40,13 +40,11 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	if args["voucher"], err = voucherOf(tx.Conn(), values); err != nil {
 		return err
 	}
-	recorded, err := db.All(ctx, tx, pgx.RowTo[time.Time], `WITH event AS (`+insertEvent+`
-			WHERE @outlasts OR NOT EXISTS (
-				SELECT FROM (SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1) oldest
-				WHERE queued_at < clock_timestamp() - @behind::interval OR queued_at > clock_timestamp() + @behind::interval)
-			RETURNING id, recorded_at),
-		queued AS (INSERT INTO event_queue (event_id, voucher) SELECT id, @voucher FROM event RETURNING event_id)
-		SELECT recorded_at FROM event JOIN queued ON event_id = id`, args)
+	recorded, err := db.All(ctx, tx, pgx.RowTo[time.Time], insertEvent+`
+		WHERE @outlasts OR NOT EXISTS (
+			SELECT FROM (SELECT queued_at FROM event_queue ORDER BY place LIMIT 1) oldest
+			WHERE queued_at < clock_timestamp() - @behind::interval OR queued_at > clock_timestamp() + @behind::interval)
+		RETURNING recorded_at`, args)
 	switch {
 	case err != nil:
 		return err
@@ -59,10 +57,10 @@ func Append(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 const insertEvent = `
 	INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, actor_email, actor_roles, actor_groups,
 		session, address, user_agent, http_request, team_id, request_id, revision, operation, environment, target_kind, target_id, target_name, clusters,
-		summary, reason, data)
+		summary, reason, data, voucher)
 	SELECT @id, @at, @kind, @outcome, @issuer, @subject, @actor_name, @actor_email, @actor_roles, @actor_groups,
 		@session, @address, @user_agent, @http_request, nullif(@team_id, '')::uuid, nullif(@request_id, '')::uuid, @revision, @operation, @environment,
-		@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data`
+		@target_kind, @target_id, @target_name, @clusters, @summary, @reason, @data, @voucher`
 
 // eventRow is an event as Search selects it.
 type eventRow struct {

@@ -84,6 +84,9 @@ func rate(b *testing.B, write func(context.Context) error) float64 {
 // only inserted, by 32 writers, in turns.
 func BenchmarkAppend(b *testing.B) {
 	pool := durable(b)
+	if _, err := pool.Exec(b.Context(), audit.AloneTable); err != nil {
+		b.Fatal(err)
+	}
 	trail, _ := newBenchTrail(b, pool)
 	appended := func(ctx context.Context) error {
 		return db.WithTx(ctx, pool, func(tx pgx.Tx) error {

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,13 +13,17 @@ import (
 	"doksportal/internal/portal"
 )
 
-// InsertAlone inserts the row of an event, which nobody gives a number.
+// AloneTable makes a table like that of events, which nobody numbers.
+const AloneTable = `CREATE TABLE alone (LIKE events INCLUDING ALL); CREATE TRIGGER stamped BEFORE INSERT ON alone FOR EACH ROW EXECUTE FUNCTION stamp_event()`
+
+// InsertAlone inserts the row of an event into it.
 func InsertAlone(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 	args, err := row(ctx, e)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, insertEvent+` WHERE @outlasts OR @behind <> '' RETURNING id`, args)
+	args["voucher"] = nil
+	_, err = tx.Exec(ctx, strings.Replace(insertEvent, "INTO events", "INTO alone", 1)+` WHERE @outlasts OR @behind <> '' RETURNING id`, args)
 	return db.Wrap(err)
 }
 

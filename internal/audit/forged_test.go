@@ -18,11 +18,11 @@ import (
 	"doksportal/internal/portal"
 )
 
-// forge has somebody who is not the portal put an event in, through the queue.
+// forge has somebody who is not the portal put an event in, which waits for a number.
 func (b *trailBundle) forge(kind portal.EventKind, data string) {
 	b.t.Helper()
-	_, err := b.owner().Exec(b.t.Context(), `WITH e AS (INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary, data)
-		VALUES ($1, now(), $2, 'done', 'portal', 'audit', 'audit', 'forged', $3) RETURNING id) INSERT INTO event_queue SELECT id FROM e`, uuid.Must(uuid.NewV7()), kind, data)
+	_, err := b.owner().Exec(b.t.Context(), `INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary, data)
+		VALUES ($1, now(), $2, 'done', 'portal', 'audit', 'audit', 'forged', $3)`, uuid.Must(uuid.NewV7()), kind, data)
 	b.must(err)
 }
 
@@ -53,7 +53,7 @@ func (b *trailBundle) old(count int, more ...func()) {
 	b.oldMonth()
 	for i := range count {
 		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
-			VALUES ($1, '2024-01-03 15:45', '2024-01-03 15:45', 'replica_started', 'done', 'i', 's', 'n', 'old ' || $2) RETURNING id) INSERT INTO event_queue SELECT id FROM e`,
+			VALUES ($1, '2024-01-03 15:45', '2024-01-03 15:45', 'replica_started', 'done', 'i', 's', 'n', 'old ' || $2) RETURNING id) INSERT INTO event_queue (event_id) SELECT id FROM e`,
 			fmt.Sprintf("018cd000-0000-7000-8000-00000000000%d", i), fmt.Sprint(i))
 	}
 	b.must(b.trail.Seal(b.t.Context()))
@@ -125,7 +125,7 @@ func TestArchivedEventPutBack(t *testing.T) {
 // rewrite empties all that is signed and has all events wait anew.
 func (b *trailBundle) rewrite() {
 	b.t.Helper()
-	for _, sql := range []string{`INSERT INTO event_queue SELECT id FROM events ON CONFLICT DO NOTHING`, `DELETE FROM event_log`, `DELETE FROM checkpoints`} {
+	for _, sql := range []string{`WITH gone AS (DELETE FROM event_queue) INSERT INTO event_queue (event_id) SELECT id FROM events ORDER BY id`, `DELETE FROM event_log`, `DELETE FROM checkpoints`} {
 		b.asOwner(sql)
 	}
 	_, err := b.owner().Exec(b.t.Context(), `SET session_replication_role = replica; DELETE FROM tree_nodes; RESET session_replication_role`, pgx.QueryExecModeSimpleProtocol)
@@ -298,7 +298,7 @@ func TestAnchorThatIsBehindAnArchive(t *testing.T) {
 		b.must(err)
 		anchored = c.Note
 		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
-			VALUES ('018cd000-0000-7000-8000-000000000009', '2024-01-03 15:45', '2024-01-03 15:45', 'sign_in', 'done', 'i', 's', 'n', 'old') RETURNING id) INSERT INTO event_queue SELECT id FROM e`)
+			VALUES ('018cd000-0000-7000-8000-000000000009', '2024-01-03 15:45', '2024-01-03 15:45', 'sign_in', 'done', 'i', 's', 'n', 'old') RETURNING id) INSERT INTO event_queue (event_id) SELECT id FROM e`)
 	})
 	b.done(audit.Archive(t.Context(), b.owner(), b.trail, january, filepath.Join(t.TempDir(), "2024-01")))
 	r, err := audit.Verify(t.Context(), b.owner(), audit.VerifyOptions{Keys: []string{b.key.Public}, Now: time.Now().Add(time.Hour),
@@ -317,7 +317,7 @@ func TestArchiveKeepsWhatProves(t *testing.T) {
 	b.old(2, func() {
 		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary, data)
 			VALUES ('018cd000-0000-7000-8000-000000000009', '2024-01-03 15:45', '2024-01-03 15:45', 'trail_key_changed', 'done', 'i', 's', 'n', 'another key', $1::jsonb::json) RETURNING id)
-			INSERT INTO event_queue SELECT id FROM e`, data)
+			INSERT INTO event_queue (event_id) SELECT id FROM e`, data)
 	})
 	b.trail = b.newTrail(next, b.key)
 	count, err := audit.Archive(t.Context(), b.owner(), b.trail, january, filepath.Join(t.TempDir(), "2024-01"))

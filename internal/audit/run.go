@@ -81,8 +81,8 @@ func (r *runner) sequence(ctx context.Context) error {
 		if waiting.IsZero() {
 			return nil
 		}
-		for numbered := sequenceMost; numbered == sequenceMost; {
-			if numbered, err = r.Sequence(ctx); err != nil {
+		for more := true; more; {
+			if more, err = r.Sequence(ctx); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,7 @@ func (r *runner) anchorNewest(ctx context.Context) error {
 
 // waiting is since when the oldest event waits for a number, zero when none does.
 func (t *Trail) waiting(ctx context.Context) (time.Time, error) {
-	list, err := db.All(ctx, t.Pool, pgx.RowTo[time.Time], `SELECT queued_at FROM event_queue ORDER BY event_id LIMIT 1`)
+	list, err := db.All(ctx, t.Pool, pgx.RowTo[time.Time], `SELECT queued_at FROM event_queue ORDER BY place LIMIT 1`)
 	if err != nil || len(list) == 0 {
 		return time.Time{}, err
 	}

@@ -19,8 +19,9 @@ import (
 // Intent is what this process has written on the trail of what it is about to send to
 // DigitalOcean.
 type Intent struct {
-	id   uuid.UUID
-	hash tlog.Hash
+	id       uuid.UUID
+	hash     tlog.Hash
+	recorded time.Time
 }
 
 type intentKey struct{}
@@ -44,7 +45,7 @@ func noteIntent(ctx context.Context, tx pgx.Tx, kind portal.EventKind, values []
 		return err
 	}
 	line, err := appendRecord(nil, values)
-	intent.id, intent.hash = uuid.UUID(values[columnID]), tlog.RecordHash(line)
+	intent.id, intent.hash, intent.recorded = uuid.UUID(values[columnID]), tlog.RecordHash(line), recorded
 	return err
 }
 
@@ -58,8 +59,10 @@ type About struct {
 
 // History reads what is signed of something: all events since the request was submitted
 // and the delegations were made, in the order of their numbers, but for comments, each
-// with its details as it was hashed. Reading them takes longer the more there is on the
-// trail since then.
+// with its details as it was hashed. It returns an error that wraps ErrTampered when that
+// is not the order in which they were written, or when some have no number that is signed,
+// though they were written before the intent. Reading them takes longer the more there is
+// on the trail since then.
 type History func(About) ([]portal.Event, error)
 
 // SealIntent is Seal for what is about to be sent to DigitalOcean. It makes sure,
@@ -90,7 +93,7 @@ func (t *Trail) SealIntent(ctx context.Context, intent *Intent, judge func(Histo
 	if err != nil {
 		return err
 	}
-	return judge(func(about About) ([]portal.Event, error) { return t.history(ctx, hashes, c, about) })
+	return judge(func(about About) ([]portal.Event, error) { return t.history(ctx, hashes, c, about, intent.recorded) })
 }
 
 // isLeaf reports whether a hash is the leaf at a number of the tree that a checkpoint is
@@ -106,19 +109,15 @@ func isLeaf(hashes tree, c Checkpoint, number int64, hash tlog.Hash) (bool, erro
 	return tlog.CheckRecord(proof, c.Size, c.Root, number, hash) == nil, nil
 }
 
-// history reads everything since a request was submitted, whatever the database says that
-// it is about: what is not in the order of the numbers, or not as it was hashed, does not
-// lead to the root that was signed.
-func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, about About) ([]portal.Event, error) {
+// history reads everything since ten minutes before a request was submitted, whatever
+// the database says that it is about: what is not in the order of the numbers, or not as
+// it was hashed, does not lead to the root that was signed.
+func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, about About, until time.Time) ([]portal.Event, error) {
 	request, err := uuid.Parse(about.Request)
 	if err != nil {
 		return nil, err
 	}
-	begin, err := db.One(ctx, t.Pool, pgx.RowTo[*int64], `SELECT min(l.number) FROM event_log l WHERE l.number >= 0 AND l.number < @size AND l.event_id IN (
-			SELECT id FROM events WHERE request_id = @request AND kind = @submitted
-			UNION ALL SELECT id FROM events WHERE kind = @delegated AND data ->> 'delegation' = ANY (@delegations))`,
-		pgx.StrictNamedArgs{"request": request, "submitted": portal.EventSubmitted, "delegated": portal.EventDelegated,
-			"delegations": append([]string{}, about.Delegations...), "size": c.Size})
+	begin, err := t.beginOf(ctx, c, about, until)
 	if err != nil || begin == nil {
 		return nil, err
 	}
@@ -127,7 +126,7 @@ func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, about Ab
 		return nil, fmt.Errorf("%w: %w", ErrTampered, err)
 	}
 	var list []portal.Event
-	submitted := false
+	order := written{}
 	err = grow(ctx, t.Pool, &edge, c.Size, func(number int64, _ []byte, record [][]byte) error {
 		kind := portal.EventKind(record[columnKind])
 		own := bytes.Equal(record[columnRequestID], request[:]) && kind != portal.EventCommented
@@ -136,12 +135,22 @@ func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, about Ab
 			return nil
 		}
 		e, err := openRecord(record)
-		e.Number = number
+		if err != nil {
+			return err
+		}
+		e.Number, e.RecordedAt = number, timeOf(record[columnRecordedAt])
 		list = append(list, e)
-		submitted = submitted || own && kind == portal.EventSubmitted
-		return err
+		switch _, begun := order[about.Request]; {
+		case own && !begun && kind != portal.EventSubmitted:
+			return fmt.Errorf("%w: it says more of request %s before that was submitted", ErrTampered, about.Request)
+		case own:
+			return order.next(about.Request, e)
+		case delegation:
+			return order.next(fmt.Sprint(e.Data["delegation"]), e)
+		}
+		return nil
 	})
-	switch {
+	switch _, submitted := order[about.Request]; {
 	case err != nil:
 		return nil, err
 	case edge.root() != c.Root:
@@ -150,6 +159,56 @@ func (t *Trail) history(ctx context.Context, hashes tree, c Checkpoint, about Ab
 		return nil, fmt.Errorf("%w: it does not say how request %s began", ErrTampered, about.Request)
 	}
 	return list, nil
+}
+
+// written is when the last event of each thing was recorded. What is said of a request or
+// a delegation is written under a lock, so that it has its number in the order in which it
+// was recorded.
+type written map[string]time.Time
+
+func (w written) next(of string, e portal.Event) error {
+	if e.RecordedAt.Before(w[of]) {
+		return fmt.Errorf("%w: event %d was recorded before another of the same thing that has a smaller number", ErrTampered, e.Number)
+	}
+	w[of] = e.RecordedAt
+	return nil
+}
+
+// beginOf is the number from which on a history is read, nil where there is none: the
+// smallest that something has which may have been recorded ten minutes before the first
+// event, or later, and which was not archived. It returns an error that wraps ErrTampered
+// when something that was recorded before a time has no number that is signed.
+func (t *Trail) beginOf(ctx context.Context, c Checkpoint, about About, until time.Time) (*int64, error) {
+	type beginning struct {
+		First   *uuid.UUID
+		Number  *int64
+		Without int
+	}
+	b, err := db.One(ctx, t.Pool, pgx.RowToStructByName[beginning], `
+		SELECT min(e.id::text COLLATE "C") FILTER (WHERE begins)::uuid AS first, min(l.number) FILTER (WHERE begins) AS number,
+			count(*) FILTER (WHERE e.recorded_at < @until AND (l.number IS NULL OR l.number < 0 OR l.number >= @size)) AS without
+		FROM (SELECT id, kind = @submitted AS begins FROM events WHERE request_id = @request
+			UNION SELECT id, kind = @delegated FROM events WHERE kind = ANY (@delegating) AND data ->> 'delegation' = ANY (@delegations)
+			UNION SELECT id, false FROM events WHERE target_kind = @target AND target_id = @cluster AND target_id <> '') own
+		JOIN events e USING (id) LEFT JOIN event_log l ON l.event_id = e.id`,
+		pgx.StrictNamedArgs{"request": about.Request, "submitted": portal.EventSubmitted, "delegated": portal.EventDelegated,
+			"delegating": []portal.EventKind{portal.EventDelegated, portal.EventDelegationEnded}, "delegations": append([]string{}, about.Delegations...),
+			"target": portal.TargetCluster, "cluster": about.Cluster, "until": until, "size": c.Size})
+	switch {
+	case err != nil:
+		return nil, err
+	case b.Without > 0:
+		return nil, fmt.Errorf("%w: %d events about request %s have no number that is signed", ErrTampered, b.Without, about.Request)
+	case b.First == nil:
+		return nil, nil
+	}
+	before := firstID(timeOfID(*b.First).Add(-lateAfter))
+	// Not the smallest by the index of numbers, which would have to be read from 0 on.
+	return db.One(ctx, t.Pool, pgx.RowTo[*int64], `
+		WITH since AS (SELECT min(number + 0) AS number FROM event_log WHERE event_id >= @before AND number >= 0)
+		SELECT greatest(since.number, (SELECT max(l.number) + 1 FROM event_log l WHERE l.number >= since.number AND l.number < @first
+			AND NOT EXISTS (SELECT FROM events e WHERE e.id = l.event_id))) FROM since`,
+		pgx.StrictNamedArgs{"before": before, "first": *b.Number})
 }
 
 // openRecord reads an event from what of it is hashed, as far as history tells it.

@@ -94,11 +94,11 @@ func TestIntentIsALeafOfTheSignedTree(t *testing.T) {
 // nothing is changed until it is gone.
 func TestQueueThatWasChangedStopsTheTrail(t *testing.T) {
 	t.Parallel()
-	const runtime = `INSERT INTO event_queue (event_id, queued_at) VALUES ($1, clock_timestamp() + $2::interval)`
+	const put = `INSERT INTO event_queue (event_id, queued_at) VALUES ($1, clock_timestamp() + $2::interval)`
 	for _, after := range []string{"-61 seconds", "100 years"} { // so that nothing is behind it
 		b := setupTrail(t)
 		b.fill(3)
-		b.done(b.pool.Exec(t.Context(), runtime, uuid.UUID{15: 1}, after))
+		b.done(b.owner().Exec(t.Context(), put, uuid.UUID{15: 1}, after))
 		if err := b.trail.Seal(t.Context()); err == nil || !strings.Contains(err.Error(), "no such event") {
 			t.Errorf("%v", err)
 		}
@@ -130,7 +130,7 @@ func TestQueueThatWasChangedStopsTheTrail(t *testing.T) {
 	}
 	b := setupTrail(t)
 	b.fill(3)
-	b.done(b.pool.Exec(t.Context(), `INSERT INTO event_queue SELECT id FROM events`))
+	b.done(b.owner().Exec(t.Context(), `INSERT INTO event_queue (event_id) SELECT id FROM events`))
 	b.asOwner(`UPDATE event_log SET hash = sha256('anything') WHERE number = 2`)
 	if err := b.newTrail(b.key).Seal(t.Context()); err == nil || !strings.Contains(err.Error(), "not that of the tree") {
 		t.Errorf("%v", err)

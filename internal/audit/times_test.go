@@ -138,7 +138,7 @@ func TestTimesAreCompared(t *testing.T) {
 				test.id = uuid.Must(uuid.NewV7())
 			}
 			b.asOwner(fmt.Sprintf(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
-				VALUES ('%s', %s, %s, 'sign_in', 'done', 'i', 's', 'n', 'put in') RETURNING id) INSERT INTO event_queue SELECT id FROM e`, test.id, test.recorded, test.at))
+				VALUES ('%s', %s, %s, 'sign_in', 'done', 'i', 's', 'n', 'put in') RETURNING id) INSERT INTO event_queue (event_id) SELECT id FROM e`, test.id, test.recorded, test.at))
 			b.must(b.trail.Seal(t.Context()))
 			b.fill(10)
 			r := b.verify()
@@ -166,7 +166,7 @@ func TestEventThatIsAhead(t *testing.T) {
 	b := setupTrail(t)
 	put := func(at time.Time) {
 		b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
-			VALUES ($1, $2, $2, 'replica_started', 'done', 'i', 's', 'n', 'put in') RETURNING id) INSERT INTO event_queue SELECT id FROM e`, firstOf(at), at)
+			VALUES ($1, $2, $2, 'replica_started', 'done', 'i', 's', 'n', 'put in') RETURNING id) INSERT INTO event_queue (event_id) SELECT id FROM e`, firstOf(at), at)
 		b.must(b.trail.Seal(t.Context()))
 	}
 	start := time.Now().Add(-24 * time.Hour).Truncate(time.Second)
@@ -210,7 +210,7 @@ func TestQueuedAgain(t *testing.T) {
 	t.Parallel()
 	b := setupTrail(t)
 	b.fill(2100)
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO event_queue SELECT id FROM events`)
+	_, err := b.owner().Exec(t.Context(), `INSERT INTO event_queue (event_id) SELECT id FROM events`)
 	b.must(err)
 	b.append(b.event("an intent"))
 	c, err := b.trail.Checkpoint(t.Context())

@@ -96,37 +96,42 @@ func (t *Trail) publicKeys() (list []string) {
 // Origin names the trail in its checkpoints.
 func (t *Trail) Origin() string { return t.Signers[0].Name() }
 
-// Sequence gives the events that wait, up to a number of them, their numbers, and
-// returns how many do not wait any more. While another replica does so it returns at once.
-func (t *Trail) Sequence(ctx context.Context) (numbered int, err error) {
+// Sequence gives the events that wait, up to a number of them, their numbers. It reports
+// whether more may wait. While another replica does so it returns at once.
+func (t *Trail) Sequence(ctx context.Context) (more bool, err error) {
 	err = db.WithTx(ctx, t.Pool, func(tx pgx.Tx) error {
 		if mine, err := lockSequence(ctx, tx, false); err != nil || !mine {
 			return err
 		}
-		numbered, err = numberQueued(ctx, tx)
+		more, err = numberQueued(ctx, tx)
 		return err
 	})
-	return numbered, err
+	return more, err
 }
 
-// numberQueued gives events that wait their numbers, and returns how many have left
-// the queue. Callers have the lock.
-func numberQueued(ctx context.Context, tx pgx.Tx) (int, error) {
+// numberQueued gives events that wait their numbers, in the order in which they wait,
+// and reports whether more may wait. Callers have the lock. What is committed meanwhile
+// before one of those that were read is not passed by.
+func numberQueued(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	size, err := logSize(ctx, tx)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	taken, leaves, err := takeQueued(ctx, tx, size)
-	if err != nil || len(leaves) == 0 {
-		return taken, err
+	list, err := readQueued(ctx, tx, size)
+	if err != nil || len(list.ids) == 0 {
+		return false, err
 	}
-	for i := range leaves {
-		leaves[i][0] = size + int64(i)
+	taken, err := db.One(ctx, tx, pgx.RowTo[int], `SELECT number_events(@ids, @hashes)`, pgx.StrictNamedArgs{"ids": list.ids, "hashes": list.hashes})
+	if err != nil {
+		return false, err
 	}
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"event_log"}, []string{"number", "event_id", "hash", "voucher"}, pgx.CopyFromRows(leaves)); err != nil {
-		return 0, err
+	numbered := size
+	for _, fresh := range list.fresh[:taken] {
+		if fresh {
+			numbered++
+		}
 	}
-	return taken, storeNodes(ctx, tx, size, size+int64(len(leaves)))
+	return taken < len(list.ids) || taken == sequenceMost, storeNodes(ctx, tx, size, numbered)
 }
 
 func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
@@ -138,41 +143,45 @@ func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
 	return db.One(ctx, tx, pgx.RowTo[bool], `SELECT pg_try_advisory_xact_lock(@lock)`, args)
 }
 
-// takeQueued takes events out of the queue of a trail that has a size, oldest first,
-// and returns how many, and the rows of their leaves but for the numbers. What has a
-// number already, since somebody has put it into the queue again, does not get another.
-// What is in the queue was committed with its event: it returns an error that wraps
-// ErrTampered for what is not there, or has a number that is none of the tree's.
-func takeQueued(ctx context.Context, tx pgx.Tx, size int64) (taken int, leaves [][]any, err error) {
-	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 4), recordFormats...)
+// queued are events that wait for a number.
+type queued struct {
+	ids    [][16]byte
+	hashes [][]byte
+	fresh  []bool // they have no number yet
+}
+
+// readQueued reads the first events that wait, with what they hash to. What has a number
+// already, since the owner of the database has put it into the queue again, does not get
+// another. What is in the queue was committed with its event: it returns an error that
+// wraps ErrTampered for what is not there, or has a number that is none of the tree's.
+func readQueued(ctx context.Context, tx pgx.Tx, size int64) (list queued, err error) {
+	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
 	rows, err := tx.Query(ctx, `
-		WITH taken AS (
-			DELETE FROM event_queue WHERE event_id IN (SELECT event_id FROM event_queue ORDER BY event_id LIMIT @most) RETURNING event_id, voucher)
-		SELECT taken.event_id, taken.voucher, l.number, l.hash, `+recordColumns+`
-		FROM taken LEFT JOIN event_log l ON l.event_id = taken.event_id LEFT JOIN events e ON e.id = taken.event_id ORDER BY taken.event_id`, formats, pgx.StrictNamedArgs{"most": sequenceMost})
+		WITH first AS MATERIALIZED (SELECT place, event_id FROM event_queue ORDER BY place LIMIT @most)
+		SELECT first.event_id, l.number, l.hash, `+recordColumns+`
+		FROM first LEFT JOIN event_log l ON l.event_id = first.event_id LEFT JOIN events e ON e.id = first.event_id ORDER BY first.place`, formats, pgx.StrictNamedArgs{"most": sequenceMost})
 	if err != nil {
-		return 0, nil, err
+		return list, err
 	}
 	defer rows.Close()
 	var line []byte
-	for ; rows.Next(); taken++ {
-		id, by, number, leaf, record := rows.RawValues()[0], bytes.Clone(rows.RawValues()[1]), rows.RawValues()[2], hashOf(rows.RawValues()[3]), rows.RawValues()[4:]
+	for rows.Next() {
+		id, number, leaf, record := rows.RawValues()[0], rows.RawValues()[1], hashOf(rows.RawValues()[2]), rows.RawValues()[3:]
 		if len(id) != 16 || !bytes.Equal(id, record[columnID]) {
-			return 0, nil, fmt.Errorf("%w: %x waits for a number, and there is no such event", ErrTampered, id)
+			return list, fmt.Errorf("%w: %x waits for a number, and there is no such event", ErrTampered, id)
 		}
 		if line, err = appendRecord(line[:0], record); err != nil {
-			return 0, nil, err
+			return list, err
 		}
 		hash := tlog.RecordHash(line)
 		if number != nil {
 			if n := numberOf(number); n < 0 || n >= size || hash != leaf {
-				return 0, nil, fmt.Errorf("%w: the event %s has the number %d, which is not that of the tree", ErrTampered, uuidText(id), n)
+				return list, fmt.Errorf("%w: the event %s has the number %d, which is not that of the tree", ErrTampered, uuidText(id), n)
 			}
-			continue
 		}
-		leaves = append(leaves, []any{nil, [16]byte(record[columnID]), hash[:], by})
+		list.ids, list.hashes, list.fresh = append(list.ids, [16]byte(id)), append(list.hashes, hash[:]), append(list.fresh, number == nil)
 	}
-	return taken, leaves, rows.Err()
+	return list, rows.Err()
 }
 
 // logSize is how many events have numbers.
@@ -202,8 +211,8 @@ func (t *Trail) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		if err := t.checkFirst(ctx, tx, stored); err != nil {
 			return err
 		}
-		for numbered := sequenceMost; numbered == sequenceMost; {
-			if numbered, err = numberQueued(ctx, tx); err != nil {
+		for more := true; more; {
+			if more, err = numberQueued(ctx, tx); err != nil {
 				return err
 			}
 		}

@@ -190,3 +190,48 @@ func TestVerifyAll(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+// The role that serves gives events their numbers in the order in which they were written
+// alone: it can keep none of them back while others get theirs.
+func TestNobodyKeepsANumberBack(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	for _, summary := range []string{"first", "second", "third"} {
+		b.append(b.event(summary))
+	}
+	number := func(list string) (taken int) {
+		b.t.Helper()
+		b.must(b.pool.QueryRow(t.Context(), `SELECT number_events(array_agg(event_id ORDER BY n), array_agg(sha256('') ORDER BY n))
+			FROM unnest($1::int[]) WITH ORDINALITY o (i, n) JOIN (SELECT event_id, row_number() OVER (ORDER BY place) AS i FROM event_queue) q USING (i)`, list).Scan(&taken))
+		return taken
+	}
+	for list, want := range map[string]int{"{2}": 0, "{2,3}": 0, "{3,2,1}": 0} {
+		if taken := number(list); taken != want {
+			t.Errorf("of %s %d have left the queue", list, taken)
+		}
+	}
+	if taken := number("{1,3}"); taken != 1 {
+		t.Errorf("%d have left the queue, want the first alone", taken)
+	}
+	var waiting, numbered int
+	b.must(b.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM event_queue), (SELECT count(*) FROM event_log)`).Scan(&waiting, &numbered))
+	if waiting != 2 || numbered != 1 {
+		t.Errorf("%d wait, %d have numbers", waiting, numbered)
+	}
+}
+
+// Events of one request that got their numbers in another order than they were written
+// in, which the owner of the database can see to, are found.
+func TestOrderOfARequestIsFound(t *testing.T) {
+	t.Parallel()
+	b := setupTrail(t)
+	for _, kind := range []portal.EventKind{portal.EventSubmitted, portal.EventStopped} {
+		e := b.event(string(kind))
+		e.Kind, e.RequestID = kind, b.request.ID
+		b.append(e)
+	}
+	b.asOwner(`WITH first AS (DELETE FROM event_queue WHERE place = (SELECT min(place) FROM event_queue) RETURNING event_id)
+		INSERT INTO event_queue (event_id) SELECT event_id FROM first`)
+	b.must(b.trail.Seal(t.Context()))
+	b.wantFault(b.verify(), "event 1", "before an event of the same request")
+}

@@ -171,6 +171,7 @@ type verifier struct {
 	queued     map[[16]byte]bool
 	differs    map[string]bool // places of which a checkpoint differs
 	recorded   []int64         // when each event was recorded, by its number; 0: not known; negative: it was archived, and its id is of then
+	requests   []uint64        // by number, too: of which request it is, by a part of its id; 0: of none
 	bond       *bond           // of the same numbers
 
 	found sync.Mutex
@@ -226,6 +227,7 @@ func (v *verifier) run(ctx context.Context, txs []pgx.Tx) error {
 	}
 	v.checkBond()
 	v.checkTimes()
+	v.checkOrder()
 	v.checkUnsigned()
 	v.checkBehind()
 	return nil

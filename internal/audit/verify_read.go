@@ -90,7 +90,7 @@ func (v *verifier) prepare(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	size = max(0, min(size, 2*count+mostGap))
-	v.recorded, v.bond = make([]int64, size), newBond(size)
+	v.recorded, v.requests, v.bond = make([]int64, size), make([]uint64, size), newBond(size)
 	return nil
 }
 

@@ -65,7 +65,7 @@ fact (place, kind, what) AS (
 	UNION ALL
 	SELECT proname || '()', proname || '()', concat_ws(' ', 'function', pg_get_function_identity_arguments(p.oid), pg_get_function_result(p.oid), lanname, CASE WHEN prosecdef THEN 'SECURITY DEFINER' END, proconfig::text,
 			CASE WHEN lanowner <> 10 THEN 'of a language of somebody' END, CASE WHEN proowner <> (SELECT relowner FROM pg_class WHERE pg_class.oid = to_regclass('public.events')) THEN 'of another owner' END, 'with the source', encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'))
-		FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace = 'public'::regnamespace AND proname IN ('refuse_change', 'stamp_event', 'make_event_partitions', 'event_id_at'))
+		FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace = 'public'::regnamespace AND proname IN ('refuse_change', 'stamp_event', 'queue_event', 'number_events', 'make_event_partitions', 'event_id_at'))
 SELECT place, kind, replace(what, E'\n', '\n') AS what FROM fact ORDER BY kind, place, what COLLATE "C"`
 
 // schemaFaults finds what is not of the tables of the trail, and can have something

@@ -230,7 +230,7 @@ func TestBackdatedEventIsFound(t *testing.T) {
 	b.fill(10)
 	b.asOwner(`WITH e AS (INSERT INTO events (id, recorded_at, at, kind, outcome, issuer, subject, actor_name, summary)
 		VALUES ('01900000-0000-7000-8000-000000000000', now() - interval '1 hour', now(), 'sign_in', 'done', 'i', 's', 'n', 'put in') RETURNING id)
-		INSERT INTO event_queue SELECT id FROM e`)
+		INSERT INTO event_queue (event_id) SELECT id FROM e`)
 	b.must(b.trail.Seal(t.Context()))
 	b.wantFault(b.verify(), "event 10", "put in afterwards")
 }
@@ -378,7 +378,8 @@ func TestSequencersAreCutOff(t *testing.T) {
 	}
 }
 
-// No column of the trail is left out of what is proven.
+// No column of the trail is left out of what is proven, but for the voucher, which is
+// none of what an event says.
 func TestEveryColumnIsHashed(t *testing.T) {
 	t.Parallel()
 	b := setupTrail(t)
@@ -390,7 +391,7 @@ func TestEveryColumnIsHashed(t *testing.T) {
 		WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
 	b.must(err)
 	for _, column := range rows {
-		if !slices.Contains(audit.HashedColumns(), column) {
+		if column != "voucher" && !slices.Contains(audit.HashedColumns(), column) {
 			t.Errorf("%s is not hashed", column)
 		}
 	}

@@ -34,6 +34,9 @@ func (w *worker) times(number int64, record [][]byte) {
 	}
 	if 0 <= number && number < int64(len(w.recorded)) {
 		w.recorded[number] = recorded
+		if id := record[columnRequestID]; len(id) == 16 {
+			w.requests[number] = binary.BigEndian.Uint64(id[8:]) ^ binary.BigEndian.Uint64(id)
+		}
 	}
 }
 
@@ -66,6 +69,21 @@ func (v *verifier) checkTimes() {
 				timeText(at), time.Duration(latest-at)*time.Microsecond)
 		default:
 			latest = max(latest, at)
+		}
+	}
+}
+
+// checkOrder looks for events of one request that have their numbers in another order
+// than the one in which they were written, each under the lock of the request.
+func (v *verifier) checkOrder() {
+	latest := map[uint64]int64{}
+	for number, request := range v.requests {
+		switch at := v.recorded[number]; {
+		case request == 0:
+		case at < latest[request]:
+			v.fault(int64(number), fmt.Sprintf("event %d", number), "It says it was recorded at %s, before an event of the same request that has a smaller number: its number was kept back, or a clock was wrong.", timeText(at))
+		default:
+			latest[request] = at
 		}
 	}
 }

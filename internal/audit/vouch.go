@@ -147,8 +147,8 @@ func grow(ctx context.Context, q db.Querier, edge *treeEdge, size int64, look fu
 func growBy(ctx context.Context, q db.Querier, edge *treeEdge, size int64, look func(number int64, by []byte, record [][]byte) error) error {
 	formats := append(slices.Repeat(pgx.QueryResultFormats{pgx.BinaryFormatCode}, 3), recordFormats...)
 	// The ids between which they are keep the planner from reading all months.
-	rows, err := q.Query(ctx, `WITH leaves AS MATERIALIZED (SELECT number, event_id, hash, voucher FROM event_log WHERE number >= @from AND number < @to)
-		SELECT l.number, l.hash, l.voucher, `+recordColumns+` FROM leaves l LEFT JOIN events e ON e.id = l.event_id
+	rows, err := q.Query(ctx, `WITH leaves AS MATERIALIZED (SELECT number, event_id, hash FROM event_log WHERE number >= @from AND number < @to)
+		SELECT l.number, l.hash, e.voucher, `+recordColumns+` FROM leaves l LEFT JOIN events e ON e.id = l.event_id
 			AND e.id >= (SELECT event_id FROM leaves ORDER BY event_id LIMIT 1) AND e.id <= (SELECT event_id FROM leaves ORDER BY event_id DESC LIMIT 1)
 		ORDER BY l.number`,
 		formats, pgx.StrictNamedArgs{"from": edge.size, "to": size})

@@ -5,7 +5,6 @@ const (
 	everyRow   = "SELECT, INSERT, UPDATE, DELETE"
 	appendOnly = "SELECT, INSERT"
 	selectOnly = "SELECT"
-	queue      = "SELECT, INSERT, DELETE"
 	keepAll    = "SELECT, INSERT, UPDATE"
 )
 
@@ -15,10 +14,10 @@ const (
 // table.
 var privileges = map[string]string{
 	"events":      appendOnly,
-	"event_log":   appendOnly,
+	"event_log":   selectOnly, // number_events puts in
 	"tree_nodes":  appendOnly,
 	"checkpoints": appendOnly,
-	"event_queue": queue,
+	"event_queue": selectOnly, // queue_event puts in, number_events takes out
 
 	"audit_streams":  keepAll,
 	"unusual_events": appendOnly,
@@ -46,6 +45,7 @@ var privileges = map[string]string{
 // needs no privilege.
 var routines = map[string]bool{
 	"make_event_partitions":      true, // as the owner, so that no right to make tables is needed
+	"number_events":              true, // as the owner, so that nothing is numbered in another order, or left out
 	"river_job_state_in_bitmask": true, // in an index of the queue
 }
 

@@ -22,17 +22,18 @@ import (
 func expected() map[string]string {
 	list := map[string]string{
 		"events":           "SELECT, INSERT",
-		"event_log":        "SELECT, INSERT",
+		"event_log":        "SELECT",
 		"tree_nodes":       "SELECT, INSERT",
 		"checkpoints":      "SELECT, INSERT",
 		"audit_streams":    "SELECT, INSERT, UPDATE",
 		"campaigns":        "SELECT, INSERT, UPDATE",
-		"event_queue":      "SELECT, INSERT, DELETE",
+		"event_queue":      "SELECT",
 		"installation":     "SELECT",
 		"goose_db_version": "SELECT",
 		"river_migration":  "SELECT",
 
 		"campaigns_number_seq":      "USAGE",
+		"event_queue_place_seq":     "USAGE",
 		"goose_db_version_id_seq":   "USAGE",
 		"requests_number_seq":       "USAGE",
 		"river_job_id_seq":          "USAGE",
@@ -40,6 +41,8 @@ func expected() map[string]string {
 
 		"refuse_change()": "",
 		"stamp_event()":   "",
+		"queue_event()":   "",
+		"number_events(uuid[],bytea[])":                   "EXECUTE",
 		"event_id_at(timestamp without time zone)":        "",
 		"make_event_partitions()":                         "EXECUTE",
 		"river_job_state_in_bitmask(bit,river_job_state)": "EXECUTE",
@@ -129,7 +132,7 @@ func TestTriggersAreTheSecondLine(t *testing.T) {
 		t.Errorf("a trigger keeps %q", tables)
 	}
 	for _, table := range tables {
-		if may := expected()[table]; may != "SELECT, INSERT" {
+		if may := expected()[table]; may != "SELECT, INSERT" && may != "SELECT" {
 			t.Errorf("the role that serves may %s on %s", may, table)
 		}
 	}
