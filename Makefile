@@ -18,7 +18,7 @@ BROWSER_HALF := ^(TestEveryPage|TestMainPagesKeepTheirLayout|TestFirstView|TestO
 VIEWS := $(shell find views -name '*.templ')
 ASSET_SOURCES := $(wildcard static/src/* static/src/css/* static/src/editor/*) scripts/assets.mjs scripts/icons.mjs $(VIEWS)
 
-.PHONY: help demo dev build test test-fast race check bench screenshots mutate generate need-go need-node test-tools
+.PHONY: help demo dev build test test-fast race check bench soak screenshots mutate generate need-go need-node test-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ check: need-go static/dist/manifest.json ## formatting, vet, linters, drift of g
 bench: build ## run the benchmarks; needs Chromium
 	go test -run '^$$' -bench . -benchtime 3s ./internal/web/... ./internal/doapi/... ./internal/audit ./internal/store ./internal/policy ./internal/request ./internal/execute ./internal/inventory
 	go test -run '^$$' -bench . -benchtime 5x ./test/browser
+
+SOAK ?= 10m
+soak: build ## kill the portal at random moments of executions, for SOAK=10m; SEED=… has it do the same again
+	SOAK=$(SOAK) go test -run '^TestSoak$$' -v -count 1 -timeout 0 ./test/crash
 
 screenshots: build ## make the pictures of README anew, and take the layout of the main pages as right
 	go test -run TestMainPagesKeepTheirLayout ./test/browser -args -update

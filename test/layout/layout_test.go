@@ -66,6 +66,7 @@ var arrows = map[string]string{
 	"migrations":               "",
 	"static":                   "",
 	"test/browser":             "",
+	"test/crash":               "",
 	"test/layout":              "",
 	"test/makefile":            "",
 	"test/mutate":              "",
