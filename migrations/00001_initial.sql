@@ -698,7 +698,14 @@ CREATE INDEX deliveries_to_look_at ON deliveries (id) WHERE state IN ('waiting',
 CREATE INDEX deliveries_by_channel ON deliveries (channel_id, id);
 CREATE INDEX deliveries_by_notification ON deliveries (notification_id);
 
+-- The processes that work on the queue, each by the name that River has for it, with
+-- its last sign of life. What the dead were doing is taken up by another.
+CREATE TABLE replicas (
+    id      text PRIMARY KEY,
+    seen_at timestamptz NOT NULL
+);
+
 -- +goose Down
-DROP TABLE deliveries, mail_choices, templates, channels, notifications, access_readings, access_reviews, reconciliations, orphans, execution_pauses, executions, break_glasses, comments, reviews,
+DROP TABLE replicas, deliveries, mail_choices, templates, channels, notifications, access_readings, access_reviews, reconciliations, orphans, execution_pauses, executions, break_glasses, comments, reviews,
     delegations, default_quota, team_usage, quota_grants, leases, reservations, request_revisions, requests, campaigns, inventory_state, ownership_rules, node_pools, clusters, do_budgets, refusals,
     unusual_watch, daily_reviews, unusual_events, saved_searches, rate_limits, sessions, group_labels, visits, people, policies, admin_changes, teams, installation;

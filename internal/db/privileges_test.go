@@ -49,7 +49,7 @@ func expected() map[string]string {
 	}
 	for _, table := range strings.Fields(`teams ownership_rules admin_changes policies people group_labels sessions rate_limits refusals do_budgets
 		clusters node_pools inventory_state reservations quota_grants leases delegations
-		notifications channels mail_choices deliveries anchors templates visits team_usage default_quota orphans saved_searches access_readings execution_pauses
+		notifications channels mail_choices deliveries anchors templates visits team_usage default_quota orphans saved_searches access_readings execution_pauses replicas
 		river_job river_leader river_queue river_notification`) {
 		list[table] = "SELECT, INSERT, UPDATE, DELETE"
 	}

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +48,8 @@ const (
 	ownMost        = 5
 )
 
-// Job times. A job that its worker left is taken over after rescueAfter.
+// Job times. A job that its worker left is taken over after rescueAfter, where it is not
+// earlier because the whole replica is dead.
 const (
 	jobFor      = 60 * time.Second
 	rescueAfter = 65 * time.Second
@@ -56,8 +58,10 @@ const (
 
 // Queue takes requests on and runs tasks in the background.
 type Queue struct {
-	pool   *pgxpool.Pool
-	client *river.Client[pgx.Tx]
+	pool    *pgxpool.Pool
+	client  *river.Client[pgx.Tx]
+	replica replica
+	stop    func() // ends the signs of life
 }
 
 // New makes a queue that takes requests on with step and runs the tasks.
@@ -79,23 +83,36 @@ func New(pool *pgxpool.Pool, logger *slog.Logger, step Step, tasks []Task) (*Que
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	return &Queue{pool: pool, client: client}, nil
+	return &Queue{pool: pool, client: client, replica: replica{pool: pool, logger: logger, id: client.ID()}, stop: func() {}}, nil
 }
 
 // Start begins to work. The queue goes on when ctx ends; Stop ends it.
 func (q *Queue) Start(ctx context.Context) error {
-	return q.client.Start(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	if err := q.replica.beat(ctx); err != nil { // nobody may think that it is dead
+		return err
+	}
+	if err := q.client.Start(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var beating sync.WaitGroup
+	beating.Go(func() { q.replica.run(ctx) })
+	q.stop = func() { cancel(); beating.Wait() }
+	return nil
 }
 
 // Stop lets jobs that run come to an end for a few seconds, then cuts them
-// off; they are taken up again later.
+// off; they are taken up again by another replica.
 func (q *Queue) Stop(ctx context.Context) error {
 	soft, cancel := context.WithTimeout(ctx, stopFor)
 	defer cancel()
-	if err := q.client.Stop(soft); err == nil || !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	err := q.client.Stop(soft)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = q.client.StopAndCancel(ctx)
 	}
-	return q.client.StopAndCancel(ctx)
+	q.stop()
+	return errors.Join(err, q.replica.end(ctx))
 }
 
 // Enqueue starts the execution of a request when tx commits. A request that
