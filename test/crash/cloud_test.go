@@ -63,8 +63,7 @@ func (c *cloud) write(w http.ResponseWriter, r *http.Request, op string) {
 	if g != nil && (g.call == nowhere || !g.enter()) {
 		g = nil
 	}
-	if g != nil && g.call == received {
-		g.hold()
+	if g != nil && g.call == received && !g.hold() {
 		panic(http.ErrAbortHandler)
 	}
 	// What has arrived is done, whatever becomes of who has sent it.
@@ -77,8 +76,12 @@ func (c *cloud) write(w http.ResponseWriter, r *http.Request, op string) {
 		c.effects[op]++
 		c.mu.Unlock()
 	}
-	if g != nil {
-		cutOff(w, answer, g)
+	switch {
+	case g == nil || g.call == received:
+	case g.call == halfway:
+		half(w, answer, g)
+	case !g.hold():
+		panic(http.ErrAbortHandler)
 	}
 	for name, values := range answer.Header() {
 		w.Header()[name] = values
@@ -87,20 +90,15 @@ func (c *cloud) write(w http.ResponseWriter, r *http.Request, op string) {
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// cutOff sends half of an answer or nothing of it, and breaks the connection when whoever
-// has called is dead.
-func cutOff(w http.ResponseWriter, answer *httptest.ResponseRecorder, g *gate) {
-	if g.call == halfway {
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			whole := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-				answer.Code, http.StatusText(answer.Code), answer.Body.Len(), answer.Body)
-			_, _ = io.WriteString(conn, whole[:len(whole)/2])
-			g.hold()
-			_ = conn.Close()
-		}
-		panic(http.ErrAbortHandler)
+// half sends half of an answer, and then breaks the connection.
+func half(w http.ResponseWriter, answer *httptest.ResponseRecorder, g *gate) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		whole := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			answer.Code, http.StatusText(answer.Code), answer.Body.Len(), answer.Body)
+		_, _ = io.WriteString(conn, whole[:len(whole)/2])
+		_ = g.hold()
+		_ = conn.Close()
 	}
-	g.hold()
 	panic(http.ErrAbortHandler)
 }
 

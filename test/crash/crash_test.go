@@ -21,8 +21,8 @@ import (
 // have it.
 const away = 2 * time.Minute
 
-// atOnce is how many executions are cut off by one kill. A replica carries out ten.
-const atOnce = 8
+// atOnce is how many executions are cut off by one kill: all.
+const atOnce = 16
 
 // slots bounds how many portals run at once.
 var slots = make(chan struct{}, 5)
@@ -91,14 +91,19 @@ func (s *site) holdAt(b boundary, n int) *gate {
 func (s *site) bury(p *process) {
 	s.t.Helper()
 	p.kill()
-	if s.gate != nil {
-		close(s.gate.gone)
-	}
-	s.gate = nil
-	s.wire.set(nil)
-	s.cloud.set(nil)
+	s.release(false)
 	s.wire.cut()
 	s.passWhileDead(away)
+}
+
+// release ends holding executions: what is held goes on, or its connections break.
+func (s *site) release(open bool) {
+	s.wire.set(nil)
+	s.cloud.set(nil)
+	if s.gate != nil {
+		s.gate.decide(open)
+	}
+	s.gate = nil
 }
 
 // hurry has what waits for its time go on at once.

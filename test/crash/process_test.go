@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -121,4 +122,15 @@ func eventually(t testing.TB, what string, is func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// statusOf is the status that an address answers with, 0 when it does not.
+func statusOf(address string) int {
+	client := http.Client{Timeout: patience}
+	resp, err := client.Get(address)
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
 }

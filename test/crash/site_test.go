@@ -121,6 +121,7 @@ func (s *site) listen(databaseURL string) {
 	must(s.t, err)
 	s.t.Cleanup(s.wire.close)
 	q.Set("host", sockets)
+	q.Set("pool_max_conns", "30") // all executions may be held at once
 	u.RawQuery = q.Encode()
 	s.env = append(s.env, "PORTAL_DATABASE_URL="+u.String())
 }
@@ -212,7 +213,8 @@ func (s *site) passWhileDead(d time.Duration) {
 	s.t.Helper()
 	s.pass(d, `UPDATE executions SET intent_at = intent_at - @d::interval, first_look_at = first_look_at - @d::interval, last_look_at = last_look_at - @d::interval`,
 		`UPDATE river_job SET attempted_at = attempted_at - @d::interval WHERE state = 'running'`,
-		`UPDATE river_leader SET elected_at = elected_at - @d::interval, expires_at = expires_at - @d::interval`)
+		`UPDATE river_leader SET elected_at = elected_at - @d::interval, expires_at = expires_at - @d::interval`,
+		`UPDATE replicas SET seen_at = seen_at - @d::interval`)
 }
 
 // passGrace lets the time pass in which the effect of a lost call could appear.

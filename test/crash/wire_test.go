@@ -22,6 +22,7 @@ type wire struct {
 	gate   *gate // nil: everything passes
 	closed bool
 	conns  map[net.Conn]bool
+	frozen chan struct{} // closed when what the portal says goes on; nil: it goes on now
 }
 
 // socket is the name that Postgres gives its socket.
@@ -81,6 +82,30 @@ func (w *wire) at() *gate {
 	return w.gate
 }
 
+// freeze has Postgres hear nothing, as if it were stopped, until what it returns is called.
+func (w *wire) freeze() (end func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	frozen := make(chan struct{})
+	w.frozen = frozen
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.frozen = nil
+		close(frozen)
+	}
+}
+
+// thaw waits until the wire is not frozen.
+func (w *wire) thaw() {
+	w.mu.Lock()
+	frozen := w.frozen
+	w.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+	}
+}
+
 // cut breaks all connections. New ones are taken.
 func (w *wire) cut() {
 	w.mu.Lock()
@@ -131,15 +156,16 @@ func (c *connection) forward() {
 		if err != nil {
 			return
 		}
-		if g := c.boundary(kind, message[head:]); g != nil {
-			if !g.answered {
-				g.hold()
-				return
-			}
+		g := c.boundary(kind, message[head:])
+		switch {
+		case g != nil && g.answered:
 			c.mu.Lock()
 			c.withheld = g
 			c.mu.Unlock()
+		case g != nil && !g.hold():
+			return
 		}
+		c.wire.thaw()
 		if _, err := c.server.Write(message); err != nil {
 			return
 		}
@@ -148,6 +174,7 @@ func (c *connection) forward() {
 
 // startup passes on the first message, which has no kind.
 func (c *connection) startup() error {
+	c.wire.thaw()
 	length := make([]byte, 4)
 	if _, err := io.ReadFull(c.client, length); err != nil {
 		return err
@@ -176,7 +203,7 @@ func (c *connection) back() {
 				return
 			}
 		case kind == ready:
-			g.hold()
+			_ = g.hold() // what was withheld is lost
 			return
 		}
 	}
@@ -232,20 +259,21 @@ func text(body *[]byte) string {
 	return string(before)
 }
 
-// gate holds a boundary's connections until the process that they belong to is dead.
+// gate holds an execution at a boundary until it is decided how it goes on.
 type gate struct {
 	boundary
-	want int // connections; later ones pass
+	want int // executions; later ones pass
 
 	mu      sync.Mutex
 	entered int
 	waiting int
 	reached chan struct{} // closed when so many wait
-	gone    chan struct{} // closed when the process is dead
+	decided chan struct{}
+	open    bool // once it is decided: what is held goes on; else its connections break
 }
 
 func newGate(b boundary, want int) *gate {
-	return &gate{boundary: b, want: want, reached: make(chan struct{}), gone: make(chan struct{})}
+	return &gate{boundary: b, want: want, reached: make(chan struct{}), decided: make(chan struct{})}
 }
 
 // enter reports whether there is room for one more.
@@ -256,14 +284,21 @@ func (g *gate) enter() bool {
 	return g.entered <= g.want
 }
 
-// hold waits until the process is dead.
-func (g *gate) hold() {
+// hold waits, and reports whether what is held goes on.
+func (g *gate) hold() bool {
 	g.mu.Lock()
 	if g.waiting++; g.waiting == g.want {
 		close(g.reached)
 	}
 	g.mu.Unlock()
-	<-g.gone
+	<-g.decided
+	return g.open
+}
+
+// decide lets what is held go on, or breaks it off.
+func (g *gate) decide(open bool) {
+	g.open = open
+	close(g.decided)
 }
 
 // count is how many wait.
