@@ -39,9 +39,9 @@ func expected() map[string]string {
 		"river_job_id_seq":          "USAGE",
 		"river_notification_id_seq": "USAGE",
 
-		"refuse_change()": "",
-		"stamp_event()":   "",
-		"queue_event()":   "",
+		"refuse_change()":                                 "",
+		"stamp_event()":                                   "",
+		"queue_event()":                                   "",
 		"number_events(uuid[],bytea[])":                   "EXECUTE",
 		"event_id_at(timestamp without time zone)":        "",
 		"make_event_partitions()":                         "EXECUTE",

@@ -130,4 +130,3 @@ func TestLeaseOfAnotherClusterThanWasMade(t *testing.T) {
 	b.step(b.read(b.deletions()[0]))
 	b.wantCalls("delete_cluster", 0)
 }
-
