@@ -33,19 +33,19 @@ type replica struct {
 func (r replica) run(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	for since := time.Now(); ; {
+	for beats := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		err := r.beat(ctx)
-		if err == nil && time.Since(since) >= deadAfter {
+		if beats++; err == nil && beats > int(deadAfter/beatEvery) {
 			err = r.takeBack(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			r.logger.Error("this replica cannot give signs of life, or look for those of others", "error", err)
-			since = time.Now()
+			beats = 0
 		}
 	}
 }

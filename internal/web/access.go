@@ -75,6 +75,7 @@ func (s *Server) collect(c *gin.Context, v viewer) error {
 // handOut fetches a secret and streams it to its reader. Nothing on the way may
 // keep it.
 func (s *Server) handOut(c *gin.Context, v viewer, r portal.Request) error {
+	lasting(c)
 	secret, err := s.Executor.Collect(c.Request.Context(), v.actor, r.Number)
 	if err != nil {
 		return err

@@ -56,6 +56,7 @@ func (s *Server) exportAudit(c *gin.Context, v viewer) error {
 		return err
 	}
 	s.nameFile(c, format)
+	lasting(c)
 	out := bufio.NewWriterSize(&unhurried{c.Writer, http.NewResponseController(c.Writer)}, 64<<10)
 	err = format.Write(c.Request.Context(), out, selection, s.Trail.Signers...)
 	if err == nil {

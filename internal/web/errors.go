@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -57,7 +58,12 @@ func (s *Server) handle(h handler) gin.HandlerFunc {
 
 // fail answers with the page of an error.
 func (s *Server) fail(c *gin.Context, err error) {
-	if c.Request.Context().Err() != nil {
+	switch cause := context.Cause(c.Request.Context()); {
+	case cause == nil:
+	case errors.Is(cause, errLate):
+		err = late(c.Request, err)
+		c.Request = c.Request.WithContext(context.WithoutCancel(c.Request.Context())) // by which its page is rendered
+	default:
 		s.Logger.Debug("the reader has left", "http_request", c.GetString(keyRequestID), "error", err)
 		return
 	}
@@ -85,6 +91,14 @@ func (s *Server) fail(c *gin.Context, err error) {
 		p.RequestID = id
 	}
 	s.render(c, status(err), views.Error(p))
+}
+
+// late says that a request took too long, and of a form what that means for it.
+func late(r *http.Request, err error) error {
+	if r.Method == http.MethodPost {
+		return portal.E(portal.KindUnavailable, "the database is not responding; what you sent may have been saved or not, so look before you send it again", err)
+	}
+	return portal.E(portal.KindUnavailable, "the database is not responding; try again in a moment", err)
 }
 
 // failPart answers a part of a page with an error in its place: what is typed

@@ -60,6 +60,7 @@ func (s *Server) events(c *gin.Context, v viewer) error {
 		defer unsubscribeInbox()
 		inbox, message = inboxWake, changed+inboxChanged
 	}
+	lasting(c)
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")

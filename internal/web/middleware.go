@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -24,7 +26,14 @@ const (
 	keyRequestID = "request id"
 	keyNonce     = "nonce"
 	keyReturned  = "returned" // what to say of a form that has come back
+	keyBound     = "bound"    // the timer that ends the request
 )
+
+// answerFor is how long readers wait for an answer, as long as Postgres works on one
+// statement. A server that is there and says nothing would keep them for ever.
+const answerFor = 30 * time.Second
+
+var errLate = errors.New("nothing has answered for " + answerFor.String())
 
 // observe gives each request an id, logs it and survives panics. The log has
 // the path, never the query, which may hold what people typed.
@@ -51,6 +60,21 @@ func (s *Server) observe(c *gin.Context) {
 	}()
 	c.Next()
 }
+
+// bound ends what takes longer than answerFor, unless its handler says that it is lasting.
+func (s *Server) bound(c *gin.Context) {
+	ctx, cancel := context.WithCancelCause(c.Request.Context())
+	timer := time.AfterFunc(answerFor, func() { cancel(errLate) })
+	defer cancel(nil)
+	defer timer.Stop()
+	c.Set(keyBound, timer)
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+// lasting is for answers that go on for as long as somebody reads them, or that wait for
+// DigitalOcean.
+func lasting(c *gin.Context) { c.MustGet(keyBound).(*time.Timer).Stop() }
 
 // secure sets what tells browsers to trust nothing but what the portal sends.
 func (s *Server) secure(c *gin.Context) {

@@ -16,7 +16,7 @@ func (s *Server) routes(e *gin.Engine, assets fs.FS) {
 	e.GET("/readyz", s.readyz)
 	e.GET("/static/*file", serveAssets(assets))
 
-	e.Use(s.session, s.limit, s.protect)
+	e.Use(s.bound, s.session, s.limit, s.protect)
 	if s.Demo {
 		e.Use(s.noteStop)
 	}

@@ -32,7 +32,7 @@ const (
 var boundaries = []boundary{
 	{name: "intent not committed", commit: intent, done: true},
 	{name: "intent committed", commit: intent, answered: true},
-	{name: "intent under a checkpoint", statement: "SELECT min(l.number) FROM event_log"},
+	{name: "intent under a checkpoint", statement: "SELECT number FROM event_log WHERE event_id ="},
 	{name: "call received", call: received},
 	{name: "call done", call: done, done: true},
 	{name: "answer cut off", call: halfway, done: true},

@@ -24,9 +24,6 @@ const away = 2 * time.Minute
 // atOnce is how many executions are cut off by one kill: all.
 const atOnce = 16
 
-// slots bounds how many portals run at once.
-var slots = make(chan struct{}, 5)
-
 // few are operations that stand for all where looking for a lost call goes on.
 func few() []operation {
 	return slices.DeleteFunc(slices.Clone(operations), func(o operation) bool {
@@ -45,14 +42,13 @@ func TestEveryBoundary(t *testing.T) {
 		for group := range slices.Chunk(walked, atOnce) {
 			t.Run(b.name+"/"+group[0].slug(), func(t *testing.T) {
 				t.Parallel()
-				slots <- struct{}{}
-				defer func() { <-slots }()
 				s := newSite(t, dbtest.URL(t), group...)
 				if b.after != "" {
 					s.killAt(by(b.after))
 				}
 				s.killAt(b)
-				s.finish(b)
+				s.end()
+				s.checkAll(b)
 			})
 		}
 	}
@@ -120,32 +116,40 @@ func (s *site) hurry() {
 	s.wake()
 }
 
-// finish has all executions end, and holds what has become of them.
-func (s *site) finish(b boundary) {
+// end runs the portal until all executions have ended.
+func (s *site) end() {
 	s.t.Helper()
-	s.end()
+	p := s.serve()
+	p.ready()
+	s.awaitEnd(p)
+	p.stop()
+}
+
+// awaitEnd waits until all executions have ended, with their steps taken at once.
+func (s *site) awaitEnd(p *process) {
+	s.t.Helper()
+	for begun := time.Now(); !s.ended(); s.hurry() {
+		if time.Since(begun) > patience {
+			s.t.Fatalf("not all end:\n%s\n%s", s.states(), p.log.String())
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// checkAll holds what has become of the executions that were cut off at a boundary.
+func (s *site) checkAll(b boundary) {
+	s.t.Helper()
 	for _, j := range s.jobs {
 		if _, effects := s.cloud.counts(string(j.id)); (effects == 1) != b.done {
 			s.t.Errorf("%s was done %d times", j.id, effects)
 		}
 	}
+	s.checkTruth()
 }
 
-// end runs the portal until all executions have ended, and holds that what it says of
-// them is true.
-func (s *site) end() {
+// checkTruth holds that what the portal says of all executions is true.
+func (s *site) checkTruth() {
 	s.t.Helper()
-	p := s.serve()
-	p.ready()
-	begun := time.Now()
-	for !s.ended() {
-		if time.Since(begun) > patience {
-			s.t.Fatalf("not all end:\n%s\n%s", s.states(), p.log.String())
-		}
-		time.Sleep(200 * time.Millisecond)
-		s.hurry()
-	}
-	p.stop()
 	s.sync()
 	for _, j := range s.jobs {
 		s.check(j)

@@ -24,6 +24,7 @@ import (
 
 	"doksportal/internal/audit"
 	"doksportal/internal/auth"
+	"doksportal/internal/auth/devidp"
 	"doksportal/internal/db"
 	"doksportal/internal/db/dbtest"
 	"doksportal/internal/doapi"
@@ -41,6 +42,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	_ = flag.Set("test.parallel", "6")                              // most of them wait most of the time
 	if _, err := os.Stat(program); err != nil && !testing.Short() { // by which go test also knows of another one
 		fmt.Fprintln(os.Stderr, "there is no portal to kill; make build makes it:", err)
 		os.Exit(1)
@@ -86,6 +88,7 @@ func newSite(t testing.TB, databaseURL string, ops ...operation) *site {
 	s := &site{t: t, dir: t.TempDir(), cloud: newCloud()}
 	door := httptest.NewServer(s.cloud)
 	t.Cleanup(door.Close)
+	t.Cleanup(func() { s.release(false) }) // what is held would keep the door open
 	s.listen(databaseURL)
 	listen := freeAddress(t)
 	private, err := audit.NewKey("portal.example/audit")
@@ -96,7 +99,7 @@ func newSite(t testing.TB, databaseURL string, ops ...operation) *site {
 	must(t, err)
 	t.Cleanup(s.pool.Close)
 	base := "http://" + listen
-	issuer := webtest.Issuer(t, base, nil)
+	issuer := webtest.Issuer(t, base, []devidp.Account{{Username: "reader", Name: "Rea", Groups: []string{"admins"}}})
 	s.env = append(s.env, "PORTAL_LISTEN="+listen, "PORTAL_BASE_URL="+base, "PORTAL_OIDC_ISSUER="+issuer,
 		"PORTAL_OIDC_CLIENT_ID="+webtest.ClientID, "PORTAL_OIDC_CLIENT_SECRET="+webtest.ClientSecret,
 		"PORTAL_DO_TOKEN="+token, "PORTAL_DO_API_URL="+door.URL, "PORTAL_ADMIN_GROUP=admins", "PORTAL_APPROVER_GROUP=platform",

@@ -52,5 +52,6 @@ func soak(t *testing.T, r *rand.Rand) (kills int) {
 		s.bury(p)
 	}
 	s.end()
+	s.checkTruth()
 	return kills
 }

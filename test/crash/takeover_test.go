@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"net/http"
 	"slices"
 	"syscall"
 	"testing"
@@ -86,23 +85,10 @@ func TestPausedReplica(t *testing.T) {
 			g.decide(true)
 			paused.signal(syscall.SIGCONT)
 			s.gate = nil
-			for begun = time.Now(); !s.ended(); s.hurry() {
-				if time.Since(begun) > patience {
-					t.Fatalf("not all end:\n%s\n%s", s.states(), next.log.String())
-				}
-				time.Sleep(200 * time.Millisecond)
-			}
-			eventually(t, "the paused replica has given up what it was doing", func() bool { return s.idle(paused) })
+			s.awaitEnd(next)
 			paused.stop()
 			next.stop()
-			s.sync()
-			for _, j := range s.jobs {
-				s.check(j)
-				if _, effects := s.cloud.counts(string(j.id)); (effects == 1) != b.done {
-					t.Errorf("%s was done %d times", j.id, effects)
-				}
-			}
-			s.checkTrail()
+			s.checkAll(b)
 		})
 	}
 }
@@ -117,9 +103,4 @@ func (s *site) until(what string, is func(portal.Request) bool) {
 		s.wake()
 		return !slices.ContainsFunc(s.jobs, func(j *job) bool { return !is(s.read(j.request.ID)) })
 	})
-}
-
-// idle reports whether a replica that was paused is back: it answers.
-func (s *site) idle(*process) bool {
-	return statusOf(s.setting("PORTAL_BASE_URL")+"/readyz") == http.StatusOK
 }

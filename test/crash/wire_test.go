@@ -239,15 +239,16 @@ const head = 5
 
 // read returns a message, with its head.
 func read(r io.Reader) (kind byte, message []byte, err error) {
-	message = make([]byte, head)
-	if _, err := io.ReadFull(r, message); err != nil {
+	var begin [head]byte
+	if _, err := io.ReadFull(r, begin[:]); err != nil {
 		return 0, nil, err
 	}
-	length := int(binary.BigEndian.Uint32(message[1:])) - 4
+	length := int(binary.BigEndian.Uint32(begin[1:])) - 4
 	if length < 0 || length > 1<<30 {
 		return 0, nil, errors.New("not a message of Postgres")
 	}
-	message = append(message, make([]byte, length)...)
+	message = make([]byte, head+length)
+	copy(message, begin[:])
 	_, err = io.ReadFull(r, message[head:])
 	return message[0], message, err
 }
