@@ -60,7 +60,7 @@ func TestAuditBundle(t *testing.T) {
 	defer pool.Close()
 	trail, err := audit.New(audit.Config{Pool: pool, Signers: []audit.Signer{key}, Now: time.Now})
 	must(err)
-	must(recordReplica(t.Context(), pool, portal.EventReplicaStarted, "started"))
+	must(recordReplica(t.Context(), trail, portal.EventReplicaStarted, "started"))
 	_, err = trail.Checkpoint(t.Context())
 	must(err)
 	database := "PORTAL_DATABASE_URL=" + url

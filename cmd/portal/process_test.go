@@ -21,11 +21,15 @@ import (
 	"doksportal/internal/db/dbtest"
 )
 
-// asPortal tells this test program to be the portal itself.
+// asPortal tells this test program to be the portal itself, on a machine whose clock may
+// be off by so much.
 const asPortal = "PORTAL_TEST_AS_PORTAL"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asPortal) != "" {
+	if off := os.Getenv(asPortal); off != "" {
+		if off, err := time.ParseDuration(off); err == nil {
+			machineTime = func() time.Time { return time.Now().Add(off) }
+		}
 		main()
 		os.Exit(0)
 	}

@@ -72,6 +72,10 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 	if err := db.CheckSession(ctx, pool); err != nil {
 		return err
 	}
+	clock := db.NewClock(machineTime)
+	if err := setClock(ctx, clock, pool, logger); err != nil {
+		return err
+	}
 	schema, err := db.SchemaOf(ctx, pool)
 	if err != nil {
 		return err
@@ -82,7 +86,7 @@ func serve(ctx context.Context, cfg config.Config, listener net.Listener, logger
 	if err := warnOfRole(ctx, cfg, pool, logger); err != nil {
 		return err
 	}
-	p, err := assemble(cfg, pool, logger)
+	p, err := assemble(cfg, pool, clock, logger)
 	if err != nil {
 		return err
 	}
@@ -105,6 +109,19 @@ func warnOfRole(ctx context.Context, cfg config.Config, pool *pgxpool.Pool, logg
 	return err
 }
 
+// machineTime is the clock of the machine, which may be off.
+var machineTime = time.Now
+
+// setClock sets the clock of this process by the database's, and says how far the
+// machine's is off.
+func setClock(ctx context.Context, clock *db.Clock, pool *pgxpool.Pool, logger *slog.Logger) error {
+	moved, err := clock.Set(ctx, pool)
+	if err == nil && moved != 0 {
+		logger.Warn("the clock of this machine is off: the portal goes by the database's", "moved", moved.Round(time.Millisecond).String())
+	}
+	return err
+}
+
 // parts are what the portal consists of while it runs.
 type parts struct {
 	rules  *rulebook.Service
@@ -113,32 +130,35 @@ type parts struct {
 	pages  *web.Server
 	hub    *events.Hub
 	queue  *jobs.Queue
+	clock  *db.Clock
+	pool   *pgxpool.Pool
 	logger *slog.Logger
 }
 
 // assemble puts the parts together.
-func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*parts, error) {
+func assemble(cfg config.Config, pool *pgxpool.Pool, clock *db.Clock, logger *slog.Logger) (*parts, error) {
 	baseURL, err := url.Parse(cfg.BaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_BASE_URL: %w", err)
 	}
-	calls, access := budget.New(pool, "main", time.Now), budget.New(pool, "access", time.Now)
+	now := clock.Now
+	calls, access := budget.New(pool, "main", now), budget.New(pool, "access", now)
 	client, err := doapi.New(cfg.DOAPIURL, cfg.DOToken.Reveal(), doapi.AccessToken(cfg.DOAccessToken.Reveal()),
 		doapi.Limits(calls, access))
 	if err != nil {
 		return nil, err
 	}
-	signIn, err := newSignIn(cfg, baseURL, pool, logger)
+	signIn, err := newSignIn(cfg, baseURL, pool, now, logger)
 	if err != nil {
 		return nil, err
 	}
-	notifier, err := newNotify(cfg, baseURL, pool, logger)
+	notifier, err := newNotify(cfg, baseURL, pool, now, logger)
 	if err != nil {
 		return nil, err
 	}
-	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
-	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
-	trail, err := newTrail(cfg, pool, notifier, logger)
+	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: now, StepUpWithin: cfg.StepUpMaxAge}
+	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: now, StepUpWithin: cfg.StepUpMaxAge}
+	trail, err := newTrail(cfg, pool, now, notifier, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -148,14 +168,14 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	}
 	pace := execute.DefaultPace
 	pace.Settle = cfg.SettleEvery
-	pausing := &pauses.Service{Pool: pool, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge}
-	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Pauses: pausing, Now: time.Now, Logger: logger, Pace: pace,
+	pausing := &pauses.Service{Pool: pool, Now: now, StepUpWithin: cfg.StepUpMaxAge}
+	executor := &execute.Executor{Pool: pool, DO: client, People: signIn, Rules: rules, Trail: trail, Pauses: pausing, Now: now, Logger: logger, Pace: pace,
 		StepUpWithin: cfg.StepUpMaxAge}
-	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: time.Now, Pauses: pausing}
-	watcher := &unusual.Watcher{Pool: pool, Trail: trail, Now: time.Now, Tell: tell}
-	reviewers := &auditors.Service{Pool: pool, Now: time.Now, People: signIn, Rules: rules, Secrets: cfg.SecretNames(), StepUpWithin: cfg.StepUpMaxAge, Tell: tell}
+	syncer := &inventory.Syncer{Pool: pool, DO: client, Now: now, Pauses: pausing}
+	watcher := &unusual.Watcher{Pool: pool, Trail: trail, Now: now, Tell: tell}
+	reviewers := &auditors.Service{Pool: pool, Now: now, People: signIn, Rules: rules, Secrets: cfg.SecretNames(), StepUpWithin: cfg.StepUpMaxAge, Tell: tell}
 	var queue *jobs.Queue
-	queue, err = jobs.New(pool, logger, executor.Advance, []jobs.Task{
+	queue, err = jobs.New(pool, logger, now, executor.Advance, []jobs.Task{
 		{Name: "inventory", Every: cfg.SyncEvery, Run: syncer.Sync},
 		{Name: "expire", Every: time.Minute, Run: requests.Expire},
 		{Name: "campaigns", Every: 5 * time.Second, Run: requests.AdvanceCampaigns},
@@ -163,12 +183,12 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "leases", Every: time.Minute, Run: requests.EndLeases},
 		{Name: "freshen", Every: cfg.SyncEvery, Run: requests.Freshen},
 		{Name: "sessions", Every: 10 * time.Minute, Run: signIn.Sweep},
-		{Name: "rates", Every: 10 * time.Minute, Run: func(ctx context.Context) error { return store.SweepRates(ctx, pool, time.Now()) }},
+		{Name: "rates", Every: 10 * time.Minute, Run: func(ctx context.Context) error { return store.SweepRates(ctx, pool, now()) }},
 		{Name: "refusals", Every: time.Minute, Run: func(ctx context.Context) error {
-			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(ctx, tx, time.Now()) })
+			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return audit.SumUpRefusals(ctx, tx, now()) })
 		}},
 		{Name: "usage", Every: time.Hour, Run: func(ctx context.Context) error {
-			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return store.RecordUsage(ctx, tx, time.Now()) })
+			return db.WithTx(ctx, pool, func(tx pgx.Tx) error { return store.RecordUsage(ctx, tx, now()) })
 		}},
 		{Name: "event partitions", Every: 12 * time.Hour, Run: trail.MakePartitions},
 		{Name: "verify the trail", Every: 24 * time.Hour, For: time.Hour, Run: trail.VerifyAll},
@@ -179,7 +199,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 		{Name: "budget", Every: time.Hour, Run: calls.Sweep},
 		{Name: "access budget", Every: time.Hour, Run: access.Sweep},
 		{Name: "old notifications", Every: time.Hour, Run: notifier.Sweep},
-		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, time.Now()) }},
+		{Name: "requeue", Every: time.Minute, Run: func(ctx context.Context) error { return queue.Requeue(ctx, now()) }},
 	})
 	if err != nil {
 		return nil, err
@@ -187,7 +207,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 	requests.Jobs, pausing.Jobs = queue, queue
 	hub := events.NewHub(pool, logger)
 	pages, err := web.New(web.Config{
-		Pool: pool, Auth: signIn, Requests: requests, Executor: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge,
+		Pool: pool, Auth: signIn, Requests: requests, Executor: executor, Teams: &teams.Service{Pool: pool, People: signIn, Now: now, StepUpWithin: cfg.StepUpMaxAge,
 			OtherGroups: func(ctx context.Context) ([]string, error) {
 				inForce, err := rules.InForce(ctx, pool)
 				if err != nil {
@@ -195,29 +215,29 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, logger *slog.Logger) (*part
 				}
 				return append(inForce.Groups(), slices.Collect(maps.Values(signIn.RoleGroups()))...), nil
 			}}, Notify: notifier, Trail: trail, Stream: siem, Hub: hub,
-		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: time.Now, StepUpWithin: cfg.StepUpMaxAge},
-		Templates:   &templates.Service{Pool: pool, Now: time.Now},
+		Delegations: &delegation.Service{Pool: pool, Rules: rules, Now: now, StepUpWithin: cfg.StepUpMaxAge},
+		Templates:   &templates.Service{Pool: pool, Now: now},
 		Auditors:    reviewers,
-		Orphans:     &orphans.Service{Pool: pool, Now: time.Now},
+		Orphans:     &orphans.Service{Pool: pool, Now: now},
 		Pauses:      pausing,
 		Queue:       queue,
-		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: time.Now,
+		BaseURL:     baseURL, AdminGroup: cfg.AdminGroup, Groups: cfg.OIDCGroupsClaim, Notice: cfg.Notice, DropletLimit: cfg.DropletLimit, Demo: cfg.Demo, SyncEvery: cfg.SyncEvery, SettleEvery: cfg.SettleEvery, TrustedProxies: cfg.TrustedProxies, Logger: logger, Now: now,
 	})
-	return &parts{rules: rules, trail: trail, stream: siem, pages: pages, hub: hub, queue: queue, logger: logger}, err
+	return &parts{rules: rules, trail: trail, stream: siem, pages: pages, hub: hub, queue: queue, clock: clock, pool: pool, logger: logger}, err
 }
 
-func newSignIn(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*auth.Auth, error) {
+func newSignIn(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, now func() time.Time, logger *slog.Logger) (*auth.Auth, error) {
 	return auth.New(auth.Config{
 		BaseURL: baseURL, Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: cfg.OIDCClientSecret.Reveal(),
 		GroupsClaim: cfg.OIDCGroupsClaim, Scopes: cfg.OIDCScopes,
 		AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
-		StepUpMaxAge: cfg.StepUpMaxAge, Pool: pool, Now: time.Now, Logger: logger,
+		StepUpMaxAge: cfg.StepUpMaxAge, Pool: pool, Now: now, Logger: logger,
 	})
 }
 
-func newNotify(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, logger *slog.Logger) (*notify.Service, error) {
+func newNotify(cfg config.Config, baseURL *url.URL, pool *pgxpool.Pool, now func() time.Time, logger *slog.Logger) (*notify.Service, error) {
 	return notify.New(notify.Config{
-		Pool: pool, Now: time.Now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
+		Pool: pool, Now: now, Logger: logger, BaseURL: baseURL, AdminGroup: cfg.AdminGroup, ApproverGroup: cfg.ApproverGroup, AuditorGroup: cfg.AuditorGroup,
 		Secret: cfg.OIDCClientSecret.Reveal(), SMTPURL: cfg.SMTPURL.Reveal(), SMTPFrom: cfg.SMTPFrom,
 		WebhookHosts: cfg.WebhookHosts, WebhookPrivate: cfg.WebhookPrivate,
 	})
@@ -233,6 +253,7 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	hubCtx, stopHub := context.WithCancel(ctx)
 	defer stopHub()
 	go p.hub.Run(hubCtx)
+	go p.clock.Keep(hubCtx, p.pool, p.logger)
 	stopTrail, err := p.runTrail(ctx)
 	if err != nil {
 		return err

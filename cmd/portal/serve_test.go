@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -61,10 +62,11 @@ func newSite(t *testing.T, databaseURL string) *site {
 	return s
 }
 
-// replica starts `portal serve` and waits until it is ready.
-func (s *site) replica(listen string) *process {
+// replica starts `portal serve`, with variables on top of the site's, and waits until it
+// is ready.
+func (s *site) replica(listen string, env ...string) *process {
 	s.t.Helper()
-	p := start(s.t, append(slices.Clone(s.env), "PORTAL_LISTEN="+listen), "serve")
+	p := start(s.t, append(append(slices.Clone(s.env), "PORTAL_LISTEN="+listen), env...), "serve")
 	p.hears(`"msg":"ready"`)
 	return p
 }
@@ -141,6 +143,51 @@ func TestReplicas(t *testing.T) {
 	member.Post("/logout", nil)
 	if p := member.At(other).Get("/clusters"); strings.HasPrefix(p.URL.String(), other) && p.URL.Path == "/clusters" {
 		t.Error("signed out at one replica, and still signed in at the other")
+	}
+}
+
+// Replicas on machines whose clocks are ten minutes off, one each way, agree on the time,
+// which is the database's.
+func TestClocksThatAreOff(t *testing.T) {
+	t.Parallel()
+	database := dbtest.URL(t)
+	s := newSite(t, database)
+	early := s.replica(s.listen, asPortal+"=10m")
+	otherListen := freeAddress(t)
+	late := s.replica(otherListen, asPortal+"=-10m")
+	for _, p := range []*process{early, late} {
+		p.hears("the clock of this machine is off")
+	}
+	s.createTeam()
+	member := webtest.SignIn(t, s.url, "member")
+	awaitOptions(t, member)
+	for i, at := range []string{s.url, "http://" + otherListen} {
+		page := member.At(at).Post("/clusters/new", createForm(fmt.Sprintf("shop-%d", i), "development"))
+		if !strings.HasPrefix(page.URL.Path, "/requests/") {
+			t.Fatalf("%d %s", page.Status, page.Text("main"))
+		}
+	}
+	pool, err := db.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	count := func(sql string) (n int) {
+		t.Helper()
+		if err := pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	eventually(t, "both requests succeed", func() bool { return count(`SELECT count(*) FROM requests WHERE state = 'succeeded'`) == 2 })
+	if n := s.sim.CallCount("create_cluster"); n != 2 {
+		t.Errorf("%d calls to create two clusters", n)
+	}
+	if n := count(`SELECT count(*) FROM events WHERE abs(extract(epoch FROM recorded_at - at)) > 60`); n > 0 {
+		t.Errorf("%d events have another time than the database's", n)
+	}
+	if n := count(`SELECT count(*) FROM river_job WHERE attempted_at > now() + interval '1 minute' OR scheduled_at NOT BETWEEN created_at - interval '1 minute' AND created_at + interval '2 days'`); n > 0 {
+		t.Errorf("%d jobs have another time than the database's", n)
 	}
 }
 

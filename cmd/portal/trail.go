@@ -29,14 +29,14 @@ func tell(ctx context.Context, tx pgx.Tx, e portal.Event) error {
 
 // newTrail makes the trail, with its keys and the anchors of its checkpoints. Of what
 // becomes of it admins and auditors are told.
-func newTrail(cfg config.Config, pool *pgxpool.Pool, notifier *notify.Service, logger *slog.Logger) (*audit.Trail, error) {
+func newTrail(cfg config.Config, pool *pgxpool.Pool, now func() time.Time, notifier *notify.Service, logger *slog.Logger) (*audit.Trail, error) {
 	signers, err := signers(cfg)
 	if err != nil {
 		return nil, err
 	}
-	c := audit.Config{Pool: pool, Signers: signers, Vouched: true, Logger: logger, Now: time.Now, Tell: tell}
+	c := audit.Config{Pool: pool, Signers: signers, Vouched: true, Logger: logger, Now: now, Tell: tell}
 	o := anchorOptions(cfg.AuditS3Key, cfg.AuditS3Secret, cfg.AuditWebhookSecret)
-	o.Log = logger
+	o.Now, o.Log = now, logger
 	if cfg.SMTPURL != "" {
 		o.Mail = notifier.SendText
 	}
@@ -61,7 +61,7 @@ func newStream(cfg config.Config, trail *audit.Trail) (*stream.Stream, error) {
 	if cfg.AuditStream == "" {
 		return nil, nil
 	}
-	target, err := stream.Open(cfg.AuditStream.Reveal(), stream.Options{Now: time.Now, Secret: cfg.AuditStreamSecret.Reveal(), Authorization: cfg.AuditStreamAuthorization.Reveal()})
+	target, err := stream.Open(cfg.AuditStream.Reveal(), stream.Options{Now: trail.Now, Secret: cfg.AuditStreamSecret.Reveal(), Authorization: cfg.AuditStreamAuthorization.Reveal()})
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_AUDIT_STREAM: %w", err)
 	}
@@ -94,7 +94,7 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 	if err := p.trail.Begin(ctx); err != nil {
 		return nil, err
 	}
-	if err := recordReplica(ctx, p.trail.Pool, portal.EventReplicaStarted, "started"); err != nil {
+	if err := recordReplica(ctx, p.trail, portal.EventReplicaStarted, "started"); err != nil {
 		return nil, err
 	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -106,7 +106,7 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 	return func() error {
 		ctx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), shutdownFor)
 		defer cancelWrite()
-		err := recordReplica(ctx, p.trail.Pool, portal.EventReplicaStopped, "stopped")
+		err := recordReplica(ctx, p.trail, portal.EventReplicaStopped, "stopped")
 		cancel()
 		working.Wait()
 		if sealed := p.trail.Seal(ctx); sealed != nil { // nobody else may be left to do so
@@ -117,15 +117,15 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 }
 
 // recordReplica puts on the trail what became of this process.
-func recordReplica(ctx context.Context, pool *pgxpool.Pool, kind portal.EventKind, became string) error {
+func recordReplica(ctx context.Context, trail *audit.Trail, kind portal.EventKind, became string) error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	build := version()
-	return db.WithTx(ctx, pool, func(tx pgx.Tx) error {
+	return db.WithTx(ctx, trail.Pool, func(tx pgx.Tx) error {
 		return audit.Append(ctx, tx, portal.Event{
-			At: time.Now(), Kind: kind, Actor: portal.System("server").Person(), Target: portal.EventTarget{Kind: portal.TargetReplica, ID: host},
+			At: trail.Now(), Kind: kind, Actor: portal.System("server").Person(), Target: portal.EventTarget{Kind: portal.TargetReplica, ID: host},
 			Summary: fmt.Sprintf("The portal %s on %s, version %s", became, host, build),
 			Data:    map[string]any{"version": build, "process": os.Getpid()},
 		})

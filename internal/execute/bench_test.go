@@ -92,7 +92,7 @@ func newStarter(b *testing.B) *starter {
 	p.executor.DO, err = doapi.New(server.URL, token)
 	p.must(err)
 	p.executor.Pace.Settle = time.Hour // what follows the call disturbs nothing
-	queue, err := jobs.New(p.pool, slog.New(slog.DiscardHandler), p.executor.Advance, nil)
+	queue, err := jobs.New(p.pool, slog.New(slog.DiscardHandler), time.Now, p.executor.Advance, nil)
 	p.must(err)
 	p.must(queue.Start(b.Context()))
 	b.Cleanup(func() { p.must(queue.Stop(context.Background())) })
@@ -160,7 +160,7 @@ func newBare(b *testing.B) *bare {
 	p := &bare{bundle: setup(b), started: make(chan time.Time, 1)}
 	p.request = p.create("shop", 1)
 	var err error
-	p.queue, err = jobs.New(p.pool, slog.New(slog.DiscardHandler), func(context.Context, string) (time.Duration, bool) {
+	p.queue, err = jobs.New(p.pool, slog.New(slog.DiscardHandler), time.Now, func(context.Context, string) (time.Duration, bool) {
 		p.started <- time.Now()
 		return 0, false
 	}, nil)

@@ -390,7 +390,7 @@ func (c *crowd) working(r portal.Request) (stop func()) {
 func (c *crowd) queues() (list [2]*jobs.Queue) {
 	c.t.Helper()
 	for i, at := range c.replicas {
-		queue, err := jobs.New(at.executor.Pool, slog.New(slog.DiscardHandler), at.executor.Advance, nil)
+		queue, err := jobs.New(at.executor.Pool, slog.New(slog.DiscardHandler), time.Now, at.executor.Advance, nil)
 		c.must(err)
 		c.must(queue.Start(c.t.Context()))
 		c.t.Cleanup(func() { _ = queue.Stop(context.Background()) })

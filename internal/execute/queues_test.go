@@ -50,7 +50,7 @@ func TestHangingExecutionsKeepNoTaskWaiting(t *testing.T) {
 			return nil
 		}
 	}
-	queue, err := jobs.New(b.pool, slog.New(slog.DiscardHandler), b.executor.Advance, []jobs.Task{
+	queue, err := jobs.New(b.pool, slog.New(slog.DiscardHandler), time.Now, b.executor.Advance, []jobs.Task{
 		{Name: "task", Every: time.Second, Run: says(task)},
 		{Name: "delivery", Every: time.Second, Queue: jobs.Deliveries, Run: says(delivery)},
 	})

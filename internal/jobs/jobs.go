@@ -64,8 +64,9 @@ type Queue struct {
 	stop    func() // ends the signs of life
 }
 
-// New makes a queue that takes requests on with step and runs the tasks.
-func New(pool *pgxpool.Pool, logger *slog.Logger, step Step, tasks []Task) (*Queue, error) {
+// New makes a queue that takes requests on with step and runs the tasks, when it is time
+// by now.
+func New(pool *pgxpool.Pool, logger *slog.Logger, now func() time.Time, step Step, tasks []Task) (*Queue, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &requestWorker{pool: pool, logger: logger, step: step, shares: shares.New(ownMost)})
 	river.AddWorker(workers, &taskWorker{tasks: byName(tasks), logger: logger})
@@ -79,12 +80,22 @@ func New(pool *pgxpool.Pool, logger *slog.Logger, step Step, tasks []Task) (*Que
 		ReindexerSchedule:    river.NeverSchedule(), // only the owner of the tables may; docs/operating.md says how
 		Queues:               queues(tasks),
 		Workers:              workers,
+		Test:                 river.TestConfig{Time: clock(now)}, // the one way to have it go by another clock
 	})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
 	return &Queue{pool: pool, client: client, replica: replica{pool: pool, logger: logger, id: client.ID()}, stop: func() {}}, nil
 }
+
+// clock is the time for River.
+type clock func() time.Time
+
+// Now is the time.
+func (c clock) Now() time.Time { return c() }
+
+// NowOrNil has River's statements go by the clock of the database.
+func (clock) NowOrNil() *time.Time { return nil }
 
 // Start begins to work. The queue goes on when ctx ends; Stop ends it.
 func (q *Queue) Start(ctx context.Context) error {

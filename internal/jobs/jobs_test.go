@@ -28,7 +28,7 @@ func must(t *testing.T, err error) {
 // start returns a queue that works.
 func start(t *testing.T, pool *pgxpool.Pool, step jobs.Step, tasks ...jobs.Task) *jobs.Queue {
 	t.Helper()
-	q, err := jobs.New(pool, slog.New(slog.DiscardHandler), step, tasks)
+	q, err := jobs.New(pool, slog.New(slog.DiscardHandler), time.Now, step, tasks)
 	must(t, err)
 	must(t, q.Start(t.Context()))
 	t.Cleanup(func() { _ = q.Stop(context.Background()) })

@@ -144,7 +144,7 @@ func (s *site) assemble(base, issuer string) {
 	})
 	must(s.t, err)
 	rules := &rulebook.Service{PlatformApprovers: "platform", Pool: s.pool, People: s.people, Now: time.Now}
-	s.queue, err = jobs.New(s.pool, quiet, func(context.Context, string) (time.Duration, bool) { return 0, false }, nil) // adds jobs, and takes none
+	s.queue, err = jobs.New(s.pool, quiet, time.Now, func(context.Context, string) (time.Duration, bool) { return 0, false }, nil) // adds jobs, and takes none
 	must(s.t, err)
 	s.requests = &request.Service{Pool: s.pool, DO: s.do, Jobs: s.queue, Rules: rules, People: s.people, Now: time.Now}
 }
