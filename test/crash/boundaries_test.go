@@ -6,6 +6,7 @@ import "strings"
 // is seen from outside of the process.
 type boundary struct {
 	name string // as in docs/execution.md
+	step string // of the execution, as it is drawn there, that leads to it; empty: none
 	// exactly one of these says where it is
 	commit    func(transaction) bool // the COMMIT of such a transaction
 	statement string                 // a statement that has this in it
@@ -30,16 +31,16 @@ const (
 // boundaries are all that there are, in their order. Those with an after come only after
 // the process has died at that one before.
 var boundaries = []boundary{
-	{name: "intent not committed", commit: intent, done: true},
-	{name: "intent committed", commit: intent, answered: true},
-	{name: "intent under a checkpoint", statement: "SELECT number FROM event_log WHERE event_id ="},
-	{name: "call received", call: received},
-	{name: "call done", call: done, done: true},
-	{name: "answer cut off", call: halfway, done: true},
-	{name: "outcome not committed", commit: outcome, done: true},
-	{name: "outcome committed", commit: outcome, answered: true, done: true},
-	{name: "end not committed", commit: moves("succeeded"), done: true},
-	{name: "end committed", commit: moves("succeeded"), answered: true, done: true},
+	{name: "intent not committed", step: "P->>D: everything is checked again, and the intent to call is written", commit: intent, done: true},
+	{name: "intent committed", step: "D-->>P: the intent is committed: attempt 1 is under way", commit: intent, answered: true},
+	{name: "intent under a checkpoint", step: "P->>D: the intent is signed, and anchored", statement: "SELECT number FROM event_log WHERE event_id ="},
+	{name: "call received", step: "P->>C: the one call", call: received},
+	{name: "call done", step: "C->>C: what was asked for", call: done, done: true},
+	{name: "answer cut off", step: "C-->>P: its answer", call: halfway, done: true},
+	{name: "outcome not committed", step: "P->>D: the outcome is written", commit: outcome, done: true},
+	{name: "outcome committed", step: "D-->>P: the outcome is committed, and the request settles", commit: outcome, answered: true, done: true},
+	{name: "end not committed", step: "P->>C: looks until the effect is complete", commit: moves("succeeded"), done: true},
+	{name: "end committed", step: "D-->>P: the end is committed", commit: moves("succeeded"), answered: true, done: true},
 	{name: "lost not committed", after: "call done", commit: outcome, done: true},
 	{name: "lost committed", after: "call done", commit: outcome, answered: true, done: true},
 	{name: "found not committed", after: "call done", commit: found, done: true},

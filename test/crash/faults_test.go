@@ -1,6 +1,8 @@
 package crash
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -98,6 +100,75 @@ func TestPostgresPaused(t *testing.T) {
 	s.awaitEnd(p)
 	p.stop()
 	s.checkAll(by("call done"))
+}
+
+// While Postgres can write nothing, nothing is sent, and what has become of calls is found
+// out afterwards.
+func TestPostgresFull(t *testing.T) {
+	long(t)
+	for _, test := range []struct {
+		boundary
+		failures int // of each execution until it is clear that it does not go on
+	}{
+		{by("intent not committed"), 2},
+		{by("call done"), 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, dbtest.URL(t), few()...)
+			full := s.mayFill()
+			p := s.serve()
+			s.hold(test.boundary, p)
+			full(true)
+			s.release(test.call == done)
+			eventually(t, "steps fail", func() bool {
+				s.wake()
+				return strings.Count(p.log.String(), "step of a request failed") >= test.failures*len(s.jobs)
+			})
+			for _, j := range s.jobs {
+				if calls, _ := s.cloud.counts(string(j.id)); calls > 0 && test.call != done {
+					t.Errorf("%s was sent without an intent", j.id)
+				}
+			}
+			full(false)
+			s.conclude()
+			s.awaitEnd(p)
+			p.stop()
+			s.checkAll(test.boundary)
+		})
+	}
+}
+
+// mayFill returns what has the database refuse to write what an execution is written to,
+// as when its disk is full, or write again.
+func (s *site) mayFill() (full func(bool)) {
+	s.t.Helper()
+	owner := dbtest.Owner(s.t)
+	do := func(sql string) {
+		s.t.Helper()
+		_, err := owner.Exec(context.Background(), sql)
+		must(s.t, err)
+	}
+	do(`CREATE TABLE disk (is_full bool NOT NULL)`)
+	do(`INSERT INTO disk VALUES (false)`)
+	do(`CREATE FUNCTION refuse_full() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+		BEGIN
+			IF (SELECT is_full FROM disk) THEN RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device'; END IF;
+			RETURN NULL;
+		END $$`)
+	for _, table := range []string{"executions", "requests", "events"} {
+		do(`CREATE TRIGGER full_disk AFTER INSERT OR UPDATE ON ` + table + ` EXECUTE FUNCTION refuse_full()`)
+	}
+	s.t.Cleanup(func() { do(`DROP TABLE disk; DROP FUNCTION refuse_full() CASCADE`) }) // the database is lent
+	return func(is bool) {
+		s.t.Helper()
+		do(fmt.Sprintf(`UPDATE disk SET is_full = %t`, is))
+		if !is {
+			for _, table := range []string{"executions", "requests", "events"} { // or the trail takes them for the attack that they could be
+				do(`DROP TRIGGER full_disk ON ` + table)
+			}
+		}
+	}
 }
 
 // A call that takes its time is nobody else's: its replica gives signs of life meanwhile.
