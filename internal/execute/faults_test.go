@@ -163,7 +163,7 @@ func TestNothingIsConcludedWhileDigitalOceanIsAway(t *testing.T) {
 			b.clock.advance(time.Hour)
 			r = b.step(r)
 			b.want(r, portal.Unknown)
-			if !strings.Contains(r.Reason, "DigitalOcean is not responding: Unexpected server-side error") {
+			if !strings.Contains(r.Reason, "Waiting for DigitalOcean: Unexpected server-side error") {
 				t.Errorf("reason %q", r.Reason)
 			}
 			b.sim.Heal()

@@ -20,7 +20,7 @@ import (
 func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.Duration, error) {
 	ours, err := e.tagged(ctx, r)
 	if err != nil {
-		return e.Pace.Wait, e.explain(ctx, r, "Looking for the cluster; DigitalOcean is not responding: "+doapi.UserMessage(err))
+		return e.lookFailed(ctx, r, "Looking for the cluster.", err)
 	}
 	switch {
 	case len(ours) == 1:
@@ -32,6 +32,13 @@ func (e *Executor) reconcileCreate(ctx context.Context, r portal.Request) (time.
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost and no cluster of this request has appeared since. Request it again if it is still needed.")
 	}
 	return e.Pace.Settle, e.foundNothing(ctx, r)
+}
+
+// lookFailed says that a look at DigitalOcean failed, and what it was for.
+func (e *Executor) lookFailed(ctx context.Context, r portal.Request, what string, err error) (time.Duration, error) {
+	o := e.unanswered(ctx, time.Time{}, err)
+	o.wait = what + " " + o.wait
+	return e.stop(ctx, r, o)
 }
 
 // tagged are the clusters at DigitalOcean that carry the tag of a request.
@@ -69,7 +76,7 @@ func (e *Executor) showsUp(ctx context.Context, r portal.Request) blocker {
 	}
 	ours, err := e.tagged(ctx, r)
 	if err != nil {
-		return blocker{wait: waitingFor(err)}
+		return e.unanswered(ctx, time.Time{}, err)
 	}
 	if len(ours) == 0 {
 		return blocker{}

@@ -115,7 +115,7 @@ func (e *Executor) reconcile(ctx context.Context, r portal.Request) (time.Durati
 	s, err := e.observe(ctx, r)
 	switch {
 	case err != nil:
-		return e.Pace.Wait, e.explain(ctx, r, "Checking whether it took effect; DigitalOcean is not responding: "+doapi.UserMessage(err))
+		return e.lookFailed(ctx, r, "Checking whether it took effect.", err)
 	case s.effect == operation.Failed:
 		return done, e.fail(ctx, r, "DigitalOcean's answer was lost. "+s.why)
 	case s.effect != operation.Absent:

@@ -132,6 +132,7 @@ func (s *Service) chooseMembers(d *CampaignDraft, perWave int) {
 		d.Errors.Add("cluster", "A campaign has at most %d clusters; these are %d.", portal.MostMembers, len(clusters))
 		clusters = nil
 	}
+	slices.SortFunc(clusters, func(a, b portal.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	waveOf, waves := portal.PlanWaves(clusters, perWave)
 	d.Campaign.Waves = waves
 	for _, c := range clusters {
@@ -330,12 +331,11 @@ func (s *Service) insertCampaign(ctx context.Context, tx pgx.Tx, a portal.Actor,
 	if c.Number, err = store.InsertCampaign(ctx, tx, *c); err != nil {
 		return err
 	}
-	members := slices.Clone(d.Members)
-	slices.SortFunc(members, func(a, b MemberDraft) int { // in the order of locks
-		return cmp.Or(strings.Compare(a.Draft.Team.ID, b.Draft.Team.ID), strings.Compare(a.Draft.Cluster.ID, b.Draft.Cluster.ID))
-	})
+	if err := lockTeams(ctx, tx, d.Members); err != nil {
+		return err
+	}
 	var made []portal.Request
-	for _, m := range members {
+	for _, m := range d.Members {
 		r, err := s.insertMember(ctx, tx, a, *c, m)
 		if err != nil {
 			return err
@@ -351,6 +351,22 @@ func (s *Service) insertCampaign(ctx context.Context, tx pgx.Tx, a portal.Actor,
 		return err
 	}
 	return tellTeams(ctx, tx, made, portal.EventSubmitted, a.Person(), s.Now(), a.Name+" requested "+c.Title()+" on "+strconv.Itoa(len(made))+" clusters")
+}
+
+// lockTeams locks the teams of all members in the order of locks. They are locked before
+// the first request is made, so that the requests can be made in the order of the plan.
+func lockTeams(ctx context.Context, tx pgx.Tx, members []MemberDraft) error {
+	ids := make([]string, len(members))
+	for i, m := range members {
+		ids[i] = m.Draft.Team.ID
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if _, err := store.LockTeam(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) insertMember(ctx context.Context, tx pgx.Tx, a portal.Actor, c portal.Campaign, m MemberDraft) (portal.Request, error) {
