@@ -28,7 +28,7 @@ func (c *cached[T]) get(ctx context.Context, now func() time.Time, read func(con
 		return value, nil
 	}
 	// Nobody waits for background work, which may be held back for longer.
-	flight := c.flights.DoChan(strconv.FormatBool(isBackground(ctx)), func() (any, error) {
+	flight := c.flights.DoChan(strconv.Itoa(int(purposeOf(ctx))), func() (any, error) {
 		if value, ok := c.known(now()); ok {
 			return value, nil
 		}

@@ -14,14 +14,24 @@ type Limiter interface {
 	// Reserve asks to send one call for a caller, who has a share of the calls;
 	// empty for nobody in particular. It returns 0 when it may be sent now,
 	// else how long to wait before asking again. After an error nothing is sent.
-	Reserve(ctx context.Context, caller string, background bool) (time.Duration, error)
+	Reserve(ctx context.Context, caller string, why Purpose) (time.Duration, error)
 	// Observe tells how many calls an answer said are left until reset.
 	Observe(ctx context.Context, remaining int, reset time.Time)
 	// Pause holds back all calls until then.
 	Pause(ctx context.Context, until time.Time)
 }
 
-type backgroundKey struct{}
+// Purpose is what a call is for. There are parts of the calls for each.
+type Purpose int
+
+// The purposes.
+const (
+	ForPeople Purpose = iota // somebody waits for it
+	ForWork                  // nobody does
+	ForUpkeep                // so that the portal knows what there is: few calls, on which all work rests
+)
+
+type purposeKey struct{}
 
 type callerKey struct{}
 
@@ -39,12 +49,19 @@ func callerOf(ctx context.Context) string {
 // Background marks the calls made with the context it returns as work that
 // nobody waits for. A part of the calls is kept for it.
 func Background(ctx context.Context) context.Context {
-	return context.WithValue(ctx, backgroundKey{}, true)
+	return context.WithValue(ctx, purposeKey{}, ForWork)
 }
 
-func isBackground(ctx context.Context) bool {
-	is, _ := ctx.Value(backgroundKey{}).(bool)
-	return is
+// Upkeep marks the calls made with the context it returns as those by which the portal
+// knows what there is. A few of those for background work are kept for them, however
+// much work there is.
+func Upkeep(ctx context.Context) context.Context {
+	return context.WithValue(ctx, purposeKey{}, ForUpkeep)
+}
+
+func purposeOf(ctx context.Context) Purpose {
+	why, _ := ctx.Value(purposeKey{}).(Purpose)
+	return why
 }
 
 // admit waits until a call may be sent, but not for long: whoever waits longer
@@ -57,7 +74,7 @@ func (c *Client) admit(ctx context.Context, k call) error {
 	}
 	held := &Error{Write: k.method != http.MethodGet}
 	for waited := time.Duration(0); ; {
-		wait, err := limiter.Reserve(ctx, callerOf(ctx), isBackground(ctx))
+		wait, err := limiter.Reserve(ctx, callerOf(ctx), purposeOf(ctx))
 		if err != nil {
 			held.Err, held.Message = err, "the portal's database, which counts its calls, is not responding."
 			return held

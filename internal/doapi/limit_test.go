@@ -28,8 +28,8 @@ func (l *limiter) note(format string, args ...any) {
 	l.asked = append(l.asked, fmt.Sprintf(format, args...))
 }
 
-func (l *limiter) Reserve(_ context.Context, _ string, background bool) (time.Duration, error) {
-	l.note("take background=%t", background)
+func (l *limiter) Reserve(_ context.Context, _ string, why doapi.Purpose) (time.Duration, error) {
+	l.note("take for %d", why)
 	if len(l.waits) == 0 {
 		return 0, l.err
 	}
@@ -68,8 +68,8 @@ func TestLimiterIsAsked(t *testing.T) {
 	if err := c.DeleteCluster(doapi.Background(t.Context()), "c1"); err != nil {
 		t.Error(err)
 	}
-	want := "[take background=false saw 7 until 03:05:05 pause until 03:04:07 " + // a 429
-		"take background=false saw 7 until 03:05:05 take background=true saw 7 until 03:05:05]"
+	want := "[take for 0 saw 7 until 03:05:05 pause until 03:04:07 " + // a 429
+		"take for 0 saw 7 until 03:05:05 take for 1 saw 7 until 03:05:05]"
 	if got := fmt.Sprint(l.asked); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}

@@ -122,7 +122,7 @@ func TestRecentSecrets(t *testing.T) {
 // onlyFor lets the calls of one person through.
 type onlyFor string
 
-func (o onlyFor) Reserve(_ context.Context, caller string, _ bool) (time.Duration, error) {
+func (o onlyFor) Reserve(_ context.Context, caller string, _ doapi.Purpose) (time.Duration, error) {
 	if caller != string(o) {
 		return time.Hour, nil
 	}

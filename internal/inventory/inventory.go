@@ -49,7 +49,7 @@ type Syncer struct {
 // inventory stays as it is and says since when and why. Pages hear of what has
 // changed, and of when reading begins or ceases to fail.
 func (s *Syncer) Sync(ctx context.Context) error {
-	ctx = doapi.Background(ctx)
+	ctx = doapi.Upkeep(ctx)
 	err := s.sync(ctx)
 	if err == nil {
 		return nil

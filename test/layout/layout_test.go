@@ -40,7 +40,7 @@ var arrows = map[string]string{
 	"internal/audit/stream":    "internal/audit internal/audit/export internal/audit/remote internal/db internal/portal",
 	"internal/events":          "internal/db internal/portal",
 	"internal/doapi":           "internal/names internal/portal",
-	"internal/doapi/budget":    "internal/db",
+	"internal/doapi/budget":    "internal/db internal/doapi",
 	"internal/doapi/dosim":     "",
 	"internal/operation":       "internal/doapi internal/names internal/portal",
 	"internal/config":          "",

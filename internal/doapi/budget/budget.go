@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"doksportal/internal/db"
+	"doksportal/internal/doapi"
 )
 
 // DigitalOcean takes 250 calls a minute and 5,000 an hour of a token. Half of
@@ -20,10 +21,11 @@ import (
 // leave, background work may use as well. Each part lets its burst through at
 // once and then one call each interval: together at most 227 in any minute and
 // 4,795 in any hour. The last calls that DigitalOcean says are left are
-// background work's.
+// background work's. Of those for background work some are kept for upkeep.
 const (
 	peopleBurst     = 100
 	backgroundBurst = 50
+	upkeepKept      = 10
 	each            = 1550 * time.Millisecond
 	lastCalls       = 100
 )
@@ -59,13 +61,13 @@ func New(pool *pgxpool.Pool, name string, now func() time.Time) *Budget {
 // Reserve asks to send one call, for a person whom caller stands for, or for
 // nobody in particular when it is empty. It returns 0 when it may be sent now,
 // else how long to wait before asking again. After an error nothing may be sent.
-func (b *Budget) Reserve(ctx context.Context, caller string, background bool) (time.Duration, error) {
+func (b *Budget) Reserve(ctx context.Context, caller string, why doapi.Purpose) (time.Duration, error) {
 	now := b.now()
-	cost, wait := b.admit(now, background)
+	cost, wait := b.admit(now, why != doapi.ForPeople)
 	if wait > 0 {
 		return wait, nil
 	}
-	wait, err := b.bookShare(ctx, now, cost, caller, background)
+	wait, err := b.bookShare(ctx, now, cost, caller, why)
 	if err != nil || wait > 0 {
 		b.giveBack()
 	}
@@ -75,11 +77,15 @@ func (b *Budget) Reserve(ctx context.Context, caller string, background bool) (t
 // bookShare books a call in the part that it belongs to. Background work takes
 // what people leave when its own part is used up, but not all of it. A person's
 // own row comes first, so that who has used up their share costs others nothing.
-func (b *Budget) bookShare(ctx context.Context, now time.Time, cost time.Duration, caller string, background bool) (time.Duration, error) {
+func (b *Budget) bookShare(ctx context.Context, now time.Time, cost time.Duration, caller string, why doapi.Purpose) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	if background {
-		wait, err := b.book(ctx, b.name+" background", now, cost, (backgroundBurst-1)*each)
+	if why != doapi.ForPeople {
+		burst := time.Duration(backgroundBurst)
+		if why == doapi.ForWork {
+			burst -= upkeepKept
+		}
+		wait, err := b.book(ctx, b.name+" background", now, cost, (burst-1)*each)
 		if err != nil || wait == 0 {
 			return 0, err
 		}

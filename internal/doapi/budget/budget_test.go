@@ -44,9 +44,9 @@ func setupBudgets(t *testing.T) *budgetBundle {
 }
 
 // take asks once and returns how long to wait.
-func take(t *testing.T, b *budget.Budget, background bool) time.Duration {
+func take(t *testing.T, b *budget.Budget, why doapi.Purpose) time.Duration {
 	t.Helper()
-	wait, err := b.Reserve(t.Context(), "", background)
+	wait, err := b.Reserve(t.Context(), "", why)
 	if err != nil {
 		t.Error(err)
 	}
@@ -55,14 +55,14 @@ func take(t *testing.T, b *budget.Budget, background bool) time.Duration {
 
 // drain has eight goroutines of both replicas ask for twenty-five calls each,
 // and returns how many they got.
-func (b *budgetBundle) drain(t *testing.T, background bool) int {
+func (b *budgetBundle) drain(t *testing.T, why doapi.Purpose) int {
 	t.Helper()
 	var got atomic.Int64
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
 			for range 25 {
-				if take(t, b.budgets[i%2], background) == 0 {
+				if take(t, b.budgets[i%2], why) == 0 {
 					got.Add(1)
 				}
 			}
@@ -76,15 +76,15 @@ func (b *budgetBundle) drain(t *testing.T, background bool) int {
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
-	if got := b.drain(t, false); got != 100 {
+	if got := b.drain(t, doapi.ForPeople); got != 100 {
 		t.Errorf("%d calls at once, want 100", got)
 	}
 	b.clock.advance(time.Minute)
-	if got := b.drain(t, false); got != 38 {
+	if got := b.drain(t, doapi.ForPeople); got != 38 {
 		t.Errorf("%d calls a minute later, want 38", got)
 	}
 	b.clock.advance(time.Hour)
-	if got := b.drain(t, false); got != 100 {
+	if got := b.drain(t, doapi.ForPeople); got != 100 {
 		t.Errorf("%d calls an hour later, want 100", got)
 	}
 }
@@ -97,8 +97,8 @@ func TestBudgetStaysBelowTheLimits(t *testing.T) {
 	var calls []int // in each step
 	for range 2 * time.Hour / step {
 		got := 0
-		for _, background := range []bool{false, true} {
-			for take(t, b.budgets[got%2], background) == 0 {
+		for _, why := range []doapi.Purpose{doapi.ForPeople, doapi.ForWork, doapi.ForUpkeep} {
+			for take(t, b.budgets[got%2], why) == 0 {
 				got++
 			}
 		}
@@ -131,23 +131,39 @@ func busiest(calls []int, n int) int {
 func TestPeopleAndBackgroundHaveParts(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
-	if got := b.drain(t, true); got != 100 {
-		t.Errorf("background work took %d calls, want its own 50 and half of people's", got)
+	if got := b.drain(t, doapi.ForWork); got != 90 {
+		t.Errorf("background work took %d calls, want its own 50 but for what is kept for upkeep, and half of people's", got)
 	}
-	if got := b.drain(t, false); got != 50 {
+	if got := b.drain(t, doapi.ForPeople); got != 50 {
 		t.Errorf("people took %d calls, want 50", got)
 	}
 	got := 0
 	for range 60 {
 		b.clock.advance(time.Second)
-		for take(t, b.budgets[0], false) == 0 { // people use all that is theirs
+		for take(t, b.budgets[0], doapi.ForPeople) == 0 { // people use all that is theirs
 		}
-		for take(t, b.budgets[1], true) == 0 {
+		for take(t, b.budgets[1], doapi.ForWork) == 0 {
 			got++
 		}
 	}
 	if got != 38 {
 		t.Errorf("background work took %d calls in a minute of busy people, want 38", got)
+	}
+}
+
+// However much work there is, the portal goes on finding out what there is.
+func TestUpkeepGoesOn(t *testing.T) {
+	t.Parallel()
+	b := setupBudgets(t)
+	for range 20 {
+		b.drain(t, doapi.ForPeople)
+		b.drain(t, doapi.ForWork)
+		for range 5 { // a sync of the inventory
+			if wait := take(t, b.budgets[0], doapi.ForUpkeep); wait > 0 {
+				t.Fatalf("upkeep waits %s", wait)
+			}
+		}
+		b.clock.advance(30 * time.Second)
 	}
 }
 
@@ -158,7 +174,7 @@ func TestOnePersonHasAShare(t *testing.T) {
 	b := setupBudgets(t)
 	asks := func(caller string) (got int) {
 		for i := range 200 {
-			wait, err := b.budgets[i%2].Reserve(t.Context(), caller, false)
+			wait, err := b.budgets[i%2].Reserve(t.Context(), caller, doapi.ForPeople)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,13 +209,13 @@ func TestOnePersonHasAShare(t *testing.T) {
 func TestBudgetSaysHowLongToWait(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
-	b.drain(t, false)
-	wait := take(t, b.budgets[0], false)
+	b.drain(t, doapi.ForPeople)
+	wait := take(t, b.budgets[0], doapi.ForPeople)
 	if wait <= 0 || wait > 2*time.Second {
 		t.Fatalf("wait %s", wait)
 	}
 	b.clock.advance(wait)
-	if again := take(t, b.budgets[1], false); again != 0 {
+	if again := take(t, b.budgets[1], doapi.ForPeople); again != 0 {
 		t.Errorf("after %s, wait another %s", wait, again)
 	}
 }
@@ -213,16 +229,16 @@ func TestPauseIsShared(t *testing.T) {
 	one.Pause(t.Context(), clock.Now().Add(time.Minute))
 	one.Pause(t.Context(), clock.Now().Add(time.Second)) // shortens nothing
 	for name, b := range map[string]*budget.Budget{"the same": one, "another": two} {
-		if wait := take(t, b, false); wait != time.Minute {
+		if wait := take(t, b, doapi.ForPeople); wait != time.Minute {
 			t.Errorf("%s replica waits %s", name, wait)
 		}
 	}
-	if wait := take(t, access, false); wait != 0 {
+	if wait := take(t, access, doapi.ForPeople); wait != 0 {
 		t.Errorf("the other token waits %s", wait)
 	}
 	clock.advance(time.Minute)
 	for _, b := range []*budget.Budget{one, two} {
-		if wait := take(t, b, false); wait != 0 {
+		if wait := take(t, b, doapi.ForPeople); wait != 0 {
 			t.Errorf("after the pause, wait %s", wait)
 		}
 	}
@@ -235,7 +251,7 @@ func TestPauseWithoutPostgres(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b.budgets[0].Pause(ctx, b.clock.Now().Add(time.Minute))
-	if wait := take(t, b.budgets[0], false); wait != time.Minute {
+	if wait := take(t, b.budgets[0], doapi.ForPeople); wait != time.Minute {
 		t.Errorf("wait %s", wait)
 	}
 }
@@ -251,7 +267,7 @@ func TestRemainingIsObeyed(t *testing.T) {
 	one.Observe(t.Context(), 30, reset) // an older answer
 	got := 0
 	for b.clock.Now().Before(reset) {
-		if take(t, one, true) == 0 {
+		if take(t, one, doapi.ForWork) == 0 {
 			got++
 		}
 		b.clock.advance(10 * time.Second)
@@ -262,7 +278,7 @@ func TestRemainingIsObeyed(t *testing.T) {
 	if got != 20 {
 		t.Errorf("%d calls, want 20", got)
 	}
-	if wait := take(t, one, true); wait != 0 {
+	if wait := take(t, one, doapi.ForWork); wait != 0 {
 		t.Errorf("after the reset, wait %s", wait)
 	}
 }
@@ -273,21 +289,21 @@ func TestNothingRemains(t *testing.T) {
 	t.Parallel()
 	b := setupBudgets(t)
 	b.budgets[0].Observe(t.Context(), 100, b.clock.Now().Add(time.Minute))
-	if wait := take(t, b.budgets[0], false); wait != time.Minute {
+	if wait := take(t, b.budgets[0], doapi.ForPeople); wait != time.Minute {
 		t.Errorf("people wait %s", wait)
 	}
-	if wait := take(t, b.budgets[0], true); wait != 0 {
+	if wait := take(t, b.budgets[0], doapi.ForWork); wait != 0 {
 		t.Errorf("background work waits %s", wait)
 	}
 	b.budgets[0].Observe(t.Context(), 0, b.clock.Now().Add(2*time.Minute))
 	for i, budget := range b.budgets {
-		if wait := take(t, budget, false); wait != 2*time.Minute {
+		if wait := take(t, budget, doapi.ForPeople); wait != 2*time.Minute {
 			t.Errorf("replica %d waits %s", i, wait)
 		}
 	}
 	b.clock.advance(2 * time.Minute)
 	b.budgets[1].Observe(t.Context(), 0, b.clock.Now().Add(999*time.Hour))
-	if wait := take(t, b.budgets[1], false); wait != time.Hour {
+	if wait := take(t, b.budgets[1], doapi.ForPeople); wait != time.Hour {
 		t.Errorf("a reset that cannot be: wait %s", wait)
 	}
 }
@@ -298,7 +314,7 @@ func TestBudgetWithoutPostgres(t *testing.T) {
 	pool := dbtest.New(t)
 	b := budget.New(pool, "main", newClock().Now)
 	pool.Close()
-	if _, err := b.Reserve(t.Context(), "", false); err == nil {
+	if _, err := b.Reserve(t.Context(), "", doapi.ForPeople); err == nil {
 		t.Error("a call is let through")
 	}
 	calls := atomic.Int64{}
@@ -350,7 +366,7 @@ func BenchmarkBudget(b *testing.B) {
 	budget := budget.New(dbtest.New(b), "main", clock.Now)
 	for b.Loop() {
 		clock.advance(2 * time.Second)
-		if wait, err := budget.Reserve(b.Context(), "", false); err != nil || wait != 0 {
+		if wait, err := budget.Reserve(b.Context(), "", doapi.ForPeople); err != nil || wait != 0 {
 			b.Fatal(wait, err)
 		}
 	}
