@@ -81,11 +81,11 @@ func (b *Budget) bookShare(ctx context.Context, now time.Time, cost time.Duratio
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	if why != doapi.ForPeople {
-		burst := time.Duration(backgroundBurst)
+		ahead := (backgroundBurst - 1) * each
 		if why == doapi.ForWork {
-			burst -= upkeepKept
+			ahead -= upkeepKept * each
 		}
-		wait, err := b.book(ctx, b.name+" background", now, cost, (burst-1)*each)
+		wait, err := b.book(ctx, b.name+" background", now, cost, ahead)
 		if err != nil || wait == 0 {
 			return 0, err
 		}
