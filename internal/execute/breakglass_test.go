@@ -25,7 +25,7 @@ func TestBreakGlass(t *testing.T) {
 	b.wantKind(b.requests.BreakGlass(ctx, own, r.Number, 1, r.Digest, "fire"), portal.KindForbidden, "the requester, who is an admin")
 	b.wantKind(b.requests.BreakGlass(ctx, ada, r.Number, 1, r.Digest, "  "), portal.KindInvalid, "without a reason")
 	b.wantKind(b.requests.BreakGlass(ctx, ada, r.Number, 2, r.Digest, "fire"), portal.KindConflict, "another revision")
-	b.wantKind(b.requests.ReviewBreakGlass(ctx, both, r.Number, "fine"), portal.KindConflict, "a review before")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, both, r.Number, r.Digest, "fine"), portal.KindConflict, "a review before")
 	b.must(b.requests.BreakGlass(ctx, ada, r.Number, 1, r.Digest, "the cluster is on fire"))
 	b.wantKind(b.requests.BreakGlass(ctx, both, r.Number, 1, r.Digest, "again"), portal.KindConflict, "a second time")
 	r = b.finish(b.read(r))
@@ -35,12 +35,12 @@ func TestBreakGlass(t *testing.T) {
 		t.Fatalf("pending: %+v", breakGlass)
 	}
 
-	b.wantKind(b.requests.ReviewBreakGlass(ctx, ada, r.Number, "fine"), portal.KindForbidden, "who did it")
-	b.wantKind(b.requests.ReviewBreakGlass(ctx, own, r.Number, "fine"), portal.KindForbidden, "the requester")
-	b.wantKind(b.requests.ReviewBreakGlass(ctx, b.person("mia", "pay"), r.Number, "fine"), portal.KindForbidden, "a member")
-	b.wantKind(b.requests.ReviewBreakGlass(ctx, both, r.Number, ""), portal.KindInvalid, "without a word")
-	b.must(b.requests.ReviewBreakGlass(ctx, both, r.Number, "it was on fire"))
-	b.wantKind(b.requests.ReviewBreakGlass(ctx, b.admin("ari"), r.Number, "fine"), portal.KindConflict, "a second review")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, ada, r.Number, r.Digest, "fine"), portal.KindForbidden, "who did it")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, own, r.Number, r.Digest, "fine"), portal.KindForbidden, "the requester")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, b.person("mia", "pay"), r.Number, r.Digest, "fine"), portal.KindForbidden, "a member")
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, both, r.Number, r.Digest, ""), portal.KindInvalid, "without a word")
+	b.must(b.requests.ReviewBreakGlass(ctx, both, r.Number, r.Digest, "it was on fire"))
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, b.admin("ari"), r.Number, r.Digest, "fine"), portal.KindConflict, "a second review")
 	if want := "request_submitted break_glass execution_intent execution_outcome request_succeeded break_glass_reviewed"; b.trail(r) != want {
 		t.Errorf("on the trail: %s, want %s", b.trail(r), want)
 	}
@@ -121,6 +121,28 @@ func TestBreakGlassWaitsForItsReview(t *testing.T) {
 	b.wantKind(b.requests.BreakGlass(ctx, ada, second.Number, 1, second.Digest, "fire"), portal.KindConflict, "with a review of which no event tells")
 	b.exec(madeUp+`NULL`, "")
 	b.exec(`UPDATE break_glasses SET reviewer_issuer = '', reviewer_name = ''`)
-	b.must(b.requests.ReviewBreakGlass(ctx, ari, first.Number, "it was on fire"))
+	b.must(b.requests.ReviewBreakGlass(ctx, ari, first.Number, first.Digest, "it was on fire"))
 	b.must(b.requests.BreakGlass(ctx, ada, second.Number, 1, second.Digest, "fire again"))
+}
+
+// A review is of what was bypassed: not of what the database has made of it since.
+func TestReviewOfARewrittenBreakGlass(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t)
+	ctx, ada, ari := t.Context(), b.admin("ada"), b.admin("ari")
+	r := b.pending(portal.DeleteClusterDangerous)
+	b.must(b.requests.BreakGlass(ctx, ada, r.Number, 1, r.Digest, "fire"))
+	r = b.finish(b.read(r))
+
+	const rewrite = `UPDATE requests SET justification = $1, digest = $2`
+	b.exec(rewrite, "a harmless check", r.Digest)
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, ari, r.Number, r.Digest, "harmless"), portal.KindConflict, "with the digest of something else")
+	forged := b.read(r)
+	digest, err := forged.PlanDigest()
+	b.must(err)
+	b.exec(rewrite, "a harmless check", digest)
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, ari, r.Number, digest, "harmless"), portal.KindConflict, "with a digest that fits")
+	b.exec(rewrite, r.Justification, r.Digest)
+	b.wantKind(b.requests.ReviewBreakGlass(ctx, ari, r.Number, digest, "harmless"), portal.KindConflict, "of what was seen, once it is put back")
+	b.must(b.requests.ReviewBreakGlass(ctx, ari, r.Number, r.Digest, "it was on fire"))
 }

@@ -63,7 +63,7 @@ func TestCrowdBreakGlass(t *testing.T) {
 		reviewers := append(slices.DeleteFunc(admins, func(a portal.Actor) bool { return a.Identity == by }),
 			c.people(26, "team", "pay-approvers")...)
 		worked := c.atOnce(each(reviewers, func(ctx context.Context, at replica, who portal.Actor) error {
-			return at.requests.ReviewBreakGlass(ctx, who, r.Number, "it burned, says "+who.Name)
+			return at.requests.ReviewBreakGlass(ctx, who, r.Number, r.Digest, "it burned, says "+who.Name)
 		}))
 		r = c.read(r)
 		if breakGlass := r.ActiveBreakGlass(); worked != 1 || breakGlass.Comment != "it burned, says "+breakGlass.Reviewer.Name || breakGlass.Reviewer.Identity == by {

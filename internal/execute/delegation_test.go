@@ -269,7 +269,7 @@ func TestStandInsSeeNoMore(t *testing.T) {
 	if err := b.decide(sam, r, portal.ReviewApprove); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("they decide: %v", err)
 	}
-	if err := b.requests.ReviewBreakGlass(t.Context(), sam, r.Number, "x"); !portal.Is(err, portal.KindNotFound) {
+	if err := b.requests.ReviewBreakGlass(t.Context(), sam, r.Number, r.Digest, "x"); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("they review: %v", err)
 	}
 }

@@ -59,7 +59,7 @@ func TestInbox(t *testing.T) {
 	b.wantInbox(ada, 0, 0, 0)
 	b.wantInbox(b.approver, 0, 1, 0)
 	b.wantInbox(b.admin("ben"), 0, 1, 0)
-	b.must(b.requests.ReviewBreakGlass(t.Context(), eve, r.Number, "it was"))
+	b.must(b.requests.ReviewBreakGlass(t.Context(), eve, r.Number, r.Digest, "it was"))
 	b.wantInbox(b.approver, 0, 0, 0)
 
 	access, err := b.requests.Submit(t.Context(), b.member, on(portal.GetKubeconfig, "minutes", "60")(b))

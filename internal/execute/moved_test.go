@@ -274,9 +274,9 @@ func TestTwoBreakGlasses(t *testing.T) {
 	b.clock.advance(time.Second)
 	r = b.replan(r)
 	b.must(b.requests.BreakGlass(t.Context(), b.admin("ben"), r.Number, 2, r.Digest, "still on fire"))
-	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "ben was right"))
-	b.wantKind(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, "so was I"), portal.KindForbidden, "one's own")
-	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ben"), r.Number, "so was ada"))
+	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, r.Digest, "ben was right"))
+	b.wantKind(b.requests.ReviewBreakGlass(t.Context(), b.admin("ada"), r.Number, r.Digest, "so was I"), portal.KindForbidden, "one's own")
+	b.must(b.requests.ReviewBreakGlass(t.Context(), b.admin("ben"), r.Number, r.Digest, "so was ada"))
 	if breakGlass := b.read(r).BreakGlasses; breakGlass[0].Reviewer.Subject != "ben" || breakGlass[1].Reviewer.Subject != "ada" {
 		t.Errorf("%+v", breakGlass)
 	}

@@ -94,7 +94,7 @@ var actions = []action{
 		return w.requests.BreakGlass(w.t.Context(), who, r.Number, r.Revision, r.Digest, "fire")
 	}},
 	{"reviews that", 1, func(w *walker, who portal.Actor, r portal.Request) error {
-		return w.requests.ReviewBreakGlass(w.t.Context(), who, r.Number, "fine")
+		return w.requests.ReviewBreakGlass(w.t.Context(), who, r.Number, r.Digest, "fine")
 	}},
 	{"has somebody stand in", 2, func(w *walker, who portal.Actor, _ portal.Request) error {
 		other := w.somebody()

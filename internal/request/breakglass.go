@@ -86,9 +86,10 @@ func (s *Service) breakGlass(ctx context.Context, tx pgx.Tx, a portal.Actor, r p
 }
 
 // ReviewBreakGlass gives the pending review of a break-glass. Neither who
-// broke it nor who asked may. It returns KindInvalid without a comment,
-// KindForbidden or KindConflict when a may not.
-func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number int64, comment string) error {
+// broke it nor who asked may. digest is of the plan that a has seen. It returns
+// KindInvalid without a comment, KindForbidden or KindConflict when a may not, or when
+// that is not what ran without approvals.
+func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number int64, digest, comment string) error {
 	return s.onRequest(ctx, a, number, func(tx pgx.Tx, r portal.Request) error {
 		if err := r.BreakGlassReviewRefusal(a); err != nil {
 			return err
@@ -97,6 +98,12 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 			return err
 		}
 		breakGlass := *r.PendingReview(a)
+		if digest != r.Digest {
+			return portal.E(portal.KindConflict, "the plan has changed since you opened the page; look at it again")
+		}
+		if err := s.checkBypassed(ctx, tx, r, breakGlass); err != nil {
+			return err
+		}
 		breakGlass.Reviewer, breakGlass.Comment, breakGlass.ReviewedAt = a.Person(), comment, s.Now()
 		if err := store.ReviewBreakGlass(ctx, tx, r.ID, breakGlass); err != nil {
 			return err
@@ -105,7 +112,27 @@ func (s *Service) ReviewBreakGlass(ctx context.Context, a portal.Actor, number i
 			At: s.Now(), Actor: a.Person(), Kind: portal.EventBreakGlassReviewed,
 			Summary: a.Name + " reviewed how " + breakGlass.By.Name + " bypassed the approvals for " + describe(r) + ": " + comment,
 			Said:    comment,
-			Data:    map[string]any{"revision": breakGlass.Revision},
+			Data:    map[string]any{"revision": breakGlass.Revision, "digest": digest},
 		})
 	})
+}
+
+// checkBypassed makes sure that a request is still what the trail says that its approvals
+// were bypassed for: a review of anything else would be none.
+func (s *Service) checkBypassed(ctx context.Context, tx pgx.Tx, r portal.Request, g portal.BreakGlass) error {
+	if err := r.CheckIntact(); err != nil {
+		return err
+	}
+	kept, err := store.DigestOfRevision(ctx, tx, r.ID, g.Revision)
+	if err != nil {
+		return err
+	}
+	said, err := store.BypassedDigests(ctx, tx, r.ID, g.Revision)
+	if err != nil {
+		return err
+	}
+	if len(said) != 1 || said[0] != kept {
+		return portal.E(portal.KindConflict, "what is kept of this request is not what the audit trail says that its approvals were bypassed for, so that nobody can review it here; have an auditor look at its case file")
+	}
+	return nil
 }

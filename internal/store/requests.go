@@ -143,6 +143,13 @@ func Revisions(ctx context.Context, q Querier, requestID string) ([]portal.Revis
 	return list, err
 }
 
+// DigestOfRevision is that of the plan of a revision of a request, the newest or another.
+func DigestOfRevision(ctx context.Context, q Querier, requestID string, revision int) (string, error) {
+	return db.One(ctx, q, pgx.RowTo[string], `
+		SELECT digest FROM requests WHERE id = @id AND revision = @revision
+		UNION ALL SELECT digest FROM request_revisions WHERE request_id = @id AND revision = @revision LIMIT 1`, pgx.StrictNamedArgs{"id": requestID, "revision": revision})
+}
+
 // CaseRevisions lists the newest of the plans of a request, whole, oldest first, the
 // last being the one that counts.
 func CaseRevisions(ctx context.Context, q Querier, r portal.Request, limit int) ([]portal.CaseRevision, error) {

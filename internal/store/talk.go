@@ -95,6 +95,13 @@ func InsertBreakGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal
 	return db.Wrap(err)
 }
 
+// BypassedDigests are the digests of what, by the trail, the approvals of a revision were
+// bypassed for: one, unless the trail was tampered with, or has been archived since.
+func BypassedDigests(ctx context.Context, q Querier, requestID string, revision int) ([]string, error) {
+	return db.All(ctx, q, pgx.RowTo[string], `SELECT DISTINCT data ->> 'digest' FROM events WHERE request_id = @request AND kind = @kind AND data ->> 'revision' = @revision::int::text`,
+		pgx.StrictNamedArgs{"request": requestID, "kind": portal.EventBreakGlass, "revision": revision})
+}
+
 // ReviewBreakGlass keeps the pending review of a revision. When it has been
 // given meanwhile it returns an error of KindConflict.
 func ReviewBreakGlass(ctx context.Context, tx pgx.Tx, requestID string, g portal.BreakGlass) error {

@@ -65,7 +65,7 @@ func (s *Server) requestActions() map[string]requestAction {
 			return r.BreakGlass(ctx, a, n, revision(f), f.Get("digest"), f.Typed("break_glass_reason"))
 		},
 		"break-glass-review": func(ctx context.Context, a portal.Actor, n int64, f portal.Form) error {
-			return r.ReviewBreakGlass(ctx, a, n, f.Typed("break_glass_comment"))
+			return r.ReviewBreakGlass(ctx, a, n, f.Get("digest"), f.Typed("break_glass_comment"))
 		},
 	}
 }
@@ -125,8 +125,8 @@ func (s *Server) showRequest(c *gin.Context, v viewer, code int, typed portal.Fo
 			p.CanReview, p.WhyNot = false, message(err)
 		}
 	}
-	if err := r.CheckIntact(); err != nil && (r.State == portal.Pending || r.State == portal.Approved) {
-		p.CanReview, p.CanBreakGlass, p.WhyNot, problem = false, false, message(err), cmp.Or(problem, err)
+	if err := r.CheckIntact(); err != nil && (r.State == portal.Pending || r.State == portal.Approved || p.CanReviewBreakGlass) {
+		p.CanReview, p.CanBreakGlass, p.CanReviewBreakGlass, p.WhyNot, problem = false, false, false, message(err), cmp.Or(problem, err)
 	}
 	p.CanCopy = r.Params.Create != nil && r.State.Final() && len(v.memberTeams()) > 0
 	p.Own, p.SeesCluster = v.actor.Identity == r.Requester.Identity, v.actor.CanSee(r.Team)

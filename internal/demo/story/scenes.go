@@ -95,7 +95,7 @@ func (t *teller) planEmergencies() {
 		}
 		for _, r := range list {
 			if r.ActiveBreakGlass() != nil {
-				return t.requests.ReviewBreakGlass(t.ctx, t.actor("sofia.rossi"), r.Number,
+				return t.requests.ReviewBreakGlass(t.ctx, t.actor("sofia.rossi"), r.Number, r.Digest,
 					"It was right: 12 minutes of lost orders instead of an hour. We name a third approver for checkout.")
 			}
 		}
