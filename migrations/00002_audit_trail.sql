@@ -102,11 +102,10 @@ CREATE TABLE audit_streams (
     name     text PRIMARY KEY,
     next     bigint NOT NULL DEFAULT 0, -- number of the event that is sent next
     mark     bytea NOT NULL, -- by which the portal vouches for that
-    begun    timestamptz NOT NULL,
     at       timestamptz,
     fault    text NOT NULL DEFAULT '',
     fault_at timestamptz,
-    attempts integer NOT NULL DEFAULT 0, -- that failed since
+    attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0), -- that failed since
     retry_at timestamptz,
     told     boolean NOT NULL DEFAULT false -- that it is far behind
 );

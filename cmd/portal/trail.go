@@ -65,7 +65,7 @@ func newStream(cfg config.Config, trail *audit.Trail) (*stream.Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PORTAL_AUDIT_STREAM: %w", err)
 	}
-	return &stream.Stream{Pool: trail.Pool, Trail: trail, Target: target, Logger: trail.Logger, Now: trail.Now, Tell: trail.Tell}, nil
+	return &stream.Stream{Pool: trail.Pool, Trail: trail, Target: target, Logger: trail.Logger, Now: trail.Now, Began: trail.Now(), Tell: trail.Tell}, nil
 }
 
 // signers are the keys of the trail, that of now first.

@@ -174,26 +174,6 @@ func entries(ctx context.Context, q db.Querier, condition, order string, args pg
 		`CROSS JOIN LATERAL (SELECT e.number) l `+named+` WHERE e.bytes_before < @most ORDER BY `+order, args)
 }
 
-// Next returns the events with the numbers from one on, as far as they are under a
-// checkpoint and without those whose month was archived, and from which number to go on.
-// There are no more than count, and of details little more than so many bytes. Who may
-// call it is as with Search.
-func (t *Trail) Next(ctx context.Context, q db.Querier, from int64, count, bytes int) (list []Entry, next int64, err error) {
-	signed, err := t.Signed(ctx, q)
-	if err != nil {
-		return nil, from, err
-	}
-	to := min(from+int64(count), signed)
-	list, err = entries(ctx, q, `l.number >= @from AND l.number < @to`, numberOrder, pgx.StrictNamedArgs{"from": from, "to": to, "most": bytes})
-	if err != nil {
-		return nil, from, err
-	}
-	if len(list) > 0 {
-		return list, list[len(list)-1].Number + 1, nil
-	}
-	return nil, max(from, to), nil
-}
-
 // FilterText is a filter in one line, names and values like those of an address;
 // empty where all events match. Times are UTC.
 func FilterText(f portal.EventFilter) string {

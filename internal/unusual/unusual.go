@@ -66,7 +66,7 @@ func (w *Watcher) step(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	if !marked {
 		at.Next = 0 // what was found before is not found again
 	}
-	events, next, err := w.Trail.Next(ctx, tx, at.Next, batchEvents, batchBytes)
+	events, next, err := w.Trail.Next(ctx, at.Next, batchEvents, batchBytes)
 	if err != nil || marked && next == at.Next {
 		return false, err
 	}

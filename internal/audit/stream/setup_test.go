@@ -142,7 +142,7 @@ func (b *testBundle) stream() *stream.Stream {
 	b.t.Helper()
 	target, err := stream.Open(b.address, stream.Options{Now: time.Now, Secret: secret, Authorization: "Splunk canary-token", Roots: b.siem.roots})
 	b.must(err)
-	return &stream.Stream{Pool: b.pool, Trail: b.trail, Target: target, Logger: slog.New(slog.DiscardHandler), Now: b.clock,
+	return &stream.Stream{Pool: b.pool, Trail: b.trail, Target: target, Logger: slog.New(slog.DiscardHandler), Now: b.clock, Began: b.clock(),
 		Tell: func(_ context.Context, _ pgx.Tx, e portal.Event) error { b.told = append(b.told, e.Kind); return nil }}
 }
 

@@ -41,10 +41,12 @@ type Stream struct {
 	Target *Target
 	Logger *slog.Logger
 	Now    func() time.Time
+	Began  time.Time // when this process did: what there was before was not due earlier
 	// Tell hears of what admins and auditors must know; nil for nobody.
 	Tell func(ctx context.Context, tx pgx.Tx, e portal.Event) error
 
 	within time.Duration // how long the receiver may take; zero: sendFor
+	looked time.Time     // when it last looked how late events are
 }
 
 // Run sends until ctx ends. What cannot be sent is tried again for ever.
@@ -67,10 +69,9 @@ func (s *Stream) Run(ctx context.Context) {
 
 // position is how far a stream is.
 type position struct {
-	Next     int64     // number of the event that is sent next
-	Mark     []byte    // by which the portal vouches for that
-	Begun    time.Time // when the stream did
-	Attempts int       // that failed since something was taken
+	Next     int64  // number of the event that is sent next
+	Mark     []byte // by which the portal vouches for that
+	Attempts int    // that failed since something was taken
 	RetryAt  *time.Time
 	Told     bool // that it is far behind
 }
@@ -90,24 +91,47 @@ func (s *Stream) Step(ctx context.Context) (more bool, err error) {
 			more = true
 			return s.beginAgain(ctx, tx)
 		}
-		events, next, err := s.Trail.Next(ctx, tx, p.Next, batchEvents, batchBytes)
+		events, next, err := s.Trail.Next(ctx, p.Next, batchEvents, batchBytes)
 		if err != nil || next == p.Next {
 			return err
 		}
 		if len(events) > 0 {
 			if why := s.send(ctx, events); why != nil {
-				late = delay{s.late(p.Begun, events[0].RecordedAt), why.Error(), true}
+				late = delay{s.late(events[0].RecordedAt), why.Error(), true}
 				return errors.Join(ctx.Err(), s.failed(ctx, tx, p, why))
 			}
-			late = delay{s.late(p.Begun, events[len(events)-1].RecordedAt), "", true}
+			late = delay{s.late(events[len(events)-1].RecordedAt), "", true}
 		}
 		more = true
 		return s.moved(ctx, tx, next)
 	})
-	if err == nil && late.known && (late.by > BehindAfter) != p.Told {
-		err = s.tell(ctx, late) // in a transaction of its own: what was sent is noted, whatever becomes of it
+	switch {
+	case late.known && (late.by > BehindAfter) != p.Told:
+		err = errors.Join(err, s.tell(ctx, late)) // in a transaction of its own: what was sent is noted, whatever becomes of it
+	case !late.known && ctx.Err() == nil:
+		err = errors.Join(err, s.lookBehind(ctx, err))
 	}
 	return more && err == nil, err
+}
+
+// lookBehind looks, every now and then, how late events are that were not sent, whatever
+// keeps this process from sending them: another that has the lock and does nothing, or
+// who only says that it is too early.
+func (s *Stream) lookBehind(ctx context.Context, why error) error {
+	const every = 30 * time.Second
+	if s.Now().Sub(s.looked) < every {
+		return nil
+	}
+	s.looked = s.Now()
+	st, err := s.Status(ctx)
+	if err != nil || !st.Behind {
+		return err
+	}
+	late := delay{by: s.late(st.Since), why: st.Fault}
+	if why != nil {
+		late.why = why.Error()
+	}
+	return s.tell(ctx, late)
 }
 
 // delay is how late events are, as the last attempt has shown.
@@ -126,7 +150,7 @@ func (s *Stream) claim(ctx context.Context, tx pgx.Tx) (p position, mine bool, e
 	if err != nil || !mine {
 		return p, mine, err
 	}
-	list, err := db.All(ctx, tx, pgx.RowToStructByName[position], `SELECT next, mark, begun, attempts, told,
+	list, err := db.All(ctx, tx, pgx.RowToStructByName[position], `SELECT next, mark, attempts, told,
 			CASE WHEN retry_at <= @latest THEN retry_at END AS retry_at FROM audit_streams WHERE name = @name`,
 		pgx.StrictNamedArgs{"name": s.Target.String(), "latest": s.Now().Add(longestWait)})
 	if err != nil {
@@ -135,9 +159,8 @@ func (s *Stream) claim(ctx context.Context, tx pgx.Tx) (p position, mine bool, e
 	if len(list) > 0 {
 		return list[0], true, nil
 	}
-	p.Begun, p.Mark = s.Now(), s.Trail.Mark(s.Target.String(), 0)
-	_, err = tx.Exec(ctx, `INSERT INTO audit_streams (name, mark, begun) VALUES (@name, @mark, @now)`,
-		pgx.StrictNamedArgs{"name": s.Target.String(), "mark": p.Mark, "now": p.Begun})
+	p.Mark = s.Trail.Mark(s.Target.String(), 0)
+	_, err = tx.Exec(ctx, `INSERT INTO audit_streams (name, mark) VALUES (@name, @mark)`, pgx.StrictNamedArgs{"name": s.Target.String(), "mark": p.Mark})
 	return p, true, db.Wrap(err)
 }
 
@@ -184,17 +207,17 @@ const longestWait = time.Minute
 
 // failed notes that the receiver did not take a batch, and when to try again.
 func (s *Stream) failed(ctx context.Context, tx pgx.Tx, p position, why error) error {
-	wait := min(longestWait, time.Second<<min(p.Attempts, 6))
+	wait := min(longestWait, time.Second<<max(0, min(p.Attempts, 6)))
 	_, err := tx.Exec(ctx, `UPDATE audit_streams SET fault = @fault, fault_at = @now, attempts = attempts + 1, retry_at = @retry WHERE name = @name`,
 		pgx.StrictNamedArgs{"name": s.Target.String(), "fault": why.Error(), "now": s.Now(), "retry": s.Now().Add(wait)})
 	return db.Wrap(err)
 }
 
-// late is for how long an event has been due. What there was when the stream began was
-// not due before.
-func (s *Stream) late(begun, recorded time.Time) time.Duration {
-	if begun.After(recorded) {
-		recorded = begun
+// late is for how long an event has been due. What there was when this process began was
+// not due before, whatever the database says of when the stream did.
+func (s *Stream) late(recorded time.Time) time.Duration {
+	if s.Began.After(recorded) {
+		recorded = s.Began
 	}
 	return s.Now().Sub(recorded)
 }
@@ -237,22 +260,19 @@ func (s *Stream) Status(ctx context.Context) (Status, error) {
 		Waiting int64
 		Since   *time.Time
 		At      *time.Time
-		Begun   *time.Time
 		Fault   string
 	}
 	r, err := db.One(ctx, s.Pool, pgx.RowToStructByName[row], `
-		SELECT greatest(size - next, 0) AS waiting, at, begun, fault,
+		SELECT greatest(size - next, 0) AS waiting, at, fault,
 			(SELECT e.recorded_at FROM event_log l JOIN events e ON e.id = l.event_id WHERE l.number >= next AND l.number < next + @most ORDER BY l.number LIMIT 1) AS since
 		FROM (SELECT coalesce(max(number) + 1, 0) AS size FROM event_log) log,
-			(SELECT coalesce(max(next), 0) AS next, max(at) AS at, max(begun) AS begun, coalesce(max(fault), '') AS fault FROM audit_streams WHERE name = @name) stream`,
+			(SELECT coalesce(max(next), 0) AS next, max(at) AS at, coalesce(max(fault), '') AS fault FROM audit_streams WHERE name = @name) stream`,
 		pgx.StrictNamedArgs{"name": s.Target.String(), "most": batchEvents})
 	if err != nil {
 		return Status{}, err
 	}
 	st := Status{Target: s.Target.String(), Waiting: r.Waiting, Fault: r.Fault, Since: deref(r.Since), At: deref(r.At)}
-	if r.Begun != nil && r.Since != nil {
-		st.Behind = s.late(*r.Begun, *r.Since) > BehindAfter
-	}
+	st.Behind = r.Since != nil && s.late(*r.Since) > BehindAfter
 	return st, nil
 }
 

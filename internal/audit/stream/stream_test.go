@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -138,8 +139,8 @@ func TestReceiverThatIsAway(t *testing.T) {
 func TestStreamThatIsBehind(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.fill(1)                                      // long before the stream begins
-	begun := time.Now().Truncate(time.Microsecond) // as the database keeps it
+	b.fill(1) // long before the stream begins
+	begun := time.Now()
 	b.now = begun.Add(time.Hour)
 	s := b.stream()
 	b.siem.set(func([]int64) int { return http.StatusTooManyRequests })
@@ -157,10 +158,6 @@ func TestStreamThatIsBehind(t *testing.T) {
 	b.must(err)
 	b.fill(1)
 	b.now = time.Now().Add(5 * time.Minute)
-	b.must(func() error {
-		_, err := b.pool.Exec(t.Context(), `UPDATE audit_streams SET begun = $1`, begun)
-		return err
-	}())
 	for b.step(s) {
 	}
 	if !slices.Equal(b.told, []portal.EventKind{portal.EventStreamBehind, portal.EventStreamResumed}) {
@@ -171,6 +168,85 @@ func TestStreamThatIsBehind(t *testing.T) {
 	if reason != "it answered with status 429" {
 		t.Errorf("%q", reason)
 	}
+}
+
+// Whoever keeps the stream from sending keeps nobody from being told.
+func TestSilencedStreamIsToldOf(t *testing.T) {
+	t.Parallel()
+	for name, silence := range map[string]func(*testBundle){
+		"by the lock": func(b *testBundle) {
+			conn, err := b.pool.Acquire(t.Context())
+			b.must(err)
+			b.t.Cleanup(conn.Release)
+			_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock(7363019525)`)
+			b.must(err)
+			b.t.Cleanup(func() { _, _ = conn.Exec(context.Background(), `SELECT pg_advisory_unlock_all()`) })
+		},
+		"by the time of the next try": func(b *testBundle) {
+			_, err := b.pool.Exec(t.Context(), `UPDATE audit_streams SET retry_at = $1::timestamptz + interval '50 seconds'`, b.clock())
+			b.must(err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.now = time.Now()
+			s := b.stream()
+			b.fill(3)
+			b.siem.set(func([]int64) int { return http.StatusInternalServerError })
+			b.step(s)
+			silence(b)
+			for minutes := range 15 {
+				b.now = time.Now().Add(time.Duration(minutes) * time.Minute)
+				if name != "by the lock" {
+					silence(b)
+				}
+				b.step(s)
+			}
+			if !slices.Equal(b.told, []portal.EventKind{portal.EventStreamBehind}) {
+				t.Errorf("told of %v", b.told)
+			}
+		})
+	}
+}
+
+// What is changed or hidden while the stream reads is not sent, and not passed over.
+func TestEventsThatAreNotThoseThatWereSigned(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]struct{ do, undo string }{
+		"changed": {`UPDATE events SET summary = 'made up' WHERE id = (SELECT event_id FROM event_log WHERE number = 1)`,
+			`UPDATE events SET summary = 'event 1' WHERE id = (SELECT event_id FROM event_log WHERE number = 1)`},
+		"hidden": {`CREATE TABLE kept AS SELECT * FROM events WHERE id = (SELECT event_id FROM event_log WHERE number = 1); DELETE FROM events WHERE id IN (SELECT id FROM kept)`,
+			`INSERT INTO events SELECT * FROM kept; DROP TABLE kept`},
+		"all hidden": {`CREATE TABLE kept AS SELECT * FROM events; DELETE FROM events`,
+			`INSERT INTO events SELECT * FROM kept; DROP TABLE kept`},
+		"changed with its hash": {`CREATE TABLE kept AS SELECT * FROM event_log; UPDATE event_log SET hash = (SELECT hash FROM event_log WHERE number = 0) WHERE number = 1`,
+			`UPDATE event_log l SET hash = k.hash FROM kept k WHERE k.number = l.number; DROP TABLE kept`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.fill(3)
+			s := b.stream()
+			b.asOwner(sql.do)
+			if _, err := s.Step(t.Context()); !errors.Is(err, audit.ErrTampered) {
+				t.Errorf("the step says %v", err)
+			}
+			b.asOwner(sql.undo)
+			for b.step(s) {
+			}
+			b.want(b.siem.taken, numbers(0, 3))
+		})
+	}
+}
+
+// asOwner does what the triggers of the trail keep even its owner from.
+func (b *testBundle) asOwner(sql string) {
+	b.t.Helper()
+	b.must(db.WithTx(b.t.Context(), dbtest.Owner(b.t), func(tx pgx.Tx) error {
+		_, err := tx.Exec(b.t.Context(), `SET LOCAL session_replication_role = replica; `+sql)
+		return err
+	}))
 }
 
 // What was sent when the database went away, before that was noted, is sent again.
@@ -247,6 +323,7 @@ func TestBatches(t *testing.T) {
 		_, err := tx.Exec(t.Context(), `SET LOCAL session_replication_role = replica; DELETE FROM events WHERE id IN (SELECT event_id FROM event_log WHERE number >= 20 AND number < 1050)`)
 		return err
 	}))
+	b.trail.Now = func() time.Time { return time.Now().AddDate(1, 1, 0) } // they may have been archived
 	s := b.stream()
 	for b.step(s) {
 	}
