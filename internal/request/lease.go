@@ -136,6 +136,12 @@ func (s *Service) requestDeletion(ctx context.Context, l portal.Lease) (portal.R
 	if err != nil {
 		return portal.Request{}, err
 	}
+	switch told, err := store.SubmissionAtHand(ctx, s.Pool, l.RequestID); {
+	case err != nil:
+		return portal.Request{}, err
+	case !told:
+		return portal.Request{}, errLeaseArchived
+	}
 	return s.Submit(ctx, a, SubmitInput{
 		Operation: portal.DeleteCluster, ClusterID: l.ClusterID, ended: l,
 		Form: portal.Form{
@@ -144,6 +150,10 @@ func (s *Service) requestDeletion(ctx context.Context, l portal.Lease) (portal.R
 		},
 	})
 }
+
+// errLeaseArchived says that nothing signed says any more that somebody has asked for a
+// lease, without which nothing is deleted by itself.
+var errLeaseArchived = portal.E(portal.KindDenied, "what the audit trail had of the request for the lease was archived; request the deletion if nobody needs the cluster")
 
 var deletions = uuid.MustParse("5b0a6e0c-5f7a-4c3a-9c55-0f0f8a1d2b6e")
 

@@ -59,3 +59,10 @@ func DropLease(ctx context.Context, tx pgx.Tx, clusterID string) error {
 	_, err := tx.Exec(ctx, `DELETE FROM leases WHERE cluster_id = @cluster`, pgx.StrictNamedArgs{"cluster": clusterID})
 	return db.Wrap(err)
 }
+
+// SubmissionAtHand reports whether the trail in the database still has that a request was
+// submitted. It is archived a year later at the earliest.
+func SubmissionAtHand(ctx context.Context, q Querier, requestID string) (bool, error) {
+	return db.One(ctx, q, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM events WHERE request_id = @request AND kind = @kind)`,
+		pgx.StrictNamedArgs{"request": requestID, "kind": portal.EventSubmitted})
+}
