@@ -86,7 +86,7 @@ func dropArchived(ctx context.Context, owner *pgxpool.Pool, a archive, table str
 		if there != a.Events {
 			return fmt.Errorf("the database has %d events of this month now, and the file %d: nothing was removed", there, a.Events)
 		}
-		// What the trail is verified by goes on as it is, past the trigger that would
+		// What is kept goes on as it is, past the trigger that would
 		// have it recorded now.
 		_, err = tx.Exec(ctx, `ALTER TABLE events DETACH PARTITION `+table)
 		if err != nil {
@@ -95,7 +95,7 @@ func dropArchived(ctx context.Context, owner *pgxpool.Pool, a archive, table str
 		if _, err := tx.Exec(ctx, `ALTER TABLE events_other DISABLE TRIGGER events_are_stamped`); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO events_other SELECT * FROM `+table+` WHERE kind = ANY (@kinds)`, pgx.NamedArgs{"kinds": ownKinds}); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO events_other SELECT * FROM `+table+` WHERE kind = ANY (@kinds)`, pgx.NamedArgs{"kinds": keptKinds}); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `ALTER TABLE events_other ENABLE TRIGGER events_are_stamped; DROP TABLE `+table)
@@ -117,7 +117,7 @@ func checkArchive(ctx context.Context, owner *pgxpool.Pool, t *Trail, a *archive
 		return err
 	}
 	var there int64
-	err = owner.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE kind = ANY (@kinds)) FROM `+table, pgx.NamedArgs{"kinds": ownKinds}).Scan(&there, &a.Kept)
+	err = owner.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE kind = ANY (@kinds)) FROM `+table, pgx.NamedArgs{"kinds": keptKinds}).Scan(&there, &a.Kept)
 	switch {
 	case err != nil:
 		return err

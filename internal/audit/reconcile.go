@@ -11,6 +11,7 @@ import (
 
 	"doksportal/internal/db"
 	"doksportal/internal/portal"
+	"doksportal/internal/store"
 )
 
 // ChangeFilter chooses changes of clusters. From is inclusive, To exclusive.
@@ -22,8 +23,8 @@ type ChangeFilter struct {
 }
 
 // resolved is whether the newest that was said of the change that an event e tells of
-// is that it is resolved.
-const resolved = `coalesce((SELECT r.resolved FROM reconciliations r WHERE r.event_id = e.id ORDER BY r.number DESC LIMIT 1), false)`
+// is that it is resolved. The argument reconciled is as for store.ReconciliationTold.
+const resolved = `coalesce((SELECT r.resolved FROM reconciliations r WHERE r.event_id = e.id AND ` + store.ReconciliationTold + ` ORDER BY r.number DESC LIMIT 1), false)`
 
 const changeColumns = `e.id AS event_id, e.at, e.kind, e.summary, e.operation, e.environment, coalesce(e.team_id::text, '') AS team_id, coalesce(t.name, '') AS team_name,
 	e.target_id AS cluster_id, e.target_name AS cluster_name, cardinality(e.clusters) AS clusters, coalesce(r.number, 0) AS request_number`
@@ -41,8 +42,7 @@ func readChange(row pgx.CollectableRow) (portal.ClusterChange, error) {
 func changing() []string {
 	var list []string
 	for _, o := range portal.Catalogue {
-		switch o.Risk {
-		case portal.RiskChange, portal.RiskDestructive, portal.RiskDangerous, portal.RiskAccount:
+		if o.ID.ChangesClusters() {
 			list = append(list, string(o.ID))
 		}
 	}
@@ -64,7 +64,7 @@ func driftKinds() []string {
 
 // changeArgs are the values that the queries here ask with.
 func changeArgs(from, to time.Time) pgx.NamedArgs {
-	args := pgx.NamedArgs{"from": from, "to": to, "outcome_kind": portal.EventOutcome, "done": portal.ResultDone, "changing": changing(), "drift": driftKinds()}
+	args := pgx.NamedArgs{"from": from, "to": to, "outcome_kind": portal.EventOutcome, "done": portal.ResultDone, "changing": changing(), "drift": driftKinds(), "reconciled": portal.EventReconciled}
 	for i, kind := range portal.DriftKinds {
 		args[driftArg(i)] = kind
 	}
@@ -142,5 +142,5 @@ func OpenMonths(ctx context.Context, q db.Querier, zone *time.Location) ([]porta
 	return db.All(ctx, q, pgx.RowToStructByName[portal.OpenMonth], `
 		SELECT date_trunc('month', e.at AT TIME ZONE @zone) AS month, count(*)::int AS open FROM events e
 		WHERE e.kind = ANY (@drift) AND NOT `+resolved+` GROUP BY month ORDER BY month`,
-		pgx.QueryExecModeSimpleProtocol, pgx.NamedArgs{"zone": zone.String(), "drift": driftKinds()})
+		pgx.QueryExecModeSimpleProtocol, pgx.NamedArgs{"zone": zone.String(), "drift": driftKinds(), "reconciled": portal.EventReconciled})
 }

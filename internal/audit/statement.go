@@ -31,7 +31,7 @@ type archive struct {
 	From       uuid.UUID `json:"from"`
 	To         uuid.UUID `json:"to"`
 	Events     int64     `json:"events"`
-	Kept       int64     `json:"kept"`  // of these, that stay in the database: what the trail says of itself
+	Kept       int64     `json:"kept"`  // of these, that stay in the database: see keptKinds
 	First      int64     `json:"first"` // smallest number
 	Last       int64     `json:"last"`
 	SHA256     string    `json:"sha256"`     // of the bundle

@@ -13,6 +13,8 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"doksportal/internal/portal"
 )
 
 // provenArchive is what a key has signed of a month that was archived, and what there
@@ -92,7 +94,7 @@ func (v *verifier) stillThere(number int64, id, kind []byte) {
 	for _, a := range v.archives { // of which there are few, as of months
 		if a.covers(number, id) {
 			v.found.Lock()
-			if isOwn(kind) {
+			if slices.Contains(keptKinds, portal.EventKind(kind)) {
 				a.kept++
 			} else {
 				a.present++

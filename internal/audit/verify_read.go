@@ -27,6 +27,10 @@ type ownEvent struct {
 // archived.
 var ownKinds = []portal.EventKind{portal.EventTrailKey, portal.EventTrailArchived, portal.EventTrailTold}
 
+// keptKinds are the kinds of event that are not archived with their month: besides ownKinds
+// those without which what somebody has signed or reviewed would count as made up.
+var keptKinds = append([]portal.EventKind{portal.EventBreakGlass, portal.EventBreakGlassReviewed, portal.EventDailyReview, portal.EventReconciled, portal.EventAccessReviewed}, ownKinds...)
+
 // ownEvents are those of some kinds. The number of one that has none is negative.
 func ownEvents(ctx context.Context, q db.Querier, kinds ...portal.EventKind) ([]ownEvent, error) {
 	formats := append(pgx.QueryResultFormats{pgx.BinaryFormatCode}, recordFormats...)

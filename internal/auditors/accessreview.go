@@ -101,6 +101,10 @@ func (s *Service) SignAccess(ctx context.Context, a portal.Actor, in SignAccessI
 }
 
 func (s *Service) signAccess(ctx context.Context, tx pgx.Tx, a portal.Actor, in SignAccessInput) error {
+	numbers, err := store.AccessReviewNumbers(ctx, tx)
+	if err != nil {
+		return err
+	}
 	last, before, err := s.Since(ctx, tx)
 	if err != nil {
 		return err
@@ -117,7 +121,7 @@ func (s *Service) signAccess(ctx context.Context, tx pgx.Tx, a portal.Actor, in 
 		return err
 	}
 	switch {
-	case last.Number == in.After+1 && last.By.Identity == a.Identity && last.Note == in.Note && slices.Equal(last.Marks, marks):
+	case last.Number > in.After && last.By.Identity == a.Identity && last.Note == in.Note && slices.Equal(last.Marks, marks):
 		return nil // a second click
 	case last.Number != in.After:
 		return portal.E(portal.KindConflict, last.By.Name+" has signed a review of access since you opened the page; look at it first")
@@ -132,7 +136,7 @@ func (s *Service) signAccess(ctx context.Context, tx pgx.Tx, a portal.Actor, in 
 		return err
 	}
 	sum := sha256.Sum256(text)
-	r := portal.AccessReview{ID: uuid.Must(uuid.NewV7()).String(), Number: last.Number + 1, By: a.Person(), Admin: a.HasRole(portal.RoleAdmin), Note: in.Note, Marks: marks,
+	r := portal.AccessReview{ID: uuid.Must(uuid.NewV7()).String(), Number: numbers + 1, By: a.Person(), Admin: a.HasRole(portal.RoleAdmin), Note: in.Note, Marks: marks,
 		Digest: hex.EncodeToString(sum[:]), People: len(now.People)}
 	if last.Number > 0 {
 		r.Changes = len(portal.AccessChanges(before, now))

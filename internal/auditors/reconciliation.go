@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,7 +147,7 @@ func (s *Service) reconcile(ctx context.Context, tx pgx.Tx, a portal.Actor, seen
 		return nil, err
 	}
 	for _, c := range list {
-		r := portal.Reconciliation{ID: uuid.Must(uuid.NewV7()).String(), EventID: c.EventID, Number: len(c.Entries) + 1, Resolved: in.State == portal.ChangeResolved,
+		r := portal.Reconciliation{ID: uuid.Must(uuid.NewV7()).String(), EventID: c.EventID, Number: c.Numbers + 1, Resolved: in.State == portal.ChangeResolved,
 			RequestNumber: request.Number, Reason: in.Reason, By: a.Person(), OwnTeam: OwnTeam(a, teams, c)}
 		if err := store.InsertReconciliation(ctx, tx, r, request.ID); err != nil {
 			return nil, err
@@ -167,7 +168,8 @@ func OwnTeam(a portal.Actor, teams []portal.Team, c portal.ClusterChange) bool {
 // to say, which a form says that is sent twice.
 func saidAlready(c portal.ClusterChange, seen int, a portal.Actor, in ReconcileInput) bool {
 	newest, said := c.Newest()
-	return said && newest.Number == seen+1 && newest.By.Identity == a.Identity && newest.Reason == in.Reason && c.Status() == in.State
+	return said && len(c.Entries) == seen+1 && newest.By.Identity == a.Identity && newest.Reason == in.Reason && c.Status() == in.State &&
+		(newest.RequestNumber == 0 && in.Request == "" || strconv.FormatInt(newest.RequestNumber, 10) == in.Request)
 }
 
 // check makes sure that something can be said of changes, and returns the request that
@@ -211,6 +213,9 @@ func (in ReconcileInput) explanation(ctx context.Context, tx pgx.Tx, list []port
 	r, err = store.RequestByNumber(ctx, tx, number)
 	if portal.Is(err, portal.KindNotFound) {
 		return r, fmt.Sprintf("There is no request #%d.", number), nil
+	}
+	if err == nil && !r.Operation.ChangesClusters() {
+		return r, fmt.Sprintf("Request #%d (%s) changes no cluster.", number, r.Operation.Title()), nil
 	}
 	for _, c := range list {
 		if err == nil && r.TargetID != c.ClusterID && !slices.Contains(r.TargetIDs, c.ClusterID) {

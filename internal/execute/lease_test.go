@@ -161,7 +161,7 @@ func TestLeaseThatEndsInNothing(t *testing.T) {
 		"denied":     {func(b *bundle) { b.policy(deletes(`deny: "Not now."`)) }, "Not now."},
 		"sign-in":    {func(b *bundle) { b.policy(deletes("allow: true, fresh_sign_in: true")) }, "wants a person to confirm"},
 		"typed name": {func(b *bundle) { b.policy(deletes("allow: true, typed_name: true")) }, "wants a person to confirm"},
-		"archived": {func(b *bundle) { b.rewrites(`DELETE FROM events WHERE kind = 'request_submitted'`) }, "was archived"},
+		"archived":   {func(b *bundle) { b.rewrites(`DELETE FROM events WHERE kind = 'request_submitted'`) }, "was archived"},
 		"asked for": {func(b *bundle) {
 			_, err := b.requests.Submit(b.t.Context(), b.member, b.deleteAsk())
 			b.must(err)

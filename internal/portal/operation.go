@@ -166,6 +166,15 @@ func (id OperationID) Title() string { return id.Operation().Title }
 // Risk is how much the operation can harm.
 func (id OperationID) Risk() Risk { return id.Operation().Risk }
 
+// ChangesClusters reports whether the operation changes clusters at DigitalOcean.
+func (id OperationID) ChangesClusters() bool {
+	switch id.Risk() {
+	case RiskChange, RiskDestructive, RiskDangerous, RiskAccount:
+		return !id.Own()
+	}
+	return false
+}
+
 // Deletes reports whether the operation ends a cluster.
 func (id OperationID) Deletes() bool {
 	return id == DeleteCluster || id == DeleteClusterSelective || id == DeleteClusterDangerous

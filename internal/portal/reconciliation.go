@@ -40,6 +40,7 @@ type ClusterChange struct {
 	Clusters      int              // how many, where there are several
 	RequestNumber int64            // that made it; 0: none
 	Entries       []Reconciliation // what was said of one that no request made, oldest first
+	Numbers       int              // of entries that are taken
 }
 
 // Reconciliation is what somebody said of a change that no request explains. Nothing of

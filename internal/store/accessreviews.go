@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -84,7 +87,11 @@ func InsertAccessReview(ctx context.Context, tx pgx.Tx, r portal.AccessReview, s
 	return db.Wrap(err)
 }
 
-const accessReviews = `SELECT id, number, issuer, subject, by_name, admin, at, note, marks, digest, people, changes FROM access_reviews `
+// accessReviews reads those of which an event tells, with the argument reviewed: any
+// other is nobody's.
+const accessReviews = `SELECT id, number, issuer, subject, by_name, admin, at, note, marks, digest, people, changes FROM access_reviews r
+	WHERE EXISTS (SELECT FROM events e WHERE e.kind = @reviewed AND e.at > r.at - interval '10 minutes' AND e.at < r.at + interval '10 minutes'
+		AND e.subject = r.subject AND e.issuer = r.issuer AND e.data ->> 'review' = r.number::text AND e.data ->> 'sha256' = r.digest) `
 
 func readAccessReview(row pgx.CollectableRow) (portal.AccessReview, error) {
 	type review struct {
@@ -99,7 +106,7 @@ func readAccessReview(row pgx.CollectableRow) (portal.AccessReview, error) {
 
 // AccessReviews lists the reviews of access, newest first, without their snapshots.
 func AccessReviews(ctx context.Context, q Querier, limit int) ([]portal.AccessReview, error) {
-	return db.All(ctx, q, readAccessReview, accessReviews+`ORDER BY number DESC LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit})
+	return db.All(ctx, q, readAccessReview, accessReviews+`ORDER BY number DESC LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit, "reviewed": portal.EventAccessReviewed})
 }
 
 // LastAccessReview returns the newest review of access, nil where there is none.
@@ -113,7 +120,7 @@ func LastAccessReview(ctx context.Context, q Querier) (*portal.AccessReview, err
 
 // AccessReview returns a review of access, KindNotFound where there is none.
 func AccessReview(ctx context.Context, q Querier, number int) (portal.AccessReview, error) {
-	r, err := db.One(ctx, q, readAccessReview, accessReviews+`WHERE number = @number`, pgx.StrictNamedArgs{"number": number})
+	r, err := db.One(ctx, q, readAccessReview, accessReviews+`AND number = @number`, pgx.StrictNamedArgs{"number": number, "reviewed": portal.EventAccessReviewed})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = portal.E(portal.KindNotFound, "there is no such review of access")
 	}
@@ -121,9 +128,22 @@ func AccessReview(ctx context.Context, q Querier, number int) (portal.AccessRevi
 }
 
 // AccessSnapshotText is the snapshot of a review as it is kept, the text of which its
-// digest is of.
+// digest is of. It returns KindConflict when it is not.
 func AccessSnapshotText(ctx context.Context, q Querier, number int) (string, error) {
-	return db.One(ctx, q, pgx.RowTo[string], `SELECT snapshot::text FROM access_reviews WHERE number = @number`, pgx.StrictNamedArgs{"number": number})
+	type kept struct{ Text, Digest string }
+	k, err := db.One(ctx, q, pgx.RowToStructByName[kept], `SELECT snapshot::text AS text, digest FROM access_reviews WHERE number = @number`, pgx.StrictNamedArgs{"number": number})
+	if err != nil {
+		return "", err
+	}
+	if sum := sha256.Sum256([]byte(k.Text)); hex.EncodeToString(sum[:]) != k.Digest {
+		return "", portal.E(portal.KindConflict, fmt.Sprintf("what is kept of review %d of access is not what was signed: it was changed in the database", number))
+	}
+	return k.Text, nil
+}
+
+// AccessReviewNumbers is how many numbers of reviews of access are taken.
+func AccessReviewNumbers(ctx context.Context, q Querier) (int, error) {
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT coalesce(max(number), 0) FROM access_reviews`)
 }
 
 // AccessSnapshot is who could do what at the time of a review.

@@ -13,6 +13,11 @@ import (
 // something of the same change at the same time.
 var ErrSaidMeanwhile = portal.E(portal.KindConflict, "somebody has just said something of this change; look at it again")
 
+// ReconciliationTold is SQL that is true of a row r of reconciliations of which an event
+// tells, with the argument reconciled: any other is nobody's word.
+const ReconciliationTold = `EXISTS (SELECT FROM events s WHERE s.kind = @reconciled AND s.at > r.at - interval '10 minutes' AND s.at < r.at + interval '10 minutes'
+	AND s.subject = r.subject AND s.issuer = r.issuer AND s.data ->> 'event' = r.event_id::text AND s.data ->> 'entry' = r.number::text AND s.data ->> 'resolved' = r.resolved::text)`
+
 // InsertReconciliation keeps what somebody says of a change that no request explains;
 // requestID is that of the request that does after all, if any.
 func InsertReconciliation(ctx context.Context, tx pgx.Tx, r portal.Reconciliation, requestID string) error {
@@ -26,7 +31,8 @@ func InsertReconciliation(ctx context.Context, tx pgx.Tx, r portal.Reconciliatio
 	return db.Wrap(err)
 }
 
-// AddReconciliations puts into changes what was said of them.
+// AddReconciliations puts into changes what was said of them. What nobody has said, since
+// no event tells of it, only takes a number.
 func AddReconciliations(ctx context.Context, q Querier, changes []portal.ClusterChange) error {
 	places, ids := map[string]*portal.ClusterChange{}, make([]string, len(changes))
 	for i := range changes {
@@ -36,15 +42,18 @@ func AddReconciliations(ctx context.Context, q Querier, changes []portal.Cluster
 		portal.Reconciliation
 		portal.Identity
 		ByName string
+		Told   bool
 	}
 	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[row], `
-		SELECT c.id, c.event_id, c.number, c.resolved, coalesce(r.number, 0) AS request_number, c.reason, c.issuer, c.subject, c.by_name, c.own_team, c.at
-		FROM reconciliations c LEFT JOIN requests r ON r.id = c.request_id
-		WHERE c.event_id = ANY (@ids::uuid[]) ORDER BY c.event_id, c.number`, pgx.StrictNamedArgs{"ids": ids})
+		SELECT r.id, r.event_id, r.number, r.resolved, coalesce(q.number, 0) AS request_number, r.reason, r.issuer, r.subject, r.by_name, r.own_team, r.at, `+ReconciliationTold+` AS told
+		FROM reconciliations r LEFT JOIN requests q ON q.id = r.request_id
+		WHERE r.event_id = ANY (@ids::uuid[]) ORDER BY r.event_id, r.number`, pgx.StrictNamedArgs{"ids": ids, "reconciled": portal.EventReconciled})
 	for _, r := range list {
 		r.By = portal.Person{Identity: r.Identity, Name: r.ByName}
 		c := places[r.EventID]
-		c.Entries = append(c.Entries, r.Reconciliation)
+		if c.Numbers = r.Number; r.Told {
+			c.Entries = append(c.Entries, r.Reconciliation)
+		}
 	}
 	return err
 }

@@ -49,12 +49,9 @@ func readComment(row pgx.CollectableRow) (portal.Comment, error) {
 }
 
 // unreviewed is SQL that is true of a break-glass g that nobody has reviewed. A review of
-// which no event tells is none; those of old ones may have been archived.
-const unreviewed = `(g.reviewed_at IS NULL OR g.at > @since::timestamptz AND NOT EXISTS (SELECT FROM events e WHERE e.request_id = g.request_id
+// which no event tells is none.
+const unreviewed = `(g.reviewed_at IS NULL OR NOT EXISTS (SELECT FROM events e WHERE e.request_id = g.request_id
 	AND e.kind = @reviewed AND e.data ->> 'revision' = g.revision::text AND e.subject = g.reviewer_subject AND e.issuer = g.reviewer_issuer))`
-
-// reviewsKept is for how long, at the least, the events of reviews are in the database.
-const reviewsKept = 300 * 24 * time.Hour
 
 // UnreviewedBreakGlass is the number of the request for which somebody has bypassed
 // approvals, and which nobody has reviewed yet; 0: there is none.
@@ -62,7 +59,7 @@ func UnreviewedBreakGlass(ctx context.Context, q Querier, by portal.Identity, no
 	return db.One(ctx, q, pgx.RowTo[int64], `SELECT coalesce((
 		SELECT r.number FROM break_glasses g JOIN requests r ON r.id = g.request_id
 		WHERE g.issuer = @issuer AND g.subject = @subject AND `+unreviewed+` LIMIT 1), 0)`,
-		pgx.StrictNamedArgs{"issuer": by.Issuer, "subject": by.Subject, "reviewed": portal.EventBreakGlassReviewed, "since": now.Add(-reviewsKept)})
+		pgx.StrictNamedArgs{"issuer": by.Issuer, "subject": by.Subject, "reviewed": portal.EventBreakGlassReviewed})
 }
 
 // UnreviewedBreakGlasses lists the bypassed approvals that nobody has reviewed, oldest
@@ -74,7 +71,7 @@ func UnreviewedBreakGlasses(ctx context.Context, q Querier, now time.Time, limit
 	}
 	list, err := db.All(ctx, q, pgx.RowToStructByNameLax[row], `
 		SELECT r.number, r.operation, r.target_name, g.at, g.reason, g.issuer, g.subject, g.name FROM break_glasses g JOIN requests r ON r.id = g.request_id
-		WHERE `+unreviewed+` ORDER BY g.at LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit, "reviewed": portal.EventBreakGlassReviewed, "since": now.Add(-reviewsKept)})
+		WHERE `+unreviewed+` ORDER BY g.at LIMIT @limit`, pgx.StrictNamedArgs{"limit": limit, "reviewed": portal.EventBreakGlassReviewed})
 	pending := make([]portal.UnreviewedBreakGlass, len(list))
 	for i, r := range list {
 		pending[i] = r.UnreviewedBreakGlass

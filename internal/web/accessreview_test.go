@@ -93,6 +93,29 @@ func TestAccessOfEverybody(t *testing.T) {
 	b.as("admin").Post(signAccessPath, url.Values{"note": {"fine"}}).WantStatus(http.StatusForbidden)
 }
 
+// A review that nobody has signed, by the trail, is none, and keeps nobody from signing; a
+// snapshot that was changed is not shown as signed.
+func TestAccessReviewThatNobodySigned(t *testing.T) {
+	b := setup(t)
+	auditor := b.as("auditor")
+	auditor.Post(signAccessPath, signing(auditor.Get(signAccessPath))).WantStatus(http.StatusOK)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO access_reviews (id, number, issuer, subject, by_name, admin, note, marks, snapshot, digest, people, changes)
+		SELECT gen_random_uuid(), 2, issuer, subject, by_name, false, 'as it should be', '[]', snapshot, digest, people, 0 FROM access_reviews`)
+	b.must(err)
+	if got := auditor.Get("/audit/access").Text("main"); strings.Contains(got, "as it should be") {
+		t.Error("the page shows it")
+	}
+	auditor.Get("/audit/access/reviews/2").WantStatus(http.StatusNotFound)
+	b.describe("new", "Nora New", "pay")
+	auditor.Post(signAccessPath, signing(auditor.Get(signAccessPath))).WantStatus(http.StatusOK)
+	if n := b.count(`SELECT count(*) FROM access_reviews`); n != 3 {
+		t.Errorf("%d reviews are kept", n)
+	}
+	_, err = dbtest.Owner(t).Exec(t.Context(), `UPDATE access_reviews SET snapshot = '{}' WHERE number = 1`)
+	b.must(err)
+	auditor.Get("/audit/access/reviews/1").WantStatus(http.StatusConflict)
+}
+
 // A review is signed by an auditor who says who should lose access; the next one says
 // what changed, and who has it all the same. Its snapshot is what the trail says.
 func TestAccessReview(t *testing.T) {

@@ -132,6 +132,7 @@ func TestWrongReconciling(t *testing.T) {
 	drifted := b.drift(b.ledger, "ledger", b.team("pay"), "changed", time.Now())
 	elsewhere := b.asked("other", "/clusters/"+b.index+"/delete", url.Values{"submit_key": {uuid.NewString()}, "operation": {"delete_cluster"}, "justification": {"a test"}, "action": {"submit"}})
 	ours := b.asked("member", "/clusters/"+b.ledger+"/delete", url.Values{"submit_key": {uuid.NewString()}, "operation": {"delete_cluster"}, "justification": {"a test"}, "action": {"submit"}})
+	reads := b.asked("member", "/clusters/"+b.ledger+"/access", url.Values{"submit_key": {uuid.NewString()}, "operation": {"get_kubeconfig"}, "justification": {"a test"}, "minutes": {"60"}})
 	auditor := b.as("auditor")
 	p := auditor.Get("/audit/reconciliation")
 	for name, c := range map[string]struct{ field, value, says string }{
@@ -139,6 +140,7 @@ func TestWrongReconciling(t *testing.T) {
 		"long reason":          {"reconcile_reason", strings.Repeat("é", 1001), "at most 1000"},
 		"hidden reason":        {"reconcile_reason", "a\u202eb", "cannot be seen"},
 		"a request of another": {"reconcile_request", elsewhere, "Request #" + elsewhere + " is not about cluster ledger."},
+		"one that reads":       {"reconcile_request", reads, "changes no cluster"},
 		"no such request":      {"reconcile_request", "99", "There is no request #99."},
 		"no number":            {"reconcile_request", "1.5", "Enter the number"},
 		"too large a number":   {"reconcile_request", "9223372036854775808", "Enter the number"},
@@ -179,6 +181,32 @@ func TestWrongReconciling(t *testing.T) {
 		auditor.Get("/audit/reconciliation?month=" + month).WantStatus(http.StatusNotFound)
 	}
 	auditor.Get("/audit/reconciliation?before=" + uuid.NewString()).WantStatus(http.StatusNotFound)
+}
+
+// What is kept and what nobody has said, by the trail, resolves nothing, and keeps nobody
+// from saying something.
+func TestReconciliationThatNobodyGave(t *testing.T) {
+	b := setup(t)
+	drifted := b.drift(b.ledger, "ledger", b.team("pay"), "changed", time.Now())
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO reconciliations (id, event_id, number, resolved, reason, issuer, subject, by_name, own_team)
+		SELECT gen_random_uuid(), $1, 1, true, 'planned work', issuer, subject, name, false FROM people WHERE subject = 'auditor'`, drifted)
+	b.must(err)
+	auditor := b.as("auditor")
+	p := auditor.Get("/audit/reconciliation")
+	if got := p.Find("[data-change='"+drifted+"']").AttrOr("data-status", ""); got != "open" || strings.Contains(p.Text("main"), "planned work") {
+		t.Errorf("it is %s", got)
+	}
+	auditor.Post(reconcilePath, reconciling(p, []string{drifted})).WantStatus(http.StatusOK)
+	p = auditor.Get("/audit/reconciliation")
+	if got := p.Find("[data-change='"+drifted+"']").AttrOr("data-status", ""); got != "resolved" {
+		t.Errorf("once somebody has resolved it, it is %s", got)
+	}
+	// Said again of another request it is another word.
+	ours := b.asked("member", "/clusters/"+b.ledger+"/delete", url.Values{"submit_key": {uuid.NewString()}, "operation": {"delete_cluster"}, "justification": {"a test"}, "action": {"submit"}})
+	auditor.Post(reconcilePath, reconciling(p, []string{drifted}, "reconcile_request", ours)).WantStatus(http.StatusOK)
+	if got := auditor.Get("/audit/reconciliation").Text("[data-change='" + drifted + "']"); !strings.Contains(got, "Request #"+ours) {
+		t.Errorf("corrected, it says %q", got)
+	}
 }
 
 // Sent twice it is said once; of two people who say something at once the second reads
