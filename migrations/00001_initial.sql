@@ -595,7 +595,8 @@ CREATE TABLE unusual_events (
     address    text NOT NULL,
     request_id uuid,
     summary    text NOT NULL,
-    UNIQUE (event_id, rule)
+    mark       bytea NOT NULL, -- by which the portal vouches that the rule has found it
+    UNIQUE (event_id, rule, mark)
 );
 CREATE INDEX unusual_events_by_time ON unusual_events (at, id);
 CREATE INDEX unusual_events_by_actor ON unusual_events (rule, subject, at);

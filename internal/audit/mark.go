@@ -27,6 +27,22 @@ func mark(key []byte, reader string, next int64) []byte {
 	return mac.Sum(nil)
 }
 
+// MarkText vouches that the portal has written a text, of a kind that has a name.
+func (t *Trail) MarkText(kind, text string) []byte {
+	return markText(t.Signers[0].vouching, kind, text)
+}
+
+// MarksText reports whether the portal has vouched for that.
+func (t *Trail) MarksText(kind, text string, by []byte) bool {
+	return slices.ContainsFunc(t.Signers, func(s Signer) bool { return hmac.Equal(by, markText(s.vouching, kind, text)) })
+}
+
+func markText(key []byte, kind, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(fmt.Appendf(nil, "text\n%s\n%s", kind, text))
+	return mac.Sum(nil)
+}
+
 // Signed is how many events are under the newest checkpoint, as one of the portal's keys
 // has signed it. A reader of the trail goes no further: what comes after that nobody has
 // vouched for yet.

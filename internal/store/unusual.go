@@ -37,28 +37,38 @@ func SetUnusualWatch(ctx context.Context, tx pgx.Tx, w UnusualWatch) error {
 	return db.Wrap(err)
 }
 
-// FoundSince reports whether a rule has found something of the same person, or of the
-// same address, after a time and up to another.
-func FoundSince(ctx context.Context, q Querier, rule portal.UnusualRule, e portal.Event, from, to time.Time) (bool, error) {
+// Find is what a rule has found, by the word of the database but for Mark.
+type Find struct {
+	EventID string
+	At      time.Time
+	portal.Identity
+	Address string
+	Mark    []byte // by which the portal vouches for it
+}
+
+// FindsSince lists what a rule has found of the same person, or of the same address,
+// after a time and up to another, up to some.
+func FindsSince(ctx context.Context, q Querier, rule portal.UnusualRule, e portal.Event, from, to time.Time) ([]Find, error) {
+	const some = 1000
 	same := `subject = @subject AND issuer = @issuer`
 	if rule.FromAddress {
 		same = `address = @address`
 	}
-	return db.One(ctx, q, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM unusual_events WHERE rule = @rule AND at > @from AND at <= @to AND `+same+`)`,
-		pgx.NamedArgs{"rule": rule.ID, "from": from, "to": to, "subject": e.Actor.Subject, "issuer": e.Actor.Issuer, "address": e.Origin.Address})
+	return db.All(ctx, q, pgx.RowToStructByName[Find], `SELECT event_id, at, issuer, subject, address, mark FROM unusual_events WHERE rule = @rule AND at > @from AND at <= @to AND `+same+` LIMIT @some`,
+		pgx.NamedArgs{"rule": rule.ID, "from": from, "to": to, "subject": e.Actor.Subject, "issuer": e.Actor.Issuer, "address": e.Origin.Address, "some": some})
 }
 
 // InsertUnusual keeps that a rule has found an event. It reports false when that is kept
-// already.
-func InsertUnusual(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e portal.Event) (bool, error) {
+// already, with the same mark.
+func InsertUnusual(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e portal.Event, mark []byte) (bool, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return false, err
 	}
-	tag, err := tx.Exec(ctx, `INSERT INTO unusual_events (id, rule, event_id, at, issuer, subject, actor_name, address, request_id, summary)
-		VALUES (@id, @rule, @event, @at, @issuer, @subject, @name, @address, nullif(@request, '')::uuid, @summary) ON CONFLICT (event_id, rule) DO NOTHING`,
+	tag, err := tx.Exec(ctx, `INSERT INTO unusual_events (id, rule, event_id, at, issuer, subject, actor_name, address, request_id, summary, mark)
+		VALUES (@id, @rule, @event, @at, @issuer, @subject, @name, @address, nullif(@request, '')::uuid, @summary, @mark) ON CONFLICT (event_id, rule, mark) DO NOTHING`,
 		pgx.StrictNamedArgs{"id": id, "rule": rule.ID, "event": e.ID, "at": e.At, "issuer": e.Actor.Issuer, "subject": e.Actor.Subject, "name": e.Actor.Name,
-			"address": e.Origin.Address, "request": e.RequestID, "summary": e.Summary})
+			"address": e.Origin.Address, "request": e.RequestID, "summary": e.Summary, "mark": mark})
 	return tag.RowsAffected() > 0, db.Wrap(err)
 }
 

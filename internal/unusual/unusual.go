@@ -6,6 +6,7 @@ package unusual
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -84,7 +85,7 @@ const reader = "unusual events"
 // look has each rule look at an event.
 func (w *Watcher) look(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
 	for _, rule := range portal.UnusualRules {
-		found, err := finds(ctx, tx, rule, e)
+		found, err := w.finds(ctx, tx, rule, e)
 		if err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (w *Watcher) look(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
 }
 
 // finds reports whether a rule finds an event.
-func finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entry) (bool, error) {
+func (w *Watcher) finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entry) (bool, error) {
 	details := map[string]any{}
 	var zones []*time.Location
 	if rule.Night && slices.Contains(rule.Kinds, e.Kind) {
@@ -114,7 +115,8 @@ func finds(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, e audit.Entr
 		return false, nil
 	}
 	if rule.Again > 0 {
-		if quiet, err := store.FoundSince(ctx, tx, rule, e.Event, e.At.Add(-rule.Again), e.At); quiet || err != nil {
+		before, err := store.FindsSince(ctx, tx, rule, e.Event, e.At.Add(-rule.Again), e.At)
+		if err != nil || slices.ContainsFunc(before, func(f store.Find) bool { return w.Trail.MarksText(reader, findText(rule, f), f.Mark) }) {
 			return false, err
 		}
 	}
@@ -151,11 +153,18 @@ func zonesOf(ctx context.Context, tx pgx.Tx, e portal.Event) ([]*time.Location, 
 // keep puts what a rule found on the list. People are told of it, which is on the trail,
 // too, unless it is old.
 func (w *Watcher) keep(ctx context.Context, tx pgx.Tx, rule portal.UnusualRule, found portal.Event) error {
-	fresh, err := store.InsertUnusual(ctx, tx, rule, found)
+	f := store.Find{EventID: found.ID, At: found.At, Identity: found.Actor.Identity, Address: found.Origin.Address}
+	fresh, err := store.InsertUnusual(ctx, tx, rule, found, w.Trail.MarkText(reader, findText(rule, f)))
 	if err != nil || !fresh || w.Now().Sub(found.At) > tellFor {
 		return err
 	}
 	return w.say(ctx, tx, rule.Title+": "+found.Summary, map[string]any{"rule": rule.ID, "event": found.ID})
+}
+
+// findText is what the portal vouches for of what a rule has found, so that nobody else
+// finds it beforehand, which would keep it from being told.
+func findText(rule portal.UnusualRule, f store.Find) string {
+	return fmt.Sprintf("%s\n%s\n%d\n%q\n%q\n%q", rule.ID, f.EventID, f.At.UnixMicro(), f.Issuer, f.Subject, f.Address)
 }
 
 // say puts on the trail what auditors should know, and tells them.

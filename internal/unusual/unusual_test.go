@@ -283,3 +283,23 @@ func TestOnlySignedEventsAreLookedAt(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 }
+
+// Whoever puts into the database what a rule is about to find, or has found of somebody a
+// moment ago, keeps nobody from being told.
+func TestFoundBeforehand(t *testing.T) {
+	b := setup(t)
+	forge := func(rule, of string, at time.Time) {
+		t.Helper()
+		_, err := b.pool.Exec(t.Context(), `INSERT INTO unusual_events (id, rule, event_id, at, issuer, subject, actor_name, address, summary, mark)
+			SELECT gen_random_uuid(), $1, id, $3, issuer, subject, actor_name, address, 'x', '\x00' FROM events WHERE summary = $2`, rule, of, at)
+		b.must(err)
+	}
+	b.record(after(0, portal.Event{Kind: portal.EventBreakGlass, Actor: by("eve"), Summary: "hidden"}))
+	forge("break_glass", "hidden", noon.AddDate(-6, 0, 0))
+	forge("refusals", "hidden", noon.Add(-time.Minute))
+	b.record(times(5, 0, portal.Event{Kind: portal.EventAccessRefused, Actor: by("eve"), Result: portal.ResultRefused, Summary: "refused"})...)
+	b.must(b.watcher().Run(t.Context()))
+	if want := []string{"Break-glass: hidden", "Refusals in a row: refused 1"}; !slices.Equal(b.told, want) {
+		t.Errorf("told %q, want %q", b.told, want)
+	}
+}
