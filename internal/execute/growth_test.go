@@ -229,3 +229,33 @@ func TestGrowthAndAStaleRead(t *testing.T) {
 		})
 	}
 }
+
+// Quota and plan go by one moment: whenever a grant ends while somebody asks for what it
+// allows, the request is refused, or says that it was planned before.
+func TestOneMomentOfAPlan(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t) // 5 nodes of 12
+	r := b.raise("nodes", "14", "sizes", "s-2vcpu-4gb 14")
+	b.must(b.decide(b.platform(), r, portal.ReviewApprove))
+	b.want(b.step(r), portal.Succeeded)
+	team, err := store.TeamByID(t.Context(), b.pool, b.team.ID)
+	b.must(err)
+	ends := team.Grants[0].Until
+	made := 0
+	for ticks := range 20 {
+		at, now := *b.requests, ends.Add(-time.Duration(ticks)*time.Minute)
+		at.Now = func() time.Time { now = now.Add(time.Minute); return now }
+		r, err := at.Submit(t.Context(), b.member, createAsk(fmt.Sprint("late-", ticks), 9))
+		if err != nil {
+			b.wantKind(err, portal.KindInvalid, fmt.Sprintf("%d minutes before the end", ticks))
+			continue
+		}
+		if made++; !r.PlannedAt.Before(ends) {
+			t.Errorf("planned at %s by a quota that ended at %s", r.PlannedAt, ends)
+		}
+		b.must(b.requests.Withdraw(t.Context(), b.member, r.Number))
+	}
+	if made == 0 || made == 20 {
+		t.Errorf("%d of 20 are made: this shows nothing", made)
+	}
+}

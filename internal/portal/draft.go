@@ -40,14 +40,15 @@ type Draft struct {
 	Lease Lease // of the cluster, to be extended, or whose end is why the portal asks for the deletion; zero for all else
 	Ended bool  // it is the portal that asks, because the lease has ended
 
-	Form   Form
-	ETag   string    // tells whether the target is still what the form was opened with
-	Chosen []Cluster // those of Choices that were chosen
-	Params Params
-	Judged json.RawMessage // what the policy judged it by
-	Plan   Plan            // the zero Plan while nothing can be said
-	Usage  Usage           // how the team's usage would change
-	Errors FieldErrors
+	Form     Form
+	ETag     string    // tells whether the target is still what the form was opened with
+	Chosen   []Cluster // those of Choices that were chosen
+	Params   Params
+	Judged   json.RawMessage // what the policy judged it by
+	JudgedAt time.Time       // when quota and policy were asked, of which something may end at any moment
+	Plan     Plan            // the zero Plan while nothing can be said
+	Usage    Usage           // how the team's usage would change
+	Errors   FieldErrors
 }
 
 // Targets are the clusters that the draft is about.

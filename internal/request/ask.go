@@ -285,7 +285,7 @@ func (s *Service) complete(a portal.Actor, d *portal.Draft, key string) (portal.
 func (s *Service) fill(r *portal.Request, d *portal.Draft) error {
 	r.Operation, r.TargetIDs, r.TargetName, r.Params, r.Justification = d.Operation, d.TargetIDs, d.TargetName, d.Params, d.Form.Get("justification")
 	r.Plan, r.Judged, r.State = d.Plan, d.Judged, portal.Pending
-	r.PlannedAt, r.UpdatedAt = s.Now(), s.Now()
+	r.PlannedAt, r.UpdatedAt = d.JudgedAt, s.Now()
 	r.TargetID = ""
 	if len(d.TargetIDs) == 1 {
 		r.TargetID = d.TargetIDs[0]

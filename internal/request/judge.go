@@ -15,6 +15,7 @@ import (
 // judge works out the plan of a draft that has been read, against quota and
 // policy as q sees them.
 func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d *portal.Draft) error {
+	d.JudgedAt = s.Now()
 	if d.Team.ID == "" && d.Operation == portal.CreateCluster {
 		return nil // nothing can be said before a team is chosen
 	}
@@ -36,7 +37,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 		if err != nil {
 			return err
 		}
-		d.Standing, d.Granted = quota.Standing(d.Team.Quota, d.Offer, used), d.Team.GrantsAt(s.Now())
+		d.Standing, d.Granted = quota.Standing(d.Team.Quota, d.Offer, used), d.Team.GrantsAt(d.JudgedAt)
 	}
 	operation.Plan(d)
 	if err := findRelated(ctx, q, a, d); err != nil {
@@ -51,7 +52,7 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 		return err
 	}
 	operation.CheckQuota(d)
-	operation.CheckTerms(d, s.Now())
+	operation.CheckTerms(d, d.JudgedAt)
 	operation.CheckRaise(d)
 	return nil
 }
@@ -101,7 +102,7 @@ func (s *Service) effect(ctx context.Context, q store.Querier, d *portal.Draft) 
 	if d.Room = s.room(d, used); !asks {
 		return portal.QuotaEffect{}, nil
 	}
-	effect := quota.Check(d.Team.QuotaAt(s.Now()), d.Offer, used, demand)
+	effect := quota.Check(d.Team.QuotaAt(d.JudgedAt), d.Offer, used, demand)
 	effect.Team = d.Team.Slug
 	return effect, nil
 }
@@ -128,7 +129,7 @@ func (s *Service) room(d *portal.Draft, used portal.Usage) map[string]int {
 	if !offersSizes(d) {
 		return nil
 	}
-	list, limits := map[string]int{}, d.Team.QuotaAt(s.Now())
+	list, limits := map[string]int{}, d.Team.QuotaAt(d.JudgedAt)
 	for _, size := range d.Offer.Sizes {
 		if left, allowed := quota.Room(limits, d.Offer, used, size.Slug); allowed {
 			list[size.Slug] = left
