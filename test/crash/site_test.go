@@ -223,7 +223,9 @@ func (s *site) passWhileDead(d time.Duration) {
 // passGrace lets the time pass in which the effect of a lost call could appear.
 func (s *site) passGrace() {
 	s.t.Helper()
-	s.pass(execute.DefaultPace.Grace+time.Minute, `UPDATE executions SET first_look_at = first_look_at - @d::interval`)
+	// What is held at a boundary has its rows locked.
+	s.pass(execute.DefaultPace.Grace+time.Minute, `UPDATE executions SET first_look_at = first_look_at - @d::interval
+		WHERE ctid IN (SELECT ctid FROM executions FOR UPDATE SKIP LOCKED)`)
 }
 
 func (s *site) pass(d time.Duration, statements ...string) {
