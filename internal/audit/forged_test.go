@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,29 @@ func TestStartSignsNoOtherTrail(t *testing.T) {
 	b.must(b.trail.Seal(t.Context()))
 	if err := b.newTrail(b.key).Seal(t.Context()); err == nil || !strings.Contains(err.Error(), "no checkpoint at all") {
 		t.Errorf("it signs a trail that has lost its checkpoints: %v", err)
+	}
+}
+
+// What is put after the checkpoints of an anchor does not have a portal that is started
+// take it for empty.
+func TestRubbishHidesNoCheckpoint(t *testing.T) {
+	t.Parallel()
+	b, other, empty := setupTrail(t), setupTrail(t), setupTrail(t)
+	path := filepath.Join(t.TempDir(), "checkpoints")
+	b.trail = b.anchored("file://"+path, b.key)
+	b.fill(10)
+	content, err := os.ReadFile(path)
+	b.must(err)
+	elsewhere := filepath.Join(t.TempDir(), "checkpoints")
+	other.trail = other.anchored("file://"+elsewhere, other.key)
+	other.fill(20)
+	theirs, err := os.ReadFile(elsewhere)
+	b.must(err)
+	for name, rubbish := range map[string]string{"nothing": "", "one of another trail": string(theirs), "a broken one": "rubbish\n=== 1000 0123456789abcdef\n", "half of one": string(theirs[:20])} {
+		b.must(os.WriteFile(path, append(slices.Clone(content), rubbish...), 0o600))
+		if err := empty.anchored("file://"+path, b.key).Seal(t.Context()); err == nil {
+			t.Errorf("with %s after it, it signs a trail that has nothing", name)
+		}
 	}
 }
 

@@ -54,10 +54,12 @@ func (t *Trail) checkFirst(ctx context.Context, tx pgx.Tx, stored storedCheckpoi
 }
 
 // newestOf is the newest checkpoint that an anchor has; the zero Checkpoint if it has
-// none yet, or does not let the portal read.
+// none yet, or does not let the portal read. It returns an error that wraps ErrTampered
+// when the newest is none of this trail: it would hide those before it.
 func (t *Trail) newestOf(ctx context.Context, r anchor.Reader) (newest Checkpoint, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	other := false
 	for text, err := range r.Newest(ctx) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -68,9 +70,16 @@ func (t *Trail) newestOf(ctx context.Context, r anchor.Reader) (newest Checkpoin
 		case err != nil:
 			return newest, err
 		}
-		if c, err := openCheckpoint(text, t.known); err == nil && c.Size > newest.Size && c.Origin == t.Origin() {
+		c, err := openCheckpoint(text, t.known)
+		switch {
+		case err != nil || c.Origin != t.Origin():
+			other = true
+		case c.Size > newest.Size:
 			newest = c
 		}
+	}
+	if other && newest.Size == 0 {
+		return newest, fmt.Errorf("%w: the newest that it has is no checkpoint of this trail; find out who put it there, or name another anchor", ErrTampered)
 	}
 	return newest, nil
 }

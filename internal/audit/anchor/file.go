@@ -152,7 +152,9 @@ func tail(f *os.File) (newest string, rest bool, err error) {
 		return "", false, err
 	}
 	rest = readRecords(bytes.NewReader(end), func(note string, err error) bool {
-		newest = note
+		if err == nil { // what is broken hides nothing that comes before it
+			newest = note
+		}
 		return true
 	})
 	if lines := strings.SplitN(string(end), "\n", 3); rest && !strings.Contains("\n"+string(end), "\n"+marker) &&
