@@ -62,9 +62,12 @@ var unvouched = map[portal.EventKind]struct {
 	part    string // of the portal, that says so
 	target  string
 	summary *regexp.Regexp
+	data    *regexp.Regexp
 }{
-	portal.EventMigrated:      {"migrate", "", regexp.MustCompile(`^The database schema was brought from version \d+ to \d+$`)},
-	portal.EventTrailExported: {"command line", string(portal.TargetTrail), regexp.MustCompile(`^\d+ events from [-0-9]{10} to [-0-9]{10} were exported on the command line$`)},
+	portal.EventMigrated: {"migrate", "", regexp.MustCompile(`^The database schema was brought from version \d+ to \d+$`),
+		regexp.MustCompile(`^\{"from":\d+,"to":\d+,"version":"[0-9A-Za-z.+()-]{0,64}"\}$`)},
+	portal.EventTrailExported: {"command line", string(portal.TargetTrail), regexp.MustCompile(`^\d+ events from [-0-9]{10} to [-0-9]{10} were exported on the command line$`),
+		regexp.MustCompile(`^\{"events":\d+,"sha256":"[0-9a-f]{1,64}"\}$`)},
 }
 
 // Migration is the event of a command that has brought the schema from a version to
@@ -94,7 +97,11 @@ func commandSaid(record [][]byte) bool {
 	expected := map[string]string{"kind": string(record[columnKind]), "outcome": string(portal.ResultDone), "issuer": who.Issuer, "subject": who.Subject, "actor_name": who.Name, "target_kind": say.target}
 	for i, c := range columns {
 		switch c.name {
-		case "id", "recorded_at", "at", "data":
+		case "id", "recorded_at", "at":
+		case "data":
+			if !say.data.Match(record[i]) {
+				return false
+			}
 		case "summary":
 			if !say.summary.Match(record[i]) {
 				return false
