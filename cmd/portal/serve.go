@@ -157,7 +157,7 @@ func assemble(cfg config.Config, pool *pgxpool.Pool, clock *db.Clock, logger *sl
 		return nil, err
 	}
 	rules := &rulebook.Service{PlatformApprovers: cfg.ApproverGroup, Pool: pool, People: signIn, Now: now, StepUpWithin: cfg.StepUpMaxAge}
-	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: now, StepUpWithin: cfg.StepUpMaxAge}
+	requests := &request.Service{Pool: pool, DO: client, Rules: rules, People: signIn, Now: now, StepUpWithin: cfg.StepUpMaxAge, DropletLimit: cfg.DropletLimit}
 	trail, err := newTrail(cfg, pool, now, notifier, logger)
 	if err != nil {
 		return nil, err

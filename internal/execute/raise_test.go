@@ -380,3 +380,20 @@ func (b *bundle) wantEvents(kind portal.EventKind, n int) {
 		b.t.Errorf("%d events %s, want %d", got, kind, n)
 	}
 }
+
+// Who decides on a larger quota reads when teams would have more nodes together than the
+// account may have Droplets.
+func TestRaiseBeyondTheAccount(t *testing.T) {
+	t.Parallel()
+	b := richSetup(t) // 12 nodes
+	b.requests.DropletLimit = 14
+	if r := b.raise("nodes", "14"); len(r.Plan.Warnings) > 0 {
+		t.Errorf("within it: %q", r.Plan.Warnings)
+	}
+	b.requests.DropletLimit = 13
+	_, err := b.pool.Exec(t.Context(), `UPDATE requests SET state = 'withdrawn'`)
+	b.must(err)
+	if r := b.raise("nodes", "14"); len(r.Plan.Warnings) != 1 || !strings.Contains(r.Plan.Warnings[0], "Teams may have 14 nodes together, more than the droplet limit of the account (13).") {
+		t.Errorf("beyond it: %q", r.Plan.Warnings)
+	}
+}

@@ -40,6 +40,9 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 		d.Standing, d.Granted = quota.Standing(d.Team.Quota, d.Offer, used), d.Team.GrantsAt(d.JudgedAt)
 	}
 	operation.Plan(d)
+	if err := s.warnOfAccount(ctx, q, d); err != nil {
+		return err
+	}
 	if err := findRelated(ctx, q, a, d); err != nil {
 		return err
 	}
@@ -54,6 +57,30 @@ func (s *Service) judge(ctx context.Context, q store.Querier, a portal.Actor, d 
 	operation.CheckQuota(d)
 	operation.CheckTerms(d, d.JudgedAt)
 	operation.CheckRaise(d)
+	return nil
+}
+
+// warnOfAccount says of a larger quota when teams would have more nodes together than the
+// account may have Droplets.
+func (s *Service) warnOfAccount(ctx context.Context, q store.Querier, d *portal.Draft) error {
+	if d.Operation != portal.RaiseQuota || d.Params.Raise == nil || s.DropletLimit == 0 {
+		return nil
+	}
+	to := d.Params.Raise.Limits[portal.AllNodes]
+	have, limited := d.Team.QuotaAt(d.JudgedAt).Limit(portal.AllNodes)
+	if !limited || to <= have {
+		return nil
+	}
+	teams, err := store.Teams(ctx, q)
+	if err != nil {
+		return err
+	}
+	before := portal.AccountOf(s.DropletLimit, teams, d.JudgedAt)
+	after := before
+	after.Granted += to - have
+	if warning := after.Grown(before); warning != "" {
+		d.Plan.Warnings = append(d.Plan.Warnings, warning)
+	}
 	return nil
 }
 

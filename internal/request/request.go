@@ -59,6 +59,7 @@ type Service struct {
 	Now    func() time.Time
 
 	StepUpWithin time.Duration // how old the sign-in may be of who does what is dangerous; zero: portal.FreshFor
+	DropletLimit int           // of the account at DigitalOcean, of which plans of larger quotas warn; 0: not known
 }
 
 // Step is one move of a request through its states, with the event that tells
