@@ -150,17 +150,17 @@ CREATE TRIGGER events_are_queued AFTER INSERT ON events FOR EACH ROW EXECUTE FUN
 -- number_events gives events the next numbers, as many of those named as are the
 -- first that wait, in their order, and returns how many have left the queue. Nothing
 -- can be kept back by who calls it. What has a number already, since the owner has
--- put it into the queue again, gets no other.
+-- put it into the queue again, gets no other. Nothing here is joined: how many wait is
+-- not what statistics say.
 -- +goose StatementBegin
 CREATE FUNCTION number_events(ids uuid[], hashes bytea[]) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH named AS (SELECT * FROM unnest(ids, hashes) WITH ORDINALITY AS n (event_id, hash, i)),
-    waiting AS (SELECT place, event_id, row_number() OVER (ORDER BY place) AS i FROM (SELECT * FROM event_queue ORDER BY place LIMIT cardinality(ids)) q),
-    first AS (SELECT w.place, n.event_id, n.hash, bool_and(w.event_id = n.event_id) OVER (ORDER BY w.place) AS named FROM waiting w JOIN named n USING (i)),
-    taken AS (DELETE FROM event_queue q USING first f WHERE q.place = f.place AND f.named RETURNING f.place, f.event_id, f.hash),
+    WITH waiting AS MATERIALIZED (SELECT place, event_id, row_number() OVER (ORDER BY place) AS i FROM (SELECT * FROM event_queue ORDER BY place LIMIT cardinality(ids)) q),
+    taken AS MATERIALIZED (SELECT coalesce(min(i) FILTER (WHERE event_id IS DISTINCT FROM ids[i]) - 1, count(*)) AS n FROM waiting),
+    gone AS (DELETE FROM event_queue WHERE place <= (SELECT max(place) FROM waiting WHERE i <= (SELECT n FROM taken))),
     numbered AS (INSERT INTO event_log (number, event_id, hash)
-        SELECT (SELECT coalesce(max(number) + 1, 0) FROM event_log) + row_number() OVER (ORDER BY place) - 1, event_id, hash
-        FROM taken WHERE NOT EXISTS (SELECT FROM event_log l WHERE l.event_id = taken.event_id))
-    SELECT count(*) FROM taken
+        SELECT (SELECT coalesce(max(number) + 1, 0) FROM event_log) + row_number() OVER (ORDER BY i) - 1, event_id, hashes[i]
+        FROM waiting w WHERE i <= (SELECT n FROM taken) AND NOT EXISTS (SELECT FROM event_log l WHERE l.event_id = w.event_id))
+    SELECT n FROM taken
 $$;
 -- +goose StatementEnd
 

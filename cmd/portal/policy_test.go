@@ -42,9 +42,9 @@ func TestPolicyCheck(t *testing.T) {
 		file, against, want string
 		fails               bool
 	}{
-		{"builtin", "", "ok: 12 rules\n", false},
-		{"builtin", "quick", "ok: 12 rules\n", false},
-		{"quick", "builtin", "easier: Delete cluster and all its resources in development, staging, production: a cool-off of 5m, previously 15m (rule “deletions with all data”).\nok: 12 rules\n", false},
+		{"builtin", "", "ok: 13 rules\n", false},
+		{"builtin", "quick", "ok: 13 rules\n", false},
+		{"quick", "builtin", "easier: Delete cluster and all its resources in development, staging, production: a cool-off of 5m, previously 15m (rule “deletions with all data”).\nok: 13 rules\n", false},
 		{"faulty", "", faults, true},
 		{"builtin", "faulty", faults, true},
 		{"none", "", "", true},
