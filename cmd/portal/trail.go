@@ -88,6 +88,10 @@ func anchorOptions(s3Key string, s3Secret, webhookSecret config.Secret) anchor.O
 	return anchor.Options{Now: time.Now, S3Key: s3Key, S3Secret: s3Secret.Reveal(), WebhookSecret: webhookSecret.Reveal()}
 }
 
+// lastSealFor is how long putting the last events under a checkpoint may take. Nobody
+// waits for that but who stops the program.
+const lastSealFor = 10 * time.Second
+
 // runTrail has the audit trail put under checkpoints, and records that this replica
 // is there. What it returns records that it is not any more, and stops the rest.
 func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
@@ -104,7 +108,7 @@ func (p *parts) runTrail(ctx context.Context) (stop func() error, err error) {
 		working.Go(func() { p.stream.Run(work) })
 	}
 	return func() error {
-		ctx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), shutdownFor)
+		ctx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), lastSealFor)
 		defer cancelWrite()
 		err := recordReplica(ctx, p.trail, portal.EventReplicaStopped, "stopped")
 		cancel()

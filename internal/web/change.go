@@ -99,7 +99,7 @@ func (s *Server) submit(ch change) personal {
 		if ask.Form.Get("action") == "look" { // the plan could not be shown before
 			return s.showChange(c, v, http.StatusOK, ask, nil)
 		}
-		if chosen := ask.Form.Get("operation"); len(ch.operations) > 1 && chosen != string(ask.Operation) {
+		if chosen := ask.Form.Get("operation"); chosen != "" && len(ch.operations) > 1 && chosen != string(ask.Operation) {
 			return s.showChange(c, v, http.StatusUnprocessableEntity, ask, portal.Invalid(portal.FieldError{Field: "operation", Message: "Choose what is to be done."}))
 		}
 		r, err := s.Requests.Submit(c.Request.Context(), v.actor, ask)
