@@ -4,6 +4,7 @@
 package orphans
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,6 +32,7 @@ const (
 	FieldOrphans = "orphan"
 	FieldState   = "orphan_state"
 	FieldReason  = "orphan_reason"
+	FieldFrom    = "orphan_from"
 )
 
 // Service resolves orphans. All members must be set.
@@ -42,6 +44,7 @@ type Service struct {
 // Input is what somebody says of orphans.
 type Input struct {
 	IDs    []string
+	From   portal.OrphanState // in which they were when a was asked; empty: OrphanOpen
 	State  portal.OrphanState
 	Reason string
 }
@@ -71,7 +74,8 @@ func (s *Service) Chosen(ctx context.Context, a portal.Actor, ids []string) ([]p
 }
 
 // Resolve keeps what a says of orphans, all of them or none, each with an event, and
-// returns those that it was said of. One that is resolved already stays as it is. Its
+// returns those that it was said of. One that is no longer as it was when a was asked
+// stays as it is. What was said can be corrected, or taken back by OrphanOpen. Its
 // errors are those of Chosen; besides KindInvalid at FieldState and FieldReason.
 func (s *Service) Resolve(ctx context.Context, a portal.Actor, in Input) (resolved []portal.Orphan, err error) {
 	err = db.WithTx(ctx, s.Pool, func(tx pgx.Tx) error {
@@ -91,15 +95,18 @@ func (s *Service) Resolve(ctx context.Context, a portal.Actor, in Input) (resolv
 		if err := teams.allow(list, len(ids)); err != nil {
 			return err
 		}
+		if in.From = cmp.Or(in.From, portal.OrphanOpen); !in.From.Known() {
+			return portal.E(portal.KindNotFound, store.NoOrphan)
+		}
 		if err := in.check(); err != nil {
 			return err
 		}
 		for _, o := range list {
-			if o.State != portal.OrphanOpen {
+			if o.State != in.From {
 				continue
 			}
 			o.State, o.Reason, o.ResolvedBy, o.ResolvedAt = in.State, strings.TrimSpace(in.Reason), a.Person(), s.Now()
-			if err := resolve(ctx, tx, o); err != nil {
+			if err := resolve(ctx, tx, in.From, o); err != nil {
 				return err
 			}
 			resolved = append(resolved, o)
@@ -125,7 +132,7 @@ func check(ids []string) ([]string, error) {
 
 func (in Input) check() error {
 	var faults portal.FieldErrors
-	if !in.State.Resolves() {
+	if !in.State.Known() || in.State == in.From {
 		faults.Add(FieldState, "Choose what became of it.")
 	}
 	if problem := names.CheckText("a reason", in.Reason, maxReason, true); problem != "" {
@@ -170,18 +177,15 @@ func (r rights) allow(list []portal.Orphan, want int) error {
 	return nil
 }
 
-func resolve(ctx context.Context, tx pgx.Tx, o portal.Orphan) error {
-	if err := store.ResolveOrphan(ctx, tx, o); err != nil {
+func resolve(ctx context.Context, tx pgx.Tx, from portal.OrphanState, o portal.Orphan) error {
+	if err := store.ResolveOrphan(ctx, tx, from, o); err != nil {
 		return err
 	}
-	said := "deleted at DigitalOcean"
-	if o.State == portal.OrphanKept {
-		said = "kept on purpose"
-	}
+	said := map[portal.OrphanState]string{portal.OrphanDeleted: "deleted at DigitalOcean", portal.OrphanKept: "kept on purpose", portal.OrphanOpen: "open again"}[o.State]
 	return audit.Append(ctx, tx, portal.Event{
 		At: o.ResolvedAt, Kind: portal.EventOrphanResolved, Actor: o.ResolvedBy, TeamID: o.TeamID,
 		Target:  portal.EventTarget{Kind: portal.TargetCluster, ID: o.ClusterID, Name: o.ClusterName},
 		Summary: fmt.Sprintf("%s said that the %s %s, which cluster %s left behind, is %s", o.ResolvedBy.Name, o.Resource.Kind, o.Resource.Name, o.ClusterName, said),
-		Reason:  o.Reason, Data: map[string]any{"orphan": o.ID, "resource": o.Resource, "state": o.State, "request": o.RequestNumber},
+		Reason:  o.Reason, Data: map[string]any{"orphan": o.ID, "resource": o.Resource, "state": o.State, "before": from, "request": o.RequestNumber},
 	})
 }

@@ -1,6 +1,9 @@
 package portal
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ListPrice is what a resource costs a month at list price, in USD cents, or what each
 // GiB of it does: the API for clusters does not tell the size of volumes and snapshots.
@@ -33,8 +36,8 @@ const (
 // OrphanStates are what can have become of an orphan.
 var OrphanStates = []OrphanState{OrphanOpen, OrphanDeleted, OrphanKept}
 
-// Resolves reports whether people can say that this became of an orphan.
-func (s OrphanState) Resolves() bool { return s == OrphanDeleted || s == OrphanKept }
+// Known reports whether there is such a state.
+func (s OrphanState) Known() bool { return slices.Contains(OrphanStates, s) }
 
 // OrphanSum is what is open of teams.
 type OrphanSum struct {

@@ -99,11 +99,15 @@ func orphansByID(ctx context.Context, q Querier, ids []string, lock string) ([]p
 		WHERE o.id = ANY (@ids::uuid[]) ORDER BY o.id`+lock, pgx.StrictNamedArgs{"ids": notNil(ids)})
 }
 
-// ResolveOrphan keeps what became of an open orphan, which is locked.
-func ResolveOrphan(ctx context.Context, tx pgx.Tx, o portal.Orphan) error {
+// ResolveOrphan keeps what became of an orphan that is in a state, and locked. Of one that
+// is open again nothing is kept.
+func ResolveOrphan(ctx context.Context, tx pgx.Tx, from portal.OrphanState, o portal.Orphan) error {
+	if o.State == portal.OrphanOpen {
+		o.Reason, o.ResolvedBy, o.ResolvedAt = "", portal.Person{}, time.Time{}
+	}
 	tag, err := tx.Exec(ctx, `UPDATE orphans SET state = @state, reason = @reason, resolved_issuer = @issuer, resolved_subject = @subject,
 			resolved_name = @name, resolved_at = @at
-		WHERE id = @id AND state = @open`, pgx.StrictNamedArgs{"id": o.ID, "state": o.State, "reason": o.Reason, "open": portal.OrphanOpen,
-		"issuer": o.ResolvedBy.Issuer, "subject": o.ResolvedBy.Subject, "name": o.ResolvedBy.Name, "at": o.ResolvedAt})
+		WHERE id = @id AND state = @from`, pgx.StrictNamedArgs{"id": o.ID, "state": o.State, "reason": o.Reason, "from": from,
+		"issuer": o.ResolvedBy.Issuer, "subject": o.ResolvedBy.Subject, "name": o.ResolvedBy.Name, "at": db.OrNull(o.ResolvedAt)})
 	return expectOne(tag.RowsAffected(), err)
 }

@@ -16,7 +16,7 @@ import (
 // formFields are the fields that forms have besides those of operations and of quotas.
 var formFields = []string{
 	"action", "add_tags", "approver_group", "auto", "base", "break_glass_comment", "break_glass_reason", "change", "change_state", "cluster", "comment", "days", "decision", "delegation_reason", "digest",
-	"environment", "gate", "group", "healthy_minutes", "justification", "key", "kind", "label", "last_day", "mail", "mark", "mark_reason", "mark_shown", "member_group", "most_failures", "note", "orphan", "orphan_reason", "orphan_shown", "orphan_state", "pattern", pauses.FieldReason, "per_wave", "protected", "query", "quota_of", "reconcile_reason", "reconcile_request", "remove_tags", "replace_template", "resume_reason", "review_after", "revision", "search_name", "seen",
+	"environment", "gate", "group", "healthy_minutes", "justification", "key", "kind", "label", "last_day", "mail", "mark", "mark_reason", "mark_shown", "member_group", "most_failures", "note", "orphan", "orphan_from", "orphan_reason", "orphan_shown", "orphan_state", "pattern", pauses.FieldReason, "per_wave", "protected", "query", "quota_of", "reconcile_reason", "reconcile_request", "remove_tags", "replace_template", "resume_reason", "review_after", "revision", "search_name", "seen",
 	"slug", "stand_in", "start_at", "stop_reason", "submit_key", "target", "template", "template_name", "text", "time_zone", "topics", "wave", "zone",
 }
 

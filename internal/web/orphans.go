@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -42,7 +43,7 @@ func (s *Server) listOrphans(c *gin.Context, v viewer) error {
 	}
 	for _, o := range list {
 		i := slices.IndexFunc(v.teams, func(t portal.Team) bool { return t.ID == o.TeamID })
-		p.Rows = append(p.Rows, views.OrphanRow{Orphan: o, CanResolve: o.State == portal.OrphanOpen && orphans.MayResolve(v.actor, v.teams[i])})
+		p.Rows = append(p.Rows, views.OrphanRow{Orphan: o, CanResolve: orphans.MayResolve(v.actor, v.teams[i])})
 	}
 	s.render(c, http.StatusOK, views.Orphans(p))
 	return nil
@@ -144,7 +145,7 @@ func (s *Server) chooseOrphans(c *gin.Context, v viewer) error {
 
 func (s *Server) resolveOrphans(c *gin.Context, v viewer) error {
 	f := portal.Form(c.Request.PostForm)
-	in := orphans.Input{IDs: f.All(orphans.FieldOrphans), State: portal.OrphanState(f.Typed(orphans.FieldState)), Reason: f.Typed(orphans.FieldReason)}
+	in := orphans.Input{IDs: f.All(orphans.FieldOrphans), From: portal.OrphanState(f.Typed(orphans.FieldFrom)), State: portal.OrphanState(f.Typed(orphans.FieldState)), Reason: f.Typed(orphans.FieldReason)}
 	resolved, err := s.Orphans.Resolve(c.Request.Context(), v.actor, in)
 	switch {
 	case err != nil && formProblem(err):
@@ -152,7 +153,7 @@ func (s *Server) resolveOrphans(c *gin.Context, v viewer) error {
 	case err != nil:
 		return err
 	case len(resolved) == 0:
-		return s.flash(c, orphansPage, ui.ToastProps{Text: "Somebody has said already what became of it; nothing has changed."})
+		return s.flash(c, orphansPage, ui.ToastProps{Text: "Somebody has said something else of it meanwhile; nothing has changed."})
 	}
 	return s.flash(c, orphansPage, ui.ToastProps{Text: views.OrphansResolved(resolved), Next: orphansPage + "?state=" + string(in.State), Label: "Show"})
 }
@@ -160,7 +161,11 @@ func (s *Server) resolveOrphans(c *gin.Context, v viewer) error {
 // showOrphans shows the form with what was typed and what is wrong with it. What it
 // had shown stays there, also what is no longer ticked.
 func (s *Server) showOrphans(c *gin.Context, v viewer, code int, f portal.Form, problem error) error {
-	p := views.ResolvePage{Page: s.page(c, v, "Left behind"), Chosen: f.All(orphans.FieldOrphans), State: portal.OrphanState(f.Typed(orphans.FieldState)), Reason: f.Typed(orphans.FieldReason)}
+	p := views.ResolvePage{Page: s.page(c, v, "Left behind"), Chosen: f.All(orphans.FieldOrphans), From: cmp.Or(portal.OrphanState(f.Typed(orphans.FieldFrom)), portal.OrphanOpen),
+		State: portal.OrphanState(f.Typed(orphans.FieldState)), Reason: f.Typed(orphans.FieldReason)}
+	if !p.From.Known() {
+		return portal.E(portal.KindNotFound, store.NoOrphan)
+	}
 	list, err := s.Orphans.Chosen(c.Request.Context(), v.actor, slices.Concat(p.Chosen, f.All("orphan_shown")))
 	switch {
 	case err != nil && !portal.Is(err, portal.KindInvalid):
@@ -172,10 +177,10 @@ func (s *Server) showOrphans(c *gin.Context, v viewer, code int, f portal.Form, 
 		p.Problem = message(problem)
 	}
 	for _, o := range list {
-		if o.State == portal.OrphanOpen {
-			p.Open = append(p.Open, o)
+		if o.State == p.From {
+			p.Asked = append(p.Asked, o)
 		} else {
-			p.Resolved = append(p.Resolved, o)
+			p.Others = append(p.Others, o)
 		}
 	}
 	s.render(c, code, views.ResolveOrphans(p))

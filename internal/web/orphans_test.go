@@ -175,6 +175,33 @@ func TestOrphansAreResolvedOnce(t *testing.T) {
 	}
 }
 
+// What was said wrongly is corrected, or taken back, and only by who has seen it.
+func TestOrphansAreCorrected(t *testing.T) {
+	b := setup(t)
+	ids := b.leave("member", b.ledger, leftOfLedger...)
+	member := b.as("member")
+	member.Post(resolvePath, resolving(ids, "orphan_state", "deleted")).WantStatus(http.StatusOK)
+	form := member.Get(member.Get("/quotas/orphans?state=deleted").Find("[data-orphan='"+ids[0]+"'] a.btn").AttrOr("href", "/none")).WantStatus(http.StatusOK)
+	if form.Find("[name=orphan_state]").Length() != 2 || form.Find("[name=orphan_state][value=deleted]").Length() != 0 {
+		t.Errorf("the form is %q", form.Text("main"))
+	}
+	member.Post(resolvePath, resolving(ids[:1], "orphan_from", "deleted", "orphan_state", "kept", "orphan_reason", "It is still there.")).WantStatus(http.StatusOK)
+	if p := member.Post(resolvePath, resolving(ids[:1], "orphan_from", "deleted", "orphan_state", "open")).WantStatus(http.StatusOK); !strings.Contains(p.Text("body"), "nothing has changed") {
+		t.Errorf("who has not seen that reads %q", p.Text("body"))
+	}
+	open := member.Post(resolvePath, resolving(ids[1:2], "orphan_from", "deleted", "orphan_state", "open", "orphan_reason", "I looked at another one.")).WantStatus(http.StatusOK)
+	if open.Find("[data-orphan='"+ids[1]+"']").Length() != 1 || !strings.Contains(open.Text("body"), "is open again") {
+		t.Errorf("open is %q", open.Text("main"))
+	}
+	if got := b.count(`SELECT count(*) FROM events WHERE kind = 'orphan_resolved' AND reason = 'I looked at another one.' AND data->>'before' = 'deleted' AND data->>'state' = 'open'`); got != 1 {
+		t.Errorf("%d events say that it is open again", got)
+	}
+	if row := member.Get("/quotas/orphans?state=kept").Text("[data-orphan='" + ids[0] + "']"); !strings.Contains(row, "It is still there.") {
+		t.Errorf("kept is %q", row)
+	}
+	member.Post(resolvePath, resolving(ids, "orphan_from", "nonsense")).WantStatus(http.StatusNotFound)
+}
+
 // What is wrong is said at its field, and nothing that was typed or ticked is lost.
 func TestWrongResolving(t *testing.T) {
 	b := setup(t)
