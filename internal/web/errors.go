@@ -79,7 +79,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 		s.recordRefusal(c, err)
 	}
 	if c.Writer.Written() {
-		return
+		panic(http.ErrAbortHandler) // or what there is of the answer would look like all of it
 	}
 	if panel, ok := partOf(c); ok && c.GetHeader("HX-Request") != "" {
 		s.failPart(c, panel, err)
