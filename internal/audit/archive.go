@@ -36,12 +36,18 @@ func Archive(ctx context.Context, owner *pgxpool.Pool, t *Trail, month time.Time
 	if _, err := owner.Exec(ctx, `SELECT FROM `+table+` LIMIT 1`); err != nil {
 		return 0, portal.E(portal.KindNotFound, "the database has no partition of "+month.Format("January 2006"), err)
 	}
+	bounds := monthOf(month)
+	open, err := openChanges(ctx, owner, bounds)
+	if err != nil {
+		return 0, err
+	}
+	if open > 0 {
+		return 0, portal.E(portal.KindConflict, fmt.Sprintf("changes of clusters in %s are open (%d): resolve them on the page Reconciliation first, which has no archived months", month.Format("January 2006"), open))
+	}
 	if err := t.Seal(ctx); err != nil {
 		return 0, err
 	}
-	bounds := monthOf(month)
 	a := archive{Origin: t.Origin(), From: bounds.From, To: bounds.To}
-	var err error
 	if a.Events, a.SHA256, err = ExportFile(ctx, owner, name, bounds, t.Signers...); err != nil {
 		return 0, err
 	}

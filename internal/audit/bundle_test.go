@@ -180,6 +180,11 @@ func TestArchive(t *testing.T) {
 	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, january.AddDate(0, 1, 0), name); !portal.Is(err, portal.KindNotFound) {
 		t.Errorf("a month that is not there: %v", err)
 	}
+	b.asOwner(`UPDATE events SET kind = 'cluster_drifted' WHERE summary = 'old 1'`)
+	if _, err := audit.Archive(t.Context(), b.owner(), b.trail, january, name); !portal.Is(err, portal.KindConflict) || !strings.Contains(err.Error(), "changes of clusters in January 2024 are open (1)") {
+		t.Errorf("with a change that nobody has explained: %v", err)
+	}
+	b.asOwner(`UPDATE events SET kind = (SELECT kind FROM events WHERE summary = 'old 2') WHERE summary = 'old 1'`)
 	late := func(n int) {
 		b.asOwner(`INSERT INTO events (id, at, kind, outcome, issuer, subject, actor_name, summary)
 			VALUES ($1, '2024-01-02', 'sign_in', 'done', 'i', 's', 'n', 'late')`, fmt.Sprintf("018cd000-0000-7000-8000-0000000000%d", n))

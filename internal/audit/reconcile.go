@@ -144,3 +144,10 @@ func OpenMonths(ctx context.Context, q db.Querier, zone *time.Location) ([]porta
 		WHERE e.kind = ANY (@drift) AND NOT `+resolved+` GROUP BY month ORDER BY month`,
 		pgx.QueryExecModeSimpleProtocol, pgx.NamedArgs{"zone": zone.String(), "drift": driftKinds(), "reconciled": portal.EventReconciled})
 }
+
+// openChanges counts the changes that nobody has explained of which events within bounds
+// tell.
+func openChanges(ctx context.Context, q db.Querier, b Bounds) (int, error) {
+	return db.One(ctx, q, pgx.RowTo[int], `SELECT count(*)::int FROM events e WHERE e.id >= @from AND e.id < @to AND e.kind = ANY (@drift) AND NOT `+resolved,
+		pgx.StrictNamedArgs{"from": b.From, "to": b.To, "drift": driftKinds(), "reconciled": portal.EventReconciled})
+}
