@@ -923,7 +923,7 @@ type ResolvePage struct {
 	From    portal.OrphanState // in which those are that it is asked of
 	Asked   []portal.Orphan    // that it is asked of
 	Chosen  []string           // ids of those that are ticked
-	Others  []portal.Orphan    // that were chosen too, and are in another state
+	Rest    []portal.Orphan    // that were chosen too, and are in another state
 	State   portal.OrphanState
 	Reason  string
 	Faults  portal.FieldErrors
@@ -994,7 +994,7 @@ func ResolveOrphans(p ResolvePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if len(p.Others) == 0 {
+				if len(p.Rest) == 0 {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "<div class=\"panel mt-4\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -1044,7 +1044,7 @@ func ResolveOrphans(p ResolvePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if len(p.Others) > 0 {
+			if len(p.Rest) > 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "<section class=\"panel mt-4 max-w-2xl\" aria-label=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -1075,7 +1075,7 @@ func ResolveOrphans(p ResolvePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				for _, o := range p.Others {
+				for _, o := range p.Rest {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 82, "<li class=\"break-words\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

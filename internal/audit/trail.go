@@ -134,13 +134,22 @@ func numberQueued(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	return taken < len(list.ids) || taken == sequenceMost, storeNodes(ctx, tx, size, numbered)
 }
 
+// lockSequence takes the lock under which numbers are given. Who has it and says nothing
+// any more, as a replica that was frozen, keeps all others from changing anything, so it
+// loses it sooner than other transactions lose theirs.
 func lockSequence(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
+	const silentFor = `, set_config('idle_in_transaction_session_timeout', '15s', true)`
 	args := pgx.StrictNamedArgs{"lock": sequenceLock}
 	if wait {
-		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(@lock)`, args)
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(@lock)`+silentFor, args)
 		return true, err
 	}
-	return db.One(ctx, tx, pgx.RowTo[bool], `SELECT pg_try_advisory_xact_lock(@lock)`, args)
+	type got struct {
+		Locked bool
+		Bound  string
+	}
+	g, err := db.One(ctx, tx, pgx.RowToStructByPos[got], `SELECT pg_try_advisory_xact_lock(@lock)`+silentFor, args)
+	return g.Locked, err
 }
 
 // queued are events that wait for a number.

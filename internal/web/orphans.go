@@ -180,7 +180,7 @@ func (s *Server) showOrphans(c *gin.Context, v viewer, code int, f portal.Form, 
 		if o.State == p.From {
 			p.Asked = append(p.Asked, o)
 		} else {
-			p.Others = append(p.Others, o)
+			p.Rest = append(p.Rest, o)
 		}
 	}
 	s.render(c, code, views.ResolveOrphans(p))
